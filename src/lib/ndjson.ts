@@ -1,0 +1,82 @@
+/**
+ * Bytes in, whole lines out. Splits on 0x0A only (U+2028 and CR are content), carries the partial last line, and counts
+ * offsets from the start of the stream, so that a reader can store where it is and go on after a restart.
+ * A line beyond the cap is skipped and reported, never kept in memory.
+ */
+
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+export type SplitLine =
+  /** `end` is the offset just behind the LF: everything before it has been given out. Invalid UTF-8 became U+FFFD. */
+  | { readonly type: "line"; readonly text: string; readonly end: number }
+  /** A line of `bytes` (without LF) was too long. */
+  | { readonly type: "skipped"; readonly bytes: number; readonly end: number };
+
+export interface LineSplitter {
+  /** Lines that these bytes complete. The chunk may be reused by the caller afterwards. */
+  push(chunk: Uint8Array): SplitLine[];
+  /** Offset behind the last complete line: where to read on from after a restart. */
+  readonly offset: number;
+  /** Bytes of the unfinished last line, also when they are being skipped. */
+  readonly pendingBytes: number;
+  /** The unfinished last line, for a stream that ended without LF. */
+  rest(): string;
+}
+
+export interface LineSplitterOptions {
+  /** Offset of the first byte that will be pushed. */
+  readonly offset?: number;
+  readonly maxLineBytes?: number;
+}
+
+const LF = 0x0a;
+
+export function createLineSplitter({
+  offset: start = 0,
+  maxLineBytes = MAX_LINE_BYTES,
+}: LineSplitterOptions = {}): LineSplitter {
+  let offset = start;
+  let carried: Buffer[] = [];
+  let pendingBytes = 0;
+
+  const carry = (piece: Buffer): void => {
+    pendingBytes += piece.length;
+    if (pendingBytes > maxLineBytes) carried = [];
+    else if (piece.length > 0) carried.push(Buffer.from(piece));
+  };
+
+  const finish = (piece: Buffer): SplitLine => {
+    const bytes = pendingBytes + piece.length;
+    offset += bytes + 1;
+    const text =
+      bytes > maxLineBytes
+        ? undefined
+        : carried.length === 0
+          ? piece.toString("utf8")
+          : Buffer.concat([...carried, piece]).toString("utf8");
+    carried = [];
+    pendingBytes = 0;
+    return text === undefined ? { type: "skipped", bytes, end: offset } : { type: "line", text, end: offset };
+  };
+
+  return {
+    push(chunk) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const lines: SplitLine[] = [];
+      let from = 0;
+      for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, from)) {
+        lines.push(finish(bytes.subarray(from, at)));
+        from = at + 1;
+      }
+      carry(bytes.subarray(from));
+      return lines;
+    },
+    get offset() {
+      return offset;
+    },
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    rest: () => Buffer.concat(carried).toString("utf8"),
+  };
+}
