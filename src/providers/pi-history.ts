@@ -1,0 +1,126 @@
+/**
+ * Did an input that was written, but never confirmed, reach Pi? Its session knows: first all user texts are asked for
+ * (short), then only the entries since the one before the first candidate. The whole session in one line could be longer
+ * than a line may be.
+ *
+ * The text alone proves nothing, people say "go on" twice. An entry counts when it is not older than the writing of the
+ * input; both times come from the clock of this machine.
+ */
+import type { PromptInput } from "./provider.ts";
+import type { Draft, HistoryCheck } from "./pi-state.ts";
+import { patch, send } from "./pi-state.ts";
+import type { Fields, PiFrame } from "./pi-wire.ts";
+import { contentText, fields, isFields, list, number, text } from "./pi-wire.ts";
+
+type Response = Extract<PiFrame, { kind: "response" }>;
+type Input = HistoryCheck["inputs"][number];
+
+/** A clock set back by a moment must not make an input look absent: running it twice is worse than calling it lost. */
+const CLOCK_SLACK_MS = 1000;
+
+const SETTLE = "history-settle";
+const USERS = "history-users";
+const ENTRIES = "history-entries";
+
+/** Pi expands what begins with a slash; a leading space is the only thing that keeps it from doing so. */
+export function wireText({ text: words, raw }: { readonly text: string; readonly raw: boolean }): string {
+  return raw && words.startsWith("/") ? ` ${words}` : words;
+}
+
+export function pendingCheck(unconfirmed: readonly PromptInput[]): HistoryCheck | null {
+  if (unconfirmed.length === 0) return null;
+  return { stage: "handshake", left: 0, inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })) };
+}
+
+/** A new process: nothing is on its way to it, so its session can be asked at once. */
+export function askHistory(work: Draft): void {
+  const { history } = work.state;
+  if (history === null) return;
+  patch(work, { history: { ...history, stage: "users" } });
+  send(work, { id: USERS, type: "get_fork_messages" });
+}
+
+/**
+ * The same process: the line may still be in the pipe or in Pi's pre-flight, where no question can see it. It stands
+ * before our questions in the pipe, and pre-flight takes less than the two answers that are awaited first.
+ */
+export function settleHistory(work: Draft, check: HistoryCheck): void {
+  patch(work, { history: { ...check, stage: "settle", left: 2 } });
+  send(work, { id: SETTLE, type: "get_state" });
+}
+
+/** Pi's own frames have told of this input: it need not be asked about. */
+export function dropFromHistory(work: Draft, key: string): void {
+  const { history } = work.state;
+  if (history === null) return;
+  const inputs = history.inputs.filter((input) => input.key !== key);
+  patch(work, { history: inputs.length === 0 ? null : { ...history, inputs } });
+}
+
+export function onCompactionEnd(work: Draft): void {
+  if (work.state.history?.stage === "compacting") settleHistory(work, work.state.history);
+}
+
+/** Takes the answers to our own questions; false when this response is none of them. */
+export function onHistoryResponse(work: Draft, frame: Response): boolean {
+  const { history } = work.state;
+  if (frame.id !== SETTLE && frame.id !== USERS && frame.id !== ENTRIES) return false;
+  if (history === null) return true;
+  if (frame.id === SETTLE) {
+    if (history.stage !== "settle") return true;
+    if (frame.result["isCompacting"] === true) patch(work, { history: { ...history, stage: "compacting" } });
+    else if (history.left <= 1) askHistory(work);
+    else {
+      patch(work, { history: { ...history, left: history.left - 1 } });
+      send(work, { id: SETTLE, type: "get_state" });
+    }
+    return true;
+  }
+  if (!frame.ok) {
+    patch(work, { history: null });
+    // Neither present nor absent can be shown: the turn is lost, only the user may send the input again.
+    for (const { key } of history.inputs) {
+      work.facts.push({ type: "note", level: "warn", code: "history_unknown", message: `Pi did not tell its history (${frame.error}); input ${key} may have been run` });
+    }
+    work.facts.push({ type: "turn_ended", outcome: "lost", error: { code: "HISTORY_UNKNOWN", message: `Pi did not tell its history: ${frame.error}` } });
+    return true;
+  }
+  if (frame.id === USERS && history.stage === "users") onUsers(work, history, list(frame.result["messages"]));
+  else if (frame.id === ENTRIES && history.stage === "entries") onEntries(work, history, list(frame.result["entries"]));
+  return true;
+}
+
+function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[]): void {
+  const users = messages.filter(isFields).map((message) => ({ id: text(message, "entryId"), text: text(message, "text") }));
+  const first = users.findIndex((user, at) => history.inputs.some((input) => couldBe(input, user.text, at === users.length - 1)));
+  if (first === -1) return settle(work, history, () => false);
+  patch(work, { history: { ...history, stage: "entries" } });
+  const before = users[first - 1];
+  send(work, { id: ENTRIES, type: "get_entries", ...(before === undefined ? {} : { since: before.id }) });
+}
+
+function onEntries(work: Draft, history: HistoryCheck, entries: readonly unknown[]): void {
+  const users = entries.filter(isFields).flatMap(readUser);
+  settle(work, history, (input) =>
+    users.some((user, at) => user.atMs >= input.writtenAtMs - CLOCK_SLACK_MS && couldBe(input, user.text, at === users.length - 1)),
+  );
+}
+
+function readUser(entry: Fields): { readonly text: string; readonly atMs: number }[] {
+  const message = fields(entry, "message");
+  if (entry["type"] !== "message" || message["role"] !== "user") return [];
+  return [{ text: contentText(message["content"]), atMs: number(message, "timestamp") }];
+}
+
+/** A command is stored as what it was expanded to: then only the place, the last, can speak for it. */
+function couldBe(input: Input, words: string, isLast: boolean): boolean {
+  if (words === wireText(input)) return true;
+  return isLast && !input.raw && input.text.startsWith("/");
+}
+
+function settle(work: Draft, history: HistoryCheck, present: (input: Input) => boolean): void {
+  patch(work, { history: null });
+  for (const input of history.inputs) {
+    work.facts.push({ type: present(input) ? "input_accepted" : "input_absent", key: input.key });
+  }
+}
