@@ -1,0 +1,40 @@
+/** An agent's error in words that a person can act on. Source of the codes: ACP v1 `ErrorCode` and JSON-RPC 2.0. */
+import type { RpcError } from "../../lib/jsonrpc.ts";
+import type { TurnError } from "../provider.ts";
+import { isJson, textAt } from "./read.ts";
+import type { AcpState } from "./state.ts";
+
+const AUTH_REQUIRED = -32000;
+
+export function isAuthError(error: RpcError): boolean {
+  return error.code === AUTH_REQUIRED;
+}
+
+/** The agent's own word for the failure where it has one, else the number it sent. */
+export function turnError(state: AcpState, error: RpcError): TurnError {
+  if (isAuthError(error)) return { code: "AUTH_REQUIRED", message: authMessage(state, error) };
+  return { code: textAt(error.data, "errorName") ?? String(error.code), message: errorMessage(error) };
+}
+
+export function authMessage({ agent, setup }: AcpState, error: RpcError): string {
+  const methods = agent.authMethods.length === 0 ? "" : ` (it offers: ${agent.authMethods.join(", ")})`;
+  return `${errorMessage(error)}. ${agent.name} wants a login${methods}: start ${setup.program} once in a terminal as this user and log in, or name its key variable in providers.X.passEnv`;
+}
+
+/** Agents hide the reason in different places: in `data`, or as a model service's whole JSON answer in `message`. */
+export function errorMessage({ message, data }: RpcError): string {
+  const said = innerMessage(message);
+  const reason = typeof data === "string" ? data : (textAt(data, "details") ?? textAt(data, "message") ?? "");
+  return reason === "" || said.includes(reason) ? said : `${said}: ${reason}`;
+}
+
+function innerMessage(message: string): string {
+  if (!message.trimStart().startsWith("{")) return message;
+  try {
+    const body: unknown = JSON.parse(message);
+    const error = isJson(body) ? body["error"] : undefined;
+    return textAt(error, "message") ?? textAt(body, "message") ?? message;
+  } catch {
+    return message; // Text that only looks like JSON is the message.
+  }
+}
