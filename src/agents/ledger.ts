@@ -1,0 +1,89 @@
+/** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
+import type { Store } from "../store/database.ts";
+import { insertEvent } from "../store/events.ts";
+import { getInput, saveInputState } from "../store/inputs.ts";
+import { appendPart, saveUserMessage, takeUnannounced } from "../store/messages.ts";
+import type { Message } from "../store/messages.ts";
+import { insertPermission, settlePermission } from "../store/permissions.ts";
+import { endTurn, insertTurn } from "../store/turns.ts";
+import type { ProviderFact } from "../providers/provider.ts";
+import type { AgentState, Effect } from "./model.ts";
+
+/** A message larger than this is named in its event, not repeated there. */
+const MESSAGE_IN_EVENT_BYTES = 64 * 1024;
+
+export interface Entry {
+  readonly store: Store;
+  readonly project: string;
+  readonly agent: string;
+  readonly now: number;
+}
+
+export type LedgerEffect = Exclude<Effect, { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }>;
+
+export function event({ store, project, agent, now }: Entry, type: string, data: unknown): void {
+  insertEvent(store, { project, agent, type, data, at: now });
+}
+
+export function record(entry: Entry, state: AgentState, effect: LedgerEffect): void {
+  const { store, agent, now } = entry;
+  switch (effect.do) {
+    case "open_turn":
+      insertTurn(store, agent, state.turns, effect.turn);
+      return event(entry, "turn_started", { turn: { id: effect.turn.id, origin: effect.turn.origin } });
+    case "close_turn":
+      announceMessages(entry);
+      endTurn(store, effect.turn);
+      return event(entry, "turn_ended", { turn: shownTurn(effect.turn) });
+    case "input_state": {
+      saveInputState(store, effect.id, effect.state, now, {
+        ...(effect.turn === undefined ? {} : { turn: effect.turn }), ...(effect.run === undefined ? {} : { run: effect.run }),
+      });
+      const input = getInput(store, effect.id);
+      if (input === null) return;
+      event(entry, "input", { input: { n: input.n, state: effect.state, turnId: input.turn } });
+      if (effect.turn !== undefined) {
+        saveUserMessage(store, { agent, turn: effect.turn, key: `input-${input.n}`, text: input.text, at: now });
+        announceMessages(entry);
+      }
+      return;
+    }
+    case "open_permission": {
+      insertPermission(store, { agent, id: effect.id, run: state.run, turn: effect.turn, now }, effect.fact);
+      announceMessages(entry); // what the agent said before it asked helps to decide
+      const { kind, tool, title, options } = effect.fact;
+      return event(entry, "permission_requested", { permission: { id: effect.id, kind, tool, title, options } });
+    }
+    case "settle_permission":
+      settlePermission(store, agent, effect.id, effect.state, effect.by, effect.answer ?? null, now);
+      return event(entry, "permission_settled", { permission: { id: effect.id, state: effect.state, by: effect.by } });
+    case "event":
+      return event(entry, effect.type, effect.data);
+  }
+}
+
+/** Facts that carry what was said rather than what is. */
+export function recordWords(entry: Entry, state: AgentState, fact: Extract<ProviderFact, { type: "part" | "message_done" }>): void {
+  const { store, agent, now } = entry;
+  if (fact.type === "message_done") return announceMessages(entry, { run: state.run, key: fact.key });
+  appendPart(store, {
+    agent, turn: state.turn?.id ?? state.lastTurn?.id ?? null, run: state.run, key: fact.key, role: fact.role, part: fact.part, at: now,
+    ...(fact.subagent === undefined ? {} : { subagent: fact.subagent }),
+  });
+}
+
+function announceMessages(entry: Entry, which?: { run: number; key: string }): void {
+  for (const message of takeUnannounced(entry.store, entry.agent, which)) event(entry, "message", { message: shownInEvent(message) });
+}
+
+function shownInEvent(message: Message): unknown {
+  const size = message.text.length + JSON.stringify(message.parts).length;
+  if (size <= MESSAGE_IN_EVENT_BYTES) return message;
+  const { id, turnId, role, createdAt } = message;
+  return { id, turnId, role, createdAt, omitted: true };
+}
+
+export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): unknown {
+  return { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() };
+}
+

@@ -1,0 +1,58 @@
+/** After a restart: what lives is adopted, what died is read to its end and told as it was, what never came to be is started. */
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Identity } from "../process/identity.ts";
+import { isAlive, readIdentity } from "../process/identity.ts";
+import { runPaths } from "../process/paths.ts";
+import type { Store } from "../store/database.ts";
+import { getRun } from "../store/runs.ts";
+import type { Actor } from "./actor.ts";
+import { openLive } from "./live.ts";
+
+/** A wrapper that was being spawned when we died records itself within this time, or never. */
+const SPAWN_GRACE_MS = 1000;
+const SPAWN_POLL_MS = 20;
+
+export async function reconcile(actor: Actor, { store, clock, log }: { store: Store; clock: Clock; log: Logger }): Promise<void> {
+  const { process, run: n } = actor.state();
+  if (process !== "running" && process !== "parking") return;
+  const run = getRun(store, actor.id, n);
+  const paths = runPaths(actor.agentDir, n);
+  if (run === null) return actor.ended(null);
+  actor.restore(run);
+  const identity = run.state === "spawning" ? await recorded(paths, run.nonce, clock) : asIdentity(run.identity);
+  if (identity === null) {
+    log.warn("a process had not been started when the daemon died", { agent: actor.id, run: n });
+    return actor.ended(null, undefined, true);
+  }
+  const live = openLive(actor, { paths, identity, offset: run.offset, clock, log });
+  actor.attach(live);
+  if (!isAlive(identity)) return live.finish();
+  if (run.state === "spawning") {
+    actor.begun(identity); // nothing was written to it yet
+  } else {
+    await live.catchUp();
+    if (actor.live() !== live) return; // it ended meanwhile
+    if (actor.state().ready) actor.adopt();
+    else actor.facts("reconcile", { type: "replace" }); // half a handshake: cheaper to begin again than to guess
+  }
+  // An end that was committed, but whose signal may never have been sent.
+  if (actor.state().intent !== null) actor.live()?.end(null);
+  log.info("adopted a running process", { agent: actor.id, run: n, pid: identity.pid });
+}
+
+async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {
+  const deadline = clock.now() + SPAWN_GRACE_MS;
+  for (;;) {
+    const identity = readIdentity(paths);
+    if (identity !== null) return identity.nonce === nonce ? identity : null;
+    if (clock.now() >= deadline) return null;
+    await new Promise<void>((resolve) => clock.setTimer(SPAWN_POLL_MS, resolve));
+  }
+}
+
+/** The row holds what `saveRunIdentity` was given. */
+function asIdentity(value: unknown): Identity | null {
+  if (typeof value !== "object" || value === null || !("bootId" in value) || !("pid" in value)) return null;
+  return value as Identity;
+}

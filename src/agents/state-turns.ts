@@ -1,0 +1,117 @@
+/** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
+import type { TurnError, TurnOutcome } from "../providers/provider.ts";
+import type { Flight, InputState } from "./model.ts";
+import type { Work } from "./state.ts";
+
+/** Begins the next queued input where nothing stands in its way. */
+export function dispatch(work: Work): void {
+  const { s, out } = work;
+  if (s.turn !== null || s.held || s.intent === "delete") return;
+  const [next, ...rest] = s.queue;
+  if (next === undefined) return;
+  s.queue = rest;
+  s.flight = { input: next.id, key: next.key, run: next.run, accepted: false };
+  openTurn(work, "input");
+  out.push({ do: "input_state", id: next.id, state: next.run === null ? "queued" : "written", turn: turnId(work) });
+  advance(work);
+}
+
+export function openTurn(work: Work, origin: "input" | "agent"): void {
+  const { s, env, out } = work;
+  s.turns += 1;
+  s.turn = {
+    id: turnId(work), origin, input: origin === "input" ? (s.flight?.input ?? null) : null, startedAt: env.nowMs,
+    activeMs: 0, countingSince: env.nowMs, interrupt: null,
+  };
+  s.lastFrameAt = env.nowMs;
+  s.stalled = false;
+  out.push({ do: "open_turn", turn: s.turn });
+}
+
+function turnId({ s, env }: Work): string {
+  return `${env.agentId}-${s.turns}`;
+}
+
+/** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */
+export function advance(work: Work): void {
+  const { s, out, env } = work;
+  if (s.intent !== null) return;
+  if (s.process !== "running") {
+    if (s.turn !== null || s.wanted) spawn(work);
+    return;
+  }
+  const flight = s.flight;
+  if (s.turn === null || flight === null || flight.run === s.run || !s.ready) return;
+  // Written to a process that died: a provider with a history is asked first (its codec got the input as `unconfirmed`).
+  if (flight.run !== null && env.redelivery === "history") return;
+  if (s.stale) return endProcess(work, "restart", true);
+  write(work, flight);
+}
+
+function write({ s, out }: Work, flight: Flight): void {
+  s.flight = { ...flight, run: s.run };
+  out.push({ do: "input_state", id: flight.input, state: "written", run: s.run }, { do: "prompt", input: flight.input });
+}
+
+export function spawn({ s, out, env }: Work): void {
+  s.starts = 0;
+  s.run += 1;
+  s.process = "running";
+  s.ready = false;
+  s.stale = false;
+  s.startError = null;
+  s.spawnedAt = env.nowMs;
+  s.lastFrameAt = env.nowMs;
+  out.push({ do: "spawn", run: s.run });
+  if (!env.oneshot) return;
+  // The prompt is the process's stdin: spawning it is writing it, and a program without a protocol cannot confirm more.
+  s.ready = true;
+  s.wanted = false;
+  if (s.flight !== null) {
+    s.flight = { ...s.flight, run: s.run };
+    out.push({ do: "input_state", id: s.flight.input, state: "written", run: s.run });
+  }
+}
+
+export function endProcess(work: Work, intent: NonNullable<Work["s"]["intent"]>, gently: boolean): void {
+  work.s.intent = intent;
+  if (intent === "park") work.s.process = "parking";
+  work.out.push({ do: "end", gently });
+}
+
+/** Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the queue. */
+export function closeTurn(work: Work, outcome: TurnOutcome, error?: TurnError, input: InputState | "requeue" = "ended"): void {
+  const { s, env, out } = work;
+  const turn = s.turn;
+  if (turn === null) return;
+  withdrawAll(work, "turn_end");
+  const ended = { id: turn.id, origin: turn.origin, startedAt: turn.startedAt, endedAt: env.nowMs, outcome, ...(error === undefined ? {} : { error }) };
+  s.lastTurn = ended;
+  s.turn = null;
+  s.retrying = null;
+  s.unnoticed = [...s.unnoticed, turn.id];
+  out.push({ do: "close_turn", turn: ended });
+  if (s.flight !== null) {
+    const { input: id, key, run } = s.flight;
+    s.flight = null;
+    if (input === "requeue") {
+      s.queue = [{ id, key, run }, ...s.queue];
+      out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
+    } else {
+      out.push({ do: "input_state", id, state: input });
+    }
+  }
+}
+
+/** Nobody waits for these answers any more. */
+export function withdrawAll(work: Work, by: "turn_end" | "exit"): void {
+  for (const each of work.s.open) {
+    if (!each.answered) work.out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
+  }
+  work.s.open = [];
+}
+
+export function cancelQueue(work: Work): void {
+  for (const each of work.s.queue) work.out.push({ do: "input_state", id: each.id, state: "cancelled" });
+  work.s.queue = [];
+}

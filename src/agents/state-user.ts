@@ -1,0 +1,113 @@
+/** What people ask for. A user's act (input, resume, release) also allows one automatic start. */
+import type { Fact } from "./model.ts";
+import type { Work } from "./state.ts";
+import { advance, cancelQueue, closeTurn, dispatch, endProcess } from "./state-turns.ts";
+
+type UserFact = Extract<
+  Fact,
+  { type: "input" | "drop_input" | "release" | "abort" | "stop" | "resume" | "delete" | "attach" | "configured" | "decide" }
+>;
+
+export function onUserFact(work: Work, fact: UserFact): void {
+  const { s, out } = work;
+  switch (fact.type) {
+    case "input": {
+      const item = { id: fact.id, key: fact.key, run: null };
+      s.queue = fact.mode === "interrupt" ? [item, ...s.queue] : [...s.queue, item];
+      s.held = false;
+      s.starts = 1;
+      work.detail = "input";
+      if (fact.mode === "interrupt" && s.turn !== null) interrupt(work, "input", true);
+      return dispatch(work);
+    }
+    case "drop_input": {
+      if (s.flight?.input === fact.id && s.flight.run === null) {
+        work.detail = "input deleted before it was delivered";
+        closeTurn(work, "interrupted", undefined, "cancelled");
+        return dispatch(work);
+      }
+      s.queue = s.queue.filter((each) => each.id !== fact.id);
+      if (s.queue.length === 0) s.held = false;
+      out.push({ do: "input_state", id: fact.id, state: "cancelled" });
+      return;
+    }
+    case "release":
+      s.held = false;
+      s.starts = 1;
+      return dispatch(work);
+    case "abort":
+      if (!fact.keepQueued) cancelQueue(work);
+      s.held = s.queue.length > 0;
+      if (s.turn !== null) interrupt(work, "abort", fact.keepQueued);
+      return;
+    case "stop":
+      return stop(work);
+    case "resume":
+      s.held = false;
+      s.starts = 1;
+      work.detail = "resume";
+      dispatch(work);
+      if (s.turn === null && !work.env.oneshot && (s.process !== "running" || s.intent !== null)) s.wanted = true;
+      return advance(work);
+    case "delete":
+      cancelQueue(work);
+      s.wanted = false;
+      if (s.process === "running" || s.process === "parking") endProcess(work, "delete", false);
+      else out.push({ do: "purge" });
+      return;
+    case "attach":
+      if (s.process === "running") endProcess(work, "attach", true);
+      return;
+    case "configured":
+      // The next turn gets a process with the new settings; one that is being started already has the old ones.
+      if (s.process === "running") s.stale = true;
+      return;
+    case "decide":
+      s.open = s.open.map((each) => (each.id === fact.id ? { ...each, answered: true } : each));
+      work.detail = fact.decision === "deny" ? "permission denied" : "permission allowed";
+      out.push(
+        {
+          do: "settle_permission", id: fact.id, state: fact.decision === "deny" ? "denied" : "allowed", by: "user",
+          answer: {
+            decision: fact.decision,
+            ...(fact.message === undefined ? {} : { message: fact.message }),
+            ...(fact.answers === undefined ? {} : { answers: fact.answers }),
+          },
+        },
+        { do: "answer", permission: fact.id },
+      );
+      return;
+  }
+}
+
+/** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */
+export function interrupt(work: Work, reason: "abort" | "input" | "timeout", keepQueued: boolean): void {
+  const { s, out, env } = work;
+  if (s.turn === null) return;
+  if (s.flight !== null && s.flight.run === null) {
+    work.detail = "aborted before the input was delivered";
+    return closeTurn(work, "interrupted", undefined, "cancelled");
+  }
+  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason, keepQueued } };
+  if (env.oneshot) {
+    if (s.intent === null) endProcess(work, "interrupt", false);
+    return;
+  }
+  if (s.ready && s.process === "running") out.push({ do: "interrupt" });
+}
+
+function stop(work: Work): void {
+  const { s } = work;
+  work.detail = "stopped on request";
+  s.wanted = false;
+  s.held = s.queue.length > 0;
+  if (s.flight !== null && s.flight.run === null) closeTurn(work, "interrupted", undefined, "requeue");
+  s.held = s.queue.length > 0;
+  if (s.process === "running") return endProcess(work, "stop", true);
+  if (s.process === "parking") {
+    s.intent = "stop";
+    return;
+  }
+  s.process = "stopped";
+  s.rest = "idle";
+}

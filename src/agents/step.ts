@@ -1,0 +1,190 @@
+/**
+ * One step of an agent: facts go through the reducer, its effects into the store and the codec, all in one transaction.
+ * What must touch the world (write, spawn, signal) is only collected here; it happens after the commit.
+ */
+import type { Store } from "../store/database.ts";
+import { getInput, asPrompt } from "../store/inputs.ts";
+import { getPermission } from "../store/permissions.ts";
+import type { OutboxLine } from "../store/runs.ts";
+import { insertRun } from "../store/runs.ts";
+import type { AnyCodec, Answer, Frame, Step } from "../providers/provider.ts";
+import type { Delta } from "./bus.ts";
+import type { Entry } from "./ledger.ts";
+import { record, recordWords } from "./ledger.ts";
+import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
+import { reduce } from "./state.ts";
+
+/** What is stored with the read offset. */
+export interface Progress {
+  readonly codec: unknown;
+  readonly offset: number;
+  readonly frames: number;
+  readonly unknownFrames: number;
+  readonly skippedLines: number;
+  readonly version: string | null;
+  readonly outbox: readonly OutboxLine[];
+}
+
+export const NO_PROGRESS: Progress = { codec: null, offset: 0, frames: 0, unknownFrames: 0, skippedLines: 0, version: null, outbox: [] };
+
+export interface Line {
+  readonly text: string;
+  /** Set where it must be provable later whether the line went out: it is spooled under this name. */
+  readonly id?: string;
+}
+
+export type Deed = Extract<Effect, { do: "spawn" | "end" | "inspect_tree" | "purge" }>;
+export type Notice = Extract<Effect, { do: "notice" }>;
+
+export interface StepContext {
+  readonly store: Store;
+  readonly codec: AnyCodec;
+  readonly entry: Entry;
+  readonly env: Surroundings;
+  readonly newNonce: () => string;
+  /** Puts the notice into the outbox, in this transaction. */
+  readonly enqueue: (notice: Notice, state: AgentState) => void;
+}
+
+export interface StepResult {
+  readonly state: AgentState;
+  readonly progress: Progress;
+  readonly lines: readonly Line[];
+  readonly deeds: readonly Deed[];
+  readonly deltas: readonly Delta[];
+}
+
+export interface StepWork {
+  state(): AgentState;
+  fact(fact: Fact): void;
+  /** Runs a codec function that gives a step. */
+  codec(run: (state: unknown) => Step<unknown>): void;
+  frame(frame: Frame): void;
+  /** The program gave a sign of life. */
+  touched(): void;
+  progress(change: Partial<Progress>): void;
+  send(line: Line): void;
+  result(): StepResult;
+}
+
+export function beginStep(context: StepContext, state: AgentState, progress: Progress): StepWork {
+  const { store, codec, entry, env } = context;
+  const lines: Line[] = [];
+  const deeds: Deed[] = [];
+  const deltas: Delta[] = [];
+  /** Facts that the codec gave while an effect was carried out; they follow the fact that caused them. */
+  let pending: Fact[] = [];
+
+  const take = (step: Step<unknown>, id?: string): void => {
+    progress = { ...progress, codec: step.state };
+    for (const [i, text] of step.lines.entries()) lines.push(id === undefined ? { text } : { text, id: `${id}-${i}` });
+    pending.push(...step.facts);
+  };
+
+  const carryOut = (effect: Effect): void => {
+    switch (effect.do) {
+      case "spawn":
+        insertRun(store, entry.agent, effect.run, context.newNonce(), entry.now);
+        progress = NO_PROGRESS;
+        deeds.push(effect);
+        return;
+      case "prompt":
+        return prompt(effect.input);
+      case "interrupt":
+        return take(codec.interrupt(progress.codec, entry.now));
+      case "answer": {
+        const answer = storedAnswer(store, entry.agent, effect.permission);
+        if (answer !== null) take(codec.answer(progress.codec, answer, entry.now));
+        return;
+      }
+      case "notice":
+        return context.enqueue(effect, state);
+      case "end":
+      case "inspect_tree":
+      case "purge":
+        deeds.push(effect);
+        return;
+      default:
+        return record(entry, state, effect);
+    }
+  };
+
+  const prompt = (id: number): void => {
+    const input = getInput(store, id);
+    if (input === null) return;
+    const before = lines.length;
+    // Where the program cannot de-duplicate, it must be provable whether this line went out, over any death of ours.
+    const provable = env.redelivery !== "dedupe";
+    take(codec.prompt(progress.codec, asPrompt(input, entry.now), entry.now), provable ? `input-${input.n}-${state.run}` : undefined);
+    if (!provable) return;
+    progress = { ...progress, outbox: lines.slice(before).map((line) => ({ id: line.id ?? "", line: line.text })) };
+  };
+
+  const one = (fact: Fact): void => {
+    switch (fact.type) {
+      case "delta":
+        deltas.push({ project: entry.project, agent: entry.agent, key: fact.key, text: fact.text });
+        return;
+      case "unknown_frame":
+        progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };
+        return;
+      case "message_done":
+        return recordWords(entry, state, fact);
+      case "part":
+        recordWords(entry, state, fact);
+        break;
+      case "ready":
+        if (fact.version !== undefined) progress = { ...progress, version: fact.version };
+        break;
+      default:
+        break;
+    }
+    const outcome = reduce(state, fact, env);
+    state = outcome.state;
+    for (const effect of outcome.effects) carryOut(effect);
+  };
+
+  /** Applies a fact and everything that follows from it, in order. */
+  const apply = (fact: Fact): void => {
+    one(fact);
+    while (pending.length > 0) {
+      const following = pending;
+      pending = [];
+      for (const each of following) apply(each);
+    }
+  };
+
+  return {
+    state: () => state,
+    fact: apply,
+    codec(run) {
+      take(run(progress.codec));
+      const facts = pending;
+      pending = [];
+      for (const each of facts) apply(each);
+    },
+    frame(frame) {
+      progress = { ...progress, frames: progress.frames + 1 };
+      this.codec((codecState) => codec.frame(codecState, frame, entry.now));
+    },
+    touched() {
+      const { stalled } = state;
+      state = { ...state, lastFrameAt: entry.now, stalled: false };
+      if (stalled) record(entry, state, { do: "event", type: "agent_resumed_output", data: { turn: state.turn?.id } });
+    },
+    progress(change) {
+      progress = { ...progress, ...change };
+    },
+    send: (line) => void lines.push(line),
+    result() {
+      if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted)) progress = { ...progress, outbox: [] };
+      return { state, progress, lines, deeds, deltas };
+    },
+  };
+}
+
+export function storedAnswer(store: Store, agent: string, id: string): Answer | null {
+  const permission = getPermission(store, agent, id);
+  if (permission === null || permission.answer === null) return null;
+  return { id: permission.ref, kind: permission.kind, data: permission.data, ...permission.answer };
+}

@@ -1,0 +1,85 @@
+/** What an agent runs under: its provider, and what request, project and config say, the nearest winning. */
+import { realpathSync } from "node:fs";
+import type { Provider, ProviderTable } from "../providers/index.ts";
+import { missingProvider } from "../providers/index.ts";
+import type { LaunchContext, PermissionMode } from "../providers/provider.ts";
+import { LaunchRefused } from "../providers/provider.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Store } from "../store/database.ts";
+import { getInput } from "../store/inputs.ts";
+import type { Project } from "../store/projects.ts";
+import { getProject } from "../store/projects.ts";
+import type { Terms } from "./actor.ts";
+import { childEnvironment } from "./environment.ts";
+
+export interface TermsSources {
+  readonly store: Store;
+  readonly providers: ProviderTable;
+  readonly trustedRoots: readonly string[];
+  readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
+  readonly isRoot: boolean;
+  readonly self: readonly string[];
+}
+
+export function termsOf(sources: TermsSources, agent: Agent, agentDir: string): Terms {
+  const provider = sources.providers.get(agent.provider) ?? missingProvider(agent.provider);
+  const project = getProject(sources.store, agent.project);
+  return {
+    codec: provider.codec,
+    permissions: permissionsOf(agent, project, provider),
+    launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
+  };
+}
+
+function permissionsOf(agent: Agent, project: Project, provider: Provider): PermissionMode {
+  return agent.settings.permissions ?? project.defaults.permissions ?? provider.settings.permissions ?? "ask";
+}
+
+function launchContext(sources: TermsSources, agent: Agent, project: Project, provider: Provider, agentDir: string, run: number): LaunchContext {
+  const { settings, codec } = provider;
+  const env = childEnvironment({
+    inherited: sources.inheritedEnv, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested: agent.settings.env,
+    ours: { AH_AGENT_ID: agent.id, AH_PROJECT: project.name, AH_RUN: String(run) },
+  });
+  const flight = agent.state.flight;
+  const input = codec.traits.oneshot && flight !== null ? getInput(sources.store, flight.input) : null;
+  return {
+    command: resolveCommand(provider, env, project.cwd), args: settings.args, agentId: agent.id, agentUuid: agent.uuid,
+    session: agent.state.session, cwd: project.cwd, agentDir, model: agent.settings.model ?? project.defaults.model ?? settings.model ?? null,
+    permissions: permissionsOf(agent, project, provider),
+    systemPrompt: agent.settings.systemPrompt ?? project.defaults.systemPrompt ?? null,
+    trusted: isTrusted(project, sources.trustedRoots), env, isRoot: sources.isRoot, self: sources.self,
+    ...(input === null ? {} : { prompt: { text: input.text, as: settings.promptAs ?? "stdin" } }),
+  };
+}
+
+function resolveCommand({ name, settings }: Provider, env: Readonly<Record<string, string>>, cwd: string): readonly string[] {
+  const [program, ...args] = settings.command;
+  if (program === undefined) return [];
+  const found = findProgram(program, env["PATH"], cwd);
+  if (found === null) {
+    throw new LaunchRefused("PROVIDER_UNAVAILABLE", `provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`);
+  }
+  return [found, ...args];
+}
+
+/** A path with a slash is taken from the project's folder, a bare name from PATH. null = not there, or not executable. */
+export function findProgram(program: string, path: string | undefined, cwd: string): string | null {
+  return Bun.which(program, { PATH: path ?? "", cwd });
+}
+
+/** What the project says, else whether its real folder lies under a trusted root. */
+export function isTrusted(project: Pick<Project, "trusted" | "cwd">, trustedRoots: readonly string[]): boolean {
+  if (project.trusted !== null) return project.trusted;
+  return trustedRoots.some((root) => isUnder(project.cwd, root));
+}
+
+/** Both after symlinks. A root that is not there holds nothing. */
+export function isUnder(path: string, root: string): boolean {
+  try {
+    const real = realpathSync(root);
+    return path === real || path.startsWith(real.endsWith("/") ? real : `${real}/`);
+  } catch {
+    return false;
+  }
+}

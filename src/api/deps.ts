@@ -1,0 +1,42 @@
+/** What the API's handlers work with. Made once, in `cli/serve.ts`. */
+import type { Bus } from "../agents/bus.ts";
+import type { Actor } from "../agents/actor.ts";
+import type { Supervisor } from "../agents/supervisor.ts";
+import type { HarnessConfig } from "../config/harness.ts";
+import type { Clock } from "../lib/clock.ts";
+import { HarnessError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { ProviderTable } from "../providers/index.ts";
+import type { Store } from "../store/database.ts";
+import { getAgent } from "../store/agents.ts";
+import { getProject } from "../store/projects.ts";
+
+export interface ApiDeps {
+  readonly config: HarnessConfig;
+  readonly store: Store;
+  readonly supervisor: Supervisor;
+  readonly providers: ProviderTable;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly startedAt: number;
+  /** 8 hex digits. */
+  readonly newId: () => string;
+  /** UUID v4. */
+  readonly newUuid: () => string;
+  readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
+}
+
+export interface AgentParams {
+  readonly name: string;
+  readonly id: string;
+}
+
+/** The agent that a path names. 404 when the project or the agent is not there, 503 until the boot is over. */
+export function actorAt({ store, supervisor }: ApiDeps, { name, id }: AgentParams): Actor {
+  getProject(store, name);
+  const { id: exact } = getAgent(store, name, id);
+  const actor = supervisor.find(exact);
+  if (actor === null) throw new HarnessError("NOT_READY", "the daemon is still looking at what survived its restart: try again in a second", { status: 503 });
+  return actor;
+}

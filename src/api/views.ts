@@ -1,0 +1,72 @@
+/** How stored things look in the API. Secrets never get in: environment values and webhook tokens stay behind. */
+import type { AgentState, EndedTurn, Turn } from "../agents/model.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Input } from "../store/inputs.ts";
+import type { Permission } from "../store/permissions.ts";
+import type { Project, WebhookTarget } from "../store/projects.ts";
+
+export const iso = (ms: number): string => new Date(ms).toISOString();
+
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+
+export function webhookView(webhook: WebhookTarget | null): unknown {
+  if (webhook === null) return null;
+  const { url, token, events } = webhook;
+  return { url: withoutCredentials(url), hasToken: token !== undefined, ...(events === undefined ? {} : { events }) };
+}
+
+/** A webhook URL may carry a secret in its user part or its query: both are cut. */
+export function withoutCredentials(url: string): string {
+  const parsed = new URL(url);
+  const masked = parsed.search !== "" || parsed.username !== "" || parsed.password !== "";
+  return `${parsed.origin}${parsed.pathname}${masked ? "?…" : ""}`;
+}
+
+export function projectView(project: Project, trusted: boolean): unknown {
+  return {
+    name: project.name, cwd: project.cwd, trusted, webhook: webhookView(project.webhook), defaults: project.defaults, createdAt: iso(project.createdAt),
+  };
+}
+
+export function turnView(turn: Turn | EndedTurn | null): unknown {
+  if (turn === null) return null;
+  const ended = "endedAt" in turn;
+  return {
+    id: turn.id, origin: turn.origin, startedAt: iso(turn.startedAt), endedAt: ended ? iso(turn.endedAt) : null,
+    outcome: ended ? turn.outcome : null, ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
+  };
+}
+
+export function agentView(agent: Agent): Record<string, unknown> {
+  const { state, settings } = agent;
+  return {
+    id: agent.id, project: agent.project, name: agent.name, provider: agent.provider,
+    status: state.status, cause: state.cause, process: state.process, turn: turnView(state.turn ?? state.lastTurn),
+    queuedInputs: queuedInputs(state), held: state.held, pendingPermissions: state.open.filter((each) => !each.answered).length,
+    backgroundTasks: state.background, usage: state.usage, retrying: state.retrying,
+    ...(state.startError === null ? {} : { error: state.startError }),
+    model: settings.model, permissions: settings.permissions, systemPrompt: settings.systemPrompt, env: Object.keys(settings.env).sort(),
+    webhook: webhookView(settings.webhook), metadata: settings.metadata, session: state.session,
+    createdAt: iso(agent.createdAt), updatedAt: iso(agent.updatedAt),
+  };
+}
+
+/** Waiting ones; the one that is worked on is not among them. */
+function queuedInputs(state: AgentState): number {
+  return state.queue.length;
+}
+
+export function inputView(input: Input): unknown {
+  return {
+    n: input.n, text: input.text, raw: input.raw, mode: input.mode, state: input.state, turnId: input.turn,
+    createdAt: iso(input.createdAt), endedAt: isoOrNull(input.endedAt),
+  };
+}
+
+export function permissionView(permission: Permission): unknown {
+  const { id, kind, tool, title, detail, options, state, answer, settledBy, subagent, turn } = permission;
+  return {
+    id, kind, tool, title, detail, options, state, turnId: turn, createdAt: iso(permission.createdAt), settledAt: isoOrNull(permission.settledAt),
+    ...(answer === null ? {} : { answer }), ...(settledBy === null ? {} : { settledBy }), ...(subagent === null ? {} : { subagent }),
+  };
+}

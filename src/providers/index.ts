@@ -1,0 +1,68 @@
+/** The providers of this daemon: the built-in ones and those of the config, each with the codec of its kind. */
+import { acpCodec } from "./acp.ts";
+import { claudeCodec } from "./claude-code.ts";
+import { codexCodec } from "./codex.ts";
+import { commandCodec } from "./command.ts";
+import { opencodeCodec } from "./opencode.ts";
+import { piCodec } from "./pi.ts";
+import type { AnyCodec, Codec, PermissionMode } from "./provider.ts";
+import { LaunchRefused } from "./provider.ts";
+
+export type ProviderKind = "claude-code" | "codex" | "opencode" | "pi" | "acp" | "command";
+
+export interface ProviderSettings {
+  readonly kind: ProviderKind;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly passEnv: readonly string[];
+  readonly model?: string;
+  readonly permissions?: PermissionMode;
+  readonly enabled: boolean;
+  readonly promptAs?: "stdin" | "arg";
+}
+
+export interface Provider {
+  readonly name: string;
+  readonly settings: ProviderSettings;
+  readonly codec: AnyCodec;
+}
+
+export type ProviderTable = ReadonlyMap<string, Provider>;
+
+/** Forgets the type of a codec's state: it is opaque to everybody else, and only ever handed back to the codec that made it. */
+function opaque<S>(codec: Codec<S>): AnyCodec {
+  return codec as unknown as AnyCodec;
+}
+
+const CODECS: Readonly<Record<ProviderKind, AnyCodec>> = {
+  "claude-code": opaque(claudeCodec),
+  codex: opaque(codexCodec),
+  opencode: opaque(opencodeCodec),
+  pi: opaque(piCodec),
+  acp: opaque(acpCodec),
+  command: opaque(commandCodec),
+};
+
+export function providerTable(settings: Readonly<Record<string, ProviderSettings>>): ProviderTable {
+  return new Map(Object.entries(settings).map(([name, each]) => [name, { name, settings: each, codec: CODECS[each.kind] }]));
+}
+
+/** Stands in for a provider that was taken out of the config while agents of it exist: they are shown, but cannot be started. */
+export function missingProvider(name: string): Provider {
+  const nothing = { state: null, facts: [], lines: [] };
+  return {
+    name,
+    settings: { kind: "command", command: [], args: [], env: {}, passEnv: [], enabled: false },
+    codec: {
+      kind: "missing",
+      traits: { redelivery: "none", tornLine: "newline", oneshot: false, startDeadlineMs: 1000, maxPromptChars: null, passEnv: [], stripEnv: [] },
+      launch() {
+        throw new LaunchRefused("PROVIDER_UNAVAILABLE", `the config has no provider "${name}": put it back under providers.${name}`);
+      },
+      start: () => nothing, adopt: () => nothing, frame: () => nothing, prompt: () => nothing, interrupt: () => nothing, answer: () => nothing,
+      farewell: () => ({ lines: [], graceMs: 0 }),
+      exit: () => [],
+    },
+  };
+}

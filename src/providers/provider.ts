@@ -1,0 +1,241 @@
+/**
+ * The contract between the agent machinery and a provider: pure functions from lines to facts and from commands to lines.
+ *
+ * A codec never does I/O, never reads the clock and keeps everything it must remember in `S`, which is plain JSON:
+ * it is stored in the same transaction as the read offset, so a restarted daemon goes on in the middle of a turn.
+ * Keep `S` small; what was said goes out as facts at once and is stored as rows.
+ */
+
+export type PermissionMode = "ask" | "allow" | "deny";
+export type TurnOutcome = "completed" | "interrupted" | "failed" | "lost";
+export type MessageRole = "user" | "assistant" | "tool" | "system";
+
+export type Part =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "thinking"; readonly text: string }
+  | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: unknown }
+  | { readonly type: "tool_result"; readonly id: string; readonly text: string; readonly isError: boolean };
+
+export interface TurnError {
+  /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Totals of the agent's current process or conversation, as far as the provider tells them. Absent = not told. */
+export interface Usage {
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+  readonly costUsd?: number;
+}
+
+/** What a codec reads out of the child's lines. Order matters; facts of one line are applied together. */
+export type ProviderFact =
+  /** Handshake done: input may be sent. */
+  | { readonly type: "ready"; readonly version?: string }
+  /** The program answered the handshake, but cannot be used (too old, resume refused). The process is ended. */
+  | { readonly type: "start_failed"; readonly code: string; readonly message: string }
+  /** The provider's id of the conversation, to be given to the next process for resuming. May change (`/clear`). */
+  | { readonly type: "session"; readonly id: string }
+  /** The program itself confirmed that it has the input with this key. Repeats are harmless. */
+  | { readonly type: "input_accepted"; readonly key: string }
+  /** History proves that the program never got this input: it may be sent again. */
+  | { readonly type: "input_absent"; readonly key: string }
+  /** Work began. Repeats within a turn are harmless; without an open turn it opens one of origin "agent". */
+  | { readonly type: "turn_started" }
+  /** THE end of a turn, said once by the program's authoritative frame. Duplicates without an open turn are ignored. */
+  | { readonly type: "turn_ended"; readonly outcome: TurnOutcome; readonly error?: TurnError }
+  /** One whole content block. `key` groups the blocks of one message (unique in the run). Never built from deltas
+   *  where the provider sends the whole text. `subagent`: it was not the agent itself who said it. */
+  | { readonly type: "part"; readonly key: string; readonly role: MessageRole; readonly part: Part; readonly subagent?: string }
+  /** No more parts are expected for this message: it is announced. Open messages are also closed by `turn_ended`. */
+  | { readonly type: "message_done"; readonly key: string }
+  /** Streamed text, shown live, never stored. */
+  | { readonly type: "delta"; readonly key: string; readonly text: string }
+  /** The program waits for a person. `id` is unique within the run; the same id again is the same question.
+   *  `data` is kept with the row and handed back with the answer; it is never shown. */
+  | {
+      readonly type: "permission";
+      readonly id: string;
+      readonly kind: "tool" | "question" | "plan";
+      readonly tool: string;
+      /** One line for a person: what would be done. */
+      readonly title: string;
+      /** The whole request for a careful reader (command, path, diff; for questions `{questions:[…]}`). */
+      readonly detail: unknown;
+      readonly options: readonly ("allow" | "allow_always" | "deny")[];
+      readonly data: unknown;
+      readonly subagent?: string;
+    }
+  /** The program no longer waits for this answer: it was settled by our answer, or dropped. */
+  | { readonly type: "permission_closed"; readonly id: string }
+  /** The program repeats a failed model call by itself: still processing. */
+  | { readonly type: "retrying"; readonly attempt: number; readonly reason: string; readonly status: number | null }
+  | { readonly type: "retry_over" }
+  /** How many background tasks of the program are alive. They never change the status; they prevent parking. */
+  | { readonly type: "background"; readonly tasks: number }
+  | { readonly type: "usage"; readonly usage: Usage }
+  /** Something worth an event and a log line, but no status (a refused tool, a compaction, a dropped grant). */
+  | { readonly type: "note"; readonly level: "info" | "warn"; readonly code: string; readonly message: string }
+  /** A frame of a kind this codec does not know: counted, kept raw in `debug`, never fatal. */
+  | { readonly type: "unknown_frame"; readonly kind: string };
+
+export interface Step<S> {
+  readonly state: S;
+  readonly facts: readonly ProviderFact[];
+  /** Whole lines for the child's stdin, without the LF. */
+  readonly lines: readonly string[];
+}
+
+/** One line of the child's stdout; `json` is undefined when the line is no JSON. */
+export interface Frame {
+  readonly raw: string;
+  readonly json: unknown;
+}
+
+/** An input that was (or may have been) handed to the program. */
+export interface PromptInput {
+  /** UUID v4, made when the input was stored; stays the same when it is sent again. */
+  readonly key: string;
+  readonly text: string;
+  /** true = verbatim, no slash commands or other client-side expansion. */
+  readonly raw: boolean;
+  /** Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time). */
+  readonly writtenAtMs: number;
+}
+
+export interface LaunchContext {
+  /** Program and leading arguments from the config, never empty; [0] is already resolved to a path where it was found. */
+  readonly command: readonly string[];
+  /** `providers.X.args`. */
+  readonly args: readonly string[];
+  readonly agentId: string;
+  /** UUID v4 fixed when the agent was made; good as a session id of our choosing. */
+  readonly agentUuid: string;
+  /** Provider's session id when there is a conversation to resume, else null. */
+  readonly session: string | null;
+  readonly cwd: string;
+  /** A folder of the agent's own (0700) that outlives its runs; `Launch.files` are written there. */
+  readonly agentDir: string;
+  readonly model: string | null;
+  readonly permissions: PermissionMode;
+  readonly systemPrompt: string | null;
+  /** May what the repository brings (hooks, plugins, MCP servers, settings) be loaded? */
+  readonly trusted: boolean;
+  /** The child's environment as it will be, before `Launch.env`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly isRoot: boolean;
+  /** argv prefix that runs this very program (for the hidden `bridge` mode). */
+  readonly self: readonly string[];
+  /** Only for `oneshot` codecs: the turn's text. "stdin" = the caller makes it the child's stdin, "arg" = `launch` puts it into argv. */
+  readonly prompt?: { readonly text: string; readonly as: "stdin" | "arg" };
+}
+
+export interface Launch {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Written 0600 before the spawn. `path` is relative to `agentDir`, without `..`. */
+  readonly files?: readonly { readonly path: string; readonly content: string }[];
+}
+
+/** Why a program cannot be started as asked, known before any process is spawned. Thrown by `launch`. */
+export class LaunchRefused extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface StartContext {
+  /** The same that `launch` saw. */
+  readonly launch: LaunchContext;
+  readonly nowMs: number;
+  /** Inputs written to an earlier process that died before it confirmed them. Only for redelivery "history": the codec
+   *  asks the program's history after the handshake and answers each with `input_accepted` or `input_absent`. */
+  readonly unconfirmed: readonly PromptInput[];
+  /** `data` of the permissions that were answered `allow_always` in this agent's life: apply again, or say in a `note`
+   *  with code `grants_dropped` that they no longer hold. */
+  readonly grants: readonly unknown[];
+}
+
+/** The daemon was restarted and found the process alive; its output has been read to the end. */
+export interface AdoptContext {
+  readonly nowMs: number;
+  /** Written, not confirmed. "dedupe": send again. "history": ask. "none": leave. */
+  readonly unconfirmed: readonly PromptInput[];
+  /** Answers that were decided, but whose effect was not seen: send again (late answers must be harmless). */
+  readonly unsettled: readonly Answer[];
+  /** Permissions that are open in our books, by the provider's id. */
+  readonly open: readonly string[];
+  /** An interrupt was asked for and its turn still runs. */
+  readonly interrupting: boolean;
+}
+
+export interface Answer {
+  /** The provider's id of the permission. */
+  readonly id: string;
+  readonly decision: "allow" | "allow_always" | "deny";
+  readonly message?: string;
+  /** For questions: question text (or id) → chosen label(s) or free text. */
+  readonly answers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly kind: "tool" | "question" | "plan";
+  readonly data: unknown;
+}
+
+export interface ExitContext {
+  /** Exit code as the shell tells it (> 128 = code N or signal N-128); null = never known. */
+  readonly code: number | null;
+  readonly stderrTail: string;
+  /** Only for `oneshot` codecs: everything the process wrote on stdout, capped. */
+  readonly stdout?: { readonly text: string; readonly truncated: boolean };
+}
+
+export interface Traits {
+  /** What may be done with an input that was written but never confirmed when its process died (DESIGN 4). */
+  readonly redelivery: "dedupe" | "history" | "none";
+  /** What a torn line on stdin needs: the process must be ended and resumed, or one LF mends it (DESIGN 5). */
+  readonly tornLine: "restart" | "newline";
+  /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
+  readonly oneshot: boolean;
+  /** From the spawn to `ready`. */
+  readonly startDeadlineMs: number;
+  /** Code points; a longer input is refused with 413 before it is stored. null = no limit of its own. */
+  readonly maxPromptChars: number | null;
+  /** Environment variables handed through by default: the program's documented keys, base URLs, config dirs. */
+  readonly passEnv: readonly string[];
+  /** Inherited variables that must not reach the child (exact names, or a prefix ending in `*`). Applied before passEnv and env. */
+  readonly stripEnv: readonly string[];
+}
+
+/** How a process is ended gracefully: these lines are written, then the signal after `graceMs` (at once when no lines). */
+export interface Farewell {
+  readonly lines: readonly string[];
+  readonly graceMs: number;
+}
+
+export interface Codec<S> {
+  readonly kind: string;
+  readonly traits: Traits;
+  /** argv, environment and files of the process. Throws `LaunchRefused`. */
+  launch(context: LaunchContext): Launch;
+  /** A new process: the state to begin with and the first lines to send. */
+  start(context: StartContext): Step<S>;
+  /** The same process, a new daemon. */
+  adopt(state: S, context: AdoptContext): Step<S>;
+  frame(state: S, frame: Frame, nowMs: number): Step<S>;
+  /** Called only when ready, and one input at a time: never before the turn of the previous one ended. */
+  prompt(state: S, input: PromptInput, nowMs: number): Step<S>;
+  /** End the running turn, keep the conversation. May be called again after an adoption. */
+  interrupt(state: S, nowMs: number): Step<S>;
+  answer(state: S, answer: Answer, nowMs: number): Step<S>;
+  farewell(state: S): Farewell;
+  /** The process is gone and its output read to the end. Facts of the last moment (usually none: the reducer ends the turn). */
+  exit(state: S, context: ExitContext): readonly ProviderFact[];
+}
+
+/** Codecs of different states in one table. The state is opaque JSON to everybody but its codec. */
+export type AnyCodec = Codec<unknown>;

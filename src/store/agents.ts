@@ -1,0 +1,132 @@
+/** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
+import type { AgentState, Status } from "../agents/model.ts";
+import { HarnessError } from "../lib/errors.ts";
+import type { PermissionMode } from "../providers/provider.ts";
+import type { Store } from "./database.ts";
+import type { WebhookTarget } from "./projects.ts";
+
+export interface AgentSettings {
+  readonly model: string | null;
+  readonly permissions: PermissionMode | null;
+  readonly systemPrompt: string | null;
+  /** Write-only: the API shows its keys. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly webhook: WebhookTarget | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface Agent {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string | null;
+  readonly provider: string;
+  readonly uuid: string;
+  readonly state: AgentState;
+  readonly settings: AgentSettings;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+interface AgentRow {
+  readonly id: string;
+  readonly project: string;
+  readonly name: string | null;
+  readonly provider: string;
+  readonly uuid: string;
+  readonly state: string;
+  readonly settings: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+function fromRow(row: AgentRow): Agent {
+  return {
+    id: row.id, project: row.project, name: row.name, provider: row.provider, uuid: row.uuid,
+    state: JSON.parse(row.state) as AgentState, settings: JSON.parse(row.settings) as AgentSettings,
+    createdAt: row.created_at, updatedAt: row.updated_at,
+  };
+}
+
+export function insertAgent(store: Store, agent: Agent): void {
+  assertNameFree(store, agent.project, agent.name);
+  store.run(
+    `INSERT INTO agents (id, project, name, provider, uuid, status, state, settings, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    agent.id, agent.project, agent.name, agent.provider, agent.uuid, agent.state.status, JSON.stringify(agent.state),
+    JSON.stringify(agent.settings), agent.createdAt, agent.updatedAt,
+  );
+}
+
+export function assertNameFree(store: Store, project: string, name: string | null): void {
+  if (name === null || store.get("SELECT 1 FROM agents WHERE project = ? AND name = ?", project, name) === null) return;
+  throw new HarnessError("NAME_TAKEN", `project "${project}" has an agent named "${name}": choose another name`, { status: 409 });
+}
+
+export function saveAgentState(store: Store, id: string, state: AgentState, now: number): void {
+  store.run("UPDATE agents SET status = ?, state = ?, updated_at = ? WHERE id = ?", state.status, JSON.stringify(state), now, id);
+}
+
+export function saveAgentSettings(store: Store, id: string, name: string | null, settings: AgentSettings, now: number): void {
+  store.run("UPDATE agents SET name = ?, settings = ?, updated_at = ? WHERE id = ?", name, JSON.stringify(settings), now, id);
+}
+
+export function findAgent(store: Store, id: string): Agent | null {
+  const row = store.get<AgentRow>("SELECT * FROM agents WHERE id = ?", id);
+  return row === null ? null : fromRow(row);
+}
+
+/** By id or name within a project; an exact id wins over a name. */
+export function getAgent(store: Store, project: string, idOrName: string): Agent {
+  const row =
+    store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND id = ?", project, idOrName) ??
+    store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND name = ?", project, idOrName);
+  if (row === null) {
+    throw new HarnessError("AGENT_NOT_FOUND", `project "${project}" has no agent "${idOrName}": GET /api/v1/projects/${project}/agents lists them`, { status: 404 });
+  }
+  return fromRow(row);
+}
+
+export interface AgentFilter {
+  readonly project?: string;
+  readonly provider?: string;
+  readonly status?: readonly Status[];
+  /** Ids greater than this in (created_at, id) order: `<created_at>-<id>`. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export function listAgents(store: Store, filter: AgentFilter): Agent[] {
+  const where: string[] = [];
+  const params: (string | number)[] = [];
+  if (filter.project !== undefined) (where.push("project = ?"), params.push(filter.project));
+  if (filter.provider !== undefined) (where.push("provider = ?"), params.push(filter.provider));
+  if (filter.status !== undefined) {
+    where.push(`status IN (${filter.status.map(() => "?").join(", ")})`);
+    params.push(...filter.status);
+  }
+  if (filter.after !== undefined) {
+    const dash = filter.after.indexOf("-");
+    where.push("(created_at, id) > (?, ?)");
+    params.push(Number(filter.after.slice(0, dash)), filter.after.slice(dash + 1));
+  }
+  const sql = `SELECT * FROM agents ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY created_at, id LIMIT ?`;
+  return store.all<AgentRow>(sql, ...params, filter.limit).map(fromRow);
+}
+
+export function allAgentIds(store: Store): string[] {
+  return store.all<{ id: string }>("SELECT id FROM agents ORDER BY created_at, id").map((row) => row.id);
+}
+
+export function countAgents(store: Store): Partial<Record<Status, number>> & { total: number } {
+  const counts: Partial<Record<Status, number>> & { total: number } = { total: 0 };
+  for (const row of store.all<{ status: Status; n: number }>("SELECT status, count(*) AS n FROM agents GROUP BY status")) {
+    counts[row.status] = row.n;
+    counts.total += row.n;
+  }
+  return counts;
+}
+
+/** Everything of the agent but its events and deliveries, which are history. */
+export function deleteAgent(store: Store, id: string): void {
+  store.run("DELETE FROM agents WHERE id = ?", id);
+}

@@ -1,0 +1,60 @@
+/** The event log: numbered, never reused, the one source of every live stream. */
+import type { Store } from "./database.ts";
+
+export interface EventRecord {
+  readonly id: number;
+  readonly type: string;
+  readonly project: string | null;
+  readonly agent: string | null;
+  readonly at: string;
+  readonly data: unknown;
+}
+
+interface EventRow {
+  readonly id: number;
+  readonly project: string | null;
+  readonly agent: string | null;
+  readonly type: string;
+  readonly data: string;
+  readonly at: number;
+}
+
+export interface EventScope {
+  readonly project?: string;
+  readonly agent?: string;
+  readonly types?: readonly string[];
+}
+
+export function insertEvent(store: Store, event: { project: string | null; agent: string | null; type: string; data: unknown; at: number }): number {
+  return store.run(
+    "INSERT INTO events (project, agent, type, data, at) VALUES (?, ?, ?, ?, ?)",
+    event.project, event.agent, event.type, JSON.stringify(event.data), event.at,
+  ).lastId;
+}
+
+/** Events after an id, in order. */
+export function eventsAfter(store: Store, scope: EventScope, afterId: number, limit: number): EventRecord[] {
+  const where = ["id > ?"];
+  const params: (string | number)[] = [afterId];
+  if (scope.agent !== undefined) (where.push("agent = ?"), params.push(scope.agent));
+  else if (scope.project !== undefined) (where.push("project = ?"), params.push(scope.project));
+  if (scope.types !== undefined) {
+    where.push(`type IN (${scope.types.map(() => "?").join(", ")})`);
+    params.push(...scope.types);
+  }
+  return store
+    .all<EventRow>(`SELECT * FROM events WHERE ${where.join(" AND ")} ORDER BY id LIMIT ?`, ...params, limit)
+    .map((row) => ({ ...row, at: new Date(row.at).toISOString(), data: JSON.parse(row.data) as unknown }));
+}
+
+/** The oldest id still kept and the newest ever given. */
+export function eventRange(store: Store): { oldest: number; newest: number } {
+  const oldest = store.get<{ id: number | null }>("SELECT min(id) AS id FROM events")?.id ?? null;
+  const newest = store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
+  return { oldest: oldest ?? newest + 1, newest };
+}
+
+/** One small batch; returns how many went. */
+export function pruneEvents(store: Store, olderThan: number, limit: number): number {
+  return store.run("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)", olderThan, limit).changes;
+}

@@ -1,0 +1,118 @@
+/**
+ * Rows of messages: what was said, whole. A message grows part by part as the program writes it; it is announced once, when
+ * it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes twice.
+ */
+import type { MessageRole, Part } from "../providers/provider.ts";
+import type { Store } from "./database.ts";
+
+export interface Message {
+  readonly id: number;
+  readonly turnId: string | null;
+  readonly role: MessageRole;
+  readonly text: string;
+  readonly parts: readonly Part[];
+  readonly createdAt: string;
+  /** Present when a sub-agent said it, not the agent itself. */
+  readonly subagent?: string;
+  readonly truncated?: true;
+}
+
+interface MessageRow {
+  readonly id: number;
+  readonly turn: string | null;
+  readonly role: MessageRole;
+  readonly text: string;
+  readonly parts: string;
+  readonly subagent: string | null;
+  readonly truncated: number;
+  readonly created_at: number;
+}
+
+function fromRow(row: MessageRow): Message {
+  return {
+    id: row.id, turnId: row.turn, role: row.role, text: row.text, parts: JSON.parse(row.parts) as Part[],
+    createdAt: new Date(row.created_at).toISOString(),
+    ...(row.subagent === null ? {} : { subagent: row.subagent }), ...(row.truncated === 1 ? { truncated: true } : {}),
+  };
+}
+
+export interface NewPart {
+  readonly agent: string;
+  readonly turn: string | null;
+  readonly run: number;
+  readonly key: string;
+  readonly role: MessageRole;
+  readonly part: Part;
+  readonly subagent?: string;
+  readonly at: number;
+}
+
+export function appendPart(store: Store, { agent, turn, run, key, role, part, subagent, at }: NewPart): void {
+  const text = textOf(part, role);
+  store.run(
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, json_array(json(?7)), ?8, ?9)
+     ON CONFLICT (agent, run, key) DO UPDATE SET text = text || excluded.text, parts = json_insert(parts, '$[#]', json(?7)), announced = 0`,
+    agent, turn, run, key, role, text, JSON.stringify(part), subagent ?? null, at,
+  );
+}
+
+/** The readable text of a part: what was said, or for a tool's message what the tool answered. */
+function textOf(part: Part, role: MessageRole): string {
+  if (part.type === "text") return part.text;
+  return role === "tool" && part.type === "tool_result" ? part.text : "";
+}
+
+/** What a person sent; run 0, so that its key is free of the runs it is written to. Repeats move it to the newer turn. */
+export function saveUserMessage(store: Store, { agent, turn, key, text, at }: { agent: string; turn: string; key: string; text: string; at: number }): void {
+  store.run(
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, created_at) VALUES (?, ?, 0, ?, 'user', ?, ?, ?)
+     ON CONFLICT (agent, run, key) DO UPDATE SET turn = excluded.turn`,
+    agent, turn, key, text, JSON.stringify([{ type: "text", text }]), at,
+  );
+}
+
+/** Marks messages as complete and returns those that were not announced yet: one by its key, or all of the agent. */
+export function takeUnannounced(store: Store, agent: string, which?: { run: number; key: string }): Message[] {
+  const rows =
+    which === undefined
+      ? store.all<MessageRow>("SELECT * FROM messages WHERE agent = ? AND announced = 0 ORDER BY id", agent)
+      : store.all<MessageRow>("SELECT * FROM messages WHERE agent = ? AND run = ? AND key = ? AND announced = 0", agent, which.run, which.key);
+  for (const row of rows) store.run("UPDATE messages SET announced = 1 WHERE id = ?", row.id);
+  return rows.map(fromRow);
+}
+
+export interface MessagePage {
+  readonly after?: number;
+  readonly before?: number;
+  readonly role?: MessageRole;
+  readonly limit: number;
+}
+
+/** In order of id. `before` pages backwards: the newest `limit` before it; without a cursor the newest `limit`. */
+export function listMessages(store: Store, agent: string, { after, before, role, limit }: MessagePage): Message[] {
+  const roleClause = role === undefined ? "" : "AND role = ?3";
+  const params = role === undefined ? [] : [role];
+  const select = "SELECT * FROM messages WHERE agent = ?1";
+  if (after !== undefined) {
+    const until = before === undefined ? "" : `AND id < ${Number(before)}`;
+    return store.all<MessageRow>(`${select} AND id > ?2 ${until} ${roleClause} ORDER BY id LIMIT ${limit}`, agent, after, ...params).map(fromRow);
+  }
+  return store
+    .all<MessageRow>(`${select} AND id < ?2 ${roleClause} ORDER BY id DESC LIMIT ${limit}`, agent, before ?? Number.MAX_SAFE_INTEGER, ...params)
+    .map(fromRow)
+    .reverse();
+}
+
+/** The last thing the agent itself said in words. Messages that hold only tool calls or thoughts say nothing. */
+export function lastAssistantMessage(store: Store, agent: string, turn?: string): Message | null {
+  const row = store.get<MessageRow>(
+    `SELECT * FROM messages WHERE agent = ? AND role = 'assistant' AND subagent IS NULL AND text <> '' ${turn === undefined ? "" : "AND turn = ?"}
+     ORDER BY id DESC LIMIT 1`,
+    ...(turn === undefined ? [agent] : [agent, turn]),
+  );
+  return row === null ? null : fromRow(row);
+}
+
+export function markTruncated(store: Store, agent: string, run: number): void {
+  store.run("UPDATE messages SET truncated = 1 WHERE agent = ? AND run = ? AND role = 'assistant'", agent, run);
+}

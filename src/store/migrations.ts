@@ -1,0 +1,92 @@
+/**
+ * The schema, as forward-only numbered steps. A step that has been released is never changed: a new one is added.
+ * Times are epoch milliseconds. JSON columns hold what the type of the same name in the code says.
+ */
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE projects (
+    name TEXT PRIMARY KEY, cwd TEXT NOT NULL, trusted INTEGER, webhook TEXT, defaults TEXT NOT NULL DEFAULT '{}',
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE agents (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES projects(name), name TEXT, provider TEXT NOT NULL,
+    uuid TEXT NOT NULL, status TEXT NOT NULL, state TEXT NOT NULL, settings TEXT NOT NULL,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    UNIQUE (project, name)
+  ) STRICT;
+  CREATE INDEX agents_by_project ON agents (project, created_at);
+
+  CREATE TABLE runs (
+    agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, n INTEGER NOT NULL, nonce TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('spawning', 'running', 'ended')), identity TEXT, codec TEXT,
+    read_offset INTEGER NOT NULL DEFAULT 0, frames INTEGER NOT NULL DEFAULT 0, unknown_frames INTEGER NOT NULL DEFAULT 0,
+    skipped_lines INTEGER NOT NULL DEFAULT 0, version TEXT, outbox TEXT, exit_code INTEGER,
+    started_at INTEGER NOT NULL, ended_at INTEGER,
+    PRIMARY KEY (agent, n)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE inputs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, n INTEGER NOT NULL,
+    key TEXT NOT NULL UNIQUE, text TEXT NOT NULL, raw INTEGER NOT NULL, mode TEXT NOT NULL, state TEXT NOT NULL,
+    turn TEXT, run INTEGER, written_at INTEGER, created_at INTEGER NOT NULL, ended_at INTEGER,
+    UNIQUE (agent, n)
+  ) STRICT;
+
+  CREATE TABLE turns (
+    id TEXT PRIMARY KEY, agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, n INTEGER NOT NULL,
+    origin TEXT NOT NULL, input INTEGER, started_at INTEGER NOT NULL, ended_at INTEGER, outcome TEXT, error TEXT,
+    UNIQUE (agent, n)
+  ) STRICT;
+
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, turn TEXT,
+    run INTEGER NOT NULL, key TEXT NOT NULL, role TEXT NOT NULL, text TEXT NOT NULL, parts TEXT NOT NULL, subagent TEXT,
+    truncated INTEGER NOT NULL DEFAULT 0, announced INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL,
+    UNIQUE (agent, run, key)
+  ) STRICT;
+  CREATE INDEX messages_by_agent ON messages (agent, id);
+  CREATE INDEX messages_open ON messages (agent) WHERE announced = 0;
+
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT, agent TEXT, type TEXT NOT NULL, data TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_agent ON events (agent, id);
+  CREATE INDEX events_by_project ON events (project, id);
+  CREATE INDEX events_by_time ON events (at);
+
+  CREATE TABLE permissions (
+    agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, id TEXT NOT NULL, run INTEGER NOT NULL, ref TEXT NOT NULL,
+    turn TEXT, kind TEXT NOT NULL, tool TEXT NOT NULL, title TEXT NOT NULL, detail TEXT NOT NULL, options TEXT NOT NULL,
+    data TEXT NOT NULL, subagent TEXT, state TEXT NOT NULL, answer TEXT, settled_by TEXT,
+    created_at INTEGER NOT NULL, settled_at INTEGER,
+    PRIMARY KEY (agent, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE idempotency (
+    scope TEXT NOT NULL, key TEXT NOT NULL, body_hash TEXT NOT NULL, status INTEGER NOT NULL, answer TEXT NOT NULL,
+    input INTEGER, created_at INTEGER NOT NULL,
+    PRIMARY KEY (scope, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_by_time ON idempotency (created_at);
+
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, project TEXT, agent TEXT, event TEXT NOT NULL, url TEXT NOT NULL,
+    target TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER, first_at INTEGER, last_error TEXT, created_at INTEGER NOT NULL,
+    settled_at INTEGER
+  ) STRICT;
+  CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'pending';
+  CREATE INDEX deliveries_order ON deliveries (url, agent, seq) WHERE state = 'pending';
+
+  CREATE TABLE attempts (
+    delivery TEXT NOT NULL REFERENCES deliveries(id) ON DELETE CASCADE, n INTEGER NOT NULL, at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL, status INTEGER, error TEXT, response TEXT,
+    PRIMARY KEY (delivery, n)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];

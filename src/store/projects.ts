@@ -1,0 +1,88 @@
+/** Rows of projects: a name, a folder, whether a person trusts it, and what its agents inherit. */
+import { HarnessError } from "../lib/errors.ts";
+import type { Store } from "./database.ts";
+
+export interface WebhookTarget {
+  readonly url: string;
+  readonly token?: string;
+  readonly events?: readonly string[];
+}
+
+export interface ProjectDefaults {
+  readonly provider?: string;
+  readonly model?: string;
+  readonly permissions?: "ask" | "allow" | "deny";
+  readonly systemPrompt?: string;
+}
+
+export interface Project {
+  readonly name: string;
+  /** Real path, after symlinks. */
+  readonly cwd: string;
+  /** null = not said: `projects.trustedRoots` decides. */
+  readonly trusted: boolean | null;
+  readonly webhook: WebhookTarget | null;
+  readonly defaults: ProjectDefaults;
+  readonly createdAt: number;
+}
+
+interface ProjectRow {
+  readonly name: string;
+  readonly cwd: string;
+  readonly trusted: number | null;
+  readonly webhook: string | null;
+  readonly defaults: string;
+  readonly created_at: number;
+}
+
+function fromRow(row: ProjectRow): Project {
+  return {
+    name: row.name, cwd: row.cwd, trusted: row.trusted === null ? null : row.trusted === 1,
+    webhook: row.webhook === null ? null : (JSON.parse(row.webhook) as WebhookTarget),
+    defaults: JSON.parse(row.defaults) as ProjectDefaults, createdAt: row.created_at,
+  };
+}
+
+export function insertProject(store: Store, project: Project): void {
+  const taken = store.get("SELECT 1 FROM projects WHERE name = ?", project.name);
+  if (taken !== null) {
+    throw new HarnessError("PROJECT_EXISTS", `a project named "${project.name}" exists: choose another name, or PATCH that one`, { status: 409 });
+  }
+  store.run(
+    "INSERT INTO projects (name, cwd, trusted, webhook, defaults, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    project.name, project.cwd, bit(project.trusted), json(project.webhook), JSON.stringify(project.defaults), project.createdAt,
+  );
+}
+
+export function updateProject(store: Store, project: Project): void {
+  store.run(
+    "UPDATE projects SET cwd = ?, trusted = ?, webhook = ?, defaults = ? WHERE name = ?",
+    project.cwd, bit(project.trusted), json(project.webhook), JSON.stringify(project.defaults), project.name,
+  );
+}
+
+export function getProject(store: Store, name: string): Project {
+  const row = store.get<ProjectRow>("SELECT * FROM projects WHERE name = ?", name);
+  if (row === null) throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`, { status: 404 });
+  return fromRow(row);
+}
+
+export function listProjects(store: Store): Project[] {
+  return store.all<ProjectRow>("SELECT * FROM projects ORDER BY name").map(fromRow);
+}
+
+export function deleteProject(store: Store, name: string): void {
+  store.run("DELETE FROM projects WHERE name = ?", name);
+}
+
+export function countProjects(store: Store): number {
+  return store.get<{ n: number }>("SELECT count(*) AS n FROM projects")?.n ?? 0;
+}
+
+function bit(value: boolean | null): number | null {
+  return value === null ? null : value ? 1 : 0;
+}
+
+function json(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value);
+}

@@ -1,0 +1,86 @@
+/** Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together. */
+import type { Store } from "./database.ts";
+
+/** A prompt line that was decided, but is not yet known to have reached the program whole; `id` names its spool file. */
+export interface OutboxLine {
+  readonly id: string;
+  readonly line: string;
+}
+
+export interface Run {
+  readonly agent: string;
+  readonly n: number;
+  readonly nonce: string;
+  readonly state: "spawning" | "running" | "ended";
+  readonly identity: unknown;
+  readonly codec: unknown;
+  readonly offset: number;
+  readonly frames: number;
+  readonly unknownFrames: number;
+  readonly skippedLines: number;
+  readonly version: string | null;
+  readonly outbox: readonly OutboxLine[];
+  readonly exitCode: number | null;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+}
+
+interface RunRow {
+  readonly agent: string;
+  readonly n: number;
+  readonly nonce: string;
+  readonly state: Run["state"];
+  readonly identity: string | null;
+  readonly codec: string | null;
+  readonly read_offset: number;
+  readonly frames: number;
+  readonly unknown_frames: number;
+  readonly skipped_lines: number;
+  readonly version: string | null;
+  readonly outbox: string | null;
+  readonly exit_code: number | null;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+}
+
+export function insertRun(store: Store, agent: string, n: number, nonce: string, now: number): void {
+  store.run("INSERT INTO runs (agent, n, nonce, state, started_at) VALUES (?, ?, ?, 'spawning', ?)", agent, n, nonce, now);
+}
+
+export function saveRunIdentity(store: Store, agent: string, n: number, identity: unknown): void {
+  store.run("UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?", JSON.stringify(identity), agent, n);
+}
+
+export interface RunProgress {
+  readonly codec: unknown;
+  readonly offset: number;
+  readonly frames: number;
+  readonly unknownFrames: number;
+  readonly skippedLines: number;
+  readonly version: string | null;
+  readonly outbox: readonly OutboxLine[];
+}
+
+export function saveRunProgress(store: Store, agent: string, n: number, progress: RunProgress): void {
+  store.run(
+    "UPDATE runs SET codec = ?, read_offset = ?, frames = ?, unknown_frames = ?, skipped_lines = ?, version = ?, outbox = ? WHERE agent = ? AND n = ?",
+    JSON.stringify(progress.codec ?? null), progress.offset, progress.frames, progress.unknownFrames, progress.skippedLines, progress.version,
+    progress.outbox.length === 0 ? null : JSON.stringify(progress.outbox), agent, n,
+  );
+}
+
+export function endRun(store: Store, agent: string, n: number, exitCode: number | null, now: number): void {
+  store.run("UPDATE runs SET state = 'ended', exit_code = ?, ended_at = ? WHERE agent = ? AND n = ?", exitCode, now, agent, n);
+}
+
+export function getRun(store: Store, agent: string, n: number): Run | null {
+  const row = store.get<RunRow>("SELECT * FROM runs WHERE agent = ? AND n = ?", agent, n);
+  if (row === null) return null;
+  return {
+    agent: row.agent, n: row.n, nonce: row.nonce, state: row.state,
+    identity: row.identity === null ? null : JSON.parse(row.identity),
+    codec: row.codec === null ? null : JSON.parse(row.codec),
+    offset: row.read_offset, frames: row.frames, unknownFrames: row.unknown_frames, skippedLines: row.skipped_lines,
+    version: row.version, outbox: row.outbox === null ? [] : (JSON.parse(row.outbox) as OutboxLine[]), exitCode: row.exit_code, startedAt: row.started_at, endedAt: row.ended_at,
+  };
+}
