@@ -1,0 +1,123 @@
+/**
+ * Ends a run's whole tree: SIGTERM, time to obey, then SIGKILL; the wrapper is spared and gets time to write `exit`.
+ * The graceful way of the provider, and committing the intent, come before this and are the caller's.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { errorCode } from "../lib/errors.ts";
+import { isWrapperAlive, readExit } from "./identity.ts";
+import type { Identity } from "./identity.ts";
+import type { RunPaths } from "./paths.ts";
+import { isDead, readProcess } from "./proc.ts";
+import type { ProcessInfo } from "./proc.ts";
+import { treeOf } from "./tree.ts";
+
+export interface EndRequest {
+  readonly identity: Identity;
+  readonly paths: RunPaths;
+  /** Between SIGTERM and SIGKILL; 0 = SIGKILL at once. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly cgroup?: string;
+}
+
+export interface EndResult {
+  readonly exit: { readonly code: number } | null;
+  /** What could not be ended (another user's, or stuck in the kernel). */
+  readonly survivors: readonly ProcessInfo[];
+}
+
+const WRAPPER_MS = 2000;
+const KILL_MS = 2000;
+/** Against a program that forks faster than we stop it. */
+const MOST_SCANS = 50;
+
+export async function endTree({ identity, paths, graceMs, clock, cgroup }: EndRequest): Promise<EndResult> {
+  const where = cgroup === undefined ? {} : { cgroup };
+  /** Everybody ever seen: a member's children lose their parent, and with it their place in the tree, when it dies. */
+  const known = new Map<string, ProcessInfo>();
+  const scan = (): ProcessInfo[] => {
+    const members = treeOf(identity, { ...where, known: [...known.values()] });
+    for (const member of members) known.set(`${member.pid} ${member.startTicks}`, member);
+    return members;
+  };
+  // The cheap look first: `/proc` is scanned whole only when everybody we know is gone.
+  const allGone = (): boolean => ![...known.values()].some(lives) && scan().length === 0;
+
+  let members = scan();
+  if (graceMs > 0) {
+    for (const member of members) {
+      signal(member, "SIGTERM");
+      signal(member, "SIGCONT"); // a stopped process would obey too late
+    }
+    await until(allGone, graceMs, clock);
+  }
+  if (!allGone()) {
+    members = stopAll(scan);
+    if (cgroup !== undefined) killCgroup(cgroup);
+    for (const member of members) signal(member, "SIGKILL");
+    await until(() => allGone() || (killLate(scan()), false), KILL_MS, clock);
+  }
+  await until(() => readExit(paths) !== null || !isWrapperAlive(identity), WRAPPER_MS, clock);
+  if (isWrapperAlive(identity)) {
+    const wrapper = readProcess(identity.wrapperPid);
+    if (wrapper?.startTicks === identity.wrapperStartTicks && readExit(paths) === null) signal(wrapper, "SIGKILL");
+  }
+  return { exit: readExit(paths), survivors: scan() };
+}
+
+/** Stops everybody and looks again until nobody new turns up: a stopped process starts no further ones. */
+function stopAll(scan: () => ProcessInfo[]): ProcessInfo[] {
+  const stopped = new Set<number>();
+  let members = scan();
+  for (let scans = 0; scans < MOST_SCANS; scans++) {
+    const fresh = members.filter((member) => !stopped.has(member.pid));
+    if (fresh.length === 0) break;
+    for (const member of fresh) {
+      signal(member, "SIGSTOP");
+      stopped.add(member.pid);
+    }
+    members = scan();
+  }
+  return members;
+}
+
+/** One that turned up after the stop (started by a program that had not been stopped in time). */
+function killLate(members: readonly ProcessInfo[]): void {
+  for (const member of members) signal(member, "SIGKILL");
+}
+
+function killCgroup(dir: string): void {
+  try {
+    writeFileSync(join(dir, "cgroup.kill"), "1");
+  } catch {
+    // before Linux 5.14, or removed: the members are killed one by one
+  }
+}
+
+/** Only to the very process that was seen; the pid may be another's by now. */
+function signal(target: ProcessInfo, name: NodeJS.Signals): void {
+  if (!lives(target)) return;
+  try {
+    process.kill(target.pid, name);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "ESRCH" && code !== "EPERM") throw error; // EPERM: it will be named as a survivor
+  }
+}
+
+function lives({ pid, startTicks }: ProcessInfo): boolean {
+  const now = readProcess(pid);
+  return now !== null && now.startTicks === startTicks && !isDead(now);
+}
+
+/** Resolves when `reached` holds, or after `limitMs`. Looks at 10 ms, and then less and less often. */
+async function until(reached: () => boolean, limitMs: number, clock: Clock): Promise<void> {
+  const deadline = clock.now() + limitMs;
+  for (let pauseMs = 10; !reached(); pauseMs = Math.min(pauseMs * 2, 100)) {
+    const restMs = deadline - clock.now();
+    if (restMs <= 0) return;
+    await new Promise<void>((resolve) => void clock.setTimer(Math.min(pauseMs, restMs), resolve));
+  }
+}

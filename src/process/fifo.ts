@@ -1,0 +1,138 @@
+/**
+ * Lines into a child's stdin, in order and without ever blocking the thread. A line that fits into one atomic write goes
+ * at once (all of it or EAGAIN); longer ones, and those whose writing must leave a proof, go through the spool.
+ */
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import type { Clock } from "../lib/clock.ts";
+import { HarnessError, errorCode } from "../lib/errors.ts";
+import type { RunPaths } from "./paths.ts";
+import { endSpoolWriters, listSpools, spoolLine, spoolStatus, waitSpool } from "./spool.ts";
+
+export { endSpoolWriters, spoolStatus, waitSpool } from "./spool.ts";
+export type { SpoolStatus } from "./spool.ts";
+
+/**
+ * `gone`: nobody reads the FIFO (any more); nothing of the line counts. `closed`: the line was not begun before `close`.
+ * `torn`: half of this or of an earlier line may be in the FIFO; nothing more is written before `mend`.
+ */
+export type WriteResult = "written" | "gone" | "torn" | "closed";
+
+export interface WriteOptions {
+  /** Names the line in the spool: `spoolStatus(paths, id)` tells even the next daemon what became of it. */
+  readonly id?: string;
+  /** Through the spool although it is short. */
+  readonly spooled?: boolean;
+}
+
+export interface LineWriter {
+  /** `line` without its LF. Lines are written in the order of the calls. */
+  write(line: string, options?: WriteOptions): Promise<WriteResult>;
+  /** Ends a torn line with one LF, for programs that survive a broken line; `write` works again after it. */
+  mend(): Promise<WriteResult>;
+  /** The program is gone: kills spool writers and settles everything that waits as `gone`. */
+  gone(): void;
+  /** Lets go; a spool writer finishes its line without us. */
+  close(): void;
+}
+
+/** Linux' PIPE_BUF: up to here a write to a FIFO is atomic. */
+export const ATOMIC_BYTES = 4096;
+const RETRY_MS = { first: 5, most: 200 };
+
+type Attempt = "written" | "full" | "gone";
+
+/** At most one writer a run. Waits first for lines that an earlier daemon left with their spool writers. */
+export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; readonly clock: Clock }): LineWriter {
+  let ended: "gone" | "closed" | null = null;
+  let torn = false;
+  let count = 0;
+  let wake: (() => void) | null = null;
+
+  const inherited = async (): Promise<void> => {
+    for (const id of listSpools(paths)) if ((await waitSpool(paths, id)) === "torn") torn = true;
+  };
+  let last: Promise<unknown> = inherited();
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = clock.setTimer(ms, resolve);
+      wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+
+  /** The pipe is full when the program does not read: tried again until it does, is gone, or we are closed. */
+  const writeShort = async (bytes: Uint8Array): Promise<WriteResult> => {
+    for (let ms = RETRY_MS.first; ; ms = Math.min(ms * 2, RETRY_MS.most)) {
+      if (ended !== null) return ended;
+      const attempt = attemptWrite(paths.in, bytes);
+      if (attempt !== "full") return attempt;
+      await pause(ms);
+    }
+  };
+
+  const writeLong = async (line: string, id: string): Promise<WriteResult> => {
+    if (ended !== null) return ended;
+    if (attemptWrite(paths.in, new Uint8Array()) === "gone") return "gone"; // the writer would wait for a reader
+    if ((await spoolLine(paths, id, line)) === "done") return "written";
+    torn = true;
+    return ended === "gone" ? "gone" : "torn";
+  };
+
+  const inOrder = (step: () => Promise<WriteResult>): Promise<WriteResult> => {
+    const result = last.then(() => ended ?? step());
+    last = result.catch(() => undefined); // the caller of this line hears of it, the next line is not concerned
+    return result;
+  };
+
+  return {
+    write(line, { id, spooled = false } = {}) {
+      if (line.includes("\n")) throw new HarnessError("BAD_LINE", "cannot write a line that holds a line feed");
+      return inOrder(async () => {
+        if (torn) return "torn";
+        const bytes = Buffer.from(`${line}\n`, "utf8");
+        if (!spooled && bytes.length <= ATOMIC_BYTES) return writeShort(bytes);
+        return writeLong(line, id ?? freeId(paths, ++count));
+      });
+    },
+    mend() {
+      return inOrder(async () => {
+        const result = torn ? await writeShort(Buffer.from("\n")) : "written";
+        if (result === "written") torn = false;
+        return result;
+      });
+    },
+    gone() {
+      ended = "gone";
+      endSpoolWriters(paths);
+      wake?.();
+    },
+    close() {
+      ended ??= "closed";
+      wake?.();
+    },
+  };
+}
+
+/** Opened for each line: an open without a reader is ENXIO, the cheapest test of life. Never read-write, that hides death. */
+function attemptWrite(path: string, bytes: Uint8Array): Attempt {
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    if (bytes.length > 0) writeSync(fd, bytes);
+    return "written";
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "EAGAIN") return "full";
+    if (code === "ENXIO" || code === "EPIPE" || code === "ENOENT") return "gone";
+    throw error;
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
+}
+
+/** A name for a line that nobody will ask about; an earlier daemon may have used the low numbers. */
+function freeId(paths: RunPaths, from: number): string {
+  for (let n = from; ; n++) if (spoolStatus(paths, `line-${n}`) === "absent") return `line-${n}`;
+}

@@ -1,0 +1,168 @@
+/**
+ * Follows a child's append-only output: reads from a byte offset, gives out whole lines in order, and says behind which
+ * byte they end, so that the offset can be stored in the transaction that stores what the lines said.
+ * Never watches (that is `watch.ts`): it reads when told that there may be more.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { errorCode } from "../lib/errors.ts";
+import { createLineSplitter } from "../lib/ndjson.ts";
+
+export interface TailBatch {
+  /** Whole lines without their LF; invalid UTF-8 became U+FFFD. */
+  readonly lines: readonly string[];
+  /** Offset behind the last line (or skipped line): store it with what the lines said. */
+  readonly endOffset: number;
+  /** Lines longer than the cap that stood among these, with their length in bytes. */
+  readonly skipped: readonly number[];
+}
+
+export interface DrainResult {
+  readonly offset: number;
+  /** The file is shorter than the offset (power cut, somebody truncated it): nothing more can be read. */
+  readonly shrunk: boolean;
+}
+
+export interface Tail {
+  /** There may be more: reads on soon. Cheap to call often. Errors go to `onError`. */
+  poke(): void;
+  /** Resolves when everything that the file holds now has been given out. With `final`, also a last line without LF. */
+  drain(options?: { readonly final?: boolean }): Promise<DrainResult>;
+  /** Behind the last line given out. */
+  readonly offset: number;
+  close(): void;
+}
+
+export interface TailOptions {
+  readonly path: string;
+  /** Where to begin: the stored offset. */
+  readonly offset: number;
+  /** Called one at a time and in order; reading goes on when it has returned (or its promise has settled). */
+  readonly onBatch: (batch: TailBatch) => void | Promise<void>;
+  /** A read, or `onBatch`, failed. The batch is not given out again: start a new tail from the stored offset. */
+  readonly onError: (error: unknown) => void;
+  readonly maxLineBytes?: number;
+}
+
+/** Read, and given out, at once. One for all tails: it is filled and split in one synchronous step. */
+const chunk = Buffer.alloc(256 * 1024);
+
+export function createTail({ path, offset: start, onBatch, onError, maxLineBytes }: TailOptions): Tail {
+  const splitter = createLineSplitter({ offset: start, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
+  let position = start; // of the next byte to read, partial line included
+  let fd: number | null = null;
+  let closed = false;
+  let poked = false;
+  let last: Promise<unknown> = Promise.resolve();
+  /** A last line without LF counts one byte that is not there. */
+  const offset = (): number => Math.min(splitter.offset, position);
+
+  /** Reads to the end of the file. Local files: a synchronous read of fresh bytes is a memory copy. */
+  const readOn = async (): Promise<boolean> => {
+    fd ??= openIfThere(path);
+    if (fd === null) return false;
+    if (fstatSync(fd).size < position) return true;
+    while (!closed) {
+      const got = readSync(fd, chunk, 0, chunk.length, position);
+      if (got === 0) break;
+      position += got;
+      const lines: string[] = [];
+      const skipped: number[] = [];
+      for (const line of splitter.push(chunk.subarray(0, got))) {
+        if (line.type === "line") lines.push(line.text);
+        else skipped.push(line.bytes);
+      }
+      if (lines.length + skipped.length > 0) await onBatch({ lines, skipped, endOffset: splitter.offset });
+      if (got < chunk.length) break;
+      await new Promise((resolve) => setImmediate(resolve)); // other agents' turn
+    }
+    return false;
+  };
+
+  const drain = async (final: boolean): Promise<DrainResult> => {
+    if (closed) return { offset: offset(), shrunk: false };
+    const shrunk = await readOn();
+    if (final && !shrunk && splitter.pendingBytes > 0 && !closed) {
+      const bytes = splitter.pendingBytes;
+      const text = splitter.rest();
+      splitter.push(Uint8Array.of(0x0a));
+      const tooLong = text === "";
+      await onBatch({ lines: tooLong ? [] : [text], skipped: tooLong ? [bytes] : [], endOffset: position });
+    }
+    return { offset: offset(), shrunk };
+  };
+
+  /** One reader at a time: everything goes through this chain. A failed link ends the tail. */
+  const next = (final: boolean): Promise<DrainResult> => {
+    const result = last.then(() => drain(final));
+    last = result.catch((error: unknown) => {
+      if (closed) return;
+      close();
+      onError(error);
+    });
+    return result;
+  };
+
+  const close = (): void => {
+    closed = true;
+    if (fd !== null) closeSync(fd);
+    fd = null;
+  };
+
+  return {
+    poke() {
+      if (poked || closed) return;
+      poked = true;
+      void last.then(() => {
+        poked = false;
+        next(false).catch(() => undefined); // told to onError
+      });
+    },
+    drain: ({ final = false } = {}) => next(final),
+    get offset() {
+      return offset();
+    },
+    close,
+  };
+}
+
+export interface FilePart {
+  readonly text: string;
+  readonly truncated: boolean;
+}
+
+/** The last `maxBytes` of a file, for stderr in an error message; empty when there is no file. */
+export function readTail(path: string, maxBytes: number): FilePart {
+  return readPart(path, (size) => Math.max(0, size - maxBytes), maxBytes);
+}
+
+/** The first `maxBytes` of a file: the whole output of a one-shot program, unless it is longer. */
+export function readHead(path: string, maxBytes: number): FilePart {
+  return readPart(path, () => 0, maxBytes);
+}
+
+function readPart(path: string, from: (size: number) => number, maxBytes: number): FilePart {
+  const fd = openIfThere(path);
+  if (fd === null) return { text: "", truncated: false };
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.alloc(Math.min(size, maxBytes));
+    let got = 0;
+    while (got < bytes.length) {
+      const n = readSync(fd, bytes, got, bytes.length - got, from(size) + got);
+      if (n === 0) break;
+      got += n;
+    }
+    return { text: bytes.toString("utf8", 0, got), truncated: size > maxBytes };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openIfThere(path: string): number | null {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death, and
+ * one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
+ */
+import { closeSync, constants, openSync, statfsSync, watch } from "node:fs";
+import { basename } from "node:path";
+import type { Clock, Timer } from "../lib/clock.ts";
+import { errorCode, errorText } from "../lib/errors.ts";
+import type { RunPaths } from "./paths.ts";
+
+export interface RunWatch {
+  /** `sweep`: no notices of output; it is seen when the sweep looks. */
+  readonly mode: "inotify" | "sweep";
+  /** Why there is no inotify, for people; null when there is. */
+  readonly reason: string | null;
+  close(): void;
+}
+
+export interface WatchOptions {
+  readonly paths: RunPaths;
+  /** The output may have grown. May come often, and when nothing did. */
+  readonly onOutput: () => void;
+  /** The wrapper is gone, once: `exit` is written, or never will be. The program may still live if the wrapper was killed. */
+  readonly onGone: () => void;
+  /** The watch was lost later: from here on it is the sweep. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** Call `onOutput`'s work once by hand after this: what was written before the watch stood gave no notice. */
+export function watchRun({ paths, onOutput, onGone, onLost }: WatchOptions): RunWatch {
+  const alive = watchAlive(paths.alive, onGone);
+  const output = watchFolder(paths, onOutput, onLost);
+  return {
+    mode: output.reason === null ? "inotify" : "sweep",
+    reason: output.reason,
+    close() {
+      alive.close();
+      output.close();
+    },
+  };
+}
+
+/** The folder, not the file: a file watch misses replacements. Our own writes to `in` are in it too and are left out. */
+function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: string) => void) {
+  const none = (reason: string) => ({ reason, close: () => undefined });
+  const network = networkFileSystem(paths.dir);
+  if (network !== null) return none(`${paths.dir} is on ${network}, where changes are not told`);
+  const out = basename(paths.out);
+  try {
+    const watcher = watch(paths.dir, (_event, name) => {
+      if (name === out || name === null) onOutput();
+    });
+    watcher.on("error", (error) => {
+      watcher.close();
+      onLost(errorText(error));
+    });
+    return { reason: null, close: () => watcher.close() };
+  } catch (error) {
+    const cure = errorCode(error) === "ENOSPC" ? " (raise fs.inotify.max_user_watches)" : "";
+    return none(`cannot watch ${paths.dir}: ${errorText(error)}${cure}`);
+  }
+}
+
+const NETWORK_FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  0x6969: "NFS",
+  0x517b: "SMB",
+  0xff534d42: "CIFS",
+  0xfe534d42: "SMB2",
+  0x01021997: "9p",
+  0x65735546: "FUSE",
+  0x00c36400: "Ceph",
+  0x5346414f: "AFS",
+};
+
+function networkFileSystem(dir: string): string | null {
+  try {
+    return NETWORK_FILE_SYSTEMS[statfsSync(dir).type >>> 0] ?? null;
+  } catch {
+    return null; // the watch itself will say what is wrong with the folder
+  }
+}
+
+/**
+ * Calls `onGone` once when nobody holds the FIFO open for writing. A non-blocking descriptor waits in the event loop's
+ * epoll: no thread and no timer. Nothing is ever written to it. The stream does not close a descriptor it was given.
+ */
+export function watchAlive(path: string, onGone: () => void): { close(): void } {
+  let closed = false;
+  const finish = (): boolean => {
+    if (closed) return false;
+    closed = true;
+    return true;
+  };
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    queueMicrotask(() => finish() && onGone()); // the folder was never finished, or is removed
+    return { close: () => void finish() };
+  }
+  const reader = Bun.file(fd).stream().getReader();
+  const read = async (): Promise<void> => {
+    try {
+      while (!(await reader.read()).done);
+    } catch {
+      // a descriptor that cannot be read tells nothing more either: look at the process
+    }
+    if (!finish()) return;
+    closeSync(fd);
+    onGone();
+  };
+  void read();
+  return {
+    close() {
+      if (!finish()) return;
+      void reader.cancel().catch(() => undefined);
+      closeSync(fd);
+    },
+  };
+}
+
+export interface Sweep {
+  /** `look` is called at every sweep until the returned function is called. It must be cheap and must not throw. */
+  add(look: () => void): () => void;
+  close(): void;
+}
+
+export const SWEEP_MS = 5000;
+
+/** One timer for all; none at all while there is nothing to look at. */
+export function createSweep({ clock, intervalMs = SWEEP_MS }: { readonly clock: Clock; readonly intervalMs?: number }): Sweep {
+  const looks = new Set<() => void>();
+  let timer: Timer | null = null;
+  const arm = (): void => {
+    timer = clock.setTimer(intervalMs, () => {
+      timer = null;
+      for (const look of [...looks]) if (looks.has(look)) look();
+      if (looks.size > 0 && timer === null) arm();
+    });
+  };
+  return {
+    add(look) {
+      looks.add(look);
+      if (timer === null) arm();
+      return () => {
+        looks.delete(look);
+        if (looks.size > 0) return;
+        timer?.cancel();
+        timer = null;
+      };
+    },
+    close() {
+      looks.clear();
+      timer?.cancel();
+      timer = null;
+    },
+  };
+}

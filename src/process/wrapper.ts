@@ -1,0 +1,70 @@
+/**
+ * The shell scripts between us and a child. They outlive the daemon, so they are plain POSIX sh (dash, bash, busybox),
+ * call no other program than the child itself (`cat` in the spool writer), and never evaluate an argument.
+ *
+ * Small records (`pid`, `exit`) are written by one `printf`, that is by one write(2): a reader takes them as valid only
+ * with their LF, which makes them atomic without a rename and so without a fork that could fail.
+ * Variables are named `_ah_*` because assigning to a name that came in with the environment would change the child's.
+ */
+
+/** A trapped signal is reset to its default in a child, an ignored one would be inherited. */
+const OUTLIVE = "trap : HUP INT QUIT TERM PIPE";
+
+/** Reads `/proc/$$/stat` of a shell started as `/bin/sh`: its name holds no space, so field 22 is the start time. */
+const START_TICKS = (name: string): string => {
+  const before = Array.from({ length: 21 }, () => "_ah_").join(" ");
+  return `read -r ${before} ${name} _ah_ </proc/$$/stat`;
+};
+
+/**
+ * argv: CHILD_SCRIPT dir kind input cgroup program args…
+ * The child runs in the foreground: a background job of a non-interactive shell has SIGINT and SIGQUIT ignored and its
+ * stdin at /dev/null. stderr goes nowhere because dash and bash report there how the child was killed.
+ * fd 3 is the pipe to the daemon, fd 9 the `alive` FIFO (read-write: opening never blocks), closed for the child.
+ */
+export const WRAPPER_SCRIPT = `
+${OUTLIVE}
+exec 9<>"$2/alive" || exit 1
+${START_TICKS("_ah_start")} || exit 1
+exec 3>&1 >/dev/null 2>/dev/null
+/bin/sh -c "$1" ah-child "$$" "$_ah_start" "$@" 9<&-
+printf '%s\\n' "$?" >"$2/exit"
+`;
+
+/**
+ * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup program args…
+ * Opens everything first, then records itself, then becomes the program: whoever has seen the record can write to the
+ * FIFO, and no program runs that is not recorded (125 = could not record). 126/127: the shell could not run the program.
+ */
+export const CHILD_SCRIPT = `
+${OUTLIVE}
+exec 2>>"$4/err.log" >>"$4/out.jsonl" || exit 125
+case $5 in
+fifo) exec <>"$6" ;;
+*) exec <"$6" ;;
+esac || exit 125
+if [ -n "$7" ]; then echo "$$" >"$7/cgroup.procs" || exit 125; fi
+read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 125
+printf 'v1 %s %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" "$AH_RUN_NONCE" >"$4/pid" || exit 125
+echo ok >&3 2>/dev/null
+shift 7
+exec "$@" 3>&-
+`;
+
+/**
+ * Copies one spooled line into the FIFO and outlives us. argv: COPY_SCRIPT line-file fifo state-file-prefix
+ * The outer shell waits and writes `.done`; the inner one records both and becomes `cat`, so the recorded pid is the
+ * one that writes, and killing the outer shell alone never looks like an unwritten line that is still being written.
+ */
+export const SPOOL_SCRIPT = `
+${OUTLIVE}
+${START_TICKS("_ah_start")} || exit 1
+/bin/sh -c "$1" ah-spool "$$" "$_ah_start" "$2" "$3" "$4" && printf 'done\\n' >"$4.done"
+`;
+
+/** argv: outerPid outerStart line-file fifo state-file-prefix. The record precedes the opening of the line file: see `spoolStatus`. */
+export const COPY_SCRIPT = `
+read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 1
+printf 'v1 %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" >"$5.pid" || exit 1
+exec cat "$3" >"$4"
+`;
