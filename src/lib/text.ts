@@ -1,0 +1,14 @@
+/** Shortening text for people and limits. Lengths are UTF-16 units, as `String.length` and most services' limits count. */
+
+/** At most `max` units from the start; never half of a surrogate pair. */
+export function cutText(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const last = text.charCodeAt(max - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, Math.max(0, splitsPair ? max - 1 : max));
+}
+
+/** Like `cutText`, with "…" as the last unit when something is missing. */
+export function excerpt(text: string, max: number): string {
+  return text.length <= max ? text : `${cutText(text, max - 1)}…`;
+}

@@ -1,0 +1,165 @@
+/** The receiver's routes. A webhook is stored first and answered then; what sinks do with it is never awaited here. */
+import { oneOf, object, optional } from "../lib/check.ts";
+import type { Clock } from "../lib/clock.ts";
+import { HarnessError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { json } from "../http/answer.ts";
+import { createAuth } from "../http/auth.ts";
+import { createGuard } from "../http/guard.ts";
+import { integerText } from "../http/query.ts";
+import { createApp, route, type App, type Route } from "../http/router.ts";
+import { BODY_MAX_BYTES, readWebhook } from "./accept.ts";
+import { health, receiverMetrics, type Counters, type HealthParts } from "./health.ts";
+import type { Inbox } from "./inbox.ts";
+import { countStored, findDelivery, listDeliveries } from "./listing.ts";
+import { SINKS, type SinkName } from "./sink.ts";
+import type { Worker } from "./worker.ts";
+
+export interface ReceiverParts {
+  readonly inbox: Inbox;
+  readonly workers: ReadonlyMap<SinkName, Worker>;
+  readonly token: string | null;
+  readonly signingKey: Uint8Array | null;
+  /** The machine's own names, for the Host guard. */
+  readonly ownNames: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const WEBHOOK_PATH = "/harness-webhook";
+/** The daemon tries again; the disk may have been cleared by then. */
+const STORE_RETRY_SECONDS = 30;
+
+export function createReceiverApp(parts: ReceiverParts): App {
+  const { token, ownNames, clock, log } = parts;
+  const counters: Counters = { accepted: 0, duplicates: 0, refused: 0 };
+  const app = createApp({
+    routes: receiverRoutes(parts, counters),
+    auth: createAuth({ token, clock }),
+    guard: createGuard({ allowedHosts: [], ownNames }),
+    log,
+    limits: { bodyBytes: BODY_MAX_BYTES },
+  });
+  return {
+    async fetch(req, server) {
+      const response = await app.fetch(req, server);
+      if (response.status >= 400 && req.method === "POST") counters.refused += 1;
+      return response;
+    },
+    close: () => app.close(),
+    get inFlight() {
+      return app.inFlight;
+    },
+  };
+}
+
+function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverParts, counters: Counters): readonly Route[] {
+  const startedMs = clock.now();
+  const healthParts = (): HealthParts => ({ startedMs, stored: countStored(inbox.store), workers });
+  const wakeAll = (): void => {
+    for (const worker of workers.values()) worker.wake();
+  };
+
+  const webhook = route({
+    method: "POST",
+    path: WEBHOOK_PATH,
+    summary: "Take a webhook: store it, answer 202, pass it on",
+    body: "raw",
+    success: { status: 202 },
+    async handler({ req, bodyBytes }) {
+      const read = readWebhook(req, bodyBytes, { signingKey, nowMs: clock.now() });
+      const { duplicate } = await inbox.accept(read).catch((cause: unknown) => {
+        throw new HarnessError("STORE_UNAVAILABLE", "the webhook cannot be stored now, send it again later", {
+          status: 503,
+          cause,
+          headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
+        });
+      });
+      const { id, event, project, agentId } = read;
+      log.debug(duplicate ? "webhook seen before" : "webhook stored", { id, event, project, agentId });
+      if (duplicate) {
+        counters.duplicates += 1;
+        return json({ duplicate: true });
+      }
+      counters.accepted += 1;
+      wakeAll();
+      return json({ accepted: true, id }, { status: 202 });
+    },
+  });
+
+  const deliveries = route({
+    method: "GET",
+    path: "/deliveries",
+    summary: "List webhooks and what became of them, newest first",
+    query: object({
+      state: optional(oneOf("pending", "sending", "delivered", "dead")),
+      sink: optional(oneOf(...SINKS)),
+      before: optional(integerText({ min: 1 })),
+      limit: optional(integerText({ min: 1, max: 500 })),
+    }),
+    handler({ query: { state = null, sink = null, before = null, limit = 50 } }) {
+      const found = listDeliveries(inbox.store, { state, sink, before, limit });
+      return json({ deliveries: found, before: found.length === limit ? (found.at(-1)?.seq ?? null) : null });
+    },
+  });
+
+  const delivery = route({
+    method: "GET",
+    path: "/deliveries/:id",
+    summary: "One webhook with its body",
+    handler: ({ params }) => json({ delivery: existing(params.id) }),
+  });
+
+  const redeliver = route({
+    method: "POST",
+    path: "/deliveries/:id/redeliver",
+    summary: "Send again: to the named sink, else to those that gave up, else to all",
+    query: object({ sink: optional(oneOf(...SINKS)) }),
+    success: { status: 202 },
+    async handler({ params, query }) {
+      const { seq, id, sinks } = existing(params.id);
+      if (workers.size === 0) throw conflict("NO_SINK", "no sink is configured, there is nowhere to send to");
+      if (query.sink !== undefined && !workers.has(query.sink)) throw conflict("NO_SINK", `the sink ${query.sink} is not configured`);
+      const on = query.sink === undefined ? [...workers.keys()] : [query.sink];
+      const gaveUp = on.filter((name) => sinks[name]?.state === "dead");
+      const open = on.filter((name) => sinks[name]?.state === "pending" || sinks[name]?.state === "sending");
+      const chosen = gaveUp.length > 0 ? gaveUp : on.filter((name) => !open.includes(name));
+      if (chosen.length === 0) throw conflict("DELIVERY_PENDING", `the delivery ${id} is already on its way to ${open.join(" and ")}`);
+      await inbox.redeliver(seq, chosen, clock.now());
+      log.info("redelivery asked for", { id, sinks: chosen });
+      wakeAll();
+      return json({ delivery: existing(params.id) }, { status: 202 });
+    },
+  });
+
+  const existing = (id: string): NonNullable<ReturnType<typeof findDelivery>> => {
+    const found = findDelivery(inbox.store, id);
+    if (!found) throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery ${id}; GET /deliveries lists them`, { status: 404 });
+    return found;
+  };
+
+  return [
+    webhook,
+    deliveries,
+    delivery,
+    redeliver,
+    route({
+      method: "GET",
+      path: "/health",
+      summary: "Whether it runs, and the state of the sinks",
+      auth: false,
+      handler: () => json(health(healthParts(), clock.now())),
+    }),
+    route({
+      method: "GET",
+      path: "/metrics",
+      summary: "Prometheus metrics",
+      handler: () =>
+        new Response(receiverMetrics(healthParts(), counters, clock.now()), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" } }),
+    }),
+  ];
+}
+
+function conflict(code: string, message: string): HarnessError {
+  return new HarnessError(code, message, { status: 409 });
+}

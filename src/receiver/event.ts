@@ -1,0 +1,104 @@
+/**
+ * What a webhook says, as both sinks see it. The seven keys are checked strictly, because a sink that guesses posts
+ * nonsense; the optional ones leniently, because a newer sender must not have its notices refused over a detail.
+ */
+import { check, isObject, nullable, object, optional, record, refined, string, type Issue } from "../lib/check.ts";
+
+export interface HarnessEvent {
+  /** One of the five `agent_…` events, a newer one, or "test". */
+  readonly event: string;
+  readonly project: string;
+  readonly agentId: string;
+  readonly provider: string;
+  readonly status: string;
+  readonly lastMessage: string | null;
+  /** Epoch ms. */
+  readonly timestampMs: number;
+  readonly name: string | null;
+  /** "code: message" */
+  readonly error: string | null;
+  /** What a person is asked, for `agent_waiting_input`. */
+  readonly question: string | null;
+  /** Of the last turn. */
+  readonly durationMs: number | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The sender cut `lastMessage`. */
+  readonly truncated: boolean;
+}
+
+const word = (what: string) => string({ min: 1, max: 200, what });
+
+const REQUIRED = object({
+  event: string({ pattern: /^(agent_[a-z][a-z_]{0,50}|test)$/, what: "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input or test" }),
+  project: word("the project's name (1 to 200 characters)"),
+  agentId: word("the agent's id (1 to 200 characters)"),
+  provider: word("the provider's name (1 to 200 characters)"),
+  status: word("the agent's status (1 to 200 characters)"),
+  lastMessage: nullable(string()),
+  timestamp: refined(string(), (text) => (isIsoTime(text) ? undefined : "an ISO 8601 time such as 2026-02-18T10:00:00.000Z")),
+  metadata: optional(record(string(), { maxKeys: 64 })),
+});
+const KEYS = Object.keys(REQUIRED.json["properties"] ?? {});
+
+export type ReadEvent = { readonly ok: true; readonly event: HarnessEvent } | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/** `json` is the parsed body. Unknown keys are ignored. */
+export function readEvent(json: unknown): ReadEvent {
+  if (!isObject(json)) return { ok: false, issues: [{ path: "", message: "expected a JSON object" }] };
+  const checked = check(REQUIRED, Object.fromEntries(KEYS.filter((key) => Object.hasOwn(json, key)).map((key) => [key, json[key]])));
+  if (!checked.ok) return checked;
+  const { timestamp, metadata = {}, ...rest } = checked.value;
+  return {
+    ok: true,
+    event: {
+      ...rest,
+      timestampMs: Date.parse(timestamp),
+      name: text(json["name"]),
+      error: readError(json["error"]),
+      question: isObject(json["permission"]) ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"])) : null,
+      durationMs: readDuration(json["turns"]),
+      metadata,
+      truncated: json["truncated"] === true,
+    },
+  };
+}
+
+function isIsoTime(value: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && value.length <= 40 && !Number.isNaN(Date.parse(value));
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function readError(value: unknown): string | null {
+  if (!isObject(value)) return text(value);
+  const parts = [text(value["code"]), text(value["message"])].filter((part) => part !== null);
+  return parts.length > 0 ? parts.join(": ") : null;
+}
+
+function readDuration(turns: unknown): number | null {
+  const last: unknown = Array.isArray(turns) ? turns.at(-1) : undefined;
+  if (!isObject(last) || typeof last["startedAt"] !== "string" || typeof last["endedAt"] !== "string") return null;
+  const ms = Date.parse(last["endedAt"]) - Date.parse(last["startedAt"]);
+  return Number.isFinite(ms) && ms >= 0 ? ms : null;
+}
+
+/** `fix-login`, else the id: how people know the agent. */
+export function agentLabel({ name, agentId }: HarnessEvent): string {
+  return name ?? agentId;
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  agent_completed: "completed",
+  agent_error: "failed",
+  agent_aborted: "was aborted",
+  agent_exited: "exited",
+  agent_waiting_input: "waits for an answer",
+  test: "sends a test event",
+};
+
+/** What happened, as the end of "agent X …". */
+export function eventVerb(event: string): string {
+  return VERBS[event] ?? event.replace(/^agent_/, "").replaceAll("_", " ");
+}

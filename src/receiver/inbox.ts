@@ -1,0 +1,188 @@
+/**
+ * The inbox: every accepted webhook, and for each sink what became of it. A send is marked before it goes out and
+ * recorded after, so that after a crash it is known which posts may have been made twice.
+ */
+import { openStore, type Store } from "../store/database.ts";
+import { createGroupCommit } from "./group-commit.ts";
+import { readEvent } from "./event.ts";
+import type { Delivery, SinkName } from "./sink.ts";
+
+/** `sending` is only seen between mark and record. */
+export type SendState = "pending" | "sending" | "delivered" | "dead";
+
+const STEPS: readonly string[] = [
+  `CREATE TABLE inbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, key TEXT NOT NULL UNIQUE, received_at INTEGER NOT NULL,
+    event TEXT NOT NULL, project TEXT NOT NULL, agent TEXT NOT NULL, body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX inbox_by_id ON inbox (id);
+  CREATE TABLE sends (
+    sink TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES inbox(seq) ON DELETE CASCADE, state TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, first_at INTEGER, next_at INTEGER NOT NULL, batch INTEGER,
+    interrupted INTEGER NOT NULL DEFAULT 0, reason TEXT, settled_at INTEGER,
+    PRIMARY KEY (seq, sink)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sends_open ON sends (sink, state, seq) WHERE state <> 'delivered';`,
+];
+/** The planner uses the partial index only when its condition stands in the query. */
+const OPEN = "state <> 'delivered'";
+
+export interface NewWebhook {
+  /** What makes two webhooks the same. */
+  readonly key: string;
+  readonly id: string;
+  readonly receivedMs: number;
+  readonly event: string;
+  readonly project: string;
+  readonly agentId: string;
+  readonly body: string;
+}
+
+export interface Due {
+  readonly atMs: number;
+  readonly seq: number;
+  readonly tries: number;
+  readonly firstAtMs: number | null;
+  /** Deliveries that were once sent together are sent together again. */
+  readonly batch: number | null;
+}
+
+export interface SendRecord {
+  readonly state: Exclude<SendState, "sending">;
+  readonly reason: string | null;
+  readonly nextAtMs: number;
+  /** The try was no try: the other side did not look at it. */
+  readonly free: boolean;
+}
+
+interface DueRow {
+  readonly seq: number;
+  readonly next_at: number;
+  readonly tries: number;
+  readonly first_at: number | null;
+  readonly batch: number | null;
+}
+
+export interface Inbox {
+  readonly store: Store;
+  accept(webhook: NewWebhook): Promise<{ readonly duplicate: boolean }>;
+  /** The next delivery of a sink, due or not. Oldest first; those that failed `stepAsideAfter` times only stand in line by their time. */
+  next(sink: SinkName, nowMs: number, stepAsideAfter: number): Due | null;
+  /** What may go out with `due`, itself included, in order. */
+  candidates(sink: SinkName, due: Due, limit: number): readonly Delivery[];
+  markSending(sink: SinkName, seqs: readonly number[], nowMs: number): Promise<void>;
+  record(sink: SinkName, seqs: readonly number[], record: SendRecord, nowMs: number): Promise<void>;
+  count(sink: SinkName, state: "pending" | "sending" | "dead"): number;
+  /** Back in line for these sinks; what is in line or on its way already stays as it is. */
+  redeliver(seq: number, sinks: readonly SinkName[], nowMs: number): Promise<void>;
+  /** One transaction of forgetting what is older; true when there may be more. */
+  prune(olderThanMs: number, nowMs: number): Promise<boolean>;
+  close(): void;
+}
+
+export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
+  const store = openStore(path, STEPS);
+  const { run, get, all } = store;
+  const group = createGroupCommit(store);
+  // Whoever died between sending and recording leaves `sending` behind: it must go out again, and may be a double.
+  store.transact(() => run("UPDATE sends SET state = 'pending', next_at = 0, interrupted = interrupted + 1 WHERE state = 'sending' AND state <> 'delivered'"));
+  let pruneAfter = 0;
+
+  return {
+    store,
+    accept: ({ key, id, receivedMs, event, project, agentId, body }) =>
+      group.write(() => {
+        const { changes, lastId } = run(
+          "INSERT INTO inbox (id, key, received_at, event, project, agent, body) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+          ...[id, key, receivedMs, event, project, agentId, body],
+        );
+        if (changes === 0) return { duplicate: true };
+        for (const sink of sinks) run("INSERT INTO sends (sink, seq, state, next_at) VALUES (?, ?, 'pending', ?)", sink, lastId, receivedMs);
+        return { duplicate: false };
+      }),
+
+    next(sink, nowMs, stepAsideAfter) {
+      const inLine = `SELECT seq, next_at, tries, first_at, batch FROM sends WHERE sink = ? AND state = 'pending' AND ${OPEN}`;
+      const head = get<DueRow>(`${inLine} AND tries < ? ORDER BY seq LIMIT 1`, sink, stepAsideAfter);
+      if (head && head.next_at <= nowMs) return toDue(head);
+      const aside = get<DueRow>(`${inLine} AND tries >= ? ORDER BY next_at LIMIT 1`, sink, stepAsideAfter);
+      const first = head && aside ? (aside.next_at < head.next_at ? aside : head) : (head ?? aside);
+      return first && toDue(first);
+    },
+
+    candidates(sink, due, limit) {
+      const together = due.batch === null ? "sends.batch IS NULL AND sends.tries = 0 AND sends.seq >= ?" : "sends.batch = ?";
+      const rows = all<{ seq: number; id: string; body: string }>(
+        `SELECT inbox.seq, inbox.id, inbox.body FROM sends JOIN inbox USING (seq) WHERE sink = ? AND state = 'pending' AND ${OPEN} AND ${together} ORDER BY seq LIMIT ?`,
+        ...[sink, due.batch ?? due.seq, limit],
+      );
+      return rows.map(({ seq, id, body }) => ({ seq, id, event: storedEvent(body) }));
+    },
+
+    markSending: (sink, seqs, nowMs) =>
+      group.write(() => {
+        for (const seq of seqs) {
+          run(
+            "UPDATE sends SET state = 'sending', tries = tries + 1, first_at = coalesce(first_at, ?), batch = coalesce(batch, ?) WHERE seq = ? AND sink = ?",
+            ...[nowMs, seqs[0] ?? seq, seq, sink],
+          );
+        }
+      }),
+
+    record: (sink, seqs, { state, reason, nextAtMs, free }, nowMs) =>
+      group.write(() => {
+        for (const seq of seqs) {
+          run(
+            "UPDATE sends SET state = ?, reason = ?, next_at = ?, tries = tries - ?, settled_at = ? WHERE seq = ? AND sink = ? AND state = 'sending'",
+            ...[state, reason, nextAtMs, free ? 1 : 0, state === "pending" ? null : nowMs, seq, sink],
+          );
+        }
+      }),
+
+    count: (sink, state) => get<{ n: number }>(`SELECT count(*) AS n FROM sends WHERE sink = ? AND state = ? AND ${OPEN}`, sink, state)?.n ?? 0,
+
+    redeliver: (seq, to, nowMs) =>
+      group.write(() => {
+        for (const sink of to) {
+          run(
+            `INSERT INTO sends (sink, seq, state, next_at) VALUES (?, ?, 'pending', ?)
+             ON CONFLICT (seq, sink) DO UPDATE SET state = 'pending', tries = 0, first_at = NULL, batch = NULL, next_at = excluded.next_at, settled_at = NULL
+             WHERE sends.state IN ('delivered', 'dead')`,
+            ...[sink, seq, nowMs],
+          );
+        }
+      }),
+
+    prune: (olderThanMs, nowMs) =>
+      group.write(() => {
+        const rows = all<{ seq: number; received_at: number }>("SELECT seq, received_at FROM inbox WHERE seq > ? ORDER BY seq LIMIT 200", pruneAfter);
+        const old = rows.filter((row) => row.received_at < olderThanMs);
+        for (const { seq } of old) {
+          run("UPDATE sends SET state = 'dead', reason = 'expired: not sent within the retention', settled_at = ? WHERE seq = ? AND state = 'pending'", nowMs, seq);
+          run(
+            "DELETE FROM inbox WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM sends WHERE sends.seq = inbox.seq AND (settled_at IS NULL OR settled_at >= ?))",
+            ...[seq, olderThanMs],
+          );
+        }
+        const more = rows.length === 200 && old.length === 200;
+        pruneAfter = more ? (old.at(-1)?.seq ?? 0) : 0;
+        return more;
+      }),
+
+    close() {
+      group.flush();
+      store.close();
+    },
+  };
+}
+
+function toDue(row: DueRow): Due {
+  return { atMs: row.next_at, seq: row.seq, tries: row.tries, firstAtMs: row.first_at, batch: row.batch };
+}
+
+/** Bodies are checked before they are stored; a failure here is a bug of ours and must be loud. */
+function storedEvent(body: string): Delivery["event"] {
+  const read = readEvent(JSON.parse(body));
+  if (!read.ok) throw new TypeError(`a stored webhook is no longer readable: ${read.issues[0]?.message ?? ""}`);
+  return read.event;
+}
