@@ -1,0 +1,141 @@
+/** One listener, on TCP or on a unix socket: binding with clear errors, and an orderly stop. */
+import { lstatSync, unlinkSync } from "node:fs";
+import { connect } from "node:net";
+import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
+import type { App } from "./router.ts";
+import { MAX_BODY_BYTES } from "./router.ts";
+
+export type Address =
+  | { readonly type: "tcp"; readonly host: string; readonly port: number }
+  /** Absolute path; bound 0600. */
+  | { readonly type: "unix"; readonly path: string };
+
+export interface ListenOptions {
+  readonly address: Address;
+  readonly app: App;
+  /** The limit of the app; the runtime's own is set above it, because its refusal is a bare 413. */
+  readonly maxBodyBytes?: number;
+}
+
+export interface Listener {
+  /** `http://127.0.0.1:7070`, or `unix:/path`. */
+  readonly url: string;
+  /** The bound port; null on a unix socket. */
+  readonly port: number | null;
+  /** No new requests, streams ended; running requests get `graceMs`, then everything is cut. Safe to call twice. */
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+const IDLE_TIMEOUT_SECONDS = 60;
+const MIB = 1024 * 1024;
+
+/** Throws ADDRESS_IN_USE or LISTEN_FAILED. On a unix path the caller must hold the lock of the state dir: a socket that
+ *  nobody answers on is taken for stale and removed. */
+export async function listen({ address, app, maxBodyBytes = MAX_BODY_BYTES }: ListenOptions): Promise<Listener> {
+  const common = {
+    maxRequestBodySize: maxBodyBytes + MIB,
+    // Only reached by a bug outside of the app's own boundary; never a page with a stack.
+    error: () => Response.json({ error: "INTERNAL", message: "something went wrong here" }, { status: 500 }),
+  };
+  if (address.type === "unix") await removeStaleSocket(address.path);
+  const server = bind(address, () => {
+    if (address.type === "tcp") {
+      const { host: hostname, port } = address;
+      const fetch = (req: Request, server: Bun.Server<undefined>): Promise<Response> => app.fetch(req, server);
+      return Bun.serve({ ...common, hostname, port, idleTimeout: IDLE_TIMEOUT_SECONDS, fetch });
+    }
+    const umask = process.umask(0o177);
+    try {
+      // On a unix socket the idle timeout can only be set request by request.
+      const fetch = (req: Request, server: Bun.Server<undefined>): Promise<Response> => {
+        server.timeout(req, IDLE_TIMEOUT_SECONDS);
+        return app.fetch(req, server);
+      };
+      return Bun.serve({ ...common, unix: address.path, fetch });
+    } finally {
+      process.umask(umask);
+    }
+  });
+  const port = address.type === "tcp" ? (server.port ?? address.port) : null;
+  return {
+    url: address.type === "unix" ? `unix:${address.path}` : `http://${inUrl(address.host)}:${port}`,
+    port,
+    async stop({ graceMs = 500 } = {}) {
+      app.close();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const grace = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, graceMs);
+      });
+      await Promise.race([server.stop(false), grace]);
+      clearTimeout(timer);
+      await server.stop(true);
+      if (address.type === "unix") unlinkIfThere(address.path);
+    },
+  };
+}
+
+function bind<S>(address: Address, serve: () => S): S {
+  try {
+    return serve();
+  } catch (error) {
+    const where = address.type === "tcp" ? `${inUrl(address.host)}:${address.port}` : `unix:${address.path}`;
+    const code = errorCode(error);
+    if (code === "EADDRINUSE") {
+      throw new HarnessError(
+        "ADDRESS_IN_USE",
+        `cannot listen on ${where}: another program uses it; stop that one or choose another port`,
+        { cause: error },
+      );
+    }
+    const why: Record<string, string> = {
+      EACCES: "permission denied; ports below 1024 need a privilege, a unix socket needs a writable folder",
+      EADDRNOTAVAIL: "this machine has no such address",
+      ENAMETOOLONG: "the path is too long for a unix socket (107 bytes)",
+      ENOENT: "there is no such folder",
+    };
+    throw new HarnessError("LISTEN_FAILED", `cannot listen on ${where}: ${why[code ?? ""] ?? errorText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+const inUrl = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+
+/** A socket file stays behind after a kill -9 and blocks the next bind. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat) return;
+  if (!stat.isSocket()) {
+    throw new HarnessError(
+      "LISTEN_FAILED",
+      `cannot listen on unix:${path}: a file that is no socket is in the way; move it or choose another path`,
+    );
+  }
+  if (await answers(path)) {
+    throw new HarnessError(
+      "ADDRESS_IN_USE",
+      `cannot listen on unix:${path}: another program uses it; stop that one or choose another path`,
+    );
+  }
+  unlinkIfThere(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // EAGAIN = somebody listens whose backlog is full; only a refusal means that nobody does.
+    socket.once("error", (error) => resolve(errorCode(error) !== "ECONNREFUSED" && errorCode(error) !== "ENOENT"));
+  });
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
