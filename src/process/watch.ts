@@ -2,7 +2,7 @@
  * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death, and
  * one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
  */
-import { closeSync, constants, openSync, statfsSync, watch } from "node:fs";
+import { closeSync, constants, openSync, readSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
@@ -99,6 +99,11 @@ export function watchAlive(path: string, onGone: () => void): { close(): void } 
     queueMicrotask(() => finish() && onGone()); // the folder was never finished, or is removed
     return { close: () => void finish() };
   }
+  if (nobodyWrites(fd)) {
+    closeSync(fd);
+    queueMicrotask(() => finish() && onGone());
+    return { close: () => void finish() };
+  }
   const reader = Bun.file(fd).stream().getReader();
   const read = async (): Promise<void> => {
     try {
@@ -118,6 +123,16 @@ export function watchAlive(path: string, onGone: () => void): { close(): void } 
       closeSync(fd);
     },
   };
+}
+
+/** A FIFO that had no writer when it was opened never reports a hang-up to epoll; a read tells. */
+function nobodyWrites(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(1)) === 0;
+  } catch (error) {
+    if (errorCode(error) === "EAGAIN") return false;
+    throw error;
+  }
 }
 
 export interface Sweep {
