@@ -17,6 +17,8 @@ export interface Schema<T> {
   /** "a string", "an integer from 1 to 65535": the end of "got X, expected …". */
   readonly expects: string;
   readonly optional?: true;
+  /** The value never appears in a message. */
+  readonly secret?: true;
 }
 
 export interface OptionalSchema<T> extends Schema<T> {
@@ -53,12 +55,19 @@ export function joinPath(path: string, key: string): string {
   return path === "" ? key : `${path}.${key}`;
 }
 
-function bad(issues: Issue[], path: string, value: unknown, expects: string): undefined {
+function bad(issues: Issue[], path: string, value: unknown, expects: string, secret = false): undefined {
+  const got = secret ? describeSecret(value) : describe(value);
   issues.push({
     path,
-    message: value === undefined ? `missing, expected ${expects}` : `got ${describe(value)}, expected ${expects}`,
+    message: value === undefined ? `missing, expected ${expects}` : `got ${got}, expected ${expects}`,
   });
   return undefined;
+}
+
+/** Says no more than what kind of value it is. */
+function describeSecret(value: unknown): string {
+  if (typeof value === "string") return value === "" ? "an empty string" : "another string";
+  return value === null ? "null" : `a value of type ${typeof value}`;
 }
 
 export interface StringOptions {
@@ -82,6 +91,7 @@ export function string({ min = 0, max, pattern, what, secret = false }: StringOp
   const expects = what ?? `${min > 0 ? "a non-empty string" : "a string"}${length}`;
   return {
     expects,
+    ...(secret ? { secret } : {}),
     json: {
       type: "string",
       ...(min > 0 ? { minLength: min } : {}),
@@ -89,25 +99,12 @@ export function string({ min = 0, max, pattern, what, secret = false }: StringOp
       ...(pattern ? { pattern: pattern.source } : {}),
     },
     parse(value, path, issues) {
-      if (
+      const fits =
         typeof value === "string" &&
         value.length >= min &&
         value.length <= (max ?? Infinity) &&
-        (!pattern || pattern.test(value))
-      ) {
-        return value;
-      }
-      if (!secret || value === undefined) return bad(issues, path, value, expects);
-      const kind =
-        typeof value === "string"
-          ? value === ""
-            ? "an empty string"
-            : "another string"
-          : value === null
-            ? "null"
-            : `a value of type ${typeof value}`;
-      issues.push({ path, message: `got ${kind}, expected ${expects}` });
-      return undefined;
+        (!pattern || pattern.test(value));
+      return fits ? value : bad(issues, path, value, expects, secret);
     },
   };
 }
@@ -272,24 +269,19 @@ export function unknownKey(key: string, known: readonly string[]): string {
 
 /** The member may be absent; it is then absent in the result too. */
 export function optional<T>(schema: Schema<T>): OptionalSchema<T> {
-  return {
-    expects: schema.expects,
-    json: schema.json,
-    optional: true,
-    parse: (value, path, issues) => schema.parse(value, path, issues),
-  };
+  return { ...inherit(schema), optional: true, parse: (value, path, issues) => schema.parse(value, path, issues) };
 }
 
 export function nullable<T>(schema: Schema<T>): Schema<T | null> {
-  const expects = `${schema.expects} or null`;
   return {
-    expects,
+    ...inherit(schema),
+    expects: `${schema.expects} or null`,
     json: { anyOf: [schema.json, { type: "null" }] },
     parse: (value, path, issues) => (value === null ? null : schema.parse(value, path, issues)),
   };
 }
 
-/** The first schema that fits. When none does, the one that failed deepest inside explains itself. */
+/** The first schema that fits. When none does, one that knew the kind of value and failed further in explains itself. */
 export function union<const S extends readonly Schema<unknown>[]>(...schemas: S): Schema<Infer<S[number]>> {
   const expects = schemas.map((schema) => schema.expects).join(" or ");
   return {
@@ -302,7 +294,8 @@ export function union<const S extends readonly Schema<unknown>[]>(...schemas: S)
         const parsed = schema.parse(value, path, own);
         // The value came out of one of the member schemas without an issue.
         if (own.length === 0) return parsed as Infer<S[number]>;
-        if (own.every((issue) => issue.path !== path)) inner ??= own;
+        if (own.every((issue) => issue.path !== path || !issue.message.endsWith(`expected ${schema.expects}`)))
+          inner ??= own;
       }
       if (inner === undefined) return bad(issues, path, value, expects);
       issues.push(...inner);
@@ -318,16 +311,19 @@ export function unknown(): Schema<unknown> {
 /** A schema with one more condition. `test` gives undefined, or the rest of the sentence "got X, expected …". */
 export function refined<T>(schema: Schema<T>, test: (value: T) => string | undefined): Schema<T> {
   return {
-    expects: schema.expects,
-    json: schema.json,
+    ...inherit(schema),
     parse(value, path, issues) {
       const before = issues.length;
       const parsed = schema.parse(value, path, issues);
       if (parsed === undefined || issues.length > before) return undefined;
       const wrong = test(parsed);
-      return wrong === undefined ? parsed : bad(issues, path, value, wrong);
+      return wrong === undefined ? parsed : bad(issues, path, value, wrong, schema.secret);
     },
   };
+}
+
+function inherit({ expects, json, secret }: Schema<unknown>): Omit<Schema<unknown>, "parse"> {
+  return { expects, json, ...(secret ? { secret } : {}) };
 }
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: Issue[] };

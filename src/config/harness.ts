@@ -1,0 +1,266 @@
+/** The daemon's config: its keys, defaults and environment variables, and the frozen value that everybody reads. */
+import { join } from "node:path";
+import type { Infer } from "../lib/check.ts";
+import { array, boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
+import type { LogLevel } from "../lib/log.ts";
+import { LOG_LEVELS, redact } from "../lib/log.ts";
+import type { ProviderKind, ProviderSettings } from "../providers/index.ts";
+import { WEBHOOK_EVENTS, type WebhookEvent } from "../webhook/payload.ts";
+import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";
+import { loadConfig } from "./load.ts";
+import * as values from "./values.ts";
+
+export interface HarnessConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path of a unix socket, which then takes the place of host and port. */
+  readonly socketPath?: string;
+  readonly stateDir: string;
+  readonly logLevel: LogLevel;
+  readonly allowedHosts: readonly string[];
+  readonly auth: { readonly token?: string };
+  readonly webhook: {
+    readonly url?: string;
+    readonly token?: string;
+    /** `whsec_…` */
+    readonly secret?: string;
+    readonly events: readonly WebhookEvent[];
+    readonly allowedHosts: readonly string[];
+  };
+  readonly providers: Readonly<Record<string, ProviderSettings>>;
+  readonly projects: {
+    /** Empty = a project may lie anywhere. */
+    readonly roots: readonly string[];
+    readonly trustedRoots: readonly string[];
+  };
+  readonly limits: {
+    readonly maxAgents: number;
+    readonly parkIdleMs: number;
+    readonly turnTimeoutMs: number;
+    readonly stallWarnMs: number;
+    readonly permissionTimeoutMs: number;
+  };
+  readonly retention: { readonly eventsDays: number };
+}
+
+/** The program that a kind runs unless the config says otherwise; also the providers that exist without config. */
+const BUILT_IN: Readonly<Partial<Record<ProviderKind, string>>> = {
+  "claude-code": "claude",
+  codex: "codex",
+  opencode: "opencode",
+  pi: "pi",
+};
+
+const LONGEST_MS = 365 * 24 * 60 * 60 * 1000;
+const milliseconds = integer({ min: 0, max: LONGEST_MS });
+const hosts = array(values.hostName, { max: 100 });
+const folders = array(values.absolutePath, { max: 1000 });
+const passVariable = string({
+  pattern: /^(?!AH_)[A-Za-z_][A-Za-z0-9_]*\*?$/,
+  what: "a variable name, or a prefix ending in *, that does not begin with AH_",
+});
+
+const provider = object({
+  kind: optional(oneOf("claude-code", "codex", "opencode", "pi", "acp", "command")),
+  command: optional(values.command),
+  args: optional(array(string({ max: 128 * 1024, pattern: /^[^\0]*$/, what: "a string without NUL" }), { max: 1000 })),
+  env: optional(values.childVariables),
+  passEnv: optional(array(passVariable, { max: 256 })),
+  model: optional(string({ min: 1, max: 256 })),
+  permissions: optional(oneOf("ask", "allow", "deny")),
+  enabled: optional(boolean()),
+  promptAs: optional(oneOf("stdin", "arg")),
+});
+
+const socket = refined(
+  string({ pattern: /^unix:\/[^\0]+$/, what: 'the path of a unix socket as "unix:/path"' }),
+  (listen) =>
+    Buffer.byteLength(listen.slice("unix:".length)) <= 107 ? undefined : "a socket path of at most 107 bytes",
+);
+
+const harnessFile = object({
+  host: optional(values.bindHost),
+  port: optional(integer({ min: 0, max: 65_535 })),
+  listen: optional(socket),
+  stateDir: optional(values.absolutePath),
+  logLevel: optional(oneOf(...LOG_LEVELS)),
+  allowedHosts: optional(hosts),
+  auth: optional(object({ token: optional(values.bearerToken), tokenFile: optional(values.secretPath) })),
+  webhook: optional(
+    object({
+      url: optional(values.httpUrl),
+      token: optional(values.bearerToken),
+      tokenFile: optional(values.secretPath),
+      secret: optional(values.signingSecret),
+      secretFile: optional(values.secretPath),
+      events: optional(array(oneOf(...WEBHOOK_EVENTS), { max: WEBHOOK_EVENTS.length })),
+      allowedHosts: optional(hosts),
+    }),
+  ),
+  providers: optional(
+    record(provider, {
+      maxKeys: 100,
+      keyPattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      keyWhat: "a provider name of 1 to 64 letters, digits, dots, dashes or underscores",
+    }),
+  ),
+  projects: optional(object({ roots: optional(folders), trustedRoots: optional(folders) })),
+  limits: optional(
+    object({
+      maxAgents: optional(integer({ min: 1, max: 100_000 })),
+      parkIdleMs: optional(milliseconds),
+      turnTimeoutMs: optional(milliseconds),
+      stallWarnMs: optional(milliseconds),
+      permissionTimeoutMs: optional(milliseconds),
+    }),
+  ),
+  retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
+});
+type HarnessFile = Infer<typeof harnessFile>;
+
+export const harnessSpec: ConfigSpec<HarnessFile, HarnessConfig> = {
+  fileName: "harness.json",
+  pathVariable: "AH_CONFIG",
+  schema: harnessFile,
+  env: [
+    { variable: "AH_HOST", key: ["host"] },
+    { variable: "AH_PORT", key: ["port"], type: "integer" },
+    { variable: "AH_LISTEN", key: ["listen"] },
+    { variable: "AH_STATE_DIR", key: ["stateDir"] },
+    { variable: "AH_LOG_LEVEL", key: ["logLevel"] },
+    { variable: "AH_AUTH_TOKEN", key: ["auth", "token"], replaces: [["auth", "tokenFile"]] },
+    { variable: "AH_WEBHOOK_URL", key: ["webhook", "url"] },
+    { variable: "AH_WEBHOOK_TOKEN", key: ["webhook", "token"], replaces: [["webhook", "tokenFile"]] },
+    { variable: "AH_WEBHOOK_SECRET", key: ["webhook", "secret"], replaces: [["webhook", "secretFile"]] },
+  ],
+  resolve: resolveHarness,
+};
+
+export function loadHarnessConfig(options: FileOptions): ConfigResult<HarnessConfig> {
+  return loadConfig(harnessSpec, options);
+}
+
+function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConfig {
+  const { auth = {}, webhook = {}, projects = {}, limits = {}, retention = {} } = file;
+  const token = context.secret("auth.token", auth.token, "auth.tokenFile", auth.tokenFile, values.bearerToken);
+  const webhookToken = context.secret(
+    "webhook.token",
+    webhook.token,
+    "webhook.tokenFile",
+    webhook.tokenFile,
+    values.bearerToken,
+  );
+  const secret = context.secret(
+    "webhook.secret",
+    webhook.secret,
+    "webhook.secretFile",
+    webhook.secretFile,
+    values.signingSecret,
+  );
+  const socketPath = file.listen?.slice("unix:".length);
+  const host = file.host ?? "127.0.0.1";
+  const tokenIsMeant = token !== undefined || auth.tokenFile !== undefined || context.broken("auth");
+  if (socketPath === undefined && !context.broken("listen") && !values.isLoopback(host) && !tokenIsMeant) {
+    context.problem(
+      "host",
+      `got ${JSON.stringify(host)}, expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN`,
+    );
+  }
+  return {
+    host,
+    port: file.port ?? 7070,
+    ...(socketPath === undefined ? {} : { socketPath }),
+    stateDir: file.stateDir ?? defaultStateDir(context),
+    logLevel: file.logLevel ?? "info",
+    allowedHosts: file.allowedHosts ?? [],
+    auth: { ...(token === undefined ? {} : { token }) },
+    webhook: {
+      ...(webhook.url === undefined ? {} : { url: webhook.url }),
+      ...(webhookToken === undefined ? {} : { token: webhookToken }),
+      ...(secret === undefined ? {} : { secret }),
+      events: webhook.events ?? WEBHOOK_EVENTS,
+      allowedHosts: webhook.allowedHosts ?? [],
+    },
+    providers: resolveProviders(file.providers ?? {}, context),
+    projects: { roots: projects.roots ?? [], trustedRoots: projects.trustedRoots ?? [] },
+    limits: {
+      maxAgents: 200,
+      parkIdleMs: 600_000,
+      turnTimeoutMs: 0,
+      stallWarnMs: 300_000,
+      permissionTimeoutMs: 0,
+      ...limits,
+    },
+    retention: { eventsDays: retention.eventsDays ?? 30 },
+  };
+}
+
+/** `$XDG_STATE_HOME/agent-harness`; used by both programs. */
+export function defaultStateDir(
+  context: Pick<ResolveContext, "env" | "problem" | "broken">,
+  name = "agent-harness",
+): string {
+  const { XDG_STATE_HOME: xdg, HOME: home } = context.env;
+  if (xdg?.startsWith("/")) return join(xdg, name);
+  if (home?.startsWith("/")) return join(home, ".local", "state", name);
+  if (!context.broken("stateDir")) {
+    context.problem(
+      "stateDir",
+      "missing, expected an absolute path, because neither XDG_STATE_HOME nor HOME names a folder",
+    );
+  }
+  return "";
+}
+
+function resolveProviders(
+  configured: NonNullable<HarnessFile["providers"]>,
+  context: ResolveContext,
+): Record<string, ProviderSettings> {
+  const resolved: Record<string, ProviderSettings> = {};
+  for (const name of new Set([...Object.keys(BUILT_IN), ...Object.keys(configured)])) {
+    const { kind: givenKind, command: givenCommand, ...given } = configured[name] ?? {};
+    const path = `providers.${name}`;
+    const kind = givenKind ?? kindNamed(name);
+    if (kind === undefined) {
+      if (!context.broken(`${path}.kind`))
+        context.problem(`${path}.kind`, `missing, expected one of claude-code, codex, opencode, pi, acp, command`);
+      continue;
+    }
+    const command = givenCommand ?? BUILT_IN[kind];
+    if (command === undefined && !context.broken(`${path}.command`)) {
+      context.problem(
+        `${path}.command`,
+        `missing, expected the program to run, because kind "${kind}" has no default one`,
+      );
+    }
+    if (given.promptAs !== undefined && kind !== "command") {
+      context.problem(
+        `${path}.promptAs`,
+        `got ${JSON.stringify(given.promptAs)}, expected only in a provider of kind "command"`,
+      );
+    }
+    resolved[name] = {
+      args: [],
+      env: {},
+      passEnv: [],
+      enabled: true,
+      ...given,
+      kind,
+      command: typeof command === "string" ? [command] : (command ?? []),
+    };
+  }
+  return resolved;
+}
+
+function kindNamed(name: string): ProviderKind | undefined {
+  return name === "claude-code" || name === "codex" || name === "opencode" || name === "pi" ? name : undefined;
+}
+
+/** For people (`agent-harness config`): secrets masked, and no value of a child's environment. */
+export function printableConfig(config: HarnessConfig): unknown {
+  const providers = Object.entries(config.providers).map(([name, settings]) => [
+    name,
+    { ...settings, env: Object.fromEntries(Object.keys(settings.env).map((key) => [key, "[redacted]"])) },
+  ]);
+  return redact({ ...config, providers: Object.fromEntries(providers) });
+}
