@@ -23,7 +23,7 @@ export const PI_MINIMUM = "0.84.4";
 const HANDSHAKE = { state: "get_state", queue: "clear_queue", stats: "get_session_stats" } as const;
 const handshakeId = (command: string) => `handshake-${command}`;
 
-export const pi: Codec<PiState> = {
+export const piCodec: Codec<PiState> = {
   kind: "pi",
   traits,
   launch,
@@ -185,9 +185,9 @@ function refuse(work: Draft, code: string, message: string): void {
 }
 
 /** Pi takes another provider's model when the default one's key is missing, and says nothing. So we do. */
-function modelNote(model: Fields): { type: "note"; level: "warn"; code: string; message: string } {
+function modelNote(model: Fields): { type: "note"; level: "info"; code: string; message: string } {
   const id = text(model, "id");
   const chosen = id === "" ? "found none" : `chose ${text(model, "provider")}/${id}`;
-  return { type: "note", level: "warn", code: "model_not_set", message: `no model is set, so Pi ${chosen} by itself; set "model" to be sure of it` };
+  return { type: "note", level: "info", code: "model_not_set", message: `no model is set, so Pi ${chosen} by itself; set "model" to be sure of it` };
 }
 

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Answer, LaunchContext, PromptInput, ProviderFact, Step } from "../../src/providers/provider.ts";
 import type { PiState } from "../../src/providers/pi.ts";
-import { pi } from "../../src/providers/pi.ts";
+import { piCodec } from "../../src/providers/pi.ts";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 
 type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
@@ -39,7 +39,7 @@ export interface DriveOptions {
 }
 
 export function drivePi({ launch: context, unconfirmed = [], grants = [], deadlineMs = 30_000 }: DriveOptions): Driven {
-  const { argv, env, files = [] } = pi.launch(context);
+  const { argv, env, files = [] } = piCodec.launch(context);
   for (const { path, content } of files) {
     mkdirSync(dirname(join(context.agentDir, path)), { recursive: true });
     writeFileSync(join(context.agentDir, path), content, { mode: 0o600 });
@@ -59,13 +59,13 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     // As the daemon stores it: what does not survive JSON must not be in a state.
     return JSON.parse(JSON.stringify(step.state));
   };
-  let state = take(pi.start({ launch: context, nowMs: Date.now(), unconfirmed, grants }));
+  let state = take(piCodec.start({ launch: context, nowMs: Date.now(), unconfirmed, grants }));
 
   const read = async () => {
     const splitter = createLineSplitter();
     for await (const bytes of child.stdout) {
       for (const line of splitter.push(bytes)) {
-        if (line.type === "line") state = take(pi.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
+        if (line.type === "line") state = take(piCodec.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
       }
     }
     ended = true;
@@ -105,14 +105,14 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     },
     prompt(text, options = {}) {
       const key = options.key ?? crypto.randomUUID();
-      state = take(pi.prompt(state, { key, text, raw: false, writtenAtMs: Date.now(), ...options }, Date.now()));
+      state = take(piCodec.prompt(state, { key, text, raw: false, writtenAtMs: Date.now(), ...options }, Date.now()));
       return key;
     },
     interrupt() {
-      state = take(pi.interrupt(state, Date.now()));
+      state = take(piCodec.interrupt(state, Date.now()));
     },
     answer(answer) {
-      state = take(pi.answer(state, answer, Date.now()));
+      state = take(piCodec.answer(state, answer, Date.now()));
     },
     write(text) {
       child.stdin.write(text);
