@@ -1,0 +1,76 @@
+# agent-harness. Needs: make, and bun or npm. `make build` and `make test` are all a new user needs.
+BUN_VERSION := 1.4.5
+TOOLCHAIN   := .toolchain/bun-$(BUN_VERSION)
+
+# The pinned Bun from PATH when it is there, else our own copy (made by the rule below).
+PATH_BUN := $(shell bun --version 2>/dev/null | grep -qx '$(BUN_VERSION)' && command -v bun)
+BUN      := $(if $(PATH_BUN),$(PATH_BUN),$(CURDIR)/$(TOOLCHAIN)/bun)
+
+# A daemon that is started inside a repository must not run that repository's code: nothing of the current folder is
+# loaded at run time. test/e2e/autoload.test.ts plants it all and looks.
+COMPILE_FLAGS := --compile --target=bun --minify --sourcemap=none \
+  --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+  --no-compile-autoload-tsconfig --no-compile-autoload-package-json
+
+SOURCES := $(shell find src -type f) package.json Makefile
+
+.PHONY: build test test-live check demo bench clean
+
+build: agent-harness webhook-receiver
+
+agent-harness: $(SOURCES) | $(BUN)
+	$(call compile,src/cli.ts,$@)
+
+webhook-receiver: $(SOURCES) | $(BUN)
+	$(call compile,src/webhook-receiver.ts,$@)
+
+# Built aside and moved into place: a running binary cannot be written over. The folder is empty, so that no config
+# file of this one is taken into the build.
+define compile
+	@mkdir -p .build/$(2).d
+	cd .build/$(2).d && $(BUN) build $(COMPILE_FLAGS) $(CURDIR)/$(1) --outfile $(CURDIR)/.build/$(2)
+	@mv -f .build/$(2) $(2)
+endef
+
+test: build node_modules/.ready
+	$(BUN) test/run.ts types unit provider e2e
+
+test-live: build node_modules/.ready
+	$(BUN) test/run.ts live
+
+check: node_modules/.ready
+	$(BUN) node_modules/typescript/bin/tsc --noEmit -p tsconfig.json
+	$(BUN) node_modules/typescript/bin/tsc --noEmit -p src/inspector
+
+demo: build
+	$(BUN) test/demo.ts
+
+bench: build node_modules/.ready
+	$(BUN) test/bench/main.ts
+
+clean:
+	rm -rf agent-harness webhook-receiver .build .toolchain node_modules
+
+# Only types for the checker; nothing of it is in the binaries.
+node_modules/.ready: package.json bun.lock | $(BUN)
+	$(BUN) install --frozen-lockfile --ignore-scripts
+	@touch $@
+
+# npm may leave out install scripts, so the program is taken from the package of this platform; where there are several
+# (with and without AVX2, glibc and musl), the first that runs is the right one.
+$(CURDIR)/$(TOOLCHAIN)/bun:
+	@mkdir -p $(TOOLCHAIN)
+	@echo '{"private":true,"dependencies":{"bun":"$(BUN_VERSION)"}}' > $(TOOLCHAIN)/package.json
+	@echo "installing Bun $(BUN_VERSION) into $(TOOLCHAIN)"
+	@if command -v npm >/dev/null; then \
+	  npm install --prefix $(TOOLCHAIN) --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error; \
+	elif command -v bun >/dev/null; then \
+	  bun install --cwd $(TOOLCHAIN) --ignore-scripts --no-save; \
+	else \
+	  echo "cannot build: neither bun nor npm is in PATH; install one of them" >&2; exit 1; \
+	fi
+	@for program in $(TOOLCHAIN)/node_modules/@oven/bun-*/bin/bun; do \
+	  if [ "$$("$$program" --version 2>/dev/null)" = "$(BUN_VERSION)" ]; then \
+	    ln -sfn "$(CURDIR)/$$program" $@; exit 0; \
+	  fi; \
+	done; echo "cannot build: no program of the bun package runs on this machine" >&2; exit 1

@@ -1,0 +1,145 @@
+/**
+ * Runs test files, each in a `bun test` process of its own, two at a time: a file that hangs or leaks hurts nobody else.
+ * Arguments are folders of `test/` (or `types`, or single files). Quiet about what passes, whole about what fails.
+ * Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything failed.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..");
+const TIMES = join(ROOT, ".build", "test-times.json");
+/** Longer ones say so in their first lines: `// file-timeout: 900 s`. */
+const FILE_TIMEOUT_SECONDS = 300;
+const TEST_TIMEOUT_MS = 30_000;
+const WORKERS = 2;
+
+interface Job {
+  readonly name: string;
+  readonly commands: readonly (readonly string[])[];
+  readonly timeoutSeconds: number;
+}
+
+interface Result {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const tsc = (project: string): string[] => [
+  process.execPath,
+  "node_modules/typescript/bin/tsc",
+  "--noEmit",
+  "-p",
+  project,
+];
+
+function jobsOf(argument: string): Job[] {
+  if (argument === "types") {
+    return [
+      { name: "types", commands: [tsc("tsconfig.json"), tsc("src/inspector")], timeoutSeconds: FILE_TIMEOUT_SECONDS },
+    ];
+  }
+  const files = argument.endsWith(".test.ts")
+    ? [argument.replace(/^test\//, "")]
+    : [...new Bun.Glob(`${argument}/**/*.test.ts`).scanSync(join(ROOT, "test"))];
+  return files.sort().map((file) => {
+    const head = readFileSync(join(ROOT, "test", file), "utf8").slice(0, 500);
+    return {
+      name: `test/${file}`,
+      commands: [[process.execPath, "test", "--timeout", String(TEST_TIMEOUT_MS), `./test/${file}`]],
+      timeoutSeconds: Number(/^(?:\/\/|\s*\*) file-timeout: (\d+) s/m.exec(head)?.[1] ?? FILE_TIMEOUT_SECONDS),
+    };
+  });
+}
+
+/** Ours are set by the tests themselves; what the caller has exported must not change what they see. */
+function environment(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && (!name.startsWith("AH_") || name.startsWith("AH_TEST_"))) env[name] = value;
+  }
+  return env;
+}
+
+async function runCommand(
+  command: readonly string[],
+  timeoutSeconds: number,
+): Promise<{ code: number; output: string }> {
+  const child = Bun.spawn([...command], {
+    cwd: ROOT,
+    env: environment(),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    // Its own group, which it leads: nothing else is in it.
+    process.kill(-child.pid, "SIGKILL");
+  }, timeoutSeconds * 1000);
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  clearTimeout(timer);
+  const late = timedOut ? `\nended: it took longer than ${timeoutSeconds} s\n` : "";
+  return { code: timedOut ? 1 : code, output: out + err + late };
+}
+
+const count = (output: string, word: string): number =>
+  Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
+
+async function run(job: Job): Promise<Result> {
+  const startedAt = performance.now();
+  let result: Result = { passed: 0, failed: 0, skipped: 0 };
+  let output = "";
+  let code = 0;
+  for (const command of job.commands) {
+    const one = await runCommand(command, job.timeoutSeconds);
+    output += one.output;
+    code ||= one.code;
+  }
+  if (job.name === "types") result = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  else {
+    const failed = count(output, "fail");
+    // A file that breaks outside of its tests counts as one failure.
+    result = {
+      passed: count(output, "pass"),
+      failed: code !== 0 && failed === 0 ? 1 : failed,
+      skipped: count(output, "skip") + count(output, "todo"),
+    };
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  times[job.name] = seconds;
+  const numbers = `${result.passed} passed${result.failed ? `, ${result.failed} failed` : ""}${result.skipped ? `, ${result.skipped} skipped` : ""}`;
+  console.log(`${result.failed ? "FAIL" : "ok  "} ${job.name}  ${numbers}  ${seconds.toFixed(1)} s`);
+  if (result.failed) console.log(output);
+  else for (const line of output.match(/^(\(skip\)|skipped:).*$/gm) ?? []) console.log(`       ${line}`);
+  return result;
+}
+
+function readTimes(): Record<string, number> {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(TIMES, "utf8"));
+    const entries = typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [];
+    return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+  } catch {
+    return {};
+  }
+}
+
+const times = readTimes();
+const jobs = process.argv.slice(2).flatMap(jobsOf);
+// The slowest first, as far as known, so that no long one is left for the end.
+jobs.sort((a, b) => (times[b.name] ?? 0) - (times[a.name] ?? 0));
+const results: Result[] = [];
+const worker = async (): Promise<void> => {
+  for (let job = jobs.shift(); job; job = jobs.shift()) results.push(await run(job));
+};
+await Promise.all(Array.from({ length: WORKERS }, worker));
+mkdirSync(join(ROOT, ".build"), { recursive: true });
+writeFileSync(TIMES, JSON.stringify(times, null, 1));
+
+const sum = (pick: (result: Result) => number): number => results.reduce((total, result) => total + pick(result), 0);
+const [passed, failed, skipped] = [sum((r) => r.passed), sum((r) => r.failed), sum((r) => r.skipped)];
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exit(failed > 0 || passed + skipped === 0 ? 1 : 0);
