@@ -10,6 +10,7 @@ import type { AnyCodec, LaunchContext, PermissionMode } from "../providers/provi
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
+import type { EventRecord } from "../store/events.ts";
 import { asPrompt, getInput } from "../store/inputs.ts";
 import { markTruncated } from "../store/messages.ts";
 import { grantsOf } from "../store/permissions.ts";
@@ -95,11 +96,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const { traits } = codec;
     const before = { state: agent.state, progress };
     let newNonce = nonce;
+    const events: EventRecord[] = [];
     const { value, result } = store.transact(() => {
       const step = beginStep(
         {
           store, codec,
-          entry: { store, project: agent.project, agent: agent.id, now },
+          entry: { store, project: agent.project, agent: agent.id, now, events },
           env: {
             nowMs: now, source, agentId: agent.id, permissions, limits: deps.limits, oneshot: traits.oneshot,
             redelivery: traits.redelivery, tornLine: traits.tornLine, startDeadlineMs: traits.startDeadlineMs,
@@ -119,10 +121,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     progress = result.progress;
     nonce = newNonce;
     if (result.lines.length > 0) live?.send(result.lines);
-    for (const deed of result.deeds) carryOut(deed);
-    bus.committed(agent.id);
+    bus.committed({ agent: agent.id, events });
     for (const each of result.deltas) bus.delta(each);
     arm();
+    for (const deed of result.deeds) carryOut(deed);
     return value;
   };
 
@@ -145,14 +147,20 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
         return;
       case "purge":
-        store.transact(() => {
-          event({ store, project: agent.project, agent: agent.id, now: clock.now() }, "agent_deleted", { agent: { id: agent.id, name: agent.name } });
-          deleteAgent(store, agent.id);
-        });
+        forget();
         actor.close();
         rmSync(deps.agentDir, { recursive: true, force: true });
         return deps.purged(agent.id);
     }
+  };
+
+  const forget = (): void => {
+    const events: EventRecord[] = [];
+    store.transact(() => {
+      event({ store, project: agent.project, agent: agent.id, now: clock.now(), events }, "agent_deleted", { agent: { id: agent.id, name: agent.name } });
+      deleteAgent(store, agent.id);
+    });
+    bus.committed({ agent: agent.id, events });
   };
 
   /** Inputs that an earlier process got and never confirmed. */

@@ -1,4 +1,5 @@
-/** Who hears of commits. Only signals go through here, never the events themselves: a listener reads those from the store. */
+/** Who hears of commits, right after them and in their order. What is heard is what was stored; nothing is announced that was not. */
+import type { EventRecord } from "../store/events.ts";
 
 export interface Delta {
   readonly project: string;
@@ -7,17 +8,22 @@ export interface Delta {
   readonly text: string;
 }
 
+export interface Commit {
+  /** null: not an agent's. */
+  readonly agent: string | null;
+  readonly events: readonly EventRecord[];
+}
+
 export interface Bus {
-  /** After every commit that changed the agent or its project. */
-  onCommit(listener: (agent: string | null) => void): () => void;
+  onCommit(listener: (commit: Commit) => void): () => void;
   /** Streamed text that is never stored. */
   onDelta(listener: (delta: Delta) => void): () => void;
-  committed(agent: string | null): void;
+  committed(commit: Commit): void;
   delta(delta: Delta): void;
 }
 
 export function createBus(): Bus {
-  const commits = new Set<(agent: string | null) => void>();
+  const commits = new Set<(commit: Commit) => void>();
   const deltas = new Set<(delta: Delta) => void>();
   const add = <L>(set: Set<L>, listener: L): (() => void) => {
     set.add(listener);
@@ -26,8 +32,8 @@ export function createBus(): Bus {
   return {
     onCommit: (listener) => add(commits, listener),
     onDelta: (listener) => add(deltas, listener),
-    committed(agent) {
-      for (const each of commits) each(agent);
+    committed(commit) {
+      for (const each of commits) each(commit);
     },
     delta(delta) {
       for (const each of deltas) each(delta);

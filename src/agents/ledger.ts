@@ -1,5 +1,6 @@
 /** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
 import type { Store } from "../store/database.ts";
+import type { EventRecord } from "../store/events.ts";
 import { insertEvent } from "../store/events.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
 import { appendPart, saveUserMessage, takeUnannounced } from "../store/messages.ts";
@@ -17,12 +18,14 @@ export interface Entry {
   readonly project: string;
   readonly agent: string;
   readonly now: number;
+  /** What was written into the log: announced after the commit. */
+  readonly events: EventRecord[];
 }
 
 export type LedgerEffect = Exclude<Effect, { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }>;
 
-export function event({ store, project, agent, now }: Entry, type: string, data: unknown): void {
-  insertEvent(store, { project, agent, type, data, at: now });
+export function event({ store, project, agent, now, events }: Omit<Entry, "agent"> & { readonly agent: string | null }, type: string, data: unknown): void {
+  events.push(insertEvent(store, { project, agent, type, data, at: now }));
 }
 
 export function record(entry: Entry, state: AgentState, effect: LedgerEffect): void {

@@ -2,6 +2,7 @@
  * One step of an agent: facts go through the reducer, its effects into the store and the codec, all in one transaction.
  * What must touch the world (write, spawn, signal) is only collected here; it happens after the commit.
  */
+import { errorText } from "../lib/errors.ts";
 import type { Store } from "../store/database.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
 import { getPermission } from "../store/permissions.ts";
@@ -10,7 +11,7 @@ import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Answer, Frame, Step } from "../providers/provider.ts";
 import type { Delta } from "./bus.ts";
 import type { Entry } from "./ledger.ts";
-import { record, recordWords } from "./ledger.ts";
+import { event, record, recordWords } from "./ledger.ts";
 import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
 import { reduce } from "./state.ts";
 
@@ -56,6 +57,7 @@ export interface StepResult {
 
 export interface StepWork {
   state(): AgentState;
+  event(type: string, data: unknown): void;
   fact(fact: Fact): void;
   /** Runs a codec function that gives a step. */
   codec(run: (state: unknown) => Step<unknown>): void;
@@ -156,6 +158,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
 
   return {
     state: () => state,
+    event: (type, data) => event(entry, type, data),
     fact: apply,
     codec(run) {
       take(run(progress.codec));
@@ -165,7 +168,15 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     },
     frame(frame) {
       progress = { ...progress, frames: progress.frames + 1 };
-      this.codec((codecState) => codec.frame(codecState, frame, entry.now));
+      this.codec((codecState) => {
+        try {
+          return codec.frame(codecState, frame, entry.now);
+        } catch (error) {
+          // A frame that our own code cannot digest must not stop the agent: it is told and passed over.
+          const message = `a frame could not be understood: ${errorText(error)}`;
+          return { state: codecState, facts: [{ type: "note", level: "warn", code: "frame_failed", message }], lines: [] };
+        }
+      });
     },
     touched() {
       const { stalled } = state;

@@ -13,11 +13,10 @@ import type { Store } from "../store/database.ts";
 import type { Actor, Terms } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import type { Bus } from "./bus.ts";
-import { event } from "./ledger.ts";
 import { openLive } from "./live.ts";
 import type { AgentState, Limits } from "./model.ts";
 import { reconcile } from "./reconcile.ts";
-import type { Notice } from "./step.ts";
+import type { Notice, StepWork } from "./step.ts";
 
 export interface SupervisorDeps {
   readonly store: Store;
@@ -37,7 +36,10 @@ export interface Supervisor {
   /** Brings every agent's row in line with what lives. `ready` only after it. */
   boot(): Promise<void>;
   readonly ready: boolean;
-  create(agent: Agent, first: (actor: Actor) => void): Actor;
+  /** Stores the agent and what `first` does with it in one transaction. */
+  create(agent: Agent, first: (actor: Actor, step: StepWork) => void): Actor;
+  /** Ends the agent's processes, then forgets it. Resolves when both are done. */
+  remove(id: string): Promise<void>;
   find(id: string): Actor | null;
   actors(): Iterable<Actor>;
   /** Lets go of every process without touching it. */
@@ -51,12 +53,19 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   let closed = false;
   let sweep: Timer | null = null;
 
+  const removals = new Map<string, () => void>();
+  const purged = (id: string): void => {
+    actors.delete(id);
+    removals.get(id)?.();
+    removals.delete(id);
+  };
+
   const build = (agent: Agent): Actor => {
     const agentDir = join(deps.stateDir, "agents", agent.id);
     const actor = createActor(
       {
         store, clock, bus, log, limits: deps.limits, agentDir, newNonce: deps.newNonce, enqueue: deps.enqueue, seam: deps.seam,
-        terms: (current) => deps.terms(current, agentDir), begin, purged: (id) => void actors.delete(id),
+        terms: (current) => deps.terms(current, agentDir), begin, purged,
       },
       agent,
     );
@@ -92,7 +101,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     } catch (error) {
       if (closed) return;
       const known = error instanceof LaunchRefused || error instanceof HarnessError;
-      if (!known) log.error("cannot start an agent's process", { agent: actor.id, run, error: errorText(error) });
+      if (!known) log.error("cannot start an agent's process", { agent: actor.id, run, error });
       actor.facts("exit", { type: "start_failed", code: known ? error.code : "START_FAILED", message: errorText(error) });
       actor.ended(null);
     }
@@ -124,12 +133,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       }
       const actor = build(agent);
       try {
-        actor.step("api", () => {
+        actor.step("api", (step) => {
           insertAgent(store, agent);
-          event({ store, project: agent.project, agent: agent.id, now: clock.now() }, "agent_created", {
-            agent: { id: agent.id, name: agent.name, provider: agent.provider },
-          });
-          first(actor);
+          step.event("agent_created", { agent: { id: agent.id, name: agent.name, provider: agent.provider } });
+          first(actor, step);
         });
       } catch (error) {
         actor.close();
@@ -138,6 +145,15 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       }
       actor.activate();
       return actor;
+    },
+    remove(id) {
+      const actor = actors.get(id);
+      if (actor === undefined) return Promise.resolve();
+      return new Promise((resolve) => {
+        const earlier = removals.get(id);
+        removals.set(id, () => (earlier?.(), resolve()));
+        actor.facts("api", { type: "delete" });
+      });
     },
     find: (id) => actors.get(id) ?? null,
     actors: () => actors.values(),

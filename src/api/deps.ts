@@ -6,7 +6,8 @@ import type { HarnessConfig } from "../config/harness.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { ProviderTable } from "../providers/index.ts";
+import type { Provider, ProviderTable } from "../providers/index.ts";
+import type { ProviderReport } from "../providers/report.ts";
 import type { Store } from "../store/database.ts";
 import { getAgent } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
@@ -24,6 +25,10 @@ export interface ApiDeps {
   readonly newId: () => string;
   /** UUID v4. */
   readonly newUuid: () => string;
+  readonly newDeliveryId: () => string;
+  readonly wakeWebhooks: () => void;
+  /** How a provider stands: found path, version, and why it cannot be used. */
+  readonly probe: (provider: Provider) => Promise<ProviderReport>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
 }
 
@@ -36,7 +41,7 @@ export interface AgentParams {
 export function actorAt({ store, supervisor }: ApiDeps, { name, id }: AgentParams): Actor {
   getProject(store, name);
   const { id: exact } = getAgent(store, name, id);
-  const actor = supervisor.find(exact);
+  const actor = supervisor.ready ? supervisor.find(exact) : null;
   if (actor === null) throw new HarnessError("NOT_READY", "the daemon is still looking at what survived its restart: try again in a second", { status: 503 });
   return actor;
 }

@@ -201,6 +201,8 @@ export interface Traits {
   readonly tornLine: "restart" | "newline";
   /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
   readonly oneshot: boolean;
+  /** How many processes the program itself consists of when it is idle; 1 when absent. More in its tree is work of its own. */
+  readonly ownProcesses?: number;
   /** From the spawn to `ready`. */
   readonly startDeadlineMs: number;
   /** Code points; a longer input is refused with 413 before it is stored. null = no limit of its own. */

@@ -25,11 +25,12 @@ export interface EventScope {
   readonly types?: readonly string[];
 }
 
-export function insertEvent(store: Store, event: { project: string | null; agent: string | null; type: string; data: unknown; at: number }): number {
-  return store.run(
+export function insertEvent(store: Store, event: { project: string | null; agent: string | null; type: string; data: unknown; at: number }): EventRecord {
+  const { lastId } = store.run(
     "INSERT INTO events (project, agent, type, data, at) VALUES (?, ?, ?, ?, ?)",
     event.project, event.agent, event.type, JSON.stringify(event.data), event.at,
-  ).lastId;
+  );
+  return { ...event, id: lastId, at: new Date(event.at).toISOString() };
 }
 
 /** Events after an id, in order. */

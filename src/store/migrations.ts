@@ -74,8 +74,8 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE deliveries (
     id TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, project TEXT, agent TEXT, event TEXT NOT NULL, url TEXT NOT NULL,
-    target TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
-    attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER, first_at INTEGER, last_error TEXT, created_at INTEGER NOT NULL,
+    token TEXT, own INTEGER NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0, round INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0, next_at INTEGER, first_at INTEGER, last_error TEXT, created_at INTEGER NOT NULL,
     settled_at INTEGER
   ) STRICT;
   CREATE INDEX deliveries_due ON deliveries (next_at) WHERE state = 'pending';

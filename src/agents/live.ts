@@ -1,0 +1,187 @@
+/** A living process of an agent: its files followed, its stdin written to, its death noticed, its tree ended. I/O only. */
+import type { Clock } from "../lib/clock.ts";
+import { errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { endTree } from "../process/end.ts";
+import { createLineWriter, spoolStatus } from "../process/fifo.ts";
+import { freeConsumed } from "../process/hole.ts";
+import type { Identity } from "../process/identity.ts";
+import { isAlive, isWrapperAlive, readExit } from "../process/identity.ts";
+import type { RunPaths } from "../process/paths.ts";
+import { createTail, readHead, readTail } from "../process/tail.ts";
+import type { Tail } from "../process/tail.ts";
+import { treeOf } from "../process/tree.ts";
+import type { ProcessInfo } from "../process/tree.ts";
+import { watchRun } from "../process/watch.ts";
+import type { Farewell } from "../providers/provider.ts";
+import type { Actor } from "./actor.ts";
+import { isBusy } from "./model.ts";
+import type { Line } from "./step.ts";
+
+export interface Live {
+  readonly identity: Identity;
+  readonly paths: RunPaths;
+  /** "inotify", or "sweep" where no notices can be had. */
+  readonly watching: string;
+  /** What could not be ended the last time. */
+  survivors(): readonly ProcessInfo[];
+  send(lines: readonly Line[]): void;
+  /** Ends the process and all it started; null = no farewell, signals at once. */
+  end(farewell: Farewell | null): void;
+  /** Does nothing run in its tree but the program itself? */
+  isAlone(): boolean;
+  tree(): readonly ProcessInfo[];
+  /** Resolves when everything that was written so far is stored. */
+  catchUp(): Promise<void>;
+  /** It is gone: reads the rest and tells the actor, once. */
+  finish(): Promise<void>;
+  /** The sweep's look. */
+  check(): void;
+  stderrTail(): string;
+  /** Lets go without touching the process. */
+  close(): void;
+}
+
+const TERM_GRACE_MS = 3000;
+const EXIT_FILE_MS = 2000;
+const STDERR_TAIL_BYTES = 4000;
+/** A one-shot program's answer is cut here. */
+const STDOUT_CAP_BYTES = 16 * 1024 * 1024;
+/** Consumed output is given back to the file system in steps of this size. */
+const FREE_STEP_BYTES = 8 * 1024 * 1024;
+
+export interface LiveOptions {
+  readonly paths: RunPaths;
+  readonly identity: Identity;
+  readonly offset: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function openLive(actor: Actor, { paths, identity, offset, clock, log: parent }: LiveOptions): Live {
+  const log = parent.child({ agent: actor.id });
+  const { traits } = actor.terms().codec;
+  const writer = createLineWriter({ paths, clock });
+  let closed = false;
+  let finishing: Promise<void> | null = null;
+  let ending = false;
+  let treeEnded = false;
+  let freed = 0;
+  let survivors: readonly ProcessInfo[] = [];
+  let sending: Promise<void> = Promise.resolve();
+
+  const follow = (from: number): Tail =>
+    createTail({
+      path: paths.out,
+      offset: from,
+      onBatch: ({ lines, endOffset, skipped }) => actor.frames(lines, endOffset, skipped.length),
+      onError(error) {
+        log.error("cannot store what the agent wrote, will read it again", { error });
+        if (!closed) tail = follow(actor.progress().offset);
+      },
+    });
+  let tail = follow(offset);
+
+  const watch = watchRun({
+    paths,
+    onOutput: () => tail.poke(),
+    // Without its wrapper a program may live on; the sweep will see its end then.
+    onGone: () => void (isAlive(identity) || live.finish()),
+    onLost: (reason) => log.warn("no notices of output any more, looking every few seconds instead", { reason }),
+  });
+  if (watch.reason !== null) log.warn("no notices of output, looking every few seconds instead", { reason: watch.reason });
+  tail.poke();
+
+  const sendOne = async ({ text, id }: Line): Promise<void> => {
+    if (closed) return;
+    if (id !== undefined && spoolStatus(paths, id) === "done") return; // an earlier daemon had sent it
+    const options = id === undefined ? {} : { id, spooled: true };
+    let result = await writer.write(text, options);
+    if (result === "torn" && traits.tornLine === "newline") {
+      await writer.mend();
+      result = await writer.write(text, options);
+    }
+    if (result === "torn" && !closed) actor.facts("reconcile", { type: "torn" });
+  };
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(ms, resolve));
+
+  const waitFor = async (reached: () => boolean, limitMs: number): Promise<boolean> => {
+    const deadline = clock.now() + limitMs;
+    for (let ms = 5; !reached(); ms = Math.min(ms * 2, 100)) {
+      if (clock.now() >= deadline) return false;
+      await pause(ms);
+    }
+    return true;
+  };
+
+  const endAll = async (graceMs: number): Promise<void> => {
+    const result = await endTree({ identity, paths, graceMs, clock });
+    treeEnded = true;
+    survivors = result.survivors;
+    if (survivors.length > 0) log.warn("some processes of the agent could not be ended", { pids: survivors.map((each) => each.pid) });
+  };
+
+  const finish = async (): Promise<void> => {
+    await waitFor(() => readExit(paths) !== null || !isWrapperAlive(identity), EXIT_FILE_MS);
+    writer.gone();
+    const exit = readExit(paths);
+    // A plain command that ended well may leave a daemon behind on purpose. What an agent leaves has lost its master.
+    const leavesOnPurpose = traits.oneshot && !ending && exit?.code === 0;
+    if (!treeEnded && !leavesOnPurpose && treeOf(identity).length > 0) await endAll(0);
+    if (closed) return;
+    const { shrunk } = await tail.drain({ final: true });
+    if (closed) return;
+    if (shrunk) actor.facts("reconcile", { type: "note", level: "warn", code: "output_shrunk", message: "the output file is shorter than what was read of it: what came after may be lost" });
+    const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
+    actor.ended(readExit(paths)?.code ?? null, whole);
+  };
+
+  const live: Live = {
+    identity,
+    paths,
+    watching: watch.mode,
+    survivors: () => survivors,
+    send(lines) {
+      for (const line of lines) {
+        sending = sending.then(() => sendOne(line)).catch((error: unknown) => log.error("cannot write to the agent", { error }));
+      }
+    },
+    end(farewell) {
+      if (ending) return;
+      ending = true;
+      void (async () => {
+        if (farewell !== null && farewell.lines.length > 0) {
+          live.send(farewell.lines.map((text) => ({ text })));
+          await waitFor(() => !isAlive(identity), farewell.graceMs);
+        }
+        if (isAlive(identity) && !closed) await endAll(TERM_GRACE_MS);
+        await live.finish();
+      })().catch((error: unknown) => log.error("cannot end the agent's process", { error: errorText(error) }));
+    },
+    isAlone: () => treeOf(identity).length <= (traits.ownProcesses ?? 1),
+    tree: () => treeOf(identity),
+    async catchUp() {
+      await tail.drain();
+    },
+    finish: () => (finishing ??= finish().catch((error: unknown) => log.error("cannot finish a process's run", { error }))),
+    check() {
+      if (closed) return;
+      tail.poke();
+      if (!isAlive(identity)) return void live.finish();
+      const { offset: read } = actor.progress();
+      if (read - freed < FREE_STEP_BYTES || isBusy(actor.state().status)) return;
+      freed = read;
+      void freeConsumed(paths.out, read);
+    },
+    stderrTail: () => readTail(paths.err, STDERR_TAIL_BYTES).text,
+    close() {
+      if (closed) return;
+      closed = true;
+      watch.close();
+      tail.close();
+      writer.close();
+    },
+  };
+  return live;
+}

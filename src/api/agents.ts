@@ -1,0 +1,137 @@
+/** Agents: made with their first task, looked at, changed, ended. */
+import { initialState } from "../agents/model.ts";
+import { invalidRequest } from "../lib/errors.ts";
+import { object, oneOf, optional } from "../lib/check.ts";
+import { json, noContent } from "../http/answer.ts";
+import { listText } from "../http/query.ts";
+import { route } from "../http/router.ts";
+import type { Agent, AgentSettings } from "../store/agents.ts";
+import { assertNameFree, listAgents, saveAgentSettings } from "../store/agents.ts";
+import { getProject } from "../store/projects.ts";
+import type { ApiDeps } from "./deps.ts";
+import { actorAt } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
+import { answerOnce } from "./idempotent.ts";
+import { assertTextFits, takeInput } from "./inputs.ts";
+import { assertAvailable } from "./providers.ts";
+import * as schemas from "./schemas.ts";
+import { agentView } from "./views.ts";
+import { assertWebhookAllowed } from "./webhooks.ts";
+
+const ONE = "/api/v1/projects/:name/agents/:id";
+
+const filters = {
+  status: optional(listText(oneOf(...schemas.STATUSES))), provider: optional(schemas.projectName),
+  limit: optional(schemas.count(1000)), after: optional(schemas.cursor),
+};
+
+export function agentRoutes(deps: ApiDeps) {
+  const { store, clock } = deps;
+
+  const page = (query: { status?: readonly Agent["state"]["status"][]; provider?: string; project?: string; limit?: number; after?: string }) => {
+    const limit = query.limit ?? 200;
+    const agents = listAgents(store, { ...query, limit: limit + 1 });
+    const last = agents.length > limit ? agents[limit - 1] : undefined;
+    return json({
+      agents: agents.slice(0, limit).map(agentView), next: last === undefined ? null : `${last.createdAt}-${last.id}`,
+    });
+  };
+
+  return [
+    route({
+      method: "GET", path: "/api/v1/agents", summary: "All agents, oldest first, in pages",
+      query: object({ ...filters, project: optional(schemas.projectName) }),
+      handler: ({ query }) => page(query),
+    }),
+    route({
+      method: "GET", path: "/api/v1/projects/:name/agents", summary: "The project's agents, oldest first, in pages", query: object(filters),
+      handler: ({ params, query }) => page({ ...query, project: getProject(store, params.name).name }),
+    }),
+    route({
+      method: "POST", path: "/api/v1/projects/:name/agents", summary: "Make an agent; with a task it begins at once", body: schemas.newAgent, success: { status: 201 },
+      handler({ params, body, req, url, bodyBytes }) {
+        const project = getProject(store, params.name);
+        return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
+          const name = body.provider ?? project.defaults.provider;
+          if (name === undefined) {
+            throw invalidRequest([{ path: "provider", message: `missing, expected one of ${[...deps.providers.keys()].join(", ")} (the project has no default)` }]);
+          }
+          const provider = assertAvailable(deps, name, project, body.env ?? {});
+          if (body.task !== undefined) assertTextFits(provider, body.task, "task");
+          if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+          const now = clock.now();
+          const settings: AgentSettings = {
+            model: body.model ?? null, permissions: body.permissions ?? null, systemPrompt: body.systemPrompt ?? null, env: body.env ?? {},
+            webhook: body.webhook ?? null, metadata: body.metadata ?? {},
+          };
+          const agent: Agent = {
+            id: freeId(deps), project: project.name, name: body.name ?? null, provider: name, uuid: deps.newUuid(), state: initialState(now), settings,
+            createdAt: now, updatedAt: now,
+          };
+          let answer: Answer = { status: 201, body: null, input: null };
+          deps.supervisor.create(agent, (actor, step) => {
+            const input = body.task === undefined ? null : takeInput(deps, actor, step, { text: body.task, raw: false, mode: "queue" });
+            answer = { status: 201, body: { agent: agentView({ ...agent, state: step.state() }) }, input: input?.id ?? null };
+            keep(answer);
+          });
+          return answer;
+        });
+      },
+    }),
+    route({
+      method: "GET", path: ONE, summary: "One agent, by id or name",
+      handler: ({ params }) => json({ agent: agentView(actorAt(deps, params).agent()) }),
+    }),
+    route({
+      method: "PATCH", path: ONE, summary: "Change an agent (JSON Merge Patch); model and permissions hold from the next turn", body: schemas.agentPatch,
+      handler({ params, body }) {
+        const actor = actorAt(deps, params);
+        const agent = actor.agent();
+        const name = body.name === undefined ? agent.name : body.name;
+        if (name !== agent.name) assertNameFree(store, agent.project, name);
+        if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+        const settings: AgentSettings = {
+          ...agent.settings,
+          ...(body.model === undefined ? {} : { model: body.model }),
+          ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
+          ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+          ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
+        };
+        actor.step("api", (step) => {
+          saveAgentSettings(store, agent.id, name, settings, clock.now());
+          step.event("agent_updated", { agent: { id: agent.id, name } });
+          if (body.model !== undefined || body.permissions !== undefined) step.fact({ type: "configured" });
+        });
+        actor.changeSettings(name, settings);
+        return json({ agent: agentView(actor.agent()) });
+      },
+    }),
+    route({
+      method: "DELETE", path: ONE, summary: "End the agent's whole process tree and forget it",
+      async handler({ params }) {
+        await deps.supervisor.remove(actorAt(deps, params).id);
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function mergeMetadata(old: Readonly<Record<string, string>>, patch: Readonly<Record<string, string | null>> | null): Record<string, string> {
+  const merged: Record<string, string> = {};
+  if (patch !== null) {
+    for (const [key, value] of Object.entries({ ...old, ...patch })) if (value !== null) merged[key] = value;
+  }
+  const bytes = new TextEncoder().encode(JSON.stringify(merged)).length;
+  if (Object.keys(merged).length > 16 || bytes > 4096) {
+    throw invalidRequest([{ path: "metadata", message: `got ${Object.keys(merged).length} keys and ${bytes} bytes, expected at most 16 keys and 4096 bytes` }]);
+  }
+  return merged;
+}
+
+/** 8 hex digits are few enough to look before taking one. */
+function freeId({ newId, store }: ApiDeps): string {
+  for (;;) {
+    const id = newId();
+    if (store.get("SELECT 1 FROM agents WHERE id = ?", id) === null) return id;
+  }
+}

@@ -1,0 +1,105 @@
+/** Ending turns and processes, bringing them back, and waiting for them. Answers come after the fact, not before. */
+import type { Actor } from "../agents/actor.ts";
+import { INTERRUPT_GRACE_MS } from "../agents/model.ts";
+import type { Status } from "../agents/model.ts";
+import { json } from "../http/answer.ts";
+import { integerText, listText } from "../http/query.ts";
+import { route } from "../http/router.ts";
+import { object, oneOf, optional, string } from "../lib/check.ts";
+import { HarnessError } from "../lib/errors.ts";
+import { findTurn } from "../store/turns.ts";
+import type { ApiDeps } from "./deps.ts";
+import { actorAt } from "./deps.ts";
+import * as schemas from "./schemas.ts";
+import { agentView } from "./views.ts";
+
+const ONE = "/api/v1/projects/:name/agents/:id";
+const DEFAULT_UNTIL: readonly Status[] = ["idle", "error", "exited", "waiting_input"];
+const STOP_MS = 20_000;
+const START_MARGIN_MS = 5000;
+
+export function controlRoutes(deps: ApiDeps) {
+  const view = (actor: Actor, more: Record<string, unknown> = {}) => json({ agent: agentView(actor.agent()), ...more });
+  return [
+    route({
+      method: "POST", path: `${ONE}/abort`, summary: "End the running turn, keep the conversation", body: optional(schemas.abort),
+      async handler({ params, body, keepOpen, signal }) {
+        const actor = actorAt(deps, params);
+        const turn = actor.state().turn;
+        keepOpen();
+        actor.facts("api", { type: "abort", keepQueued: body?.keepQueued ?? false });
+        if (turn === null) return view(actor, { aborted: false });
+        const over = await until(deps, actor, () => actor.state().turn?.id !== turn.id, INTERRUPT_GRACE_MS, signal);
+        if (over) return view(actor, { aborted: true });
+        throw new HarnessError("ABORT_UNCONFIRMED", `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`, { status: 504 });
+      },
+    }),
+    route({
+      method: "POST", path: `${ONE}/stop`, summary: "End the process, keep the conversation",
+      async handler({ params, keepOpen, signal }) {
+        const actor = actorAt(deps, params);
+        keepOpen();
+        actor.facts("api", { type: "stop" });
+        const over = await until(deps, actor, () => actor.live() === null && actor.state().intent === null, STOP_MS, signal);
+        if (over) return view(actor);
+        throw new HarnessError("STOP_UNCONFIRMED", "the process was told to end, terminated and killed, but is still there: GET …/debug names it", { status: 504 });
+      },
+    }),
+    route({
+      method: "POST", path: `${ONE}/resume`, summary: "Bring the process back; a held queue goes on",
+      async handler({ params, keepOpen, signal }) {
+        const actor = actorAt(deps, params);
+        keepOpen();
+        actor.facts("api", { type: "resume" });
+        const limit = actor.terms().codec.traits.startDeadlineMs + START_MARGIN_MS;
+        await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
+        return view(actor);
+      },
+    }),
+    route({
+      method: "GET", path: `${ONE}/wait`, summary: "Answer when the agent reaches a status, or its turn is over; or after the timeout (seconds)",
+      query: object({
+        until: optional(listText(oneOf(...schemas.STATUSES))), turn: optional(string({ min: 1, max: 64 })), timeout: optional(integerText({ max: 3600 })),
+      }),
+      async handler({ params, query, keepOpen, signal }) {
+        const actor = actorAt(deps, params);
+        const turnOver = () => {
+          if (query.turn === undefined) return false;
+          const turn = findTurn(deps.store, actor.id, query.turn);
+          if (turn === null) throw new HarnessError("TURN_NOT_FOUND", `the agent has no turn "${query.turn}"`, { status: 404 });
+          return turn.endedAt !== null;
+        };
+        const wanted = query.until ?? (query.turn === undefined ? DEFAULT_UNTIL : []);
+        const reached = () => turnOver() || wanted.includes(actor.state().status);
+        const now = reached(); // a wrong turn is told at once
+        keepOpen();
+        const ok = now || (await until(deps, actor, reached, (query.timeout ?? 30) * 1000, signal));
+        const turn = query.turn === undefined ? null : findTurn(deps.store, actor.id, query.turn);
+        return view(actor, {
+          reached: ok,
+          ...(turn === null ? {} : { turn: { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: turn.endedAt === null ? null : new Date(turn.endedAt).toISOString() } }),
+        });
+      },
+    }),
+  ];
+}
+
+/** true = `reached` held within the limit. Looks after each commit of the agent, never by polling. */
+function until({ bus, clock }: ApiDeps, actor: Actor, reached: () => boolean, limitMs: number, signal: AbortSignal): Promise<boolean> {
+  if (reached()) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const finish = (ok: boolean): void => {
+      stop();
+      timer.cancel();
+      signal.removeEventListener("abort", gone);
+      resolve(ok);
+    };
+    const gone = (): void => finish(false);
+    const stop = bus.onCommit(({ agent }) => {
+      if (agent === actor.id && reached()) finish(true);
+    });
+    const timer = clock.setTimer(limitMs, () => finish(false));
+    signal.addEventListener("abort", gone);
+  });
+}
+

@@ -1,0 +1,56 @@
+/** What is known about an agent's process, for the person who has to find out why. No secrets: no environment, no arguments. */
+import { readFileSync, statSync } from "node:fs";
+import { json } from "../http/answer.ts";
+import { route } from "../http/router.ts";
+import { runPaths } from "../process/paths.ts";
+import { getRun } from "../store/runs.ts";
+import type { ApiDeps } from "./deps.ts";
+import { actorAt } from "./deps.ts";
+import { iso } from "./views.ts";
+
+export function debugRoutes(deps: ApiDeps) {
+  return [
+    route({
+      method: "GET", path: "/api/v1/projects/:name/agents/:id/debug", summary: "Process, files, offsets, counters and last frames of an agent",
+      handler({ params }) {
+        const actor = actorAt(deps, params);
+        const { run, intent, starts, ready, held, startError, lastFrameAt, spawnedAt } = actor.state();
+        const progress = actor.progress();
+        const live = actor.live();
+        const row = run === 0 ? null : getRun(deps.store, actor.id, run);
+        const paths = runPaths(actor.agentDir, run);
+        return json({
+          agent: actor.id,
+          status: actor.state().status,
+          process:
+            live === null
+              ? null
+              : {
+                  pid: live.identity.pid, wrapperPid: live.identity.wrapperPid, startTicks: live.identity.startTicks, bootId: live.identity.bootId,
+                  startedAt: iso(spawnedAt), rssBytes: rssBytes(live.identity.pid), watching: live.watching,
+                  tree: live.tree().map(({ pid, ppid }) => ({ pid, ppid })), survivors: live.survivors().map(({ pid }) => pid),
+                },
+          run: row === null ? null : { n: run, state: row.state, version: progress.version ?? row.version, exitCode: row.exitCode },
+          files: { dir: paths.dir, stdoutBytes: sizeOf(paths.out), stderrBytes: sizeOf(paths.err) },
+          counters: { frames: progress.frames, unknownFrames: progress.unknownFrames, skippedLines: progress.skippedLines },
+          offset: progress.offset, intent, startsLeft: starts, ready, held, lastFrameAt: iso(lastFrameAt), error: startError,
+          lastFrames: actor.lastFrames(), stderrTail: live?.stderrTail() ?? "",
+        });
+      },
+    }),
+  ];
+}
+
+function sizeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? null;
+}
+
+/** Resident memory from /proc; null when the process is gone. */
+function rssBytes(pid: number): number | null {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return kib === undefined ? null : Number(kib) * 1024;
+  } catch {
+    return null;
+  }
+}

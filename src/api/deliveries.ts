@@ -1,0 +1,79 @@
+/** The outbox as people see it: what is on its way, what is dead and why, and once more on request. */
+import { json } from "../http/answer.ts";
+import { flagText } from "../http/query.ts";
+import { route } from "../http/router.ts";
+import { object, oneOf, optional } from "../lib/check.ts";
+import { HarnessError } from "../lib/errors.ts";
+import type { Delivery } from "../store/deliveries.ts";
+import { attemptsOf, findDelivery, insertDelivery, listDeliveries, reviveDelivery } from "../store/deliveries.ts";
+import { webhookBody } from "../webhook/payload.ts";
+import type { ApiDeps } from "./deps.ts";
+import * as schemas from "./schemas.ts";
+import { iso, withoutCredentials } from "./views.ts";
+
+export function deliveryRoutes(deps: ApiDeps) {
+  const { store, clock, config } = deps;
+  return [
+    route({
+      method: "GET", path: "/api/v1/deliveries", summary: "Webhooks, newest first",
+      query: object({ state: optional(oneOf("pending", "delivered", "dead")), limit: optional(schemas.count(1000)), before: optional(schemas.idText) }),
+      handler({ query }) {
+        const limit = query.limit ?? 100;
+        const found = listDeliveries(store, { ...query, limit: limit + 1 });
+        const next = found.length > limit ? (found[limit - 1]?.seq ?? null) : null;
+        return json({ deliveries: found.slice(0, limit).map(deliveryView), next });
+      },
+    }),
+    route({
+      method: "GET", path: "/api/v1/deliveries/:id", summary: "One webhook with its attempts",
+      handler({ params }) {
+        const delivery = deliveryAt(deps, params.id);
+        const attempts = attemptsOf(store, delivery.id).map(({ at, ...rest }) => ({ ...rest, at: iso(at) }));
+        return json({ delivery: { ...deliveryView(delivery), body: JSON.parse(delivery.body) as unknown, attempts } });
+      },
+    }),
+    route({
+      method: "POST", path: "/api/v1/deliveries/:id/redeliver", summary: "Send it again, under the same id; ?fresh=1 = under a new one",
+      query: object({ fresh: optional(flagText()) }), success: { status: 202 },
+      handler({ params, query }) {
+        const delivery = deliveryAt(deps, params.id);
+        let id = delivery.id;
+        store.transact(() => {
+          if (query.fresh === true) insertDelivery(store, { ...delivery, id: (id = deps.newDeliveryId()) }, clock.now());
+          else if (delivery.state !== "pending") reviveDelivery(store, delivery.id, clock.now());
+        });
+        deps.wakeWebhooks();
+        return json({ delivery: deliveryView(deliveryAt(deps, id)) }, { status: 202 });
+      },
+    }),
+    route({
+      method: "POST", path: "/api/v1/webhook/test", summary: "Send a marked test event to the configured webhook", success: { status: 202 },
+      handler() {
+        const { url } = config.webhook;
+        if (url === undefined) throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url", { status: 409 });
+        const id = deps.newDeliveryId();
+        const body = webhookBody({
+          event: "test", project: "test", agentId: "00000000", provider: "test", status: "idle", timestampMs: clock.now(),
+          lastMessage: "This is a test of the webhook of agent-harness.",
+        });
+        store.transact(() => insertDelivery(store, { id, project: null, agent: null, event: "test", url, token: null, own: false, body }, clock.now()));
+        deps.wakeWebhooks();
+        return json({ delivery: deliveryView(deliveryAt(deps, id)) }, { status: 202 });
+      },
+    }),
+  ];
+}
+
+function deliveryAt({ store }: ApiDeps, id: string): Delivery {
+  const delivery = findDelivery(store, id);
+  if (delivery === null) throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, { status: 404 });
+  return delivery;
+}
+
+function deliveryView(delivery: Delivery): Record<string, unknown> {
+  const { id, seq, project, agent, event, url, state, attempts, lastError, nextAt, createdAt, settledAt } = delivery;
+  return {
+    id, seq, project, agentId: agent, event, url: withoutCredentials(url), state, attempts, lastError,
+    nextAttemptAt: nextAt === null ? null : iso(nextAt), createdAt: iso(createdAt), settledAt: settledAt === null ? null : iso(settledAt),
+  };
+}

@@ -1,0 +1,44 @@
+/** For machines that ask whether we live: open without a token, and they say nothing about what the agents do. */
+import { json } from "../http/answer.ts";
+import { route } from "../http/router.ts";
+import { HarnessError } from "../lib/errors.ts";
+import { VERSION } from "../lib/version.ts";
+import { countAgents } from "../store/agents.ts";
+import { countProjects } from "../store/projects.ts";
+import { countDeliveries } from "../store/deliveries.ts";
+import { oldestPending } from "../store/permissions.ts";
+import type { ApiDeps } from "./deps.ts";
+import { iso } from "./views.ts";
+
+export function healthRoutes({ store, supervisor, clock, startedAt, providers, probe }: ApiDeps) {
+  const uptime = () => Math.floor((clock.now() - startedAt) / 1000);
+  return [
+    route({
+      method: "GET", path: "/api/v1/status", summary: "The box at a glance: agents by status, the longest waiting permission, providers, webhooks",
+      async handler() {
+        const oldest = oldestPending(store);
+        return json({
+          version: VERSION, uptime: uptime(), ready: supervisor.ready, projects: countProjects(store), agents: countAgents(store),
+          oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },
+          deliveries: countDeliveries(store), providers: await Promise.all([...providers.values()].map(probe)),
+        });
+      },
+    }),
+    route({
+      method: "GET", path: "/api/v1/health", summary: "Version, uptime (seconds) and counts", auth: false,
+      handler: () =>
+        json({
+          status: "ok", version: VERSION, uptime: uptime(), projects: countProjects(store),
+          agents: countAgents(store).total, ready: supervisor.ready,
+        }),
+    }),
+    route({ method: "GET", path: "/healthz", summary: "200 while the process answers", auth: false, handler: () => new Response("ok\n") }),
+    route({
+      method: "GET", path: "/readyz", summary: "200 once every agent was looked at after the start", auth: false,
+      handler() {
+        if (supervisor.ready) return new Response("ready\n");
+        throw new HarnessError("NOT_READY", "still looking at what survived the restart", { status: 503 });
+      },
+    }),
+  ];
+}

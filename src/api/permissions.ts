@@ -1,0 +1,60 @@
+/** The permission inbox: what agents wait for, and the answers. */
+import { json } from "../http/answer.ts";
+import { route } from "../http/router.ts";
+import { object, oneOf, optional } from "../lib/check.ts";
+import { HarnessError, invalidRequest } from "../lib/errors.ts";
+import type { Permission, StoredAnswer } from "../store/permissions.ts";
+import { getPermission, listPermissions } from "../store/permissions.ts";
+import type { ApiDeps } from "./deps.ts";
+import { actorAt } from "./deps.ts";
+import * as schemas from "./schemas.ts";
+import { permissionView } from "./views.ts";
+
+const ONE = "/api/v1/projects/:name/agents/:id";
+
+export function permissionRoutes(deps: ApiDeps) {
+  const { store } = deps;
+  return [
+    route({
+      method: "GET", path: `${ONE}/permissions`, summary: "What the agent asked, open and settled",
+      query: object({ state: optional(oneOf("pending", "allowed", "denied", "withdrawn")) }),
+      handler({ params, query }) {
+        const actor = actorAt(deps, params);
+        return json({ permissions: listPermissions(store, actor.id, query.state).map(permissionView) });
+      },
+    }),
+    route({
+      method: "POST", path: `${ONE}/permissions/:pid`, summary: "Answer one; the same answer again is fine, another one is 409", body: schemas.decision,
+      handler({ params, body }) {
+        const actor = actorAt(deps, params);
+        const permission = getPermission(store, actor.id, params.pid);
+        if (permission === null) {
+          throw new HarnessError("PERMISSION_NOT_FOUND", `the agent has no permission "${params.pid}": GET …/permissions lists them`, { status: 404 });
+        }
+        if (permission.state !== "pending") return settled(permission, body);
+        assertPossible(permission, body);
+        actor.facts("api", { type: "decide", id: permission.id, ...body });
+        return json({ permission: permissionView(getPermission(store, actor.id, permission.id) ?? permission) });
+      },
+    }),
+  ];
+}
+
+function settled(permission: Permission, given: StoredAnswer): Response {
+  const stored = permission.answer;
+  if (stored !== null && Bun.deepEquals(given, stored)) return json({ permission: permissionView(permission) });
+  const how = permission.settledBy === null ? "" : ` (by ${permission.settledBy.replace("_", " ")})`;
+  throw new HarnessError("PERMISSION_SETTLED", `permission ${permission.id} is ${permission.state}${how} and cannot be answered again`, { status: 409 });
+}
+
+function assertPossible(permission: Permission, { decision, answers }: StoredAnswer): void {
+  if (!permission.options.includes(decision)) {
+    throw invalidRequest([{ path: "decision", message: `got "${decision}", this one offers ${permission.options.join(", ")}` }]);
+  }
+  if (permission.kind === "question" && decision !== "deny" && (answers === undefined || Object.keys(answers).length === 0)) {
+    throw invalidRequest([{ path: "answers", message: "missing, expected an object of question → answer, since this is a question" }]);
+  }
+  if (permission.kind !== "question" && answers !== undefined) {
+    throw invalidRequest([{ path: "answers", message: `only a question takes answers, this is a ${permission.kind}` }]);
+  }
+}

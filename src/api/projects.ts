@@ -1,0 +1,124 @@
+/** Projects: a name, a folder, and what its agents inherit. */
+import { realpathSync, statSync } from "node:fs";
+import { isTrusted, isUnder } from "../agents/terms.ts";
+import { event } from "../agents/ledger.ts";
+import { isBusy } from "../agents/model.ts";
+import { flagText } from "../http/query.ts";
+import { object, optional } from "../lib/check.ts";
+import { HarnessError, invalidRequest } from "../lib/errors.ts";
+import type { EventRecord } from "../store/events.ts";
+import { json, noContent } from "../http/answer.ts";
+import { route } from "../http/router.ts";
+import { listAgents } from "../store/agents.ts";
+import type { Project, ProjectDefaults } from "../store/projects.ts";
+import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
+import type { ApiDeps } from "./deps.ts";
+import { assertProvider } from "./providers.ts";
+import * as schemas from "./schemas.ts";
+import { projectView } from "./views.ts";
+import { assertWebhookAllowed } from "./webhooks.ts";
+
+const PATH = "/api/v1/projects/:name";
+
+export function projectRoutes(deps: ApiDeps) {
+  const { store, config, clock, bus } = deps;
+  const view = (project: Project) => projectView(project, isTrusted(project, config.projects.trustedRoots));
+  /** The change and its event in one transaction, then the announcement. */
+  const change = (project: string, type: string, work: () => void): void => {
+    const events: EventRecord[] = [];
+    store.transact(() => {
+      work();
+      event({ store, project, agent: null, now: clock.now(), events }, type, { project: { name: project } });
+    });
+    bus.committed({ agent: null, events });
+  };
+
+  return [
+    route({
+      method: "GET", path: "/api/v1/projects", summary: "All projects, by name",
+      handler: () => json({ projects: listProjects(store).map(view) }),
+    }),
+    route({
+      method: "POST", path: "/api/v1/projects", summary: "Make a project of a folder", body: schemas.newProject,
+      handler({ body }) {
+        const project: Project = {
+          name: body.name, cwd: realFolder(body.cwd, config.projects.roots), trusted: body.trusted ?? null,
+          webhook: body.webhook ?? null, defaults: body.defaults ?? {}, createdAt: clock.now(),
+        };
+        if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
+        assertDefaults(deps, project.defaults);
+        change(project.name, "project_created", () => insertProject(store, project));
+        return json({ project: view(project) }, { status: 201 });
+      },
+    }),
+    route({
+      method: "GET", path: PATH, summary: "One project",
+      handler: ({ params }) => json({ project: view(getProject(store, params.name)) }),
+    }),
+    route({
+      method: "PATCH", path: PATH, summary: "Change a project (JSON Merge Patch: null takes a value away)", body: schemas.projectPatch,
+      handler({ params, body }) {
+        const old = getProject(store, params.name);
+        const project: Project = {
+          ...old,
+          ...(body.trusted === undefined ? {} : { trusted: body.trusted }),
+          ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+          ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
+          ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
+        };
+        if (project.cwd !== old.cwd && listAgents(store, { project: old.name, limit: 1 }).length > 0) {
+          throw new HarnessError("PROJECT_HAS_AGENTS", "cwd cannot change while the project has agents: delete them, or make another project", { status: 409 });
+        }
+        if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+        assertDefaults(deps, project.defaults);
+        change(project.name, "project_updated", () => updateProject(store, project));
+        // What is loaded and asked depends on these: running processes are replaced before their next turn.
+        for (const agent of listAgents(store, { project: project.name, limit: 10_000 })) deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
+        return json({ project: view(project) });
+      },
+    }),
+    route({
+      method: "DELETE", path: PATH, summary: "Forget a project and its agents; ?force=1 also ends busy ones",
+      query: object({ force: optional(flagText()) }),
+      async handler({ params, query }) {
+        const project = getProject(store, params.name);
+        const agents = listAgents(store, { project: project.name, limit: 10_000 });
+        const busy = agents.filter((agent) => isBusy(agent.state.status));
+        if (busy.length > 0 && query.force !== true) {
+          throw new HarnessError("PROJECT_BUSY", `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`, { status: 409 });
+        }
+        await Promise.all(agents.map((agent) => deps.supervisor.remove(agent.id)));
+        change(project.name, "project_deleted", () => deleteProject(store, project.name));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function assertDefaults(deps: ApiDeps, defaults: ProjectDefaults): void {
+  if (defaults.provider !== undefined) assertProvider(deps, defaults.provider, "defaults.provider");
+}
+
+function merge(old: ProjectDefaults, patch: Readonly<Record<string, string | null>> | null): ProjectDefaults {
+  if (patch === null) return {};
+  return Object.fromEntries(Object.entries({ ...old, ...patch }).filter(([, value]) => value !== null));
+}
+
+/** The folder after symlinks. 400 when it is not there, no folder, or outside `projects.roots`. */
+function realFolder(cwd: string, roots: readonly string[]): string {
+  let real: string;
+  try {
+    real = realpathSync(cwd);
+  } catch {
+    throw invalidCwd(`got ${JSON.stringify(cwd)}, which does not exist: make the folder first`);
+  }
+  if (!statSync(real).isDirectory()) throw invalidCwd(`got ${JSON.stringify(cwd)}, which is no folder`);
+  if (roots.length > 0 && !roots.some((root) => isUnder(real, root))) {
+    throw invalidCwd(`got ${JSON.stringify(cwd)}, expected a folder under one of projects.roots (${roots.join(", ")})`);
+  }
+  return real;
+}
+
+function invalidCwd(message: string): HarnessError {
+  return invalidRequest([{ path: "cwd", message }]);
+}

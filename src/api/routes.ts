@@ -1,0 +1,30 @@
+/** The route table: the server, the API description and the tests are made from this one list. */
+import { json } from "../http/answer.ts";
+import { openApi } from "../http/openapi.ts";
+import type { Route } from "../http/router.ts";
+import { route } from "../http/router.ts";
+import { VERSION } from "../lib/version.ts";
+import { agentRoutes } from "./agents.ts";
+import { controlRoutes } from "./control.ts";
+import { debugRoutes } from "./debug.ts";
+import { deliveryRoutes } from "./deliveries.ts";
+import type { ApiDeps } from "./deps.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { inputRoutes } from "./inputs.ts";
+import { messageRoutes } from "./messages.ts";
+import { permissionRoutes } from "./permissions.ts";
+import { projectRoutes } from "./projects.ts";
+import { providerRoutes } from "./providers.ts";
+
+export function apiRoutes(deps: ApiDeps): readonly Route[] {
+  const routes: Route[] = [
+    ...healthRoutes(deps), ...providerRoutes(deps), ...projectRoutes(deps), ...agentRoutes(deps), ...inputRoutes(deps), ...messageRoutes(deps),
+    ...permissionRoutes(deps), ...controlRoutes(deps), ...eventRoutes(deps), ...debugRoutes(deps), ...deliveryRoutes(deps),
+    route({
+      method: "GET", path: "/api/v1/openapi.json", summary: "This API, described", handler: () => json(description()),
+    }),
+  ];
+  const description = () => openApi({ title: "agent-harness", version: VERSION, routes });
+  return routes;
+}

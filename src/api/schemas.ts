@@ -1,0 +1,106 @@
+/** The shapes of request bodies, written once for the routes, the OpenAPI page and the CLI. */
+import { integerText } from "../http/query.ts";
+import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
+
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const ID = /^[0-9a-f]{8}$/;
+
+/** The largest input text; the body may be a little larger. */
+const TEXT_MAX = 8 * 1024 * 1024;
+
+export const projectName = string({ pattern: NAME, what: "a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or digit" });
+
+export const agentName = refined(projectName, (name) => (ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined));
+
+export const permissions = oneOf("ask", "allow", "deny");
+
+export const NOTICE_EVENTS = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"] as const;
+
+export const webhook = object({
+  url: refined(string({ max: 2048, secret: true }), (url) => (isHttpUrl(url) ? undefined : "an http or https URL")),
+  token: optional(string({ min: 1, max: 4096, secret: true, pattern: /^[\x21-\x7e]+$/, what: "a token of printable ASCII without spaces" })),
+  events: optional(array(oneOf(...NOTICE_EVENTS), { max: NOTICE_EVENTS.length })),
+});
+
+function isHttpUrl(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && (parsed.protocol === "http:" || parsed.protocol === "https:");
+}
+
+export const model = string({ min: 1, max: 256, pattern: /^[^\u0000-\u001f]+$/, what: "a model's name of 1 to 256 characters" });
+
+const systemPrompt = string({ max: 256 * 1024 });
+
+export const metadata = refined(
+  record(string({ max: 4096 }), { maxKeys: 16, keyPattern: /^[\s\S]{1,64}$/, keyWhat: "a key of 1 to 64 characters" }),
+  (value) => (new TextEncoder().encode(JSON.stringify(value)).length <= 4096 ? undefined : "at most 4096 bytes in all"),
+);
+
+export const env = refined(
+  record(string({ max: 128 * 1024, secret: true, pattern: /^[^\0]*$/, what: "a string without NUL" }), {
+    maxKeys: 256, keyPattern: /^[A-Za-z_][A-Za-z0-9_]*$/, keyWhat: "a variable name",
+  }),
+  (value) => {
+    const ours = Object.keys(value).find((key) => key.startsWith("AH_"));
+    return ours === undefined ? undefined : `variables that do not begin with AH_ (${ours} is the harness's own)`;
+  },
+);
+
+export const defaults = object({
+  provider: optional(projectName), model: optional(model), permissions: optional(permissions), systemPrompt: optional(systemPrompt),
+});
+
+const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
+
+export const newProject = object({
+  name: projectName, cwd: absolutePath, trusted: optional(boolean()), webhook: optional(webhook), defaults: optional(defaults),
+});
+
+/** JSON Merge Patch: null takes a value away. */
+export const projectPatch = object({
+  webhook: optional(nullable(webhook)), trusted: optional(nullable(boolean())), cwd: optional(absolutePath),
+  defaults: optional(
+    nullable(
+      object({
+        provider: optional(nullable(projectName)), model: optional(nullable(model)), permissions: optional(nullable(permissions)),
+        systemPrompt: optional(nullable(systemPrompt)),
+      }),
+    ),
+  ),
+});
+
+const text = string({ min: 0, max: TEXT_MAX });
+
+export const newAgent = object({
+  provider: optional(projectName), task: optional(text), name: optional(agentName), model: optional(model), permissions: optional(permissions),
+  systemPrompt: optional(systemPrompt), env: optional(env), webhook: optional(webhook), metadata: optional(metadata),
+});
+
+export const agentPatch = object({
+  name: optional(nullable(agentName)),
+  metadata: optional(nullable(record(nullable(string({ max: 4096 })), { maxKeys: 16, keyPattern: /^[\s\S]{1,64}$/, keyWhat: "a key of 1 to 64 characters" }))),
+  webhook: optional(nullable(webhook)), model: optional(nullable(model)), permissions: optional(nullable(permissions)),
+});
+
+export const newInput = object({ text, mode: optional(oneOf("queue", "interrupt", "reject")), raw: optional(boolean()) });
+
+const answerText = string({ max: 64 * 1024 });
+
+export const decision = object({
+  decision: oneOf("allow", "allow_always", "deny"),
+  message: optional(string({ max: 16 * 1024 })),
+  answers: optional(record(union(answerText, array(answerText, { max: 32 })), { maxKeys: 32 })),
+});
+
+export const abort = object({ keepQueued: optional(boolean()) });
+
+export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited"] as const;
+
+/** `?limit=50` */
+export const count = (max: number) => integerText({ min: 1, max });
+
+/** `?after=17` */
+export const idText = integerText();
+
+/** Where the page before ended: `<created ms>-<agent id>`. */
+export const cursor = string({ pattern: /^\d{1,16}-[0-9a-f]{8}$/, what: 'the "next" of an earlier page' });

@@ -1,0 +1,48 @@
+/** `serve`: the daemon, from its config to its orderly end. Agents are left running when it goes. */
+import { loadHarnessConfig } from "../config/harness.ts";
+import { formatProblems } from "../config/load.ts";
+import { systemClock } from "../lib/clock.ts";
+import { HarnessError } from "../lib/errors.ts";
+import { createLogger } from "../lib/log.ts";
+import { startDaemon } from "../daemon.ts";
+import { parseArgs } from "./args.ts";
+import { EXIT } from "./exit.ts";
+import type { Environment } from "./main.ts";
+
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  ADDRESS_IN_USE: EXIT.addressUnavailable,
+  LISTEN_FAILED: EXIT.addressUnavailable,
+  STATE_DIR: EXIT.cannotCreate,
+  LOCKED: EXIT.locked,
+};
+
+export async function serve(argv: readonly string[], env: Environment): Promise<number> {
+  const args = parseArgs(argv, { config: "value" });
+  const path = args.values.get("config");
+  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
+  if (!loaded.ok) {
+    console.error(`agent-harness: ${formatProblems(loaded.problems, loaded.source)}`);
+    return EXIT.usage;
+  }
+  const log = createLogger({ level: loaded.value.logLevel, write: (line) => void process.stderr.write(line), clock: systemClock });
+  try {
+    const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock });
+    console.log(`agent-harness listens on ${daemon.url}`);
+    await stopSignal();
+    log.info("stopping; agents are left running");
+    await daemon.stop();
+    return EXIT.ok;
+  } catch (error) {
+    const code = error instanceof HarnessError ? EXIT_BY_CODE[error.code] : undefined;
+    if (code === undefined) throw error;
+    console.error(`agent-harness: ${error instanceof HarnessError ? error.message : ""}`);
+    return code;
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => resolve());
+    process.on("SIGHUP", () => undefined); // a closed terminal is no reason to stop
+  });
+}

@@ -1,0 +1,171 @@
+/** Puts the daemon together: lock, store, agents, outbox, API, listener; and takes it apart in the opposite order. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createBus } from "./agents/bus.ts";
+import { event } from "./agents/ledger.ts";
+import { reportOf } from "./agents/report.ts";
+import { createSupervisor } from "./agents/supervisor.ts";
+import { termsOf } from "./agents/terms.ts";
+import type { ApiDeps } from "./api/deps.ts";
+import { apiRoutes } from "./api/routes.ts";
+import { isLoopback } from "./api/webhooks.ts";
+import type { HarnessConfig } from "./config/harness.ts";
+import { createAuth } from "./http/auth.ts";
+import { createGuard } from "./http/guard.ts";
+import { createApp } from "./http/router.ts";
+import { listen } from "./http/server.ts";
+import type { Clock } from "./lib/clock.ts";
+import { HarnessError, errorText } from "./lib/errors.ts";
+import type { Logger } from "./lib/log.ts";
+import { createVersionProbe } from "./process/probe.ts";
+import { SWEEP_MS } from "./process/watch.ts";
+import { providerTable } from "./providers/index.ts";
+import { lockStateDir, openStore } from "./store/database.ts";
+import type { EventRecord } from "./store/events.ts";
+import { startRetention } from "./store/retention.ts";
+import { enqueueNotice } from "./webhook/outbox.ts";
+import { createWorker } from "./webhook/worker.ts";
+
+export interface DaemonOptions {
+  readonly config: HarnessConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface Daemon {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Throws LOCKED, STATE_DIR, ADDRESS_IN_USE, LISTEN_FAILED. */
+export async function startDaemon({ config, env, log, clock }: DaemonOptions): Promise<Daemon> {
+  const startedAt = clock.now();
+  makeStateDir(config.stateDir);
+  const lock = takeLock(config.stateDir);
+  const store = openStore(join(config.stateDir, "harness.db"));
+  const bus = createBus();
+  const providers = providerTable(config.providers);
+  const seam = seamFrom(env);
+  const newDeliveryId = (): string => `msg_${randomBytes(16).toString("hex")}`;
+  const sources = {
+    store, providers, trustedRoots: config.projects.trustedRoots, inheritedEnv: env, isRoot: process.getuid?.() === 0, self: selfCommand(),
+  };
+
+  const worker = createWorker({
+    store, clock, log, random: Math.random, seam,
+    hostAllowed: (host) => mayReceive(config, host),
+    ...(config.webhook.token === undefined ? {} : { token: config.webhook.token }),
+    ...(config.webhook.secret === undefined ? {} : { secret: config.webhook.secret }),
+    settled(delivery, state) {
+      const events: EventRecord[] = [];
+      const { project, agent, id, event: about } = delivery;
+      store.transact(() => event({ store, project: project ?? "", agent, now: clock.now(), events }, "delivery", { delivery: { id, event: about, state } }));
+      bus.committed({ agent: null, events });
+    },
+  });
+
+  const supervisor = createSupervisor({
+    store, clock, bus, log, limits: config.limits, stateDir: config.stateDir, seam, sweepMs: SWEEP_MS,
+    terms: (agent, agentDir) => termsOf(sources, agent, agentDir),
+    enqueue: (agent, notice, state) => void enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now()),
+    newNonce: () => randomBytes(16).toString("hex"),
+  });
+  bus.onCommit(() => worker.wake());
+
+  const probe = createVersionProbe();
+  const deps: ApiDeps = {
+    config, store, supervisor, providers, bus, clock, log, startedAt, inheritedEnv: env, newDeliveryId, wakeWebhooks: worker.wake,
+    newId: () => randomBytes(4).toString("hex"), newUuid: randomUUID, probe: (provider) => reportOf(provider, env, probe),
+  };
+  const app = createApp({
+    routes: apiRoutes(deps), log, auth: createAuth({ token: config.auth.token ?? null, clock }),
+    guard: createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] }),
+  });
+
+  let listener;
+  try {
+    listener = await listen({
+      app, address: config.socketPath === undefined ? { type: "tcp", host: config.host, port: config.port } : { type: "unix", path: config.socketPath },
+    });
+  } catch (error) {
+    store.close();
+    lock.release();
+    throw error;
+  }
+  writeFileSync(join(config.stateDir, "owner.json"), JSON.stringify({ pid: process.pid, bootId: bootId(), url: listener.url }), { mode: 0o600 });
+  if (config.auth.token === undefined && config.socketPath === undefined) {
+    log.warn("there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket");
+  }
+  await supervisor.boot();
+  worker.wake();
+  const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
+  log.info("ready", { url: listener.url, stateDir: config.stateDir });
+
+  return {
+    url: listener.url,
+    async stop() {
+      retention.stop();
+      await listener.stop({ graceMs: 300 });
+      supervisor.close();
+      await worker.close();
+      store.close();
+      lock.release();
+    },
+  };
+}
+
+/** The hosts a project's or agent's own webhook may go to. */
+function mayReceive({ webhook }: HarnessConfig, host: string): boolean {
+  const name = host.toLowerCase();
+  const configured = webhook.url === undefined ? null : new URL(webhook.url).hostname.replace(/^\[|\]$/g, "").toLowerCase();
+  return isLoopback(name) || name === configured || webhook.allowedHosts.some((allowed) => allowed.toLowerCase() === name);
+}
+
+function makeStateDir(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new HarnessError("STATE_DIR", `cannot use the state directory ${stateDir}: ${errorText(error)}; make it writable, or set stateDir`, { status: 500 });
+  }
+}
+
+function takeLock(stateDir: string): { release(): void } {
+  try {
+    return lockStateDir(join(stateDir, "lock.db"));
+  } catch (error) {
+    if (!(error instanceof HarnessError) || error.code !== "LOCKED") throw error;
+    throw new HarnessError("LOCKED", `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`, {
+      status: 503, cause: error,
+    });
+  }
+}
+
+function owner(stateDir: string): string {
+  try {
+    const { pid, url } = JSON.parse(readFileSync(join(stateDir, "owner.json"), "utf8")) as { pid: number; url: string };
+    return ` (pid ${pid}, ${url})`;
+  } catch {
+    return ""; // for the message only
+  }
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** How to run this very program: the compiled binary alone, or the runtime with its entry file. */
+function selfCommand(): readonly string[] {
+  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
+}
+
+/** `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it. */
+function seamFrom(env: DaemonOptions["env"]): (name: string) => void {
+  const wanted = env["AH_TEST_SEAM"];
+  return (name) => {
+    if (name === wanted) process.kill(process.pid, "SIGKILL");
+  };
+}

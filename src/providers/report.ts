@@ -1,0 +1,11 @@
+/** What `GET /providers` and `doctor` say about a provider. Data only. */
+export interface ProviderReport {
+  readonly name: string;
+  readonly kind: string;
+  readonly command: readonly string[];
+  readonly path: string | null;
+  readonly version: string | null;
+  readonly available: boolean;
+  /** Why it cannot be used, and the step that mends it; null when it can. */
+  readonly reason: string | null;
+}

@@ -1,0 +1,32 @@
+/** Old events, settled deliveries and idempotency keys go, in small batches, so that nobody waits for the tidying. */
+import type { Clock, Timer } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "./database.ts";
+import { pruneDeliveries } from "./deliveries.ts";
+import { pruneEvents } from "./events.ts";
+import { IDEMPOTENCY_TTL_MS, pruneIdempotency } from "./idempotency.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const EVERY_MS = 60 * 60 * 1000;
+const PAUSE_MS = 50;
+const BATCH = 500;
+
+export function startRetention({ store, clock, log, eventsDays }: { store: Store; clock: Clock; log: Logger; eventsDays: number }): { stop(): void } {
+  let timer: Timer;
+  const run = (): void => {
+    try {
+      const now = clock.now();
+      const gone = store.transact(
+        () =>
+          pruneEvents(store, now - eventsDays * DAY_MS, BATCH) + pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneIdempotency(store, now - IDEMPOTENCY_TTL_MS, BATCH),
+      );
+      timer = clock.setTimer(gone > 0 ? PAUSE_MS : EVERY_MS, run);
+    } catch (error) {
+      log.error("cannot prune old rows", { error });
+      timer = clock.setTimer(EVERY_MS, run);
+    }
+  };
+  timer = clock.setTimer(PAUSE_MS, run);
+  return { stop: () => timer.cancel() };
+}

@@ -1,0 +1,70 @@
+/** Turns a notice of the reducer into a row of the outbox: whom it goes to, and the exact bytes that will be sent. */
+import type { AgentState, NoticeEvent } from "../agents/model.ts";
+import type { TurnError } from "../providers/provider.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Store } from "../store/database.ts";
+import { insertDelivery } from "../store/deliveries.ts";
+import { lastAssistantMessage } from "../store/messages.ts";
+import { getPermission } from "../store/permissions.ts";
+import type { WebhookTarget } from "../store/projects.ts";
+import { getProject } from "../store/projects.ts";
+import { findTurn } from "../store/turns.ts";
+import type { Notice } from "./payload.ts";
+import { webhookBody } from "./payload.ts";
+
+export interface OutboxConfig {
+  readonly url?: string;
+  readonly events?: readonly string[];
+}
+
+export interface NoticeRequest {
+  readonly event: NoticeEvent;
+  readonly turns: readonly string[];
+  readonly permission?: string;
+  readonly error?: TurnError;
+}
+
+/** Inside the transaction of the step that decided the notice. Does nothing when nobody wants to be told. */
+export function enqueueNotice(store: Store, config: OutboxConfig, agent: Agent, notice: NoticeRequest, state: AgentState, id: string, now: number): boolean {
+  const target = targetOf(store, config, agent);
+  if (target === null || (target.events !== undefined && !target.events.includes(notice.event))) return false;
+  insertDelivery(
+    store,
+    {
+      id, project: agent.project, agent: agent.id, event: notice.event, url: target.url, token: target.token ?? null, own: target.own,
+      body: webhookBody(payloadOf(store, agent, notice, state, now)),
+    },
+    now,
+  );
+  return true;
+}
+
+/** The nearest webhook wins: the agent's, the project's, the config's. */
+function targetOf(store: Store, config: OutboxConfig, agent: Agent): (WebhookTarget & { readonly own: boolean }) | null {
+  const own = agent.settings.webhook ?? getProject(store, agent.project).webhook;
+  if (own !== null) return { ...own, own: true };
+  if (config.url === undefined) return null;
+  return { url: config.url, own: false, ...(config.events === undefined ? {} : { events: config.events }) };
+}
+
+function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: AgentState, now: number): Notice {
+  const turns = notice.turns.flatMap((id) => {
+    const turn = findTurn(store, agent.id, id);
+    if (turn === null || turn.endedAt === null || turn.outcome === null) return [];
+    return [{ id, outcome: turn.outcome, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() }];
+  });
+  const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
+  const turnId = notice.permission === undefined ? turns.at(-1)?.id : state.turn?.id;
+  const { metadata } = agent.settings;
+  return {
+    event: notice.event, project: agent.project, agentId: agent.id, provider: agent.provider,
+    status: notice.permission === undefined ? state.status : "waiting_input",
+    lastMessage: lastAssistantMessage(store, agent.id)?.text ?? null, timestampMs: now,
+    ...(notice.error === undefined ? {} : { error: notice.error }), ...(turnId === undefined ? {} : { turnId }),
+    ...(turns.length === 0 ? {} : { turns }), ...(agent.name === null ? {} : { name: agent.name }),
+    ...(permission === null
+      ? {}
+      : { permission: { id: permission.id, kind: permission.kind, tool: permission.tool, title: permission.title, options: permission.options } }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  };
+}
