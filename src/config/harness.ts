@@ -1,5 +1,4 @@
 /** The daemon's config: its keys, defaults and environment variables, and the frozen value that everybody reads. */
-import { join } from "node:path";
 import type { Infer } from "../lib/check.ts";
 import { array, boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
 import type { LogLevel } from "../lib/log.ts";
@@ -8,6 +7,7 @@ import type { ProviderKind, ProviderSettings } from "../providers/index.ts";
 import { WEBHOOK_EVENTS, type WebhookEvent } from "../webhook/payload.ts";
 import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";
 import { loadConfig } from "./load.ts";
+import { defaultStateDir } from "./state-dir.ts";
 import * as values from "./values.ts";
 
 export interface HarnessConfig {
@@ -193,23 +193,6 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
     },
     retention: { eventsDays: retention.eventsDays ?? 30 },
   };
-}
-
-/** `$XDG_STATE_HOME/agent-harness`; used by both programs. */
-export function defaultStateDir(
-  context: Pick<ResolveContext, "env" | "problem" | "broken">,
-  name = "agent-harness",
-): string {
-  const { XDG_STATE_HOME: xdg, HOME: home } = context.env;
-  if (xdg?.startsWith("/")) return join(xdg, name);
-  if (home?.startsWith("/")) return join(home, ".local", "state", name);
-  if (!context.broken("stateDir")) {
-    context.problem(
-      "stateDir",
-      "missing, expected an absolute path, because neither XDG_STATE_HOME nor HOME names a folder",
-    );
-  }
-  return "";
 }
 
 function resolveProviders(

@@ -2,7 +2,7 @@
  * Writes that arrive in one tick of the event loop share one transaction, so one fsync serves them all. While it runs,
  * requests gather in the sockets; the next tick takes them together. The busier it is, the larger the groups.
  */
-import type { Store } from "../store/database.ts";
+import type { Store } from "../store/sqlite.ts";
 
 export interface GroupCommit {
   /** Resolves with what `work` gave, after the commit. Rejects when the store cannot be written; then nothing of it is stored. */

@@ -2,7 +2,7 @@
  * The inbox: every accepted webhook, and for each sink what became of it. A send is marked before it goes out and
  * recorded after, so that after a crash it is known which posts may have been made twice.
  */
-import { openStore, type Store } from "../store/database.ts";
+import { openSqlite, type Store } from "../store/sqlite.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { readEvent } from "./event.ts";
 import type { Delivery, SinkName } from "./sink.ts";
@@ -81,7 +81,7 @@ export interface Inbox {
 }
 
 export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
-  const store = openStore(path, STEPS);
+  const store = openSqlite(path, STEPS);
   const { run, get, all } = store;
   const group = createGroupCommit(store);
   // Whoever died between sending and recording leaves `sending` behind: it must go out again, and may be a double.

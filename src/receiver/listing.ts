@@ -1,5 +1,5 @@
 /** What the API shows of the inbox: deliveries with the state of each sink, newest first. Reads only. */
-import type { Store } from "../store/database.ts";
+import type { Store } from "../store/sqlite.ts";
 import type { SendState } from "./inbox.ts";
 import { tryJson } from "./text.ts";
 

@@ -1,0 +1,126 @@
+/** Puts the receiver together: lock, inbox, one worker a sink, listener; and takes it apart again without losing anything. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ReceiverConfig } from "../config/receiver.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorText, HarnessError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { decodeSigningSecret } from "../lib/signature.ts";
+import { VERSION } from "../lib/version.ts";
+import { listen } from "../http/server.ts";
+import { lockStateDir } from "../store/sqlite.ts";
+import { BODY_MAX_BYTES } from "./accept.ts";
+import { createReceiverApp } from "./app.ts";
+import { createDiscordSink } from "./discord.ts";
+import { openInbox, type Inbox } from "./inbox.ts";
+import { createOpenclawSink } from "./openclaw.ts";
+import type { Sink, SinkName } from "./sink.ts";
+import { startWorker, type Worker } from "./worker.ts";
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** The machine's own names, for the Host guard. */
+  readonly ownNames: readonly string[];
+}
+
+export interface Receiver {
+  readonly url: string;
+  /** Takes nothing new, lets what is under way finish for at most 10 s; the rest stays in the inbox. */
+  stop(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+const DAY_MS = 86_400_000;
+const PRUNE_EVERY_MS = 3_600_000;
+
+/** Throws ADDRESS_IN_USE, LISTEN_FAILED, LOCKED or STATE_DIR_UNUSABLE. */
+export async function startReceiver(config: ReceiverConfig, surroundings: Surroundings): Promise<Receiver> {
+  const { clock, log, random, ownNames } = surroundings;
+  const sinks = createSinks(config, surroundings);
+  const { inbox, release } = openStateDir(config.stateDir, sinks.map((sink) => sink.name));
+  try {
+    const scrub = scrubber(config);
+    const workers = new Map<SinkName, Worker>(sinks.map((sink) => [sink.name, startWorker({ sink, inbox, clock, log, random, scrub })]));
+    const signingKey = config.secret === null ? null : (decodeSigningSecret(config.secret) ?? null);
+    const app = createReceiverApp({ inbox, workers, token: config.token, signingKey, ownNames, clock, log });
+    const listener = await listen({ address: { type: "tcp", host: config.host, port: config.port }, app, maxBodyBytes: BODY_MAX_BYTES }).catch(async (error: unknown) => {
+      await Promise.all([...workers.values()].map((worker) => worker.stop(0)));
+      throw error;
+    });
+    const stopPruning = startPruning(inbox, config.retention.days * DAY_MS, clock, log);
+    log.info("webhook-receiver listens", { url: listener.url, version: VERSION, sinks: sinks.map((sink) => sink.name), stateDir: config.stateDir });
+    if (sinks.length === 0) log.warn("neither discord nor openclaw is configured: webhooks are stored and listed, and passed on to nobody");
+    if (config.token === null && config.secret === null) log.warn("neither token nor secret is set: every user of this machine can post to your channel");
+    return {
+      url: listener.url,
+      async stop() {
+        log.info("stopping: finishing what is under way");
+        await Promise.all([listener.stop({ graceMs: 2000 }), ...[...workers.values()].map((worker) => worker.stop(DRAIN_MS))]);
+        stopPruning();
+        release();
+        log.info("stopped");
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** In the order of `SINKS`; only what is configured. */
+export function createSinks(config: ReceiverConfig, { env, clock }: Pick<Surroundings, "env" | "clock">): readonly Sink[] {
+  const { discord, openclaw, stateDir } = config;
+  const cli = openclaw?.cli ? { ...openclaw.cli, env, scratchDir: join(stateDir, "openclaw") } : null;
+  return [...(discord ? [createDiscordSink(discord, clock)] : []), ...(openclaw ? [createOpenclawSink({ ...openclaw, cli }, clock)] : [])];
+}
+
+/** Takes the config's secrets out of texts that others wrote. */
+export function scrubber({ token, secret, discord, openclaw }: ReceiverConfig): (text: string) => string {
+  const discordToken = discord && new URL(discord.webhookUrl).pathname.split("/").findLast((part) => part !== "");
+  const secrets = [discord?.webhookUrl, discordToken, token, secret, openclaw?.hook?.token, openclaw?.cli?.gatewayToken].filter((value) => value !== undefined && value !== null && value.length >= 4);
+  return (text) => secrets.reduce<string>((rest, value) => (value ? rest.replaceAll(value, "[redacted]") : rest), text);
+}
+
+function openStateDir(stateDir: string, sinks: readonly SinkName[]): { inbox: Inbox; release: () => void } {
+  let lock: ReturnType<typeof lockStateDir> | undefined;
+  try {
+    mkdirSync(join(stateDir, "openclaw"), { recursive: true, mode: 0o700 });
+    lock = lockStateDir(join(stateDir, "lock.db"));
+    const held = lock;
+    const inbox = openInbox(join(stateDir, "inbox.db"), sinks);
+    return {
+      inbox,
+      release() {
+        inbox.close();
+        held.release();
+      },
+    };
+  } catch (cause) {
+    lock?.release();
+    if (cause instanceof HarnessError && cause.code === "LOCKED") throw new HarnessError("LOCKED", `cannot use the state directory ${stateDir}: another webhook-receiver runs on it`, { cause });
+    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the state directory ${stateDir}: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** Forgets what is older than the retention, now and every hour. */
+function startPruning(inbox: Inbox, retentionMs: number, clock: Clock, log: Logger): () => void {
+  let stopped = false;
+  let timer: ReturnType<Clock["setTimer"]> | undefined;
+  const round = async (): Promise<void> => {
+    try {
+      while (!stopped && (await inbox.prune(clock.now() - retentionMs, clock.now())));
+    } catch (error) {
+      if (!stopped) log.error("cannot forget old webhooks, trying again in an hour", { error });
+    }
+    if (!stopped) timer = clock.setTimer(PRUNE_EVERY_MS, () => void round());
+  };
+  void round();
+  return () => {
+    stopped = true;
+    timer?.cancel();
+  };
+}
