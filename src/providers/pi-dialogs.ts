@@ -14,14 +14,22 @@ const TITLE_CHARS = 200;
 export function openDialog(work: Draft, dialog: PiDialog): void {
   const mark = readMark(dialog.title);
   const grant = text(mark, "grant");
-  if (mark["ask"] === "tool" && work.state.grants.includes(grant)) {
-    // Allowed for the agent's life before this process began: from now on the extension remembers it itself.
-    return send(work, { type: "extension_ui_response", id: dialog.id, value: ANSWERS.allowAlways });
-  }
+  const granted = mark["ask"] === "tool" && work.state.grants.includes(grant);
   const running = work.state.tools;
   const call = text(mark, "call") || (running.length === 1 ? (running[0] ?? null) : null);
-  patch(work, { dialogs: { ...work.state.dialogs, [dialog.id]: { call, answered: false } } });
+  patch(work, { dialogs: { ...work.state.dialogs, [dialog.id]: { call, answered: granted, granted } } });
+  if (granted) return sendGrant(work, dialog.id);
   work.facts.push(mark["ask"] === "tool" ? toolPermission(dialog, mark, grant) : question(dialog, mark));
+}
+
+/** Allowed for the agent's life before this process began: from now on the extension remembers it itself. */
+function sendGrant(work: Draft, id: string): void {
+  send(work, { type: "extension_ui_response", id, value: ANSWERS.allowAlways });
+}
+
+/** A new daemon says again what the old one may have died before saying. */
+export function repeatGrants(work: Draft): void {
+  for (const [id, dialog] of Object.entries(work.state.dialogs)) if (dialog.granted) sendGrant(work, id);
 }
 
 function toolPermission(dialog: PiDialog, mark: Fields, grant: string): ProviderFact {

@@ -5,6 +5,8 @@
  *
  * The text alone proves nothing, people say "go on" twice. An entry counts when it is not older than the writing of the
  * input; both times come from the clock of this machine.
+ *
+ * Only a new process is asked. While one process lives, the daemon knows whether the line went out, and Pi's frames tell the rest.
  */
 import type { PromptInput } from "./provider.ts";
 import type { Draft, HistoryCheck } from "./pi-state.ts";
@@ -18,7 +20,6 @@ type Input = HistoryCheck["inputs"][number];
 /** A clock set back by a moment must not make an input look absent: running it twice is worse than calling it lost. */
 const CLOCK_SLACK_MS = 1000;
 
-const SETTLE = "history-settle";
 const USERS = "history-users";
 const ENTRIES = "history-entries";
 
@@ -29,10 +30,10 @@ export function wireText({ text: words, raw }: { readonly text: string; readonly
 
 export function pendingCheck(unconfirmed: readonly PromptInput[]): HistoryCheck | null {
   if (unconfirmed.length === 0) return null;
-  return { stage: "handshake", left: 0, inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })) };
+  return { stage: "handshake", inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })) };
 }
 
-/** A new process: nothing is on its way to it, so its session can be asked at once. */
+/** Begins with the first question, also again after a new daemon took over: an answer that comes twice is ignored. */
 export function askHistory(work: Draft): void {
   const { history } = work.state;
   if (history === null) return;
@@ -40,42 +41,11 @@ export function askHistory(work: Draft): void {
   send(work, { id: USERS, type: "get_fork_messages" });
 }
 
-/**
- * The same process: the line may still be in the pipe or in Pi's pre-flight, where no question can see it. It stands
- * before our questions in the pipe, and pre-flight takes less than the two answers that are awaited first.
- */
-export function settleHistory(work: Draft, check: HistoryCheck): void {
-  patch(work, { history: { ...check, stage: "settle", left: 2 } });
-  send(work, { id: SETTLE, type: "get_state" });
-}
-
-/** Pi's own frames have told of this input: it need not be asked about. */
-export function dropFromHistory(work: Draft, key: string): void {
-  const { history } = work.state;
-  if (history === null) return;
-  const inputs = history.inputs.filter((input) => input.key !== key);
-  patch(work, { history: inputs.length === 0 ? null : { ...history, inputs } });
-}
-
-export function onCompactionEnd(work: Draft): void {
-  if (work.state.history?.stage === "compacting") settleHistory(work, work.state.history);
-}
-
 /** Takes the answers to our own questions; false when this response is none of them. */
 export function onHistoryResponse(work: Draft, frame: Response): boolean {
   const { history } = work.state;
-  if (frame.id !== SETTLE && frame.id !== USERS && frame.id !== ENTRIES) return false;
+  if (frame.id !== USERS && frame.id !== ENTRIES) return false;
   if (history === null) return true;
-  if (frame.id === SETTLE) {
-    if (history.stage !== "settle") return true;
-    if (frame.result["isCompacting"] === true) patch(work, { history: { ...history, stage: "compacting" } });
-    else if (history.left <= 1) askHistory(work);
-    else {
-      patch(work, { history: { ...history, left: history.left - 1 } });
-      send(work, { id: SETTLE, type: "get_state" });
-    }
-    return true;
-  }
   if (!frame.ok) {
     patch(work, { history: null });
     // Neither present nor absent can be shown: the turn is lost, only the user may send the input again.

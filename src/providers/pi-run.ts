@@ -5,7 +5,6 @@
  */
 import type { ProviderFact, TurnError } from "./provider.ts";
 import { forget } from "./pi-dialogs.ts";
-import { dropFromHistory } from "./pi-history.ts";
 import type { Draft } from "./pi-state.ts";
 import { patch, send } from "./pi-state.ts";
 import type { PiFrame, PiMessage, PiTotals } from "./pi-wire.ts";
@@ -19,7 +18,6 @@ const HANDLED = "handled?";
 /** Pi's answer to a prompt says that it was taken, not that anything came of it. */
 export function onPromptResponse(work: Draft, frame: Response): void {
   const { prompt, run } = work.state;
-  dropFromHistory(work, frame.id);
   if (prompt === null || prompt.key !== frame.id) return;
   if (!frame.ok) {
     if (run === "none") return finish(work, { type: "turn_ended", outcome: "failed", error: turnError(frame.error) });
@@ -33,7 +31,14 @@ export function onPromptResponse(work: Draft, frame: Response): void {
   if (disposition === "handled") return handled(work);
   if (disposition === "queued" || prompt.queued) return accept(work);
   // Before 0.99 there is no disposition. Pi is streaming as soon as it has answered, unless a command ate the prompt.
-  if (disposition === "" && run === "none") send(work, { id: `${HANDLED}${prompt.key}`, type: "get_state" });
+  if (disposition === "") askHandled(work);
+}
+
+/** Also for a new daemon: the question may have been lost with the old one. */
+export function askHandled(work: Draft): void {
+  const { prompt, run } = work.state;
+  if (prompt === null || !prompt.answered || prompt.accepted || run !== "none") return;
+  send(work, { id: `${HANDLED}${prompt.key}`, type: "get_state" });
 }
 
 /** True when the response was our question whether a prompt had been handled without a run. */

@@ -43,14 +43,15 @@ export interface OpenDialog {
   /** The tool call that waits for it; null = unknown. */
   readonly call: string | null;
   readonly answered: boolean;
+  /** Answered by us, because of an earlier "allow_always". */
+  readonly granted: boolean;
 }
 
 /** The question whether inputs that were written, but not confirmed, ever reached Pi. */
 export interface HistoryCheck {
   readonly inputs: readonly { readonly key: string; readonly text: string; readonly raw: boolean; readonly writtenAtMs: number }[];
-  /** `settle`: as many more answers must come first (see pi-history); `compacting`: at the end of the compaction; then the two questions. */
-  readonly stage: "handshake" | "settle" | "compacting" | "users" | "entries";
-  readonly left: number;
+  /** What is waited for: the end of the handshake, then the answers to two questions. */
+  readonly stage: "handshake" | "users" | "entries";
 }
 
 export const emptyTotals: PiTotals = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cost: 0 };

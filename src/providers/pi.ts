@@ -4,10 +4,10 @@
  * Pi prints nothing by itself at the start: it is ready when it has answered our questions. Commands are serialised
  * against its races: a second prompt before the first one's agent_start would be lost, an abort before it ignored.
  */
-import { answerDialog, closeDialogs, forget, openDialog, readGrants } from "./pi-dialogs.ts";
-import { askHistory, dropFromHistory, onCompactionEnd, onHistoryResponse, pendingCheck, settleHistory, wireText } from "./pi-history.ts";
+import { answerDialog, closeDialogs, forget, openDialog, readGrants, repeatGrants } from "./pi-dialogs.ts";
+import { askHistory, onHistoryResponse, pendingCheck, wireText } from "./pi-history.ts";
 import { launch, traits } from "./pi-launch.ts";
-import { abort, addUsage, messageKey, onAgentStart, onHandledCheck, onMessage, onPromptResponse, onRetryEnd, onRetryStart, onSettled } from "./pi-run.ts";
+import { abort, addUsage, askHandled, messageKey, onAgentStart, onHandledCheck, onMessage, onPromptResponse, onRetryEnd, onRetryStart, onSettled } from "./pi-run.ts";
 import type { Draft, PiState } from "./pi-state.ts";
 import { draft, emptyTotals, patch, send, step } from "./pi-state.ts";
 import type { Fields, PiFrame } from "./pi-wire.ts";
@@ -58,21 +58,19 @@ function start({ launch: { model, permissions }, unconfirmed, grants }: StartCon
   return step(work);
 }
 
-/** The same process. Whatever it was asked, it has in its pipe; only what may never have been written is said again. */
-function adopt(state: PiState, { unconfirmed, unsettled, open, interrupting }: AdoptContext): Step<PiState> {
+/**
+ * The same process, a new daemon. Lines that may have died with the old one are said again; Pi ignores what it gets twice
+ * of them. Prompts are not among them: whether their line went out is known, and a second one would run a second time.
+ */
+function adopt(state: PiState, { unsettled, open, interrupting }: AdoptContext): Step<PiState> {
   const work = draft(state);
   for (const answer of unsettled) answerDialog(work, answer);
   for (const id of open) {
     if (state.dialogs[id] === undefined) forget(work, id);
   }
-  for (const command of Object.values(HANDSHAKE)) {
-    if (state.awaited.includes(handshakeId(command))) send(work, { id: handshakeId(command), type: command });
-  }
-  // An input that Pi has answered is on its way; its own frames will tell the rest.
-  const inDoubt = unconfirmed.filter(({ key }) => !(state.prompt?.key === key && state.prompt.answered));
-  const check = pendingCheck(inDoubt);
-  if (check !== null && state.awaited.length === 0) settleHistory(work, check);
-  else if (check !== null) patch(work, { history: check });
+  repeatGrants(work);
+  askHandled(work);
+  askHistory(work);
   if (interrupting && state.run !== "none") abort(work);
   else if (interrupting && state.prompt !== null) patch(work, { interrupt: "wanted" });
   return step(work);
@@ -80,7 +78,6 @@ function adopt(state: PiState, { unconfirmed, unsettled, open, interrupting }: A
 
 function prompt(state: PiState, input: PromptInput): Step<PiState> {
   const work = draft(state);
-  dropFromHistory(work, input.key);
   patch(work, { prompt: { key: input.key, answered: false, accepted: false, queued: state.run !== "none" } });
   // With `followUp` a prompt during a run that began by itself waits for its end; without it, it would be refused.
   send(work, { id: input.key, type: "prompt", message: wireText(input), streamingBehavior: "followUp" });
@@ -130,7 +127,7 @@ function apply(work: Draft, frame: PiFrame): void {
     case "compaction_end":
       if (frame.usage !== null) addUsage(work, frame.usage);
       if (frame.error !== "") work.facts.push({ type: "note", level: "warn", code: "compaction_failed", message: frame.error });
-      return onCompactionEnd(work);
+      return;
     case "dialog":
       return openDialog(work, frame.dialog);
     case "notice":

@@ -205,19 +205,13 @@ describe("a new daemon on the same process", () => {
     expect(it.facts).toEqual([{ type: "permission_closed", id: "gone" }]);
   });
 
-  test("asks again for what the handshake has not answered", () => {
-    const it = talk(piCodec.start({ launch: launchContext(), nowMs: 0, unconfirmed: [], grants: [] })).frames(handshake[0]);
-    it.take();
-    it.do((state) => piCodec.adopt(state, adopt));
-    expect(it.lines.map(({ type }) => type)).toEqual(["clear_queue", "get_session_stats"]);
-    expect(it.frames(handshake[1], handshake[2]).facts.at(-1)).toEqual({ type: "ready" });
-  });
-
-  test("an answered prompt is not doubted", () => {
-    const it = readyTalk().prompt("x").frames(response("prompt", "k1", { disposition: "started" }));
-    it.take();
-    it.do((state) => piCodec.adopt(state, { ...adopt, unconfirmed: [{ key: "k1", text: "x", raw: false, writtenAtMs: 1000 }] }));
-    expect(it.lines).toEqual([]);
+  test("asks again whether a prompt was handled, and leaves the rest of it alone", () => {
+    const prompted = readyTalk().prompt("x");
+    expect(prompted.take().lines).toHaveLength(1);
+    expect(prompted.do((state) => piCodec.adopt(state, adopt)).lines).toEqual([]);
+    prompted.frames(response("prompt", "k1"));
+    prompted.take();
+    expect(prompted.do((state) => piCodec.adopt(state, adopt)).lines).toEqual([{ id: "handled?k1", type: "get_state" }]);
   });
 });
 

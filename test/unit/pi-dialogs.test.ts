@@ -58,7 +58,10 @@ describe("a tool of our extension", () => {
     const it = asking({}, [data, "rubbish", null]);
     expect(it.facts.some(({ type }) => type === "permission")).toBe(false);
     expect(it.lines).toEqual([{ type: "extension_ui_response", id: "d1", value: "allow_always" }]);
-    expect(it.frames(gate("d2", "c2", "rm -rf /")).facts.at(-1)).toMatchObject({ type: "permission", id: "d2" });
+    it.take();
+    it.do((state) => piCodec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled: [], open: [], interrupting: false }));
+    expect(it.lines).toEqual([{ type: "extension_ui_response", id: "d1", value: "allow_always" }]);
+    expect(it.frames(toolEnd("c1"), gate("d2", "c2", "rm -rf /")).facts.at(-1)).toMatchObject({ type: "permission", id: "d2" });
     expect(asking({ permissions: "deny" }, [data]).facts.at(-1)).toMatchObject({ type: "permission" });
   });
 });

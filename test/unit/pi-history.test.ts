@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { piCodec } from "../../src/providers/pi.ts";
-import { ended, handshake, launchContext, readyTalk, response, start, talk, user } from "./pi-helpers.ts";
+import { ended, handshake, launchContext, response, talk } from "./pi-helpers.ts";
 
 const input = (more = {}) => ({ key: "k1", text: "go on", raw: false, writtenAtMs: 50_000, ...more });
 const users = (...texts: readonly string[]) => response("get_fork_messages", "history-users", { messages: texts.map((text, at) => ({ entryId: `e${at}`, text })) });
@@ -62,33 +62,11 @@ describe("a new process is asked for inputs that were never confirmed", () => {
   });
 });
 
-describe("the same process is asked by a new daemon", () => {
-  const state = (isCompacting = false) => response("get_state", "history-settle", { isCompacting });
-  const adopted = () => {
-    const it = readyTalk().prompt("go on", { writtenAtMs: 50_000 });
-    it.take();
-    return it.do((before) => piCodec.adopt(before, { nowMs: 0, unconfirmed: [input()], unsettled: [], open: [], interrupting: false }));
-  };
-
-  test("only after two answers, because the line may still be in the pipe or in pre-flight", () => {
-    const it = adopted().frames(state());
-    expect(it.lines.map(({ type }) => type)).toEqual(["get_state", "get_state"]);
-    expect(it.frames(state()).lines.at(-1)).toEqual({ id: "history-users", type: "get_fork_messages" });
-    expect(it.frames(users()).facts).toEqual([{ type: "input_absent", key: "k1" }]);
-    it.take();
-    expect(it.prompt("go on").lines).toEqual([{ id: "k1", type: "prompt", message: "go on", streamingBehavior: "followUp" }]);
-  });
-
-  test("and no more once Pi's own frames tell of it", () => {
-    const it = adopted().frames(response("prompt", "k1", { disposition: "started" }), state(), ...start, user("go on"));
-    expect(it.facts).toEqual([{ type: "turn_started" }, { type: "input_accepted", key: "k1" }]);
-    expect(it.lines).toHaveLength(1);
-  });
-
-  test("a compaction before the prompt's turn is waited for", () => {
-    const it = adopted().frames(state(true));
-    expect(it.lines).toHaveLength(1);
-    it.frames({ type: "compaction_end", reason: "threshold" });
-    expect(it.lines).toHaveLength(2);
-  });
+test("a new daemon asks again when the old one died over the question", () => {
+  const it = talk(piCodec.start({ launch: launchContext(), nowMs: 0, unconfirmed: [input()], grants: [] })).frames(...handshake, users("go on"));
+  it.take();
+  it.do((state) => piCodec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled: [], open: [], interrupting: false }));
+  expect(it.lines).toEqual([{ id: "history-users", type: "get_fork_messages" }]);
+  it.frames(entries(["go on", 50_001]), users("go on"), entries(["go on", 50_001]), entries(["go on", 50_001]));
+  expect(it.facts).toEqual([{ type: "input_accepted", key: "k1" }]);
 });
