@@ -46,7 +46,6 @@ export function endTurn(draft: Draft, id: string, status: string, error: Fields)
   else say(draft, { type: "turn_ended", outcome: status === "interrupted" ? "interrupted" : "completed" });
   for (const { permission } of Object.values(elsewhere)) say(draft, permission);
   settleCommands(draft, status);
-  tellBackground(draft);
 }
 
 /** Tool calls that a dropped stream left open never complete. A command may: it can outlive its turn. */
@@ -59,6 +58,7 @@ function settleCommands(draft: Draft, status: string): void {
   if (thread === null) return;
   // An interrupt does not reach what runs in the background, and that could be all that somebody wanted to end.
   if (status === "interrupted") return ask(draft, { kind: "clean" }, "thread/backgroundTerminals/clean", { threadId: thread });
+  tellBackground(draft);
   if (Object.values(items).some((item) => item.thread === thread)) {
     ask(draft, { kind: "terminals" }, "thread/backgroundTerminals/list", { threadId: thread });
   }

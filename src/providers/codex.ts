@@ -141,6 +141,8 @@ function refused(draft: Draft, id: string, error: RpcError): void {
   const call = takeCall(draft, id);
   switch (call?.kind) {
     case "initialize":
+      // Said to a second handshake, which does no harm.
+      if (error.message === "Already initialized") return initialized(draft, {});
       return say(draft, { type: "start_failed", code: "START_REFUSED", message: error.message });
     case "open":
       return openFailed(draft, call, error);
