@@ -7,7 +7,8 @@ import { VERSION } from "../../lib/version.ts";
 import type { ProviderFact, StartContext, Step } from "../provider.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
 import { listAt, numberAt, objectAt, textAt, type Json } from "./read.ts";
-import { type AcpState, lines, type Phase, step, takeId } from "./state.ts";
+import { programExtras } from "./programs.ts";
+import { type AcpState, lines, type Opening, type Phase, step, takeId } from "./state.ts";
 
 const PROTOCOL_VERSION = 1;
 
@@ -21,8 +22,10 @@ export function begin({ launch, grants }: StartContext): Step<AcpState> {
       resume: launch.session,
       model: launch.model,
       permissions: launch.permissions,
+      login: programExtras(launch).login,
       program: launch.command.join(" "),
     },
+    opening: null,
     agent: { name: "the agent", version: null, authMethods: [] },
     session: launch.session,
     sessionTold: false,
@@ -52,6 +55,8 @@ export function proceed(state: AcpState, result: unknown): Step<AcpState> {
     case "open":
     case "load":
       return opened(state, result);
+    case "login":
+      return state.opening === null ? step(state) : openWith({ ...state, opening: null }, state.opening, false);
     case "model":
     case "sync":
       return ready(state);
@@ -63,11 +68,14 @@ export function proceed(state: AcpState, result: unknown): Step<AcpState> {
 
 export function refused(state: AcpState, error: RpcError): Step<AcpState> {
   if (state.phase === "sync") return ready(state); // Refusing the unknown method is its answer.
+  if (isAuthError(error) && canLogIn(state)) return request(state, "login", "authenticate", { methodId: state.setup.login });
   if (isAuthError(error)) return fail(state, "AUTH_REQUIRED", authMessage(state, error));
   const said = errorMessage(error);
   switch (state.phase) {
     case "initialize":
       return fail(state, "HANDSHAKE_FAILED", `initialize was refused: ${said}`);
+    case "login":
+      return fail(state, "AUTH_REQUIRED", authMessage(state, error));
     case "open":
     case "load":
       return state.setup.resume === null
@@ -86,7 +94,10 @@ function initialized(before: AcpState, result: unknown): Step<AcpState> {
   const agent = {
     name: textAt(info, "title") ?? textAt(info, "name") ?? before.agent.name,
     version: textAt(info, "version") ?? null,
-    authMethods: listAt(result, "authMethods").map((method) => textAt(method, "name") ?? textAt(method, "id") ?? "?"),
+    authMethods: listAt(result, "authMethods").map((method) => {
+      const id = textAt(method, "id") ?? "";
+      return { id, name: textAt(method, "name") ?? id };
+    }),
   };
   const state = { ...before, agent };
   const version = numberAt(result, "protocolVersion");
@@ -100,15 +111,27 @@ function initialized(before: AcpState, result: unknown): Step<AcpState> {
 function open(state: AcpState, capabilities: Json): Step<AcpState> {
   const { cwd, resume } = state.setup;
   const params = { cwd, mcpServers: [] };
-  if (resume === null) return request(state, "open", "session/new", params);
+  if (resume === null) return openWith(state, { phase: "open", method: "session/new", params });
   const resumes = objectAt(capabilities, "sessionCapabilities")["resume"];
   if (resumes !== undefined && resumes !== null && resumes !== false) {
-    return request(state, "open", "session/resume", { sessionId: resume, ...params });
+    return openWith(state, { phase: "open", method: "session/resume", params: { sessionId: resume, ...params } });
   }
-  if (capabilities["loadSession"] === true) return request(state, "load", "session/load", { sessionId: resume, ...params });
+  if (capabilities["loadSession"] === true) {
+    return openWith(state, { phase: "load", method: "session/load", params: { sessionId: resume, ...params } });
+  }
   const message = `${state.agent.name} can neither resume nor load a session: the conversation ${resume} was left and a new one begun`;
   const fresh: AcpState = { ...state, setup: { ...state.setup, resume: null }, session: null };
-  return request(fresh, "open", "session/new", params, [{ type: "note", level: "warn", code: "conversation_lost", message }]);
+  const begun = openWith(fresh, { phase: "open", method: "session/new", params });
+  return { ...begun, facts: [{ type: "note", level: "warn", code: "conversation_lost", message }] };
+}
+
+function openWith(state: AcpState, opening: Opening, keep = true): Step<AcpState> {
+  return request({ ...state, opening: keep ? opening : null }, opening.phase, opening.method, opening.params);
+}
+
+/** Only once, and only in a way that the agent itself offers. */
+function canLogIn({ phase, opening, setup, agent }: AcpState): boolean {
+  return (phase === "open" || phase === "load") && opening !== null && setup.login !== null && agent.authMethods.some(({ id }) => id === setup.login);
 }
 
 function opened(before: AcpState, result: unknown): Step<AcpState> {

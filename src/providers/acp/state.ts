@@ -2,10 +2,14 @@
  * What the ACP codec must remember between two lines, as plain JSON, and the small moves that several of its files make.
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
+import type { Json } from "./read.ts";
 import type { PermissionMode, ProviderFact, Step, Usage } from "../provider.ts";
 
-/** "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) → "ready". */
-export type Phase = "initialize" | "open" | "load" | "model" | "sync" | "ready" | "failed";
+/**
+ * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) → "ready".
+ * "login" comes in between when the session wants one that needs no person.
+ */
+export type Phase = "initialize" | "open" | "load" | "login" | "model" | "sync" | "ready" | "failed";
 
 export interface AcpState {
   readonly phase: Phase;
@@ -13,6 +17,8 @@ export interface AcpState {
   /** Id of our open handshake request. */
   readonly waiting: number | null;
   readonly setup: Setup;
+  /** The request that opens the session, to be sent again after a login; null once it was sent again. */
+  readonly opening: Opening | null;
   readonly agent: Agent;
   readonly session: string | null;
   /** The conversation's id is told with its first accepted prompt: an agent need not keep an empty session. */
@@ -29,11 +35,19 @@ export interface AcpState {
   readonly usage: Usage;
 }
 
+export interface Opening {
+  readonly phase: "open" | "load";
+  readonly method: string;
+  readonly params: Json;
+}
+
 export interface Setup {
   readonly cwd: string;
   readonly resume: string | null;
   readonly model: string | null;
   readonly permissions: PermissionMode;
+  /** Id of the login method that the environment's key is for. */
+  readonly login: string | null;
   /** How a person starts the program, for messages that say how to log in. */
   readonly program: string;
 }
@@ -41,7 +55,7 @@ export interface Setup {
 export interface Agent {
   readonly name: string;
   readonly version: string | null;
-  readonly authMethods: readonly string[];
+  readonly authMethods: readonly { readonly id: string; readonly name: string }[];
 }
 
 export interface OpenPrompt {
