@@ -161,9 +161,9 @@ export function oneOf<const W extends readonly string[]>(...words: W): Schema<W[
 }
 
 export function array<T>(item: Schema<T>, { max }: { readonly max?: number } = {}): Schema<readonly T[]> {
-  const expects = `an array${max !== undefined ? ` of at most ${max}` : ""}`;
+  const expects = `an array${max !== undefined ? ` of at most ${max}` : ""}, each ${item.expects}`;
   return {
-    expects: `${expects}, each ${item.expects}`,
+    expects,
     json: { type: "array", items: item.json, ...(max !== undefined ? { maxItems: max } : {}) },
     parse(value, path, issues) {
       if (!Array.isArray(value) || value.length > (max ?? Infinity)) return bad(issues, path, value, expects);

@@ -23,7 +23,7 @@ function distance(a: string, b: string): number {
 /** The known word closest to `word`, when close enough that it is likely a slip (case is ignored), else undefined. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const wanted = word.slice(0, 64).toLowerCase();
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  const limit = Math.floor((wanted.length + 1) / 3);
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of known) {
