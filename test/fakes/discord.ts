@@ -40,8 +40,8 @@ export interface DiscordAnswer {
 export interface FakeDiscord {
   readonly webhookUrl: string;
   readonly posts: DiscordPost[];
-  /** Every request, also refused ones. */
-  readonly requests: number;
+  /** The method of every request, also refused ones. */
+  readonly requests: string[];
   /** Answers to the next requests instead of the real check; "hang" and "cut" need no words. */
   readonly script: (DiscordAnswer | "hang" | "cut" | "cut-after-accepting")[];
   /** Allowed posts per window; the next one gets 429. */
@@ -61,7 +61,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
   const posts: DiscordPost[] = [];
   const script: FakeDiscord["script"] = [];
   const knownThreads = new Set<string>();
-  let requests = 0;
+  const requests: string[] = [];
   let windowStartMs = 0;
   let inWindow = 0;
   const fake = { limit: null } as { limit: FakeDiscord["limit"] };
@@ -100,7 +100,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
     port,
     idleTimeout: 0,
     async fetch(req) {
-      requests++;
+      requests.push(req.method);
       const url = new URL(req.url);
       const next = script.shift();
       if (next === "hang") {
@@ -152,9 +152,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
   return Object.assign(fake, {
     webhookUrl: `http://127.0.0.1:${server.port}/api/webhooks/${ID}/${TOKEN}`,
     posts,
-    get requests() {
-      return requests;
-    },
+    requests,
     script,
     knownThreads,
     stop: () => void server.stop(true),
