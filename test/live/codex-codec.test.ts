@@ -1,0 +1,403 @@
+/** The codec against the real Codex (exact version, see codex.install.ts) and a stub model, over pipes. */
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LaunchContext, ProviderFact } from "../../src/providers/provider.ts";
+import { codexHome, plant } from "./codex-home.ts";
+import { type CodexPipe, lastText, openCodex, type PipeOptions } from "./codex-pipe.ts";
+import { installCodex } from "./codex.install.ts";
+import { type ModelStep, startResponsesStub } from "./stub-responses.ts";
+
+const installed = await installCodex(process.env);
+if ("skip" in installed) console.log(`SKIPPED: the real Codex: ${installed.skip}`);
+const real = describe.skipIf("skip" in installed);
+const binary = "skip" in installed ? "" : installed.path;
+
+// Below the system's temporary folder Codex refuses to make its helper programs.
+const root = mkdtempSync("/var/tmp/ah-codex-");
+const stub = startResponsesStub();
+const running: CodexPipe[] = [];
+let homes = 0;
+
+afterEach(async () => {
+  for (const pipe of running.splice(0)) await pipe.end("SIGKILL");
+});
+afterAll(async () => {
+  await stub.stop();
+  rmSync(root, { recursive: true });
+});
+
+function home(changes: Partial<LaunchContext> = {}, more = ""): LaunchContext {
+  homes += 1;
+  return { ...codexHome(root, `home-${homes}`, stub.url, binary, more), ...changes };
+}
+
+async function start(launch: LaunchContext = home(), rest: Partial<PipeOptions> = {}): Promise<CodexPipe> {
+  const pipe = openCodex({ launch, ...rest });
+  running.push(pipe);
+  await pipe.fact("ready");
+  return pipe;
+}
+
+function model(...steps: readonly ModelStep[]): string {
+  return `MODEL ${JSON.stringify(steps)}`;
+}
+
+function session(pipe: CodexPipe): string {
+  const found = pipe.facts.find((fact) => fact.type === "session");
+  return found?.type === "session" ? found.id : "";
+}
+
+function end(facts: readonly ProviderFact[]): Extract<ProviderFact, { type: "turn_ended" }> | undefined {
+  return facts.find((fact) => fact.type === "turn_ended");
+}
+
+function results(facts: readonly ProviderFact[]): readonly string[] {
+  return facts.flatMap((fact) => (fact.type === "part" && fact.part.type === "tool_result" ? [fact.part.text] : []));
+}
+
+function kinds(facts: readonly ProviderFact[]): readonly string[] {
+  return facts.map((fact) => fact.type);
+}
+
+real("a turn", () => {
+  test("is confirmed, streamed, said whole and ended once; no frame is unknown", async () => {
+    const pipe = await start();
+    expect(pipe.facts).toContainEqual({ type: "ready", version: "0.169.0" });
+    const key = pipe.prompt(model({ think: "hm", say: "Hello wörld 😀", chunks: 4 }));
+    await pipe.fact("turn_ended");
+    expect(pipe.facts).toContainEqual({ type: "input_accepted", key });
+    expect(lastText(pipe.facts)).toBe("Hello wörld 😀");
+    expect(pipe.facts.filter((fact) => fact.type === "delta").length).toBeGreaterThan(1);
+    expect(pipe.facts).toContainEqual({ type: "usage", usage: { inputTokens: 60, outputTokens: 10, cacheReadTokens: 40, cacheWriteTokens: 0 } });
+    expect(pipe.facts.filter((fact) => fact.type === "unknown_frame" || fact.type === "turn_ended")).toEqual([{ type: "turn_ended", outcome: "completed" }]);
+    expect(lastText(await pipe.turn("second"))).toBe("echo: second");
+  });
+
+  test("brings the model and the system prompt to the model service", async () => {
+    const pipe = await start(home({ model: "my-model", systemPrompt: "BE BRIEF 123" }));
+    await pipe.turn("hi");
+    const request = stub.requests.at(-1);
+    expect(request?.model).toBe("my-model");
+    expect(request?.authorization).toBe("Bearer stub-key");
+    expect(JSON.stringify(request?.body)).toContain("BE BRIEF 123");
+  });
+
+  test("runs a tool, and says its output and failure", async () => {
+    const pipe = await start(home({ permissions: "allow" }));
+    const facts = await pipe.turn(model({ run: "echo out; echo err >&2; exit 3" }, { say: "done" }));
+    expect(kinds(facts)).not.toContain("permission");
+    expect(facts).toContainEqual(expect.objectContaining({ part: expect.objectContaining({ type: "tool_result", text: "out\nerr\n", isError: true }) }));
+    expect(lastText(facts)).toBe("done");
+  });
+
+  test("takes 200 KB of unicode intact", async () => {
+    const pipe = await start();
+    const text = "a😀漢\"\\\t é\u2028".repeat(12_500);
+    expect(Buffer.byteLength(text)).toBeGreaterThan(200_000);
+    await pipe.turn(text);
+    expect(stub.requests.at(-1)?.text).toBe(text);
+    expect(lastText(pipe.facts)).toBe(`echo: ${text}`);
+  });
+
+  test("too long an input fails at once, with Codex's word", async () => {
+    const pipe = await start();
+    expect(end(await pipe.turn("x".repeat(1_048_577)))?.error?.code).toBe("input_too_large");
+    expect(lastText(await pipe.turn("ok"))).toBe("echo: ok");
+  });
+});
+
+real("failures of the model service", () => {
+  test("401 is retried, then fails the turn, and the next turn works", async () => {
+    const pipe = await start();
+    const facts = await pipe.turn(model({ status: 401, times: 99 }));
+    expect(facts.filter((fact) => fact.type === "retrying")).toContainEqual(expect.objectContaining({ attempt: 1, status: 401 }));
+    expect(end(facts)).toMatchObject({ outcome: "failed", error: { code: "httpConnectionFailed", message: expect.stringContaining("401") } });
+    expect(lastText(await pipe.turn("after"))).toBe("echo: after");
+  });
+
+  test("500 then recovery is a completed turn", async () => {
+    const pipe = await start();
+    const facts = await pipe.turn(model({ status: 500, times: 3 }, { say: "recovered" }));
+    expect(kinds(facts)).toContain("retrying");
+    expect(kinds(facts)).toContain("retry_over");
+    expect(end(facts)?.outcome).toBe("completed");
+    expect(lastText(facts)).toBe("recovered");
+  });
+
+  test("a stream cut in the middle says its text once", async () => {
+    const pipe = await start();
+    const facts = await pipe.turn(model({ cut: "the whole answer", chunks: 4 }, { say: "the whole answer" }));
+    expect(facts.filter((fact) => fact.type === "part" && fact.role === "assistant")).toHaveLength(1);
+    expect(lastText(facts)).toBe("the whole answer");
+  });
+
+  test("a model that does not exist gives the service's own message", async () => {
+    const pipe = await start(home({ model: "no-such-model" }));
+    expect(end(await pipe.turn(model({ status: 404, times: 99 })))?.error?.message).toContain("the stub says 404");
+  });
+
+  test("a refused connection fails instead of waiting for ever", async () => {
+    const closed = startResponsesStub();
+    await closed.stop();
+    const launch = home();
+    const settings = join(launch.env["CODEX_HOME"] ?? "", "config.toml");
+    writeFileSync(settings, readFileSync(settings, "utf8").replace(stub.url, closed.url));
+    const pipe = await start(launch);
+    expect(end(await pipe.turn("hi"))).toMatchObject({ outcome: "failed", error: { code: "httpConnectionFailed" } });
+  });
+});
+
+real("permissions", () => {
+  test("every command is asked for; allowed it runs, denied it does not", async () => {
+    const launch = home();
+    const pipe = await start(launch);
+    pipe.prompt(model({ run: "touch yes.txt && echo made" }, { run: "touch no.txt" }, { say: "done" }));
+    const first = await pipe.fact("permission");
+    expect(first).toMatchObject({ kind: "tool", tool: "shell", title: expect.stringContaining("touch yes.txt") });
+    expect(existsSync(join(launch.cwd, "yes.txt"))).toBe(false);
+    pipe.answer(first, "allow");
+    const second = await pipe.fact("permission", { where: ({ id }) => id !== first.id });
+    pipe.answer(second, "deny");
+    await pipe.fact("turn_ended");
+    expect(results(pipe.facts)).toEqual(["made\n", "declined"]);
+    expect(readdirSync(launch.cwd)).toEqual(["yes.txt"]);
+    expect(pipe.state().asks).toEqual({});
+  });
+
+  test("a patch is asked for with its files and its diff", async () => {
+    const launch = home();
+    const pipe = await start(launch);
+    pipe.prompt(model({ run: "apply_patch <<'EOP'\n*** Begin Patch\n*** Add File: new.txt\n+hello\n*** End Patch\nEOP" }, { say: "patched" }));
+    const asked = await pipe.fact("permission");
+    expect(asked).toMatchObject({ tool: "apply_patch", title: `change ${launch.cwd}/new.txt`, detail: { changes: [{ diff: "hello\n" }] } });
+    pipe.answer(asked, "allow");
+    await pipe.fact("turn_ended");
+    expect(readFileSync(join(launch.cwd, "new.txt"), "utf8")).toBe("hello\n");
+  });
+
+  test("two at once, answered the other way round", async () => {
+    const pipe = await start();
+    pipe.prompt(model({ run: ["echo one", "echo two"] }, { say: "both" }));
+    const one = await pipe.fact("permission", { where: ({ title }) => title.includes("one") });
+    const two = await pipe.fact("permission", { where: ({ title }) => title.includes("two") });
+    pipe.answer(two, "allow");
+    pipe.answer(one, "allow");
+    await pipe.fact("turn_ended");
+    expect([...results(pipe.facts)].sort()).toEqual(["one\n", "two\n"]);
+  });
+
+  test("allow_always is not asked again, nor after a resume in a new process", async () => {
+    const launch = home();
+    const first = await start(launch);
+    first.prompt(model({ run: "echo built" }, { run: "echo built" }, { say: "1" }));
+    const asked = await first.fact("permission");
+    first.answer(asked, "allow_always");
+    await first.fact("turn_ended");
+    expect(first.facts.filter((fact) => fact.type === "permission")).toHaveLength(1);
+    await first.end();
+    const second = await start({ ...launch, session: session(first) }, { grants: [asked.data] });
+    const facts = await second.turn(model({ run: "echo built" }, { say: "2" }));
+    expect(kinds(facts)).not.toContain("permission");
+    expect(results(facts)).toEqual(["built\n"]);
+  });
+
+  test("a tool of the user's MCP server is asked for, and can be allowed for the session", async () => {
+    const server = join(import.meta.dir, "mcp-server.ts");
+    const pipe = await start(home({}, `[mcp_servers.pk]\ncommand = "${process.execPath}"\nargs = ["${server}"]\n`));
+    const poke = { call: { name: "poke", namespace: "mcp__pk", args: { a: "1" } } };
+    pipe.prompt(model(poke, poke, { say: "ok" }));
+    const asked = await pipe.fact("permission");
+    expect(asked).toMatchObject({ kind: "tool", tool: "pk.poke", detail: { input: { a: "1" } } });
+    pipe.answer(asked, "allow_always");
+    await pipe.fact("turn_ended");
+    expect(pipe.facts.filter((fact) => fact.type === "permission")).toHaveLength(1);
+    expect(results(pipe.facts)).toEqual(["poked", "poked"]);
+  });
+
+  test("a question of the model comes with its choices and takes an answer", async () => {
+    const pipe = await start();
+    const questions = [{ id: "q1", header: "H", question: "Which?", options: [{ label: "Red", description: "r" }, { label: "Blue", description: "b" }] }];
+    pipe.prompt(model({ call: { name: "request_user_input", args: { questions } } }, { say: "ok" }));
+    const asked = await pipe.fact("permission");
+    expect(asked).toMatchObject({ kind: "question", title: "Which?" });
+    pipe.answer(asked, "allow", { "Which?": "Blue" });
+    await pipe.fact("turn_ended");
+    expect(JSON.stringify(stub.requests.at(-1)?.body)).toContain("Blue");
+  });
+});
+
+real("interrupt", () => {
+  test("ends a text, keeps the conversation", async () => {
+    const pipe = await start();
+    pipe.prompt(model({ say: "0123456789".repeat(50), chunks: 100, delayMs: 30 }));
+    await pipe.fact("delta");
+    pipe.interrupt();
+    expect((await pipe.fact("turn_ended")).outcome).toBe("interrupted");
+    expect(lastText(await pipe.turn("on"))).toBe("echo: on");
+  });
+
+  test("sent together with the input it still ends the turn", async () => {
+    const pipe = await start();
+    pipe.prompt(model({ hang: true }));
+    pipe.interrupt();
+    expect((await pipe.fact("turn_ended")).outcome).toBe("interrupted");
+  });
+
+  test("takes an open question along", async () => {
+    const pipe = await start();
+    pipe.prompt(model({ run: "touch never.txt" }));
+    const asked = await pipe.fact("permission");
+    pipe.interrupt();
+    expect((await pipe.fact("turn_ended")).outcome).toBe("interrupted");
+    pipe.answer(asked, "allow");
+    expect(lastText(await pipe.turn("on"))).toBe("echo: on");
+    expect(pipe.state().asks).toEqual({});
+  });
+
+  test("ends what runs in the background", async () => {
+    const pipe = await start(home({ permissions: "allow" }));
+    await pipe.turn(model({ run: "sleep 300", runArgs: { yield_time_ms: 300 } }, { say: "started" }));
+    await pipe.fact("background", { where: ({ tasks }) => tasks === 1 });
+    const from = pipe.facts.length;
+    pipe.prompt(model({ hang: true }));
+    await pipe.fact("turn_started", { from });
+    pipe.interrupt();
+    await pipe.fact("background", { from, where: ({ tasks }) => tasks === 0 });
+  });
+
+  test("a background command that ends by itself is no longer counted", async () => {
+    const pipe = await start(home({ permissions: "allow" }));
+    await pipe.turn(model({ run: "sleep 2; echo late", runArgs: { yield_time_ms: 300 } }, { say: "started" }));
+    await pipe.fact("background", { where: ({ tasks }) => tasks === 1 });
+    await pipe.fact("background", { where: ({ tasks }) => tasks === 0 });
+    expect(results(pipe.facts)).toEqual(["late\n"]);
+  });
+});
+
+real("another process, another daemon", () => {
+  const input = (key: string) => ({ key, text: "t", raw: false, writtenAtMs: 0 });
+
+  test("SIGTERM ends it, and the conversation is resumed", async () => {
+    const launch = home();
+    const first = await start(launch);
+    await first.turn("remember 42");
+    await first.end();
+    const second = await start({ ...launch, session: session(first) });
+    expect(session(second)).toBe(session(first));
+    await second.turn("and?");
+    expect(JSON.stringify(stub.requests.at(-1)?.body)).toContain("remember 42");
+  });
+
+  test("after a SIGKILL its history decides about the inputs", async () => {
+    const launch = home();
+    const first = await start(launch);
+    const key = first.prompt(model({ hang: true }));
+    await first.fact("input_accepted");
+    await first.end("SIGKILL");
+    const second = await start({ ...launch, session: session(first) }, { unconfirmed: [input(key), input("never-sent")] });
+    expect(second.facts).toContainEqual({ type: "input_accepted", key });
+    expect(second.facts).toContainEqual({ type: "input_absent", key: "never-sent" });
+    expect(lastText(await second.turn("on"))).toBe("echo: on");
+  });
+
+  test("killed before its first turn the conversation is begun again", async () => {
+    const launch = home();
+    const first = await start(launch);
+    await first.end("SIGKILL");
+    const second = await start({ ...launch, session: session(first) }, { unconfirmed: [input("k")] });
+    expect(second.facts).toContainEqual({ type: "input_absent", key: "k" });
+    expect(lastText(await second.turn("on"))).toBe("echo: on");
+  });
+
+  test("a second process on the same conversation is refused with the reason", async () => {
+    const launch = home();
+    const first = await start(launch);
+    await first.turn("hi");
+    const second = openCodex({ launch: { ...launch, session: session(first) } });
+    running.push(second);
+    expect(await second.fact("start_failed")).toMatchObject({ code: "RESUME_REFUSED", message: expect.stringContaining("active writer") });
+  });
+
+  test("an adopted process goes on: a question is answered by its id", async () => {
+    const pipe = await start();
+    pipe.prompt(model({ run: "echo adopted" }, { say: "done" }));
+    const asked = await pipe.fact("permission");
+    pipe.adopt({ open: [asked.id], unsettled: [{ id: asked.id, kind: "tool", data: asked.data, decision: "allow" }] });
+    expect((await pipe.fact("turn_ended")).outcome).toBe("completed");
+    expect(results(pipe.facts)).toEqual(["adopted\n"]);
+  });
+
+  test("an adopted process tells an input that it never got from one on its way", async () => {
+    const pipe = await start();
+    await pipe.turn("hi");
+    pipe.lose(() => pipe.prompt("lost", "lost"));
+    pipe.adopt({ unconfirmed: [input("lost")] });
+    await pipe.fact("input_absent", { where: ({ key }) => key === "lost" });
+    const from = pipe.facts.length;
+    pipe.prompt("sent", "sent");
+    pipe.adopt({ unconfirmed: [input("sent")] });
+    await pipe.fact("turn_ended", { from });
+    expect(pipe.facts).toContainEqual({ type: "input_accepted", key: "sent" });
+    expect(pipe.facts).not.toContainEqual({ type: "input_absent", key: "sent" });
+  });
+});
+
+real("trust", () => {
+  async function marksOf(changes: Partial<LaunchContext>, below = "", more = ""): Promise<{ marks: readonly string[]; body: string; settings: string }> {
+    const base = home({}, more);
+    const marks = join(base.agentDir, "marks");
+    plant(base.cwd, marks);
+    const cwd = join(base.cwd, below);
+    mkdirSync(cwd, { recursive: true });
+    const pipe = await start({ ...base, cwd, ...changes });
+    pipe.prompt(model({ run: `touch ${marks}/tool` }, { say: "done" }));
+    const asked = pipe.fact("permission").then((permission) => pipe.answer(permission, "allow"), () => undefined);
+    await pipe.fact("turn_ended");
+    await pipe.end();
+    await asked;
+    const settings = readFileSync(join(base.env["CODEX_HOME"] ?? "", "config.toml"), "utf8");
+    return { marks: readdirSync(marks).sort(), body: JSON.stringify(stub.requests.at(-1)?.body), settings };
+  }
+
+  for (const permissions of ["ask", "allow"] as const) {
+    test(`an untrusted repository brings nothing into Codex (permissions "${permissions}")`, async () => {
+      const { marks, body, settings } = await marksOf({ permissions });
+      expect(marks).toEqual(["tool"]);
+      expect(body).not.toContain("PLANTED SETTINGS");
+      expect(settings).not.toContain("trust_level");
+    });
+  }
+
+  test("not even when the user trusts its top folder in Codex itself", async () => {
+    const top = join(root, `home-${homes + 1}`, "project");
+    const { marks, body } = await marksOf({ permissions: "allow" }, "deep/down", `[projects."${top}"]\ntrust_level = "trusted"\n`);
+    expect(marks).toEqual(["tool"]);
+    expect(body).not.toContain("PLANTED SETTINGS");
+  });
+
+  test("a trusted repository brings its settings, hooks and MCP servers, and Codex's own settings stay as they were", async () => {
+    const { marks, body, settings } = await marksOf({ permissions: "allow", trusted: true });
+    expect(marks).toEqual(["hook-PreToolUse", "hook-SessionStart", "hook-Stop", "hook-UserPromptSubmit", "hooks-json", "mcp", "tool"]);
+    expect(body).toContain("PLANTED SETTINGS");
+    expect(settings).not.toContain("trust_level");
+  });
+
+  test("after a resume, too", async () => {
+    const base = home({ permissions: "allow", trusted: true });
+    const marks = join(base.agentDir, "marks");
+    const first = await start(base);
+    await first.turn("hi");
+    await first.end();
+    plant(base.cwd, marks);
+    const second = await start({ ...base, session: session(first) });
+    await second.turn("again");
+    expect(readdirSync(marks)).toContain("hook-UserPromptSubmit");
+    await second.end();
+    rmSync(marks, { recursive: true });
+    mkdirSync(marks);
+    const third = await start({ ...base, trusted: false, session: session(first) });
+    await third.turn("again");
+    expect(readdirSync(marks)).toEqual([]);
+  });
+});
