@@ -279,4 +279,13 @@ describe("adoption", () => {
     expect(types(it)).toEqual(["turn_started"]);
     expect(it.lines).toEqual([]);
   });
+
+  test("of an input that it knows nothing about the stored turns tell", () => {
+    const asked = () => ready().do(adopt({ unconfirmed: [input("kx")] })).frames({ id: 3, result: { thread: { status: { type: "idle" } } } }).fresh();
+    const stored = { data: [{ id: "t0", status: "interrupted", items: [{ type: "userMessage", clientId: "kx" }] }] };
+    expect(asked().frames({ id: 4, result: stored }).facts).toEqual([{ type: "input_accepted", key: "kx" }]);
+    expect(asked().frames({ id: 4, result: { data: [] } }).facts).toEqual([{ type: "input_absent", key: "kx" }]);
+    const never = { error: { code: -32600, message: "thread x is not materialized yet" }, id: 4 };
+    expect(asked().frames(never).facts).toEqual([{ type: "input_absent", key: "kx" }]);
+  });
 });
