@@ -106,6 +106,8 @@ export interface AppOptions {
   readonly guard: Guard;
   readonly log: Logger;
   readonly limits?: { readonly bodyBytes?: number };
+  /** Who lists the routes, for the 404: "GET /api/v1/openapi.json lists what there is". */
+  readonly hint?: string;
 }
 
 export interface App {
@@ -120,7 +122,7 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const EMPTY = object({});
 
 /** Compiles the table; a table that contradicts itself throws here, not while serving. */
-export function createApp({ routes, auth, guard, log, limits }: AppOptions): App {
+export function createApp({ routes, auth, guard, log, limits, hint = "GET /api/v1/openapi.json lists what there is" }: AppOptions): App {
   const match = createMatcher(routes);
   const maxBodyBytes = limits?.bodyBytes ?? MAX_BODY_BYTES;
   const closing = new AbortController();
@@ -136,7 +138,7 @@ export function createApp({ routes, auth, guard, log, limits }: AppOptions): App
     if (found.type === "unknown") {
       throw new HarnessError(
         "ROUTE_NOT_FOUND",
-        `there is no ${path} here; GET /api/v1/openapi.json lists what there is`,
+        `there is no ${path} here; ${hint}`,
         { status: 404 },
       );
     }

@@ -39,6 +39,7 @@ export function createReceiverApp(parts: ReceiverParts): App {
     guard: createGuard({ allowedHosts: [], ownNames }),
     log,
     limits: { bodyBytes: BODY_MAX_BYTES },
+    hint: `webhooks go to POST ${WEBHOOK_PATH}, see also GET /health and GET /deliveries`,
   });
   return {
     async fetch(req, server) {
