@@ -31,8 +31,8 @@ const TITLE_CHARS = 200;
 export function serverRequest(draft: Draft, id: RpcId, method: string, params: unknown): void {
   const known = METHODS.find((each) => each === method);
   const asked = known === undefined ? undefined : read(draft, known, isFields(params) ? params : {});
-  if (asked === undefined) return refuse(draft, id, method);
   const thread = text(params, "threadId");
+  if (asked === undefined) return refuse(draft, id, method, thread);
   const permission: Permission = {
     type: "permission", id: rpcIdKey(id), ...asked,
     options: asked.data.grant === undefined ? ["allow", "deny"] : ["allow", "allow_always", "deny"],
@@ -42,8 +42,7 @@ export function serverRequest(draft: Draft, id: RpcId, method: string, params: u
   if (grant !== undefined && draft.state.grants.includes(grant)) {
     // Codex forgets "for the session" with its process; the person was promised the agent's life.
     note(draft, "info", "grant_applied", `allowed earlier: ${asked.title}`);
-    draft.lines.push(rpc.result(id, result(asked.data, { decision: "allow_always" })));
-    return;
+    return reply(draft, id, thread, rpc.result(id, result(asked.data, { decision: "allow_always" })));
   }
   patch(draft, { asks: { ...draft.state.asks, [permission.id]: { thread, permission } } });
   say(draft, permission);
@@ -66,8 +65,9 @@ export function requestResolved(draft: Draft, params: unknown): void {
   const id = isFields(params) ? params["requestId"] : undefined;
   if (typeof id !== "number" && typeof id !== "string") return;
   const key = rpcIdKey(id);
-  if (draft.state.asks[key] === undefined) return;
-  patch(draft, { asks: without(draft.state.asks, key) });
+  const asked = draft.state.asks[key] !== undefined;
+  patch(draft, { asks: without(draft.state.asks, key), replies: without(draft.state.replies, key) });
+  if (!asked) return;
   say(draft, { type: "permission_closed", id: key });
 }
 
@@ -76,14 +76,18 @@ export function grantsOf(data: readonly unknown[]): readonly string[] {
   return data.map((each) => readData(each)?.grant).filter((grant) => grant !== undefined);
 }
 
-function refuse(draft: Draft, id: RpcId, method: string): void {
+function refuse(draft: Draft, id: RpcId, method: string, thread: string): void {
   if (method === "mcpServer/elicitation/request") {
     note(draft, "warn", "elicitation_declined", "an MCP server asked for data, which cannot be given here: declined");
-    draft.lines.push(rpc.result(id, { action: "decline", content: null, _meta: null }));
-    return;
+    return reply(draft, id, thread, rpc.result(id, { action: "decline", content: null, _meta: null }));
   }
   note(draft, "warn", "request_refused", `Codex asked for ${method}, which cannot be served here`);
-  draft.lines.push(rpc.error(id, { code: METHOD_NOT_FOUND, message: `this client does not serve ${method}` }));
+  reply(draft, id, thread, rpc.error(id, { code: METHOD_NOT_FOUND, message: `this client does not serve ${method}` }));
+}
+
+function reply(draft: Draft, id: RpcId, thread: string, line: string): void {
+  patch(draft, { replies: { ...draft.state.replies, [rpcIdKey(id)]: { thread, line } } });
+  draft.lines.push(line);
 }
 
 function read(draft: Draft, method: Method, params: Fields): Asked | undefined {

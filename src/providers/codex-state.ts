@@ -42,6 +42,11 @@ export interface Ask {
   readonly permission: Extract<ProviderFact, { type: "permission" }>;
 }
 
+export interface Reply {
+  readonly thread: string;
+  readonly line: string;
+}
+
 export interface CodexState {
   /** Counts on over daemon lives, so that an answer to an earlier life is never taken for a new one. */
   readonly nextId: number;
@@ -53,8 +58,10 @@ export interface CodexState {
   /** An answer to `turn/start` may come after its turn ended, and must not open it again. */
   readonly lastEnded: string;
   readonly interrupting: boolean;
-  /** Open requests of the server, by `rpcIdKey`. */
+  /** Open requests of the server that wait for a person, by `rpcIdKey`. */
   readonly asks: Readonly<Record<string, Ask>>;
+  /** Our own answers to requests, until Codex says that they are settled: a daemon may die before it wrote one. */
+  readonly replies: Readonly<Record<string, Reply>>;
   /** Tool calls without a result, by item id. */
   readonly items: Readonly<Record<string, OpenItem>>;
   /** Running turns of sub-agents: thread → turn. */
@@ -69,7 +76,7 @@ export interface CodexState {
 
 export const EMPTY: CodexState = {
   nextId: 1, calls: {}, opening: null, thread: null, turn: null, lastEnded: "", interrupting: false,
-  asks: {}, items: {}, others: {}, background: 0, retrying: false, grants: [], warned: [],
+  asks: {}, replies: {}, items: {}, others: {}, background: 0, retrying: false, grants: [], warned: [],
 };
 
 /** One step being worked out: the only mutable thing in this codec. */

@@ -35,13 +35,16 @@ export function turnCompleted(draft: Draft, thread: string, turn: Fields): void 
 }
 
 export function endTurn(draft: Draft, id: string, status: string, error: Fields): void {
-  const { turn, thread, asks } = draft.state;
+  const { turn, thread, asks, replies } = draft.state;
   // It ran, so it had its input, whether or not the echo was seen.
   if (turn?.key != null) say(draft, { type: "input_accepted", key: turn.key });
   retryOver(draft);
   // Codex takes its questions back only after this line; the questions of sub-agents stay.
   const elsewhere = Object.fromEntries(Object.entries(asks).filter(([, open]) => open.thread !== thread));
-  patch(draft, { turn: null, lastEnded: id, interrupting: false, asks: elsewhere, items: withoutCalls(draft, thread ?? "") });
+  patch(draft, {
+    turn: null, lastEnded: id, interrupting: false, asks: elsewhere, items: withoutCalls(draft, thread ?? ""),
+    replies: Object.fromEntries(Object.entries(replies).filter(([, each]) => each.thread !== thread)),
+  });
   if (status === "failed") say(draft, { type: "turn_ended", outcome: "failed", error: turnError(error) });
   else say(draft, { type: "turn_ended", outcome: status === "interrupted" ? "interrupted" : "completed" });
   for (const { permission } of Object.values(elsewhere)) say(draft, permission);

@@ -49,6 +49,7 @@ export const codexCodec: Codec<CodexState> = {
   /** No second handshake: Codex would refuse it. Answers sent twice are ignored by it. */
   adopt(state, { unconfirmed, unsettled, open, interrupting }) {
     const draft = draftOf(state);
+    repeatOwn(draft);
     for (const id of open) {
       if (state.asks[id] === undefined) say(draft, { type: "permission_closed", id });
     }
@@ -106,6 +107,17 @@ export const codexCodec: Codec<CodexState> = {
   farewell: () => ({ lines: [], graceMs: 0 }),
   exit: () => [],
 };
+
+/** What the codec said by itself may have died with the daemon: it is said again. Prompts are not, they are kept elsewhere. */
+function repeatOwn(draft: Draft): void {
+  const { calls, replies, thread } = draft.state;
+  draft.lines.push(...Object.values(replies).map(({ line }) => line));
+  patch(draft, { calls: Object.fromEntries(Object.entries(calls).filter(([, call]) => call.kind === "turn")) });
+  if (thread === null) return;
+  const kinds = Object.values(calls).map(({ kind }) => kind);
+  if (kinds.includes("clean")) ask(draft, { kind: "clean" }, "thread/backgroundTerminals/clean", { threadId: thread });
+  else if (kinds.includes("terminals")) ask(draft, { kind: "terminals" }, "thread/backgroundTerminals/list", { threadId: thread });
+}
 
 function takeCall(draft: Draft, id: string): Call | undefined {
   const call = draft.state.calls[id];

@@ -249,6 +249,16 @@ describe("server requests", () => {
 });
 
 describe("adoption", () => {
+  test("says again what the codec said by itself, because it may have died with the daemon", () => {
+    const it = running().frames({ method: "item/tool/call", id: 0, params: { threadId: OWN } });
+    const refusal = it.lines[0];
+    expect(it.fresh().do(adopt({})).lines[0]).toEqual(refusal);
+    it.frames(notify("serverRequest/resolved", { threadId: OWN, requestId: 0 })).fresh();
+    expect(it.do(adopt({})).lines.map(({ method }) => method)).toEqual(["thread/read"]);
+    it.frames(completed("t1", "interrupted")).fresh();
+    expect(it.do(adopt({})).lines.map(({ method }) => method)).toEqual(["thread/backgroundTerminals/clean", "thread/read"]);
+  });
+
   test("asks for no second handshake, only behind what was written before", () => {
     expect(running().do(adopt({})).lines).toEqual([{ id: 4, method: "thread/read", params: { threadId: OWN, includeTurns: false } }]);
   });
