@@ -29,7 +29,7 @@ export function begin({ launch, grants }: StartContext): Step<AcpState> {
     agent: { name: "the agent", version: null, authMethods: [] },
     session: launch.session,
     sessionTold: false,
-    preamble: launch.session === null ? launch.systemPrompt : null,
+    preamble: launch.systemPrompt,
     prompt: null,
     message: null,
     tools: {},
@@ -171,7 +171,9 @@ function ready(state: AcpState, facts: readonly ProviderFact[] = []): Step<AcpSt
   const { version } = state.agent;
   // Of a new session the id is told later, with the first prompt that the agent took.
   const told: ProviderFact[] = state.setup.resume !== null && state.session !== null ? [{ type: "session", id: state.session }] : [];
-  return step({ ...state, phase: "ready", waiting: null, sessionTold: told.length > 0 }, [
+  // A conversation that goes on has had its system prompt.
+  const preamble = told.length > 0 ? null : state.preamble;
+  return step({ ...state, phase: "ready", waiting: null, opening: null, preamble, sessionTold: told.length > 0 }, [
     ...facts,
     ...told,
     { type: "ready", ...(version === null ? {} : { version }) },
