@@ -54,13 +54,10 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
       return controlRequest(work, line);
     case "control_cancel_request":
       return closePermissions(work, (_open, id) => id === text(line, "request_id"));
-    case "conversation_reset": {
-      const id = text(line, "new_conversation_id");
-      if (id === undefined) return;
-      patch(work, { session: id });
-      work.facts.push({ type: "session", id }, { type: "note", level: "info", code: "conversation_reset", message: `the conversation was cleared and goes on as ${id}` });
+    case "conversation_reset":
+      // `/clear`. Its `new_conversation_id` cannot be resumed; the id that can is in the lines that follow.
+      work.facts.push({ type: "note", level: "info", code: "conversation_reset", message: "the conversation was cleared and goes on under a new id" });
       return;
-    }
     default:
       if (!silentTypes.has(type)) work.facts.push({ type: "unknown_frame", kind: type });
   }

@@ -55,7 +55,7 @@ function partOf(block: Fields): Part | "silent" | undefined {
 /** A `user` line that the program wrote: tool results, its own notes to the model, a sub-agent's task. */
 export function userLine(work: Draft, line: Fields): void {
   if (line["isReplay"] === true) return; // Our own input, come back.
-  const key = text(line, "uuid") ?? `${Object.keys(work.state.subagents).length}`;
+  const key = text(line, "uuid") ?? "user";
   const subagent = subagentOf(line);
   const content = fields(line, "message")["content"];
   const blocks = typeof content === "string" ? [{ type: "text", text: content }] : items(fields(line, "message"), "content");

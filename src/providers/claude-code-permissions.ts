@@ -2,6 +2,7 @@
  * Claude Code's questions to a person: `can_use_tool` requests become permission facts, answers become response lines.
  * "Always" is asked for the program's session only and as narrowly as it offers; nothing is written into a settings file.
  */
+import { excerpt } from "../lib/text.ts";
 import { ask, type Draft, patch, without } from "./claude-code-state.ts";
 import { type Fields, fields, isFields, items, responseLine, strings, text } from "./claude-code-wire.ts";
 import type { Answer } from "./provider.ts";
@@ -53,8 +54,7 @@ function titleOf(tool: string, input: Fields, description: string | undefined): 
 }
 
 function oneLine(value: string): string {
-  const line = value.replace(/\s+/g, " ").trim();
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+  return excerpt(value.replace(/\s+/g, " ").trim(), 200);
 }
 
 /**

@@ -142,7 +142,8 @@ function clear(key: string | null): void {
   session.id = crypto.randomUUID();
   mkdirSync(dirname(sessionFile(session.id)), { recursive: true });
   if (key !== null) wire.lifecycle(key, "started");
-  out.line({ type: "conversation_reset", new_conversation_id: session.id, trigger: "clear" });
+  // The trap: this id is another one than that of the lines which follow, and cannot be resumed.
+  out.line({ type: "conversation_reset", new_conversation_id: crypto.randomUUID(), trigger: "clear" });
   wire.localResult("clear");
   if (key !== null) history().append({ uuid: key, done: true });
   if (key !== null) wire.lifecycle(key, "completed");

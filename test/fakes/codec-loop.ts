@@ -55,7 +55,8 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   const child = Bun.spawn([...started.argv], { cwd, env: { ...env, ...started.env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
 
   const facts: ProviderFact[] = [];
-  let state: S;
+  const begun = codec.start({ launch, nowMs: 0, unconfirmed: [], grants: [], ...options.start });
+  let state = begun.state;
   let stderr = "";
   let changed = Promise.withResolvers<void>();
 
@@ -69,7 +70,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     changed = Promise.withResolvers<void>();
   }
 
-  apply(codec.start({ launch, nowMs: 0, unconfirmed: [], grants: [], ...options.start }));
+  apply(begun);
 
   const output = (async () => {
     const decoder = new TextDecoder();
