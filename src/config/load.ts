@@ -68,7 +68,10 @@ export function loadConfig<F, T>(spec: ConfigSpec<F, T>, options: FileOptions): 
     env,
     problem: (path, message) => void problems.push({ path: fromEnv.get(path) ?? path, message }),
     broken: (path) =>
-      brokenPaths.some((broken) => broken === path || broken.startsWith(`${path}.`) || broken === fromEnv.get(path)),
+      brokenPaths.some((broken) => {
+        const inside = broken.startsWith(path) && /^(\.|\[|$)/.test(broken.slice(path.length));
+        return inside || broken === fromEnv.get(path);
+      }),
     secret(key, value, fileKey, secretFile, schema) {
       if (secretFile === undefined) return value;
       if (value !== undefined) {

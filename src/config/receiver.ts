@@ -21,7 +21,11 @@ export interface ReceiverConfig {
   } | null;
   readonly openclaw: {
     readonly hook: { readonly url: string; readonly token: string } | null;
-    readonly cli: { readonly command: readonly string[]; readonly gatewayUrl?: string; readonly gatewayToken?: string } | null;
+    readonly cli: {
+      readonly command: readonly string[];
+      readonly gatewayUrl?: string;
+      readonly gatewayToken?: string;
+    } | null;
     readonly mode: "now" | "next-heartbeat";
     readonly sessionKey: string | null;
   } | null;
@@ -32,8 +36,11 @@ const DEFAULT_HOOK_URL = "http://127.0.0.1:18789/hooks/wake";
 
 const gatewayUrl: Schema<string> = refined(string({ min: 1, max: 2048 }), (text) => {
   const url = URL.parse(text);
-  if (url === null || (url.protocol !== "ws:" && url.protocol !== "wss:")) return "a ws or wss URL, as ws://127.0.0.1:18789";
-  return url.username === "" && url.password === "" ? undefined : "a URL without user and password (use openclaw.gatewayToken)";
+  if (url === null || (url.protocol !== "ws:" && url.protocol !== "wss:"))
+    return "a ws or wss URL, as ws://127.0.0.1:18789";
+  return url.username === "" && url.password === ""
+    ? undefined
+    : "a URL without user and password (use openclaw.gatewayToken)";
 });
 
 const receiverFile = object({
@@ -49,7 +56,14 @@ const receiverFile = object({
     object({
       webhookUrl: optional(values.secretHttpUrl),
       webhookUrlFile: optional(values.secretPath),
-      username: optional(string({ min: 1, max: 80, pattern: /^(?!.*(clyde|discord))/i, what: "a name of 1 to 80 characters without \"clyde\" and \"discord\" (Discord refuses those)" })),
+      username: optional(
+        string({
+          min: 1,
+          max: 80,
+          pattern: /^(?!.*(clyde|discord))/i,
+          what: 'a name of 1 to 80 characters without "clyde" and "discord" (Discord refuses those)',
+        }),
+      ),
       threadId: optional(string({ pattern: /^\d{1,20}$/, what: "the id of a thread, all digits, as a string" })),
       allowOtherHost: optional(boolean()),
     }),
@@ -65,7 +79,9 @@ const receiverFile = object({
       gatewayToken: optional(values.bearerToken),
       gatewayTokenFile: optional(values.secretPath),
       mode: optional(oneOf("now", "next-heartbeat")),
-      sessionKey: optional(string({ pattern: /^[A-Za-z0-9][A-Za-z0-9:._@+-]{0,199}$/, what: "a session key such as agent:main:main" })),
+      sessionKey: optional(
+        string({ pattern: /^[A-Za-z0-9][A-Za-z0-9:._@+-]{0,199}$/, what: "a session key such as agent:main:main" }),
+      ),
     }),
   ),
   retention: optional(object({ days: optional(integer({ min: 1, max: 3650 })) })),
@@ -82,9 +98,17 @@ export const receiverSpec: ConfigSpec<ReceiverFile, ReceiverConfig> = {
     { variable: "AH_RECEIVER_STATE_DIR", key: ["stateDir"] },
     { variable: "AH_RECEIVER_TOKEN", key: ["token"], replaces: [["tokenFile"]] },
     { variable: "AH_RECEIVER_SECRET", key: ["secret"], replaces: [["secretFile"]] },
-    { variable: "AH_RECEIVER_DISCORD_WEBHOOK_URL", key: ["discord", "webhookUrl"], replaces: [["discord", "webhookUrlFile"]] },
+    {
+      variable: "AH_RECEIVER_DISCORD_WEBHOOK_URL",
+      key: ["discord", "webhookUrl"],
+      replaces: [["discord", "webhookUrlFile"]],
+    },
     { variable: "AH_RECEIVER_OPENCLAW_HOOK_URL", key: ["openclaw", "hookUrl"] },
-    { variable: "AH_RECEIVER_OPENCLAW_HOOK_TOKEN", key: ["openclaw", "hookToken"], replaces: [["openclaw", "hookTokenFile"]] },
+    {
+      variable: "AH_RECEIVER_OPENCLAW_HOOK_TOKEN",
+      key: ["openclaw", "hookToken"],
+      replaces: [["openclaw", "hookTokenFile"]],
+    },
   ],
   resolve: resolveReceiver,
 };
@@ -99,7 +123,10 @@ function resolveReceiver(file: ReceiverFile, context: ResolveContext): ReceiverC
   const host = file.host ?? "127.0.0.1";
   const tokenIsMeant = token !== undefined || file.tokenFile !== undefined || context.broken("token");
   if (!values.isLoopback(host) && !tokenIsMeant) {
-    context.problem("host", `got ${JSON.stringify(host)}, expected a loopback address while there is no token: whoever reaches the port could post to your channel and read what was posted; set token, tokenFile or AH_RECEIVER_TOKEN`);
+    context.problem(
+      "host",
+      `got ${JSON.stringify(host)}, expected a loopback address while there is no token: whoever reaches the port could post to your channel and read what was posted; set token, tokenFile or AH_RECEIVER_TOKEN`,
+    );
   }
   return {
     host,
@@ -114,29 +141,79 @@ function resolveReceiver(file: ReceiverFile, context: ResolveContext): ReceiverC
   };
 }
 
-function resolveDiscord(discord: NonNullable<ReceiverFile["discord"]>, context: ResolveContext): ReceiverConfig["discord"] {
+function resolveDiscord(
+  discord: NonNullable<ReceiverFile["discord"]>,
+  context: ResolveContext,
+): ReceiverConfig["discord"] {
   const { username, threadId, allowOtherHost = false } = discord;
-  const webhookUrl = context.secret("discord.webhookUrl", discord.webhookUrl, "discord.webhookUrlFile", discord.webhookUrlFile, values.secretHttpUrl);
+  const webhookUrl = context.secret(
+    "discord.webhookUrl",
+    discord.webhookUrl,
+    "discord.webhookUrlFile",
+    discord.webhookUrlFile,
+    values.secretHttpUrl,
+  );
   if (webhookUrl === undefined) {
-    if (discord.webhookUrlFile === undefined && !context.broken("discord.webhookUrl")) context.problem("discord.webhookUrl", "missing, expected https://discord.com/api/webhooks/<id>/<token> (or webhookUrlFile)");
+    if (discord.webhookUrlFile === undefined && !context.broken("discord.webhookUrl"))
+      context.problem(
+        "discord.webhookUrl",
+        "missing, expected https://discord.com/api/webhooks/<id>/<token> (or webhookUrlFile)",
+      );
     return null;
   }
   const wrong = discordUrlProblem(webhookUrl, allowOtherHost);
-  if (wrong !== undefined) context.problem(discord.webhookUrlFile === undefined ? "discord.webhookUrl" : "discord.webhookUrlFile", `got another URL, expected ${wrong}`);
-  return { webhookUrl, ...(username === undefined ? {} : { username }), ...(threadId === undefined ? {} : { threadId }) };
+  if (wrong !== undefined)
+    context.problem(
+      discord.webhookUrlFile === undefined ? "discord.webhookUrl" : "discord.webhookUrlFile",
+      `got another URL, expected ${wrong}`,
+    );
+  return {
+    webhookUrl,
+    ...(username === undefined ? {} : { username }),
+    ...(threadId === undefined ? {} : { threadId }),
+  };
 }
 
-function resolveOpenclaw(openclaw: NonNullable<ReceiverFile["openclaw"]>, context: ResolveContext): ReceiverConfig["openclaw"] {
-  const { transport = "auto", command = "openclaw", hookUrl, gatewayUrl: url, mode = "now", sessionKey = null } = openclaw;
-  const hookToken = context.secret("openclaw.hookToken", openclaw.hookToken, "openclaw.hookTokenFile", openclaw.hookTokenFile, values.bearerToken);
-  const gatewayToken = context.secret("openclaw.gatewayToken", openclaw.gatewayToken, "openclaw.gatewayTokenFile", openclaw.gatewayTokenFile, values.bearerToken);
+function resolveOpenclaw(
+  openclaw: NonNullable<ReceiverFile["openclaw"]>,
+  context: ResolveContext,
+): ReceiverConfig["openclaw"] {
+  const {
+    transport = "auto",
+    command = "openclaw",
+    hookUrl,
+    gatewayUrl: url,
+    mode = "now",
+    sessionKey = null,
+  } = openclaw;
+  const hookToken = context.secret(
+    "openclaw.hookToken",
+    openclaw.hookToken,
+    "openclaw.hookTokenFile",
+    openclaw.hookTokenFile,
+    values.bearerToken,
+  );
+  const gatewayToken = context.secret(
+    "openclaw.gatewayToken",
+    openclaw.gatewayToken,
+    "openclaw.gatewayTokenFile",
+    openclaw.gatewayTokenFile,
+    values.bearerToken,
+  );
   const hookIsMeant = transport === "hook" || (transport === "auto" && hookUrl !== undefined);
   const tokenIsMeant = openclaw.hookTokenFile !== undefined || context.broken("openclaw.hookToken");
   if (hookIsMeant && hookToken === undefined && !tokenIsMeant) {
-    context.problem("openclaw.hookToken", "missing, expected OpenClaw's hooks.token (or hookTokenFile): the hook takes nothing without it");
+    context.problem(
+      "openclaw.hookToken",
+      "missing, expected OpenClaw's hooks.token (or hookTokenFile): the hook takes nothing without it",
+    );
   }
-  const hook = transport !== "cli" && hookToken !== undefined ? { url: hookUrl ?? DEFAULT_HOOK_URL, token: hookToken } : null;
-  const gateway = { ...(url === undefined ? {} : { gatewayUrl: url }), ...(gatewayToken === undefined ? {} : { gatewayToken }) };
+  const hook =
+    transport !== "cli" && hookToken !== undefined ? { url: hookUrl ?? DEFAULT_HOOK_URL, token: hookToken } : null;
+  const gateway = {
+    ...(url === undefined ? {} : { gatewayUrl: url }),
+    ...(gatewayToken === undefined ? {} : { gatewayToken }),
+  };
   const cli = transport === "hook" ? null : { command: typeof command === "string" ? [command] : command, ...gateway };
   return { hook, cli, mode, sessionKey };
 }
