@@ -32,7 +32,7 @@ export function resumedSession({ session }: LaunchContext): string | null {
 }
 
 /** Every permission mode answers through us (`stdio`): without that the program denies silently what it would have asked. */
-const modes: Readonly<Record<PermissionMode, string>> = { ask: "default", allow: "bypassPermissions", deny: "dontAsk" };
+const modes: Readonly<Record<PermissionMode, string>> = { ask: "default", allow: "bypassPermissions", deny: "default" };
 
 export function claudeLaunch(context: LaunchContext): Launch {
   const { env } = context;

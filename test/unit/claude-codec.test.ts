@@ -11,7 +11,7 @@ describe("launch", () => {
     expect(argv({ trusted: true })).not.toContain("--setting-sources");
     expect(argv({ trusted: true })).not.toContain("--strict-mcp-config");
   });
-  test.each([["ask", "default"], ["allow", "bypassPermissions"], ["deny", "dontAsk"]] as const)("permissions %s is mode %s", (permissions, mode) => {
+  test.each([["ask", "default"], ["allow", "bypassPermissions"], ["deny", "default"]] as const)("permissions %s is mode %s", (permissions, mode) => {
     expect(argv({ permissions })).toContain(`--permission-prompt-tool stdio --permission-mode ${mode} `);
   });
   test("a new conversation gets the agent's id, an old one is resumed, a vanished one begins anew under its free id", () => {
