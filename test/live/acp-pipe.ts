@@ -73,6 +73,14 @@ export function startPipe(options: PipeOptions): AcpPipe {
     for (const line of step.lines) child.stdin.write(`${line}\n`);
     child.stdin.flush();
     wake();
+    // What the daemon does for agents that need no person.
+    for (const asked of step.facts) {
+      if (asked.type === "permission" && context.permissions !== "ask") answer(asked, context.permissions);
+    }
+  }
+
+  function answer({ id, data }: FactOf<"permission">, decision: Answer["decision"]): void {
+    take(acpCodec.answer(state, { id, decision, kind: "tool", data: JSON.parse(JSON.stringify(data)) }, Date.now()));
   }
 
   function frame(raw: string): void {
@@ -134,7 +142,8 @@ export function startPipe(options: PipeOptions): AcpPipe {
     prompt,
     answer(id, decision) {
       const asked = facts.find((known): known is FactOf<"permission"> => known.type === "permission" && known.id === id);
-      take(acpCodec.answer(state, { id, decision, kind: "tool", data: JSON.parse(JSON.stringify(asked?.data)) }, Date.now()));
+      if (asked === undefined) throw new Error(`nothing was asked as ${id}`);
+      answer(asked, decision);
     },
     interrupt: () => take(acpCodec.interrupt(state, Date.now())),
     fact,

@@ -177,9 +177,7 @@ describe.skipIf("skip" in installed)("Gemini CLI", () => {
     await deny.fact("ready");
     await deny.turn(model({ tools: shell(`touch ${at.project}/auto2`) }, { text: "ok" }));
     expect(existsSync(join(at.project, "auto2"))).toBe(false);
-    expect(deny.facts).toContainEqual({ type: "note", level: "info", code: "permission_denied", message: `refused by permissions "deny": touch ${at.project}/auto2` });
     await deny.end();
-    expect([...allow.facts, ...deny.facts].some((fact) => fact.type === "permission")).toBe(false);
   }, DEADLINE_MS);
 });
 

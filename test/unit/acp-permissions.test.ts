@@ -189,24 +189,31 @@ describe("open questions", () => {
   });
 });
 
-describe("without a person", () => {
-  test("allow takes what holds once", () => {
-    const driven = prompted("allow");
-    expect(asks(driven).some((fact) => fact.type === "permission")).toBe(false);
-    expect(driven.sent()).toEqual([selected(0, "q3")]);
+describe("permissions", () => {
+  test.each(["ask", "allow", "deny"] as const)('"%s" is asked all the same: the answer is not the codec\'s', (mode) => {
+    const driven = prompted(mode);
+    expect(permission(asks(driven)).options).toEqual(["allow", "allow_always", "deny"]);
+    expect(driven.sent()).toEqual([]);
   });
 
-  test("allow takes a grant for the session where there is nothing smaller, and never a saved one", () => {
-    const driven = prompted("allow");
-    asks(driven, { options: [ALL[1], ALL[2], ALL[4]] });
-    expect(driven.sent()).toEqual([selected(0, "tool")]);
-    expect(asks(driven, { options: [ALL[1], ALL[2]] })).toMatchObject([{ type: "note", level: "warn", code: "permission_denied" }]);
+  test('"allow" takes what holds once, and a grant for the session where there is nothing smaller, never a saved one', () => {
+    for (const [options, line] of [
+      [ALL, selected(0, "q3")],
+      [[ALL[1], ALL[2], ALL[4]], selected(0, "tool")],
+      [[ALL[1], ALL[2]], cancelled(0)],
+    ] as const) {
+      const driven = prompted("allow");
+      const { id, data } = permission(asks(driven, { options }));
+      const facts = driven.answer(id, "allow", data);
+      expect(driven.sent()).toEqual([line]);
+      expect(facts.map((fact) => fact.type === "note" && fact.code)).toEqual("optionId" in line.result.outcome ? [] : ["allow_not_offered"]);
+    }
+  });
+
+  test('a person who allows once never grants more', () => {
+    const driven = prompted("ask");
+    const { id, data } = permission(asks(driven, { options: [ALL[1], ALL[4]] }));
+    driven.answer(id, "allow", data);
     expect(driven.sent()).toEqual([cancelled(0)]);
-  });
-
-  test("deny refuses and notes what", () => {
-    const driven = prompted("deny");
-    expect(asks(driven)).toContainEqual({ type: "note", level: "info", code: "permission_denied", message: 'refused by permissions "deny": rm -rf build' });
-    expect(driven.sent()).toEqual([selected(0, "allow_me_not")]);
   });
 });

@@ -15,23 +15,13 @@ interface Option {
 
 type Decision = Answer["decision"];
 
-/** The agent asks. `allow` and `deny` agents are answered here and never trouble a person. */
+/** The agent asks. Whether a person answers, or `permissions` "allow" or "deny" at once, is not for the codec to know. */
 export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpState> {
   const options = readOptions(listAt(params, "options"));
   const call = objectAt(params, "toolCall");
   const title = textAt(call, "title") ?? textAt(call, "kind") ?? "a tool";
   // A turn that is being cancelled must not wait: an agent whose question stays open may never take another prompt.
   if (state.prompt?.cancelling === true) return step(state, [], [reply(rpc, null)]);
-  const mode = state.setup.permissions;
-  if (mode === "deny") {
-    const note: ProviderFact = { type: "note", level: "info", code: "permission_denied", message: `refused by permissions "deny": ${title}` };
-    return step(state, [note], [reply(rpc, choose(options, "deny"))]);
-  }
-  if (mode === "allow") {
-    const chosen = choose(options, "allow") ?? choose(options, "allow_always");
-    const note: ProviderFact = { type: "note", level: "warn", code: "permission_denied", message: `the agent offered no way to allow: ${title}` };
-    return step(state, chosen === null ? [note] : [], [reply(rpc, chosen)]);
-  }
   const toolCallId = textAt(call, "toolCallId") ?? "";
   const session = textAt(params, "sessionId");
   // Counted, because a sloppy agent may use a request id twice in one run.
@@ -56,8 +46,15 @@ export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpSta
 export function answered(state: AcpState, answer: Answer): Step<AcpState> {
   const ask = state.asks[answer.id];
   if (ask === undefined) return step(state);
-  const optionId = choose(readOptions(listAt(answer.data, "options")), answer.decision);
-  return step({ ...state, asks: { ...state.asks, [answer.id]: { ...ask, answered: true } } }, [], [reply(ask.rpc, optionId)]);
+  const options = readOptions(listAt(answer.data, "options"));
+  // With permissions "allow" everything is allowed anyway, so a grant for the session says no more than that.
+  const wider = answer.decision === "allow" && state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
+  const optionId = choose(options, answer.decision) ?? wider;
+  const notes: ProviderFact[] =
+    optionId === null && answer.decision !== "deny"
+      ? [{ type: "note", level: "warn", code: "allow_not_offered", message: "the agent offered no way to allow this, so it was refused" }]
+      : [];
+  return step({ ...state, asks: { ...state.asks, [answer.id]: { ...ask, answered: true } } }, notes, [reply(ask.rpc, optionId)]);
 }
 
 /** Answers every open question `cancelled`, as ACP demands of a client that cancels the turn. */
