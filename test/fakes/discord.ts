@@ -47,6 +47,8 @@ export interface FakeDiscord {
   /** Allowed posts per window; the next one gets 429. */
   limit: { readonly posts: number; readonly windowMs: number } | null;
   readonly knownThreads: Set<string>;
+  /** Between accepting a message and answering: the moment in which a sender's death makes a double. */
+  answerAfterMs: () => number;
   stop(): void;
 }
 
@@ -64,7 +66,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
   const requests: string[] = [];
   let windowStartMs = 0;
   let inWindow = 0;
-  const fake = { limit: null } as { limit: FakeDiscord["limit"] };
+  const fake: Pick<FakeDiscord, "limit" | "answerAfterMs"> = { limit: null, answerAfterMs: () => 0 };
 
   const invalid = (field: string, message: string): Response =>
     Response.json({ code: 50035, message: "Invalid Form Body", errors: { [field]: { _errors: [{ code: "INVALID", message }] } } }, { status: 400 });
@@ -140,6 +142,8 @@ export function startFakeDiscord(port = 0): FakeDiscord {
       const bad = problem(payload, files.length);
       if (bad) return bad;
       posts.push({ content: payload.content ?? "", payload, files, threadId, userAgent: req.headers.get("user-agent"), atMs: nowMs });
+      const waitMs = fake.answerAfterMs();
+      if (waitMs > 0) await Bun.sleep(waitMs);
       if (next === "cut-after-accepting") return new Promise(() => {});
       if (url.searchParams.get("wait") !== "true") return new Response(null, { status: 204 });
       const headers: Record<string, string> = fake.limit

@@ -24,6 +24,8 @@ export interface FakeHook {
   readonly script: (HookAnswer | "hang")[];
   enabled: boolean;
   allowSessionKey: boolean;
+  /** Between taking a wake and answering. */
+  answerAfterMs: () => number;
   stop(): void;
 }
 
@@ -32,7 +34,7 @@ export function startFakeHook(port = 0): FakeHook {
   const requests: FakeHook["requests"] = [];
   const script: FakeHook["script"] = [];
   const token = "fake-hook-token";
-  const fake = { enabled: true, allowSessionKey: false };
+  const fake: Pick<FakeHook, "enabled" | "allowSessionKey" | "answerAfterMs"> = { enabled: true, allowSessionKey: false, answerAfterMs: () => 0 };
 
   const wake = (req: Request, text: string): Response => {
     const plain = (body: string, status: number, headers = {}) => new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers } });
@@ -72,6 +74,8 @@ export function startFakeHook(port = 0): FakeHook {
       if (next === "hang") return new Promise<Response>(() => {});
       const answer = next ? new Response(next.body ?? "", { status: next.status, headers: next.headers ?? {} }) : pathname === "/hooks/wake" ? wake(req, body) : new Response("Not Found", { status: 404 });
       requests.push({ body, status: answer.status });
+      const waitMs = fake.answerAfterMs();
+      if (waitMs > 0) await Bun.sleep(waitMs);
       return answer;
     },
   });
