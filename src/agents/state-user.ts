@@ -90,8 +90,9 @@ export function interrupt(work: Work, reason: "abort" | "input" | "timeout", kee
   }
   if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason, keepQueued } };
   if (env.oneshot) {
-    if (s.intent === null) endProcess(work, "interrupt", false);
-    return;
+    if (s.intent !== null) return;
+    out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for
+    return endProcess(work, "interrupt", false);
   }
   if (s.ready && s.process === "running") out.push({ do: "interrupt" });
 }

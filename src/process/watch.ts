@@ -2,7 +2,7 @@
  * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death, and
  * one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
  */
-import { closeSync, constants, openSync, readSync, statfsSync, watch } from "node:fs";
+import { closeSync, constants, openSync, readSync, statSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
@@ -40,21 +40,45 @@ export function watchRun({ paths, onOutput, onGone, onLost }: WatchOptions): Run
   };
 }
 
+/**
+ * Bun 1.4.5 drops a change that comes within about 2 ms of the one before it on the same file, also when it is the last
+ * one (tested): after a notice the file is looked at until it has been quiet for this long.
+ */
+const LOOK_AGAIN_MS = 5;
+
 /** The folder, not the file: a file watch misses replacements. Our own writes to `in` are in it too and are left out. */
 function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: string) => void) {
   const none = (reason: string) => ({ reason, close: () => undefined });
   const network = networkFileSystem(paths.dir);
   if (network !== null) return none(`${paths.dir} is on ${network}, where changes are not told`);
   const out = basename(paths.out);
+  let size = -1;
+  let again: ReturnType<typeof setTimeout> | null = null;
+  const look = (): void => {
+    again = null;
+    const now = statSync(paths.out, { throwIfNoEntry: false })?.size ?? -1;
+    if (now === size) return;
+    size = now;
+    again = setTimeout(look, LOOK_AGAIN_MS);
+    onOutput();
+  };
   try {
     const watcher = watch(paths.dir, (_event, name) => {
-      if (name === out || name === null) onOutput();
+      if (name !== out && name !== null) return;
+      if (again === null) {
+        size = -1; // replaced by one of the same size is news too
+        look();
+      } else onOutput();
     });
-    watcher.on("error", (error) => {
+    const close = (): void => {
       watcher.close();
+      if (again !== null) clearTimeout(again);
+    };
+    watcher.on("error", (error) => {
+      close();
       onLost(errorText(error));
     });
-    return { reason: null, close: () => watcher.close() };
+    return { reason: null, close };
   } catch (error) {
     const cure = errorCode(error) === "ENOSPC" ? " (raise fs.inotify.max_user_watches)" : "";
     return none(`cannot watch ${paths.dir}: ${errorText(error)}${cure}`);
@@ -82,7 +106,7 @@ function networkFileSystem(dir: string): string | null {
 
 /**
  * Calls `onGone` once when nobody holds the FIFO open for writing. A non-blocking descriptor waits in the event loop's
- * epoll: no thread and no timer. Nothing is ever written to it. The stream does not close a descriptor it was given.
+ * epoll: no thread and no timer. Nothing is ever written to it.
  */
 export function watchAlive(path: string, onGone: () => void): { close(): void } {
   let closed = false;
@@ -105,24 +129,17 @@ export function watchAlive(path: string, onGone: () => void): { close(): void } 
     return { close: () => void finish() };
   }
   const reader = Bun.file(fd).stream().getReader();
+  closeSync(fd); // the stream has made a copy, which it closes itself
   const read = async (): Promise<void> => {
     try {
       while (!(await reader.read()).done);
     } catch {
       // a descriptor that cannot be read tells nothing more either: look at the process
     }
-    if (!finish()) return;
-    closeSync(fd);
-    onGone();
+    if (finish()) onGone();
   };
   void read();
-  return {
-    close() {
-      if (!finish()) return;
-      void reader.cancel().catch(() => undefined);
-      closeSync(fd);
-    },
-  };
+  return { close: () => void (finish() && reader.cancel().catch(() => undefined)) };
 }
 
 /** A FIFO that had no writer when it was opened never reports a hang-up to epoll; a read tells. */

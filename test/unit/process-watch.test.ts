@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, renameSync, rmSync, writeFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fakeClock } from "../../src/lib/clock.ts";
 import { isAlive, readExit } from "../../src/process/identity.ts";
@@ -36,6 +36,24 @@ describe("watchRun", () => {
     appendFileSync(paths.out, "{}\n"); // notices come in order: after this one the others would have been seen
     await eventually("the last notice", () => seen.output > quiet);
     expect(seen.output).toBe(quiet + 1);
+    watch.close();
+  });
+
+  test("no growth goes untold, however close the writes follow each other", async () => {
+    const { paths } = await start(["sleep", "60"]);
+    const { callbacks } = counters();
+    let told = 0; // the size when the last notice came
+    const watch = watchRun({ ...callbacks, paths, onOutput: () => void (told = statSync(paths.out).size) });
+    let size = 0;
+    for (let round = 0; round < 40; round++) {
+      for (const pauseMs of [0, 0.3, 1, 2]) {
+        appendFileSync(paths.out, "x");
+        size++;
+        const until = performance.now() + pauseMs;
+        while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await eventually(`a notice of byte ${size}`, () => told === size, 1000);
+    }
     watch.close();
   });
 
