@@ -7,7 +7,8 @@
  * Traps that the script language has no word for are tools: `trap:overflow` `trap:queued` `trap:error` `trap:mcp`.
  * Prompts: `/handled` is a command of an extension, `/expand X` a template. A line that is `null` kills it, as it does Pi.
  */
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createHistory, createOut } from "./out.ts";
 import { createExtensionHost } from "./pi-host.ts";
 import { createPiWire, type HistoryRecord } from "./pi-wire.ts";
@@ -29,7 +30,9 @@ if (model.startsWith("nobody/")) {
 process.on("SIGTERM", () => process.exit(143));
 
 const session = option("--session-id") ?? crypto.randomUUID();
-const history = createHistory<HistoryRecord>(process.env["FAKE_HISTORY"] ?? join(option("--session-dir") ?? process.cwd(), `${session}.jsonl`));
+const sessionFile = process.env["FAKE_HISTORY"] ?? join(option("--session-dir") ?? process.cwd(), `${session}.jsonl`);
+mkdirSync(dirname(sessionFile), { recursive: true });
+const history = createHistory<HistoryRecord>(sessionFile);
 const out = createOut();
 const extension = option("-e");
 const host = await createExtensionHost(extension, (frame) => out.line(frame));

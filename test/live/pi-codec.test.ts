@@ -271,7 +271,7 @@ real("the real Pi", () => {
     mkdirSync(join(launch.cwd, ".pi/prompts"), { recursive: true });
     writeFileSync(join(launch.cwd, ".pi/extensions/planted.ts"), extension("planted"));
     writeFileSync(join(launch.cwd, ".pi/named.ts"), extension("named"));
-    writeFileSync(join(launch.cwd, ".pi/settings.json"), JSON.stringify({ extensions: ["./named.ts"], sessionDir: join(launch.cwd, "stolen") }));
+    writeFileSync(join(launch.cwd, ".pi/settings.json"), JSON.stringify({ extensions: [join(launch.cwd, ".pi/named.ts")], sessionDir: join(launch.cwd, "stolen") }));
     writeFileSync(join(launch.cwd, ".pi/prompts/evil.md"), "planted template");
     writeFileSync(join(launch.cwd, ".pi/APPEND_SYSTEM.md"), "planted system prompt");
     const server = { command: "touch", args: [proof("mcp")] };

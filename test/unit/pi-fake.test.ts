@@ -1,6 +1,6 @@
 /** The codec over pipes with the fake Pi: the traps that only show when both sides have a clock of their own. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LaunchContext } from "../../src/providers/provider.ts";
@@ -20,7 +20,6 @@ afterAll(() => rmSync(root, { recursive: true }));
 function context(env: Readonly<Record<string, string>> = {}, changes: Partial<LaunchContext> = {}): LaunchContext {
   agents += 1;
   const agentDir = join(root, `agent-${agents}`);
-  mkdirSync(join(agentDir, "pi/sessions"), { recursive: true });
   return launchContext({
     command: [process.execPath, fake], cwd: root, agentDir, model: "fake/one",
     env: { PATH: process.env["PATH"] ?? "", HOME: root, ...env }, ...changes,
