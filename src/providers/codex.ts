@@ -29,6 +29,8 @@ export const codexCodec: Codec<CodexState> = {
     redelivery: "history",
     tornLine: "newline",
     oneshot: false,
+    // The npm package's `codex` is a Node launcher that stays as the parent of the program.
+    ownProcesses: 2,
     startDeadlineMs: 60_000,
     // Codex's own limit, over which it refuses the input.
     maxPromptChars: 1_048_576,
