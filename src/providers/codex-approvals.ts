@@ -100,7 +100,8 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const cwd = text(params, "cwd");
       const network = isFields(params["networkApprovalContext"]) ? { network: params["networkApprovalContext"] } : {};
       const title = command === "" ? `network access: ${JSON.stringify(network)}` : `run: ${command}`;
-      return { kind: "tool", tool: "shell", title: line(title), detail: { command, cwd, ...why, ...network }, data: { method, grant: `command:${cwd}:${command}:${JSON.stringify(network)}` } };
+      const grant = `command:${cwd}:${command}:${JSON.stringify(network)}`;
+      return { kind: "tool", tool: "shell", title: line(title), detail: { command, cwd, ...why, ...network }, data: { method, grant } };
     }
     case "item/fileChange/requestApproval": {
       const item = draft.state.items[text(params, "itemId")];
@@ -110,20 +111,24 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const title = `change ${paths.length === 0 ? "files" : paths.join(", ")}`;
       // Without the item nobody can say which files a grant would cover.
       const grant = paths.length === 0 ? {} : { grant: `files:${[...paths].sort().join("\n")}` };
-      return { kind: "tool", tool: "apply_patch", title: line(title), detail: { changes, ...why, ...(root === "" ? {} : { grantRoot: root }) }, data: { method, ...grant } };
+      const detail = { changes, ...why, ...(root === "" ? {} : { grantRoot: root }) };
+      return { kind: "tool", tool: "apply_patch", title: line(title), detail, data: { method, ...grant } };
     }
     case "item/permissions/requestApproval": {
       const permissions = fields(params, "permissions");
       const wanted = JSON.stringify(permissions);
-      return { kind: "tool", tool: "permissions", title: line(`more permissions: ${reason || wanted}`), detail: { permissions, cwd: text(params, "cwd"), ...why }, data: { method, permissions, grant: `permissions:${wanted}` } };
+      const title = line(`more permissions: ${reason || wanted}`);
+      const data = { method, permissions, grant: `permissions:${wanted}` };
+      return { kind: "tool", tool: "permissions", title, detail: { permissions, cwd: text(params, "cwd"), ...why }, data };
     }
     case "item/tool/requestUserInput": {
       const questions = list(params, "questions").map((each) => ({
         id: text(each, "id"), header: text(each, "header"), question: text(each, "question"), multiSelect: false,
         options: list(each, "options").map((option) => ({ label: text(option, "label"), description: text(option, "description") })),
       }));
-      const title = questions.map(({ question }) => question).join(" ");
-      return { kind: "question", tool: "request_user_input", title: line(title), detail: { questions }, data: { method, questions: questions.map(({ id, question }) => ({ id, question })) } };
+      const title = line(questions.map(({ question }) => question).join(" "));
+      const data = { method, questions: questions.map(({ id, question }) => ({ id, question })) };
+      return { kind: "question", tool: "request_user_input", title, detail: { questions }, data };
     }
     case "mcpServer/elicitation/request": {
       const meta = fields(params, "_meta");
@@ -131,8 +136,8 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       if (text(meta, "codex_approval_kind") !== "mcp_tool_call") return undefined;
       const tool = `${text(params, "serverName")}.${text(meta, "tool_name")}`;
       const input = meta["tool_params"];
-      const grant = `mcp:${tool}`;
-      return { kind: "tool", tool, title: line(`${tool} ${JSON.stringify(input ?? {})}`), detail: { tool, input, message: text(params, "message") }, data: { method, grant } };
+      const title = line(`${tool} ${JSON.stringify(input ?? {})}`);
+      return { kind: "tool", tool, title, detail: { tool, input, message: text(params, "message") }, data: { method, grant: `mcp:${tool}` } };
     }
   }
 }

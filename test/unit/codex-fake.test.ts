@@ -118,6 +118,18 @@ describe("turns", () => {
     expect(end(await pipe.turn("hi"))?.error).toEqual({ code: "modelNotFound", message: "The model `nope` does not exist." });
   });
 
+  test("an input that reached Codex during a turn changed that turn: one end, the second answer", async () => {
+    const dir = newDir();
+    const pipe = await start({ dir });
+    pipe.prompt(script({ say: "first answer", chunks: 4, gate: join(dir, "never") }), "k1");
+    await pipe.fact("delta");
+    pipe.prompt("second", "k2");
+    await pipe.fact("turn_ended");
+    expect(lastText(pipe.facts)).toBe("echo: second");
+    expect(pipe.facts.filter((fact) => fact.type === "turn_ended")).toEqual([{ type: "turn_ended", outcome: "completed" }]);
+    for (const key of ["k1", "k2"]) expect(pipe.facts).toContainEqual({ type: "input_accepted", key });
+  });
+
   test("lines that are no messages are counted and change nothing", async () => {
     const pipe = await start();
     const facts = await pipe.turn(script({ garbage: "not json" }, { half: "cut in two" }, { say: "on" }));
