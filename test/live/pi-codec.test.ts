@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Answer, LaunchContext, ProviderFact } from "../../src/providers/provider.ts";
 import type { Driven } from "./pi-drive.ts";
 import { drivePi } from "./pi-drive.ts";
+import { writePiHome } from "./pi-home.ts";
 import { installPi } from "./pi.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
@@ -19,16 +20,7 @@ const stub = startChatStub();
 const running: Driven[] = [];
 let agents = 0;
 
-beforeAll(() => {
-  mkdirSync(join(root, "pi-home"), { recursive: true });
-  const model = {
-    id: "stub-1", name: "stub-1", reasoning: false, input: ["text"], cost: { input: 1, output: 2, cacheRead: 0, cacheWrite: 0 },
-    contextWindow: 1_000_000, maxTokens: 4096,
-  };
-  const provider = { baseUrl: stub.url, api: "openai-completions", apiKey: "$STUB_API_KEY", compat: { supportsDeveloperRole: false }, models: [model] };
-  writeFileSync(join(root, "pi-home/models.json"), JSON.stringify({ providers: { stub: provider } }));
-  writeFileSync(join(root, "pi-home/settings.json"), JSON.stringify({ enableInstallTelemetry: false, retry: { baseDelayMs: 50 } }));
-});
+beforeAll(() => writePiHome(join(root, "pi-home"), stub.url));
 afterEach(async () => {
   for (const each of running.splice(0)) await each.kill("SIGKILL");
 });
