@@ -2,11 +2,12 @@
  * One suite for every provider: what the API promises about an agent, whatever program is behind it. The program is a
  * scripted fake in the provider's real wire shapes; the daemon, its processes, FIFOs and store are the real ones.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, setDefaultTimeout } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
+import { storedEvents } from "../support/events.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
 import { conversationCases } from "./suite-conversation.ts";
@@ -146,34 +147,9 @@ export function agentAt(daemon: () => TestDaemon, id: string): Agent {
     permissions: async (state) => [...((await api().get(`${path}/permissions${state === undefined ? "" : `?state=${state}`}`))["permissions"] as Json)],
     answer: (pid, body) => api().call("POST", `${path}/permissions/${pid}`, body),
     async events(type) {
-      const all = await storedEvents(daemon(), path);
+      const all = await storedEvents(api(), path);
       return type === undefined ? all : all.filter((each) => String(each["type"]) === type);
     },
   };
   return self;
 }
-
-/** Every stored event of an agent, by its stream: replay ends with the first thing that is not stored, the first pause. */
-export async function storedEvents(daemon: TestDaemon, path: string): Promise<Json[]> {
-  const stop = new AbortController();
-  const response = await fetch(`${daemon.api().url}/api/v1${path}/events?since=0`, { signal: stop.signal });
-  const events: Json[] = [];
-  let text = "";
-  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
-  const decoder = new TextDecoder();
-  for (;;) {
-    const quiet = Bun.sleep(60).then(() => null);
-    const chunk = await Promise.race([reader.read(), quiet]);
-    if (chunk === null || chunk.done) break;
-    text += decoder.decode(chunk.value, { stream: true });
-  }
-  stop.abort();
-  await reader.cancel().catch(() => undefined);
-  for (const block of text.split("\n\n")) {
-    const data = /^data: (.*)$/m.exec(block)?.[1];
-    if (data !== undefined && /^id: /m.test(block)) events.push(JSON.parse(data) as Json);
-  }
-  return events;
-}
-
-export { expect, test };
