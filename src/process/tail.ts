@@ -60,7 +60,8 @@ export function createTail({ path, offset: start, onBatch, onError, maxLineBytes
   const readOn = async (): Promise<boolean> => {
     fd ??= openIfThere(path);
     if (fd === null) return false;
-    if (fstatSync(fd).size < position) return true;
+    const { size } = fstatSync(fd);
+    if (size <= position) return size < position; // most looks of the sweep end here
     while (!closed) {
       const got = readSync(fd, chunk, 0, chunk.length, position);
       if (got === 0) break;

@@ -1,12 +1,14 @@
 /**
  * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death, and
- * one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
+ * the caller's one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
  */
 import { closeSync, constants, openSync, readSync, statSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
-import type { Clock, Timer } from "../lib/clock.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
 import type { RunPaths } from "./paths.ts";
+
+/** How often the caller looks at all live runs by itself, for what no notice tells. */
+export const SWEEP_MS = 5000;
 
 export interface RunWatch {
   /** `sweep`: no notices of output; it is seen when the sweep looks. */
@@ -150,42 +152,4 @@ function nobodyWrites(fd: number): boolean {
     if (errorCode(error) === "EAGAIN") return false;
     throw error;
   }
-}
-
-export interface Sweep {
-  /** `look` is called at every sweep until the returned function is called. It must be cheap and must not throw. */
-  add(look: () => void): () => void;
-  close(): void;
-}
-
-export const SWEEP_MS = 5000;
-
-/** One timer for all; none at all while there is nothing to look at. */
-export function createSweep({ clock, intervalMs = SWEEP_MS }: { readonly clock: Clock; readonly intervalMs?: number }): Sweep {
-  const looks = new Set<() => void>();
-  let timer: Timer | null = null;
-  const arm = (): void => {
-    timer = clock.setTimer(intervalMs, () => {
-      timer = null;
-      for (const look of [...looks]) if (looks.has(look)) look();
-      if (looks.size > 0 && timer === null) arm();
-    });
-  };
-  return {
-    add(look) {
-      looks.add(look);
-      if (timer === null) arm();
-      return () => {
-        looks.delete(look);
-        if (looks.size > 0) return;
-        timer?.cancel();
-        timer = null;
-      };
-    },
-    close() {
-      looks.clear();
-      timer?.cancel();
-      timer = null;
-    },
-  };
 }

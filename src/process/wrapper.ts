@@ -35,9 +35,10 @@ printf '%s\\n' "$?" >"$2/exit"
  * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup program args…
  * Opens everything first, then records itself, then becomes the program: whoever has seen the record can write to the
  * FIFO, and no program runs that is not recorded (125 = could not record). 126/127: the shell could not run the program.
+ * It traps only what a dead daemon's pipe would send: any other signal must end it as it would end the program.
  */
 export const CHILD_SCRIPT = `
-${OUTLIVE}
+trap : PIPE
 exec 2>>"$4/err.log" >>"$4/out.jsonl" || exit 125
 case $5 in
 fifo) exec <>"$6" ;;
