@@ -40,9 +40,13 @@ afterAll(() => {
   rmSync(hostile, { recursive: true, force: true });
 });
 
-function runThere(program: string, ...args: string[]): { code: number; stdout: string; stderr: string } {
+function runThere(
+  program: string,
+  args: readonly string[] = [],
+  extra: Readonly<Record<string, string>> = {},
+): { code: number; stdout: string; stderr: string } {
   rmSync(marker(), { force: true });
-  const env = { PATH: process.env["PATH"] ?? "", HOME: scratch, XDG_STATE_HOME: scratch };
+  const env = { PATH: process.env["PATH"] ?? "", HOME: scratch, XDG_STATE_HOME: scratch, ...extra };
   const done = Bun.spawnSync([program, ...args], { cwd: hostile, env, timeout: 20_000 });
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
@@ -90,16 +94,21 @@ describe.each(["agent-harness", "webhook-receiver"])("./%s", (name) => {
   const binary = join(ROOT, name);
 
   test.skipIf(!existsSync(binary))("prints its version there and runs no code of the folder", () => {
-    const { code, stdout, stderr } = runThere(binary, "version");
+    const { code, stdout, stderr } = runThere(binary, ["version"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
     expect(existsSync(marker())).toBe(false);
   });
 
   test.skipIf(!existsSync(binary))("takes no setting from a .env of the folder", () => {
-    // A hostile value would be refused by name: AH_LOG_LEVEL and AH_RECEIVER_PORT are not valid there.
-    const { stdout, stderr } = runThere(binary, name === "agent-harness" ? "config" : "check");
+    const [command, variable] = name === "agent-harness" ? ["status", "AH_LOG_LEVEL"] : ["check", "AH_RECEIVER_PORT"];
+    const { stdout, stderr } = runThere(binary, [command]);
     expect(stdout + stderr).not.toContain("hostile");
     expect(existsSync(marker())).toBe(false);
+    // The same value is refused by name when it comes from where it may come from.
+    expect(runThere(binary, [command], { [variable]: "hostile" })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${variable}: got "hostile"`),
+    });
   });
 });
