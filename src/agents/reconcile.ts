@@ -27,10 +27,9 @@ export async function reconcile(actor: Actor, { store, clock, log }: { store: St
   }
   const live = openLive(actor, { paths, identity, offset: run.offset, clock, log });
   actor.attach(live);
+  if (run.state === "spawning") actor.begun(identity); // nothing was written to it yet
   if (!isAlive(identity)) return live.finish();
-  if (run.state === "spawning") {
-    actor.begun(identity); // nothing was written to it yet
-  } else {
+  if (run.state !== "spawning") {
     await live.catchUp();
     if (actor.live() !== live) return; // it ended meanwhile
     if (actor.state().ready) actor.adopt();
