@@ -42,10 +42,10 @@ export async function endTree({ identity, paths, graceMs, clock, cgroup }: EndRe
     for (const member of members) known.set(`${member.pid} ${member.startTicks}`, member);
     return members;
   };
-  // The cheap look first: `/proc` is scanned whole only when everybody we know is gone.
-  const allGone = (): boolean => ![...known.values()].some(lives) && scan().length === 0;
-
   let members = scan();
+  // The cheap look first: `/proc` is scanned whole only when everybody we know is gone.
+  const allGone = (): boolean => ![...known.values()].some(lives) && (members = scan()).length === 0;
+
   if (graceMs > 0) {
     for (const member of members) {
       signal(member, "SIGTERM");
@@ -57,14 +57,14 @@ export async function endTree({ identity, paths, graceMs, clock, cgroup }: EndRe
     members = stopAll(scan);
     if (cgroup !== undefined) killCgroup(cgroup);
     for (const member of members) signal(member, "SIGKILL");
-    await until(() => allGone() || (killLate(scan()), false), KILL_MS, clock);
+    await until(() => allGone() || killLate((members = scan())), KILL_MS, clock);
   }
   await until(() => readExit(paths) !== null || !isWrapperAlive(identity), WRAPPER_MS, clock);
   if (isWrapperAlive(identity)) {
     const wrapper = readProcess(identity.wrapperPid);
     if (wrapper?.startTicks === identity.wrapperStartTicks && readExit(paths) === null) signal(wrapper, "SIGKILL");
   }
-  return { exit: readExit(paths), survivors: scan() };
+  return { exit: readExit(paths), survivors: members.filter(lives) };
 }
 
 /** Stops everybody and looks again until nobody new turns up: a stopped process starts no further ones. */
@@ -83,9 +83,10 @@ function stopAll(scan: () => ProcessInfo[]): ProcessInfo[] {
   return members;
 }
 
-/** One that turned up after the stop (started by a program that had not been stopped in time). */
-function killLate(members: readonly ProcessInfo[]): void {
+/** Also who turned up after the stop (started by a program that had not been stopped in time). They are not gone yet. */
+function killLate(members: readonly ProcessInfo[]): false {
   for (const member of members) signal(member, "SIGKILL");
+  return false;
 }
 
 function killCgroup(dir: string): void {

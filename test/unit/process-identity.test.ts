@@ -75,6 +75,8 @@ describe("isAlive", () => {
     const { identity } = await start(["cat"]);
     expect(isAlive(identity)).toBe(true);
     expect(isAlive({ ...identity, startTicks: identity.startTicks - 1 })).toBe(false);
+    // In the instant of exec the kernel shows an empty environment.
+    await eventually("the program", () => readProcess(identity.pid)?.name === "cat");
     expect(isAlive({ ...identity, nonce: "bb".repeat(16) })).toBe(false);
   });
 });
