@@ -29,10 +29,13 @@ function source() {
   const listeners = new Set<(message: SseMessage) => void>();
   let replayedRows = 0;
   return {
-    publish(data: string): void {
+    commit(data: string): SseMessage {
       const message = { id: rows.length + 1, event: "note", data };
       rows.push(message);
-      for (const listener of listeners) listener(message);
+      return message;
+    },
+    publish(data: string): void {
+      this.tell(this.commit(data));
     },
     tell(message: SseMessage): void {
       for (const listener of listeners) listener(message);
@@ -145,6 +148,17 @@ describe("the stream", () => {
     await until("both", () => client.seen().includes("delta"));
     expect(ids(client.seen())).toEqual([1]);
     expect(from.replayedRows).toBe(0);
+  });
+
+  test("what was replayed before it was told is not said twice", async () => {
+    const from = source();
+    const early = from.commit("{}");
+    const client = open(from);
+    await until("replayed", () => client.seen().includes("id: 1"));
+    from.tell(early);
+    from.publish("{}");
+    await until("next", () => client.seen().includes("id: 2"));
+    expect(ids(client.seen())).toEqual([1, 2]);
   });
 
   test("the preamble comes first", async () => {
