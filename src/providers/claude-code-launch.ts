@@ -9,14 +9,18 @@ export const claudeTraits: Traits = {
   oneshot: false,
   startDeadlineMs: 60_000,
   maxPromptChars: null,
+  // Cloud credentials (AWS, Google) are not among them: who runs the model there names them in `passEnv`.
   passEnv: [
     "ANTHROPIC_*", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
-    "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_SUBAGENT_MODEL",
-    "AWS_*", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS", "MAX_THINKING_TOKENS", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT",
-    "API_TIMEOUT_MS", "BASH_DEFAULT_TIMEOUT_MS", "BASH_MAX_TIMEOUT_MS", "IS_SANDBOX",
+    "CLAUDE_CODE_SUBAGENT_MODEL", "MAX_THINKING_TOKENS", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT", "API_TIMEOUT_MS",
+    "BASH_DEFAULT_TIMEOUT_MS", "BASH_MAX_TIMEOUT_MS", "IS_SANDBOX",
   ],
-  // What the program sets for its children: with these it would behave as a child session of another agent.
-  stripEnv: ["CLAUDECODE", "CLAUDE_CODE_*", "CLAUDE_PID", "CLAUDE_EFFORT", "AI_AGENT"],
+  // What the program sets for its children: with these it would behave as a child session of another agent. By name,
+  // because the credential CLAUDE_CODE_OAUTH_TOKEN must get through.
+  stripEnv: [
+    "CLAUDECODE", "CLAUDE_CODE_CHILD_*", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_EXECPATH", "CLAUDE_CODE_MESSAGING_*",
+    "CLAUDE_CODE_SESSION_*", "CLAUDE_CODE_SSE_PORT", "CLAUDE_PID", "CLAUDE_EFFORT", "AI_AGENT",
+  ],
 };
 
 /** A session id with this prefix is free: the program itself said that it has no conversation of that id. */

@@ -194,7 +194,8 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
       if (!cutShort) endFrames(turn, end);
       else system("background_tasks_changed", { tasks: [] });
       onEnd(turn);
-      if (turn.key !== null && !parentReported) lifecycle(turn.key, "completed");
+      const cancelled = end.outcome === "interrupted" && end.openTools.length === 0;
+      if (turn.key !== null && !parentReported) lifecycle(turn.key, cancelled ? "cancelled" : "completed");
       state("idle");
     },
     empty: () => self.user([{ type: "text", text: nag }], { isSynthetic: true }),

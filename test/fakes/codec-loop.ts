@@ -58,6 +58,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   const begun = codec.start({ launch, nowMs: 0, unconfirmed: [], grants: [], ...options.start });
   let state = begun.state;
   let stderr = "";
+  let ended = false;
   let changed = Promise.withResolvers<void>();
 
   function apply(step: Step<S>): void {
@@ -66,6 +67,10 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     for (const line of step.lines) child.stdin.write(`${line}\n`);
     if (step.lines.length > 0) void child.stdin.flush();
     facts.push(...step.facts);
+    wake();
+  }
+
+  function wake(): void {
     changed.resolve();
     changed = Promise.withResolvers<void>();
   }
@@ -91,7 +96,8 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   const gone = (async () => {
     await Promise.all([child.exited, output, errors]);
     facts.push(...codec.exit(state, { code: child.exitCode, stderrTail: stderr }));
-    changed.resolve();
+    ended = true;
+    wake();
     return child.exitCode;
   })();
 
@@ -100,8 +106,8 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     for (;;) {
       const found = find();
       if (found !== undefined) return found;
-      const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`${what} never came; last facts: ${JSON.stringify(facts.slice(-6))}; stderr: ${stderr.slice(-500)}`);
+      const left = ended ? 0 : deadline - Date.now();
+      if (left <= 0) throw new Error(`${what} never came${ended ? ", the program has ended" : ""}; last facts: ${JSON.stringify(facts.slice(-6))}; stderr: ${stderr.slice(-500)}`);
       await Promise.race([changed.promise, Bun.sleep(Math.min(left, 200))]);
     }
   }

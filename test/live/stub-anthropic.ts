@@ -129,9 +129,10 @@ function newestPrompt(messages: readonly Message[]): { prompt: string; step: num
     const message = messages[index];
     if (message === undefined || message.role !== "user") continue;
     const texts = textsOf(message.content).filter((text) => !text.trimStart().startsWith("<system-reminder>"));
-    const scripted = texts.findLast((text) => readScript(text) !== null);
     const isResult = typeof message.content !== "string" && message.content.some((block) => block.type === "tool_result");
-    const prompt = scripted ?? (isResult ? undefined : texts.at(-1));
+    // A failed or interrupted prompt stands in the same message as the next one, before it.
+    const newest = texts.at(-1);
+    const prompt = newest !== undefined && (readScript(newest) !== null || !isResult) ? newest : undefined;
     if (prompt === undefined) continue;
     return { prompt, step: messages.slice(index + 1).filter((later) => later.role === "assistant").length };
   }
@@ -181,7 +182,7 @@ function eventStream(call: number, model: string, step: ModelStep, signal: Abort
           send("content_block_start", { index, content_block: emptied(block) });
           const deltas = deltasOf(block, step.chunks ?? 2);
           for (const [n, delta] of deltas.entries()) {
-            if (index === 0 && n === Math.ceil(deltas.length / 2)) await gateOpen(step.gate, signal);
+            if (index === 0 && n === Math.floor(deltas.length / 2)) await gateOpen(step.gate, signal);
             send("content_block_delta", { index, delta });
           }
           send("content_block_stop", { index });

@@ -176,7 +176,7 @@ describe("claude codec against the fake program", () => {
 
   test("an unknown conversation is refused once, and its id is free for the next start", async () => {
     const id = crypto.randomUUID();
-    expect(run({ session: id })).rejects.toThrow("SESSION_NOT_FOUND");
+    await expect(run({ session: id })).rejects.toThrow("SESSION_NOT_FOUND");
     const [first] = loops;
     const freed = await first?.fact("session");
     const next = await run({ session: freed?.id ?? "" });
@@ -186,8 +186,8 @@ describe("claude codec against the fake program", () => {
   });
 
   test("an old program is refused with the version it has and the one it needs", async () => {
-    expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.200" })).rejects.toThrow(/2\.1\.268 .* found 2\.1\.200/);
-    expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.197" })).rejects.toThrow("older one");
+    await expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.200" })).rejects.toThrow(/2\.1\.268 .* found 2\.1\.200/);
+    await expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.197" })).rejects.toThrow("older one");
   });
 
   test("a line that is no JSON kills the program, and the conversation lives on", async () => {
