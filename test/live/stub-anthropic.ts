@@ -32,6 +32,8 @@ export interface StubRequest {
   readonly system: string;
   readonly tools: readonly string[];
   readonly key: string | null;
+  /** All messages as JSON: what the model would know of the conversation. */
+  readonly conversation: string;
 }
 
 export interface AnthropicStub {
@@ -86,6 +88,7 @@ export function startAnthropicStub(): AnthropicStub {
         system: textsOf(body.system ?? "").join("\n"),
         tools: (body.tools ?? []).map((tool) => tool.name ?? ""),
         key: request.headers.get("x-api-key") ?? request.headers.get("authorization"),
+        conversation: JSON.stringify(body.messages ?? []),
       });
       const script = readScript(prompt);
       const answer = script === null ? { text: digestAnswer(prompt) } : (script[Math.min(step, script.length - 1)] ?? {});

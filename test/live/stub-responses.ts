@@ -4,6 +4,8 @@
  * text is answered with `echo: <text>`. It keeps the requests, so a test can tell what really reached the model.
  */
 
+import { existsSync } from "node:fs";
+
 export interface ModelStep {
   /** A reasoning summary before the rest. */
   readonly think?: string;
@@ -11,6 +13,8 @@ export interface ModelStep {
   readonly chunks?: number;
   /** Between two chunks. */
   readonly delayMs?: number;
+  /** Half of the chunks are out, the rest waits for this file. */
+  readonly gate?: string;
   /** A shell command for the program's own shell tool; several run in parallel. */
   readonly run?: string | readonly string[];
   /** Extra arguments of these tool calls. */
@@ -176,6 +180,7 @@ async function answer(step: ModelStep, number: number, send: Send, signal: Abort
     for (let at = 0; at < text.length; at += size) {
       send("response.output_text.delta", { item_id: message.id, output_index: output.length, content_index: 0, delta: text.slice(at, at + size) });
       if (step.delayMs !== undefined) await Bun.sleep(step.delayMs);
+      while (step.gate !== undefined && at * 2 < text.length && !existsSync(step.gate) && !signal.aborted) await Bun.sleep(10);
       if (step.cut !== undefined && at > 0) return;
     }
     if (step.cut !== undefined) return;
