@@ -1,9 +1,10 @@
 /** The ACP codec with the real Gemini CLI over pipes, against a stub of its model service. Skipped where it cannot be installed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AcpPipe, saidIn, startPipe } from "./acp-pipe.ts";
+import { makeSessionsOlder } from "./gemini-chats.ts";
 import { installGemini } from "./gemini.install.ts";
 import { digestAnswer, type GeminiStub, type ModelStep, startGeminiStub } from "./stub-gemini.ts";
 
@@ -194,9 +195,8 @@ describe.skipIf("skip" in installed)("a conversation", () => {
     await first.end("SIGKILL");
     // What was said of the unfinished message is kept.
     expect(saidIn(first.facts.slice(from)).join("")).toStartWith("half");
-    asIfBegunLongAgo(at);
+    makeSessionsOlder(at.home);
 
-    // The key alone, without a base URL: then session/load wants a login that session/new did not.
     const second = start(at, { session: first.state.session });
     await second.fact("ready");
     expect(second.facts.filter((fact) => fact.type === "part" || fact.type === "delta")).toEqual([]);
@@ -212,9 +212,9 @@ describe.skipIf("skip" in installed)("a conversation", () => {
     await first.fact("ready");
     await first.turn("hello");
     await first.end();
-    asIfBegunLongAgo(at);
-    const { GOOGLE_GEMINI_BASE_URL: _, ...env } = { GOOGLE_GEMINI_BASE_URL: "" };
-    const withKey = startPipe({ command, dir: at.dir, env: { HOME: at.home, PATH: process.env["PATH"] ?? "", GEMINI_API_KEY: "k", ...env }, launch: { cwd: at.project, session: first.state.session }, deadlineMs: DEADLINE_MS });
+    makeSessionsOlder(at.home);
+    // The key alone, without a base URL: then session/load wants a login that session/new did not.
+    const withKey = startPipe({ command, dir: at.dir, env: { HOME: at.home, PATH: process.env["PATH"] ?? "", GEMINI_API_KEY: "k" }, launch: { cwd: at.project, session: first.state.session }, deadlineMs: DEADLINE_MS });
     pipes.push(withKey);
     await withKey.fact("ready");
     await withKey.end();
@@ -292,15 +292,3 @@ describe.skipIf("skip" in installed)("what a repository brings", () => {
     expect(seen).not.toContain("MARK-OF-THE-REPOSITORY");
   }, DEADLINE_MS);
 });
-
-/**
- * Gemini names a session's file by its minute and empties it when the same session is loaded within that minute, so a
- * test that resumes at once has to make the session older.
- */
-function asIfBegunLongAgo({ home }: Place): void {
-  const chats = join(home, ".gemini/tmp/project/chats");
-  for (const name of readdirSync(chats)) {
-    expect(readFileSync(join(chats, name), "utf8")).not.toBe("");
-    renameSync(join(chats, name), join(chats, name.replace(/^session-[0-9T-]+-/, "session-2020-01-01T00-00-")));
-  }
-}
