@@ -52,6 +52,16 @@ describe("treeOf", () => {
     await eventually("both", () => pids.every((pid) => treeOf(run.identity).some((info) => info.pid === pid)));
   });
 
+  test("finds by its session an orphan without our nonce in a session that a member made", async () => {
+    const run = await start(`setsid sh -c '(env -i /bin/sleep 60 & echo $!); exec sleep 61' & exec sleep 62`);
+    const [orphan = 0] = await printed(run, 1);
+    await eventually("its disguise and the loss of its parent", () => {
+      const info = readProcess(orphan);
+      return info?.name === "sleep" && !carriers(run.identity.nonce).includes(info.ppid);
+    });
+    expect(treeOf(run.identity).some((info) => info.pid === orphan)).toBe(true);
+  });
+
   test("two runs side by side do not see each other", async () => {
     const first = await start("setsid sleep 60 & exec sleep 61");
     const second = await start("setsid sleep 60 & exec sleep 61", { dir: first.dir, run: 2 });

@@ -200,6 +200,14 @@ describe("a spooled line over deaths", () => {
     await eventually("once", () => outOf(paths) === "lost\n");
   });
 
+  test("to ask about a line while its writer is being started does not disturb it", async () => {
+    const { paths } = await start(["cat"]);
+    const long = writerTo(paths).write("x".repeat(10_000), { id: "in-1" });
+    while (!existsSync(join(paths.spool, "in-1.line"))) await Promise.resolve(); // the record comes later: we hold the thread
+    expect(spoolStatus(paths, "in-1")).toBe("writing");
+    expect(await long).toBe("written");
+  });
+
   test("the same line again after a tear", async () => {
     const gate = join(tempFolder(), "gate");
     const { paths } = await start(gated(gate));

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive, readExit, readIdentity, stillRuns } from "../../src/process/identity.ts";
+import { NONCE_ENV, isAlive, readExit, readIdentity, stillRuns } from "../../src/process/identity.ts";
 import type { Identity } from "../../src/process/identity.ts";
-import { readProcess } from "../../src/process/proc.ts";
+import { readProcess, readProcessEnv } from "../../src/process/proc.ts";
 import { eventually, start, tempFolder } from "./process-helpers.ts";
 
 const IDENTITY: Identity = {
@@ -76,7 +76,7 @@ describe("isAlive", () => {
     expect(isAlive(identity)).toBe(true);
     expect(isAlive({ ...identity, startTicks: identity.startTicks - 1 })).toBe(false);
     // In the instant of exec the kernel shows an empty environment.
-    await eventually("the program", () => readProcess(identity.pid)?.name === "cat");
+    await eventually("the environment", () => readProcessEnv(identity.pid, NONCE_ENV));
     expect(isAlive({ ...identity, nonce: "bb".repeat(16) })).toBe(false);
   });
 });

@@ -77,9 +77,12 @@ describe("spawnRun", () => {
 
   test("the child has stdin, stdout and stderr and no other descriptor of ours", async () => {
     const { paths, identity } = await start(["sleep", "60"]);
-    await eventually("the program", () => readProcess(identity.pid)?.name === "sleep");
+    await eventually("the program", () => readlinkSync(`/proc/${identity.pid}/exe`).endsWith("/sleep"));
     const folder = `/proc/${identity.pid}/fd`;
-    const open = readdirSync(folder).sort().map((fd) => readlinkSync(join(folder, fd)));
+    const open = await eventually("the end of exec", () => {
+      const fds = readdirSync(folder).sort();
+      return fds.length <= 3 && fds.map((fd) => readlinkSync(join(folder, fd)));
+    });
     expect(open).toEqual([paths.in, paths.out, paths.err]);
   });
 
