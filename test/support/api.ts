@@ -22,11 +22,12 @@ export interface Api {
 
 const TIMEOUT_MS = 40_000;
 
-export function createApi(url: string): Api {
+/** `always` goes with every request, before its own headers. */
+export function createApi(url: string, always: Record<string, string> = {}): Api {
   const call: Api["call"] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${url}/api/v1${path}`, {
       method,
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: { ...always, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -29,13 +29,14 @@ export interface Box {
   close(): Promise<void>;
 }
 
-export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Record<string, string> = {}): Promise<Box> {
+/** With a `token` the daemon asks for it, and the box's own client sends it. */
+export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Record<string, string> = {}, token?: string): Promise<Box> {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: run make build first`);
   const dir = mkdtempSync(join(tmpdir(), "ah-e2e-"));
   const [cwd, home, stateDir] = [join(dir, "project"), join(dir, "home"), join(dir, "state")] as const;
   for (const each of [cwd, home]) mkdirSync(each);
   const configFile = join(dir, "harness.json");
-  await Bun.write(configFile, JSON.stringify({ port: 0, stateDir, ...config }));
+  await Bun.write(configFile, JSON.stringify({ port: 0, stateDir, ...(token === undefined ? {} : { auth: { token } }), ...config }));
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: home, ...extraEnv };
   let child: Bun.Subprocess<"ignore", "pipe", "pipe"> | null = null;
   let api: Api | null = null;
@@ -64,7 +65,7 @@ export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Re
       const line = await firstLine(started.stdout);
       const url = /http:\/\/\S+/.exec(line)?.[0];
       if (url === undefined) throw new Error(`the daemon did not start: ${line} ${errors}`);
-      api = createApi(url);
+      api = createApi(url, token === undefined ? {} : { authorization: `Bearer ${token}` });
       return api;
     },
     api() {
