@@ -205,12 +205,16 @@ describe("launch", () => {
   });
 
   test.each([
-    [true, "true"],
-    [false, "false"],
-  ])("tells Gemini CLI whether the folder is trusted: %p", (trusted, told) => {
-    const command = ["/opt/node", "/opt/gemini-cli/bundle/gemini.js"];
+    [["gemini"], true, "true"],
+    [["/opt/node", "/opt/gemini-cli/bundle/gemini.js"], false, "false"],
+    [["npx", "@google/gemini-cli@0.61.0"], false, "false"],
+  ])("tells Gemini CLI, run as %j, whether the folder is trusted: %p", (command, trusted, told) => {
     expect(acpCodec.launch(launchOf({ command, trusted })).env).toEqual({ GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: told });
     expect(drive({ command, trusted }).began).toEqual([]);
+  });
+
+  test("takes no other program for Gemini CLI", () => {
+    for (const word of ["gemini-proxy", "my-gemini", "gemini.sh"]) expect(acpCodec.launch(launchOf({ command: [word] })).env).toEqual({});
   });
 
   test("says that the missing trust is not enforced for other programs", () => {

@@ -189,6 +189,15 @@ describe("a tool call", () => {
     expect(told).toMatchObject([...expected]);
   });
 
+  test("with an id of an earlier turn is another call", () => {
+    const driven = ready();
+    const call = { sessionUpdate: "tool_call", toolCallId: "t1", title: "ls", status: "completed" };
+    for (const _turn of [1, 2]) {
+      driven.prompt();
+      expect(parts([...driven.update(call), ...driven.ends({ stopReason: "end_turn" })])).toMatchObject([{ type: "tool_use" }, { type: "tool_result" }]);
+    }
+  });
+
   test("that never ran is told when the turn is over", () => {
     const driven = ready();
     driven.prompt();
