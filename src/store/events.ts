@@ -33,7 +33,10 @@ export function insertEvent(store: Store, event: { project: string | null; agent
   return { ...event, id: lastId, at: new Date(event.at).toISOString() };
 }
 
-/** Events after an id, in order. */
+/** A page stops behind the event that brings it over this: one event may hold megabytes, and a page is held in memory. */
+const PAGE_BYTES = 256 * 1024;
+
+/** Events after an id, in order; fewer than `limit` when they are large, none only when there is none. */
 export function eventsAfter(store: Store, scope: EventScope, afterId: number, limit: number): EventRecord[] {
   const where = ["id > ?"];
   const params: (string | number)[] = [afterId];
@@ -43,8 +46,14 @@ export function eventsAfter(store: Store, scope: EventScope, afterId: number, li
     where.push(`type IN (${scope.types.map(() => "?").join(", ")})`);
     params.push(...scope.types);
   }
+  const from = `FROM events WHERE ${where.join(" AND ")}`;
+  // Lengths first: they stand in the head of a row, its text is not read for them.
+  const sizes = store.all<{ id: number; bytes: number }>(`SELECT id, octet_length(data) AS bytes ${from} ORDER BY id LIMIT ?`, ...params, limit);
+  let bytes = 0;
+  const last = sizes.find((row) => (bytes += row.bytes) > PAGE_BYTES) ?? sizes.at(-1);
+  if (last === undefined) return [];
   return store
-    .all<EventRow>(`SELECT * FROM events WHERE ${where.join(" AND ")} ORDER BY id LIMIT ?`, ...params, limit)
+    .all<EventRow>(`SELECT * ${from} AND id <= ? ORDER BY id`, ...params, last.id)
     .map((row) => ({ ...row, at: new Date(row.at).toISOString(), data: JSON.parse(row.data) as unknown }));
 }
 
