@@ -124,9 +124,11 @@ export function findDelivery(store: Store, id: string): Delivery | null {
 
 /** Newest first, before a `seq`. */
 export function listDeliveries(store: Store, { state, before, limit }: { state?: DeliveryState; before?: number; limit: number }): Delivery[] {
-  const where = [`seq < ${Number(before ?? Number.MAX_SAFE_INTEGER)}`, ...(state === undefined ? [] : ["state = ?"])];
   return store
-    .all<DeliveryRow>(`SELECT * FROM deliveries WHERE ${where.join(" AND ")} ORDER BY seq DESC LIMIT ${limit}`, ...(state === undefined ? [] : [state]))
+    .all<DeliveryRow>(
+      `SELECT * FROM deliveries WHERE seq < ?1 ${state === undefined ? "" : "AND state = ?3"} ORDER BY seq DESC LIMIT ?2`,
+      before ?? Number.MAX_SAFE_INTEGER, limit, ...(state === undefined ? [] : [state]),
+    )
     .map(fromRow);
 }
 

@@ -90,17 +90,11 @@ export interface MessagePage {
 
 /** In order of id. `before` pages backwards: the newest `limit` before it; without a cursor the newest `limit`. */
 export function listMessages(store: Store, agent: string, { after, before, role, limit }: MessagePage): Message[] {
-  const roleClause = role === undefined ? "" : "AND role = ?3";
-  const params = role === undefined ? [] : [role];
-  const select = "SELECT * FROM messages WHERE agent = ?1";
-  if (after !== undefined) {
-    const until = before === undefined ? "" : `AND id < ${Number(before)}`;
-    return store.all<MessageRow>(`${select} AND id > ?2 ${until} ${roleClause} ORDER BY id LIMIT ${limit}`, agent, after, ...params).map(fromRow);
-  }
-  return store
-    .all<MessageRow>(`${select} AND id < ?2 ${roleClause} ORDER BY id DESC LIMIT ${limit}`, agent, before ?? Number.MAX_SAFE_INTEGER, ...params)
-    .map(fromRow)
-    .reverse();
+  // Numbers go in as parameters: each text of a statement is prepared once and kept.
+  const select = `SELECT * FROM messages WHERE agent = ?1 AND id > ?2 AND id < ?3 ${role === undefined ? "" : "AND role = ?5"}`;
+  const params = [agent, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit, ...(role === undefined ? [] : [role])];
+  if (after !== undefined) return store.all<MessageRow>(`${select} ORDER BY id LIMIT ?4`, ...params).map(fromRow);
+  return store.all<MessageRow>(`${select} ORDER BY id DESC LIMIT ?4`, ...params).map(fromRow).reverse();
 }
 
 /** The last thing the agent itself said in words. Messages that hold only tool calls or thoughts say nothing. */
