@@ -9,7 +9,7 @@ import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree, listAgents, saveAgentSettings } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
-import { actorAt } from "./deps.ts";
+import { actorAt, assertReady } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
 import { answerOnce } from "./idempotent.ts";
 import { assertTextFits, takeInput } from "./inputs.ts";
@@ -29,6 +29,7 @@ export function agentRoutes(deps: ApiDeps) {
   const { store, clock } = deps;
 
   const page = (query: { status?: readonly Agent["state"]["status"][]; provider?: string; project?: string; limit?: number; after?: string }) => {
+    assertReady(deps);
     const limit = query.limit ?? 200;
     const agents = listAgents(store, { ...query, limit: limit + 1 });
     const last = agents.length > limit ? agents[limit - 1] : undefined;
@@ -50,6 +51,7 @@ export function agentRoutes(deps: ApiDeps) {
     route({
       method: "POST", path: "/api/v1/projects/:name/agents", summary: "Make an agent; with a task it begins at once", body: schemas.newAgent, success: { status: 201 },
       handler({ params, body, req, url, bodyBytes }) {
+        assertReady(deps);
         const project = getProject(store, params.name);
         return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
           const name = body.provider ?? project.defaults.provider;
@@ -107,7 +109,7 @@ export function agentRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "DELETE", path: ONE, summary: "End the agent's whole process tree and forget it",
+      method: "DELETE", path: ONE, summary: "End the agent's whole process tree and forget it", success: { status: 204 },
       async handler({ params }) {
         await deps.supervisor.remove(actorAt(deps, params).id);
         return noContent();

@@ -42,6 +42,15 @@ export function actorAt({ store, supervisor }: ApiDeps, { name, id }: AgentParam
   getProject(store, name);
   const { id: exact } = getAgent(store, name, id);
   const actor = supervisor.ready ? supervisor.find(exact) : null;
-  if (actor === null) throw new HarnessError("NOT_READY", "the daemon is still looking at what survived its restart: try again in a second", { status: 503 });
+  if (actor === null) throw notReady();
   return actor;
+}
+
+/** 503 until the boot is over: what is stored of agents was not yet compared with what lives. */
+export function assertReady({ supervisor }: ApiDeps): void {
+  if (!supervisor.ready) throw notReady();
+}
+
+function notReady(): HarnessError {
+  return new HarnessError("NOT_READY", "the daemon is still looking at what survived its restart: try again in a second", { status: 503, headers: { "Retry-After": "1" } });
 }

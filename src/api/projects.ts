@@ -13,6 +13,7 @@ import { listAgents } from "../store/agents.ts";
 import type { Project, ProjectDefaults } from "../store/projects.ts";
 import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
+import { assertReady } from "./deps.ts";
 import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { projectView } from "./views.ts";
@@ -39,7 +40,7 @@ export function projectRoutes(deps: ApiDeps) {
       handler: () => json({ projects: listProjects(store).map(view) }),
     }),
     route({
-      method: "POST", path: "/api/v1/projects", summary: "Make a project of a folder", body: schemas.newProject,
+      method: "POST", path: "/api/v1/projects", summary: "Make a project of a folder", body: schemas.newProject, success: { status: 201 },
       handler({ body }) {
         const project: Project = {
           name: body.name, cwd: realFolder(body.cwd, config.projects.roots), trusted: body.trusted ?? null,
@@ -58,6 +59,7 @@ export function projectRoutes(deps: ApiDeps) {
     route({
       method: "PATCH", path: PATH, summary: "Change a project (JSON Merge Patch: null takes a value away)", body: schemas.projectPatch,
       handler({ params, body }) {
+        assertReady(deps);
         const old = getProject(store, params.name);
         const project: Project = {
           ...old,
@@ -79,8 +81,9 @@ export function projectRoutes(deps: ApiDeps) {
     }),
     route({
       method: "DELETE", path: PATH, summary: "Forget a project and its agents; ?force=1 also ends busy ones",
-      query: object({ force: optional(flagText()) }),
+      query: object({ force: optional(flagText()) }), success: { status: 204 },
       async handler({ params, query }) {
+        assertReady(deps);
         const project = getProject(store, params.name);
         const agents = listAgents(store, { project: project.name, limit: 10_000 });
         const busy = agents.filter((agent) => isBusy(agent.state.status));
