@@ -75,7 +75,7 @@ export function inputRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "DELETE", path: `${ONE}/inputs/:n`, summary: "Take an input back before it is delivered",
+      method: "DELETE", path: `${ONE}/inputs/:n`, summary: "Take an input back before it is delivered", success: { status: 204 },
       handler({ params }) {
         const actor = actorAt(deps, params);
         const input = /^[1-9]\d{0,14}$/.test(params.n) ? findInputByNumber(store, actor.id, Number(params.n)) : null;

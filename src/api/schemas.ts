@@ -16,8 +16,10 @@ export const permissions = oneOf("ask", "allow", "deny");
 
 export const NOTICE_EVENTS = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"] as const;
 
+const URL_WORDS = "an http or https URL of at most 2048 characters";
+
 export const webhook = object({
-  url: refined(string({ max: 2048, secret: true }), (url) => (isHttpUrl(url) ? undefined : "an http or https URL")),
+  url: refined(string({ max: 2048, secret: true, what: URL_WORDS }), (url) => (isHttpUrl(url) ? undefined : URL_WORDS)),
   token: optional(string({ min: 1, max: 4096, secret: true, pattern: /^[\x21-\x7e]+$/, what: "a token of printable ASCII without spaces" })),
   events: optional(array(oneOf(...NOTICE_EVENTS), { max: NOTICE_EVENTS.length })),
 });

@@ -24,15 +24,23 @@ function tooLarge(maxBytes: number): HarnessError {
   return new HarnessError("TOO_LARGE", `the body is too large: at most ${maxBytes} bytes are taken`, { status: 413 });
 }
 
-/** 415 unless the type is JSON (a merge patch for PATCH) in UTF-8. */
+/** 415 unless the type is JSON (a merge patch for PATCH) in UTF-8, not compressed. */
 export function requireJson(req: Request): void {
+  const encoding = req.headers.get("content-encoding");
+  if (encoding !== null && encoding.toLowerCase() !== "identity") {
+    throw unsupported(`got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected a body that is not compressed`);
+  }
   const header = req.headers.get("content-type");
   const [type = "", ...parameters] = (header ?? "").split(";").map((part) => part.trim().toLowerCase());
   const known = type === "application/json" || (req.method === "PATCH" && type === "application/merge-patch+json");
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
   if (known && (charset === undefined || /^"?utf-?8"?$/.test(charset))) return;
   const got = header === null ? "no Content-Type" : `Content-Type ${JSON.stringify(header.slice(0, 100))}`;
-  throw new HarnessError("UNSUPPORTED_MEDIA_TYPE", `got ${got}, expected application/json in UTF-8`, { status: 415 });
+  throw unsupported(`got ${got}, expected application/json in UTF-8`);
+}
+
+function unsupported(message: string): HarnessError {
+  return new HarnessError("UNSUPPORTED_MEDIA_TYPE", message, { status: 415 });
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

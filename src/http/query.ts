@@ -74,7 +74,7 @@ export function flagText(): Schema<boolean> {
   });
 }
 
-/** `?until=idle,error`: at least one, each known to `item`. */
+/** `?until=idle,error`: at least one, each known to `item`; one that stands twice counts once. */
 export function listText<T>(item: Schema<T>): Schema<readonly T[]> {
   return {
     expects: `a comma-separated list, each ${item.expects}`,
@@ -85,7 +85,7 @@ export function listText<T>(item: Schema<T>): Schema<readonly T[]> {
         const one = item.parse(part, path, issues);
         if (one !== undefined) parsed.push(one);
       }
-      return parsed;
+      return [...new Set(parsed)];
     },
   };
 }
