@@ -38,7 +38,11 @@ export const traits: Traits = {
 };
 
 export function launch(context: LaunchContext): Launch {
-  const argv = [...context.self, "bridge", "opencode", "--", ...context.command, ...context.args];
+  if (context.model !== null && !/^[^/]+\/./.test(context.model)) {
+    throw new LaunchRefused("MODEL_UNREADABLE", `the model is "${context.model}", but OpenCode wants "provider/model", for example "anthropic/claude-sonnet-4-5"`);
+  }
+  const server = [...context.command, "serve", "--hostname", "127.0.0.1", "--port", "0", ...context.args];
+  const argv = [...context.self, "bridge", "opencode", "--", ...server];
   const env: Record<string, string> = {
     // A program that replaces itself, or publishes a conversation, must not do so while nobody watches.
     OPENCODE_DISABLE_AUTOUPDATE: "1",

@@ -1,0 +1,93 @@
+/**
+ * The server's event stream, followed for as long as the server lives: connects again after every break and says so,
+ * because what happened in the gap must be asked for.
+ */
+import { createLineSplitter } from "../lib/ndjson.ts";
+import type { Client } from "./client.ts";
+
+export interface Follow {
+  /** The first connection stands. Rejects when it cannot be had. */
+  readonly connected: Promise<void>;
+  /** Stops reading; resolves when nothing more will be given out. */
+  close(): Promise<void>;
+}
+
+export interface FollowOptions {
+  readonly client: Client;
+  readonly onEvent: (json: unknown) => void;
+  /** A later connection stands. */
+  readonly onAgain: () => void;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+/** The server sends a heartbeat every 10 s. */
+const SILENCE_MS = 35_000;
+const FIRST_ATTEMPTS = 20;
+
+export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions): Follow {
+  const { promise: connected, resolve, reject } = Promise.withResolvers<void>();
+  let current = new AbortController();
+  let closed = false;
+  let connections = 0;
+
+  async function connection(): Promise<void> {
+    current = new AbortController();
+    const stop = current;
+    let silence = setTimeout(() => stop.abort(), SILENCE_MS);
+    try {
+      const splitter = createLineSplitter({ maxLineBytes: 64 * 1024 * 1024 });
+      for await (const bytes of await client.stream("/event", stop.signal)) {
+        clearTimeout(silence);
+        silence = setTimeout(() => stop.abort(), SILENCE_MS);
+        for (const line of splitter.push(bytes)) {
+          // A line beyond the cap is not lost: the end of the turn is read from the store.
+          if (line.type !== "line" || !line.text.startsWith("data:")) continue;
+          const json = parse(line.text.slice("data:".length));
+          // Only now does the server's subscription stand: from here on nothing is missed.
+          if (isConnected(json)) {
+            connections += 1;
+            if (connections === 1) resolve();
+            else onAgain();
+          } else onEvent(json);
+        }
+      }
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !closed; ) {
+      const before = connections;
+      try {
+        await connection();
+      } catch (error) {
+        if (connections === 0 && failures >= FIRST_ATTEMPTS) return reject(error);
+      }
+      failures = connections > before ? 0 : failures + 1;
+      if (!closed) await pause(Math.min(2000, 100 * 2 ** Math.min(failures, 5)));
+    }
+  }
+
+  const running = run();
+  return {
+    connected,
+    async close() {
+      closed = true;
+      current.abort();
+      await Promise.race([running, pause(500)]);
+    },
+  };
+}
+
+function isConnected(json: unknown): boolean {
+  return typeof json === "object" && json !== null && "type" in json && json.type === "server.connected";
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * What was said, told once: keeps the newest state of each message's parts and gives out those that are final, in their
+ * order. A text counts as final when its message is complete, or when a tool that comes after it has begun: before that
+ * a dropped connection may empty it again and say it anew in another part.
+ */
+import type { BridgeLine } from "../providers/opencode-lines.ts";
+import type { Part } from "../providers/provider.ts";
+import type { MessageInfo, WireMessage, WirePart } from "./wire.ts";
+
+interface Open {
+  readonly info: MessageInfo;
+  readonly parts: Map<string, WirePart>;
+  /** `id` of parts that went out, `id/result` of tools whose result did. */
+  readonly told: Set<string>;
+}
+
+export interface Record {
+  /** A message's frame; complete ones are given out and closed. */
+  message(info: MessageInfo): BridgeLine[];
+  part(part: WirePart): BridgeLine[];
+  /** The stored truth about a message; `final`: its turn is over, whatever it looks like. */
+  stored(message: WireMessage, final: boolean): BridgeLine[];
+  /** Is it what the agent says, not what it thinks? */
+  isSpeech(message: string, part: string): boolean;
+  /** The turn is over: nothing of it is told any more. */
+  forget(): void;
+}
+
+const REMEMBERED = 2000;
+const WORDS: ReadonlySet<string> = new Set(["text", "reasoning"]);
+
+/** `childOf` names the sub-agent's session, null for the agent's own; `skip` is true for user messages that are known already. */
+export function createRecord(childOf: (session: string) => string | null, skip: (id: string) => boolean): Record {
+  const open = new Map<string, Open>();
+  const closed = new Set<string>();
+  const early = new Map<string, WirePart[]>();
+
+  function entry(info: MessageInfo): Open {
+    const known = open.get(info.id);
+    const made: Open = { info, parts: known?.parts ?? new Map(), told: known?.told ?? new Set() };
+    open.set(info.id, made);
+    for (const part of early.get(info.id) ?? []) made.parts.set(part.id, part);
+    early.delete(info.id);
+    return made;
+  }
+
+  function close({ info, told }: Open): BridgeLine[] {
+    open.delete(info.id);
+    closed.add(info.id);
+    return told.size === 0 ? [] : [{ t: "message", message: info.id }];
+  }
+
+  function flush(message: Open, final: boolean): BridgeLine[] {
+    const { info, parts, told } = message;
+    const child = childOf(info.session);
+    const inOrder = [...parts.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const lines: BridgeLine[] = [];
+    const tell = (part: Part) => lines.push({ t: "part", message: info.id, role: "assistant", part, child });
+
+    for (const [at, part] of inOrder.entries()) {
+      if (told.has(part.id)) continue;
+      // A text may end after the tool behind it has begun.
+      if (!final && part.tool === null && WORDS.has(part.type) && !part.ended) break;
+      const said = spoken(part);
+      if (said === null) continue;
+      const toolBegan = inOrder.slice(at + (part.tool === null ? 1 : 0)).some((each) => each.tool !== null && each.tool.status !== "pending");
+      if (!final && !toolBegan) break;
+      told.add(part.id);
+      tell(said);
+    }
+    for (const { id, tool } of inOrder) {
+      const over = tool !== null && (tool.status === "completed" || tool.status === "error");
+      if (!over || !told.has(id) || told.has(`${id}/result`)) continue;
+      told.add(`${id}/result`);
+      const message = `${info.id}/${tool.call}`;
+      const part: Part = { type: "tool_result", id: tool.call, text: tool.output, isError: tool.status === "error" };
+      lines.push({ t: "part", message, role: "tool", part, child }, { t: "message", message });
+    }
+    return lines;
+  }
+
+  /** Somebody else spoke to the agent (an attached terminal): that is part of the conversation, too. */
+  function user(info: MessageInfo, parts: readonly WirePart[]): BridgeLine[] {
+    if (closed.has(info.id) || skip(info.id) || childOf(info.session) !== null) return [];
+    const texts = parts.filter((part) => part.type === "text" && !part.synthetic && part.text !== "");
+    if (texts.length === 0) return [];
+    closed.add(info.id);
+    return [
+      ...texts.map((part): BridgeLine => ({ t: "part", message: info.id, role: "user", part: { type: "text", text: part.text }, child: null })),
+      { t: "message", message: info.id },
+    ];
+  }
+
+  return {
+    message(info) {
+      if (closed.has(info.id)) return [];
+      if (info.role === "user") {
+        const lines = user(info, early.get(info.id) ?? []);
+        if (lines.length === 0) open.set(info.id, entry(info));
+        return lines;
+      }
+      const message = entry(info);
+      return info.completed ? [...flush(message, true), ...close(message)] : flush(message, false);
+    },
+    part(part) {
+      if (closed.has(part.message)) return [];
+      const message = open.get(part.message);
+      if (message === undefined) {
+        early.set(part.message, [...(early.get(part.message) ?? []).filter((each) => each.id !== part.id), part]);
+        return [];
+      }
+      message.parts.set(part.id, part);
+      return message.info.role === "user" ? user(message.info, [...message.parts.values()]) : flush(message, false);
+    },
+    stored({ info, parts }, final) {
+      if (info.role === "user") return user(info, parts);
+      if (closed.has(info.id)) return [];
+      const message = entry(info);
+      message.parts.clear(); // what the stream told may have been taken back since
+      for (const part of parts) message.parts.set(part.id, part);
+      return info.completed || final ? [...flush(message, true), ...close(message)] : flush(message, false);
+    },
+    isSpeech: (message, part) => open.get(message)?.parts.get(part)?.type === "text",
+    forget() {
+      for (const id of open.keys()) closed.add(id);
+      open.clear();
+      early.clear();
+      // Frames of a message may be repeated after its turn; those of old turns are not.
+      for (const id of closed) {
+        if (closed.size <= REMEMBERED) break;
+        closed.delete(id);
+      }
+    },
+  };
+}
+
+/** Null for parts that say nothing: steps, snapshots, patches, empty texts. */
+function spoken({ type, text, tool }: WirePart): Part | null {
+  if (tool !== null) return { type: "tool_use", id: tool.call, name: tool.name, input: tool.input ?? {} };
+  if (text === "") return null;
+  if (type === "text") return { type: "text", text };
+  return type === "reasoning" ? { type: "thinking", text } : null;
+}

@@ -1,0 +1,60 @@
+/**
+ * Is the turn over, and how did it end? Decided from the stored messages alone: the stream says idle twice after failures
+ * and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
+ */
+import type { TurnError, TurnOutcome } from "../providers/provider.ts";
+import type { SessionStatus, WireMessage } from "./wire.ts";
+
+export interface Question {
+  readonly status: SessionStatus;
+  /** The root session's messages, in their order. */
+  readonly messages: readonly WireMessage[];
+  /** Our user message, or the newest message from before the turn: what is newer belongs to the turn. */
+  readonly anchor: string;
+  /** The turn's `session.error`: all that is known when the turn failed before there was an answer (no such model). */
+  readonly error: TurnError | null;
+  readonly interrupting: boolean;
+  /** It had begun in a server that is dead: nobody will complete it. */
+  readonly orphan: boolean;
+  /** For how long it has looked like the end. */
+  readonly waitedMs: number;
+}
+
+export type Verdict =
+  | { readonly over: false; readonly why: "busy" | "incomplete" }
+  | { readonly over: true; readonly outcome: TurnOutcome; readonly error: TurnError | null };
+
+/** The message that tells the outcome is stored some ms after the first idle. */
+const INCOMPLETE_MS = 20_000;
+/** An error without an answer is not completed later; it only has to be sure that there will be none. */
+const NO_ANSWER_MS = 700;
+
+export function judge({ status, messages, anchor, error, interrupting, orphan, waitedMs }: Question): Verdict {
+  if (status.type !== "idle") return { over: false, why: "busy" };
+  const answers = messages.filter(({ info }) => info.role === "assistant" && info.id > anchor);
+  const last = answers.at(-1)?.info;
+
+  if (last === undefined) {
+    if (orphan) return { over: true, outcome: "lost", error: LOST };
+    if (waitedMs < NO_ANSWER_MS) return { over: false, why: "incomplete" };
+    if (error !== null) return { over: true, outcome: "failed", error };
+    if (interrupting) return { over: true, outcome: "interrupted", error: null };
+    if (waitedMs < INCOMPLETE_MS) return { over: false, why: "incomplete" };
+    return { over: true, outcome: "failed", error: { code: "NO_ANSWER", message: "OpenCode became idle without an answer and without telling why" } };
+  }
+  if (!last.completed) {
+    if (orphan) return { over: true, outcome: "lost", error: LOST };
+    if (waitedMs < INCOMPLETE_MS) return { over: false, why: "incomplete" };
+    return { over: true, outcome: "failed", error: error ?? { code: "INCOMPLETE", message: "OpenCode became idle and left its answer incomplete" } };
+  }
+  if (last.error !== null) {
+    return last.error.aborted
+      ? { over: true, outcome: "interrupted", error: null }
+      : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
+  }
+  // Completed without a reason: aborted while it waited for a retry.
+  if (last.finish === "") return { over: true, outcome: "interrupted", error: null };
+  return { over: true, outcome: "completed", error: null };
+}
+
+const LOST: TurnError = { code: "TURN_LOST", message: "the server ended in the middle of the turn, and its answer was never completed" };
