@@ -157,9 +157,9 @@ function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
-/** How to run this very program: the compiled binary alone, or the runtime with its entry file. */
+/** How to run this very program: the compiled binary alone, or the runtime with its entry (a test has an entry of its own). */
 function selfCommand(): readonly string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
+  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, join(import.meta.dir, "cli.ts")];
 }
 
 /** `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it. */
