@@ -134,7 +134,9 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
     return;
   }
   const turn = s.turn;
-  if (turn !== null) {
+  // The codec has closed this run's turn, and the next input's was opened in the same step: it waits for a process.
+  const waits = s.flight !== null && s.flight.run === null;
+  if (turn !== null && !waits) {
     if (turn.interrupt?.reason === "timeout") {
       s.rest = "error";
       closeTurn(work, "failed", timeoutError(work));
@@ -151,7 +153,7 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
     }
     if (turn.interrupt?.reason !== "input") s.held = s.queue.length > 0;
   }
-  dispatch(work);
+  dispatchOrAdvance(work);
 }
 
 export function describeExit({ code }: { readonly code: number | null }): string {

@@ -40,6 +40,7 @@ export function advance(work: Work): void {
     if (s.turn !== null || s.wanted) spawn(work);
     return;
   }
+  if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
   const flight = s.flight;
   if (s.turn === null || flight === null || flight.run === s.run || !s.ready) return;
   // Written to a process that died: a provider with a history is asked first (its codec got the input as `unconfirmed`).
