@@ -1,6 +1,6 @@
 /** Waiting for people: what is asked, what is answered, and that an answer counts once. */
-import { eventually } from "../support/api.ts";
 import { expect, test } from "bun:test";
+import { eventually } from "../support/api.ts";
 import type { Agent, Case } from "./suite.ts";
 
 const ask = { ask: "Bash", input: { command: "touch made.txt" }, result: "made" };
