@@ -8,7 +8,6 @@ type PermissionFact = Extract<ProviderFact, { type: "permission" }>;
 
 /** A refusal without words would end the turn; with them the model is told and goes on. */
 const REFUSED = "The user refused this.";
-export const NOBODY_ASKED = "Permission is denied: this agent runs without anybody to ask. Go on without it.";
 
 export function permissionFact(ask: Asked): PermissionFact {
   return {

@@ -1,15 +1,14 @@
 /**
  * OpenCode, behind our bridge: the bridge speaks HTTP with `opencode serve` and finds out what is true there; this codec
- * turns the bridge's lines into facts. It owns the permission modes: who is asked, and what is answered for nobody.
+ * turns the bridge's lines into facts, one for one. What a permission mode means to OpenCode: opencode-launch.ts.
  */
-import { answerCommand, NOBODY_ASKED, permissionFact, questionFact } from "./opencode-asks.ts";
+import { answerCommand, permissionFact, questionFact } from "./opencode-asks.ts";
 import { launch, startCommand, traits } from "./opencode-launch.ts";
-import type { Asked, BridgeCommand, BridgeLine, StartCommand } from "./opencode-lines.ts";
+import type { BridgeCommand, BridgeLine, StartCommand } from "./opencode-lines.ts";
 import { readBridgeLine } from "./opencode-lines.ts";
-import type { Codec, Frame, PermissionMode, PromptInput, ProviderFact, Step } from "./provider.ts";
+import type { Codec, Frame, PromptInput, ProviderFact, Step } from "./provider.ts";
 
 export interface OpenCodeState {
-  readonly mode: PermissionMode;
   /** Kept until the bridge is ready, to be said again by the next daemon. */
   readonly start: StartCommand | null;
   readonly session: string | null;
@@ -21,7 +20,7 @@ export const opencodeCodec: Codec<OpenCodeState> = {
   launch,
   start({ launch: context, grants }) {
     const start = startCommand(context, grants);
-    return { state: { mode: context.permissions, start, session: null }, facts: [], lines: lines(start) };
+    return { state: { start, session: null }, facts: [], lines: lines(start) };
   },
   adopt(state, { unconfirmed, unsettled, interrupting }) {
     // The bridge knows what it has had before: everything may be said again.
@@ -50,33 +49,11 @@ function promptCommand({ key, text, writtenAtMs }: PromptInput): BridgeCommand {
 function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
   const line = readBridgeLine(json);
   if (line === null) return { state, facts: [{ type: "unknown_frame", kind: "no line of the bridge" }], lines: [] };
-  switch (line.t) {
-    case "ready": {
-      const facts: ProviderFact[] = [{ type: "session", id: line.session }, { type: "ready", version: line.version }];
-      return { state: { ...state, start: null, session: line.session }, facts, lines: [] };
-    }
-    case "asked":
-      return onAsked(state, line.ask);
-    default:
-      return { state, facts: [toFact(line)], lines: [] };
-  }
+  if (line.t !== "ready") return { state, facts: [toFact(line)], lines: [] };
+  return { state: { start: null, session: line.session }, facts: [{ type: "session", id: line.session }, { type: "ready", version: line.version }], lines: [] };
 }
 
-function onAsked(state: OpenCodeState, ask: Asked): Step<OpenCodeState> {
-  switch (state.mode) {
-    case "ask":
-      return { state, facts: [permissionFact(ask)], lines: [] };
-    case "allow":
-      return { state, facts: [], lines: lines({ cmd: "permission", id: ask.id, reply: "once", message: null }) };
-    case "deny": {
-      const { title, tool } = permissionFact(ask);
-      const note: ProviderFact = { type: "note", level: "info", code: "permission_denied", message: `${tool} was refused without asking: ${title}` };
-      return { state, facts: [note], lines: lines({ cmd: "permission", id: ask.id, reply: "reject", message: NOBODY_ASKED }) };
-    }
-  }
-}
-
-function toFact(line: Exclude<BridgeLine, { t: "ready" | "asked" }>): ProviderFact {
+function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
   switch (line.t) {
     case "start_failed":
       return { type: "start_failed", code: line.code, message: line.message };
@@ -92,6 +69,8 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" | "asked" }>): ProviderFa
       return { type: "message_done", key: line.message };
     case "delta":
       return { type: "delta", key: line.message, text: line.text };
+    case "asked":
+      return permissionFact(line.ask);
     case "question":
       return questionFact(line.id, line.questions, line.child);
     case "closed":
