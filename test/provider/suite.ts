@@ -10,34 +10,11 @@ import { eventually } from "../support/api.ts";
 import { storedEvents } from "../support/events.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
+import type { Abilities } from "./abilities.ts";
 import { conversationCases } from "./suite-conversation.ts";
+import { deliveryCases } from "./suite-delivery.ts";
 import { failureCases } from "./suite-failures.ts";
 import { permissionCases } from "./suite-permissions.ts";
-
-/** What a provider cannot do at all; the README's table says the same. Everything else must work. */
-export interface Abilities {
-  /** One process a turn: nothing is asked, nothing is resumed, the answer is the whole output. */
-  readonly oneshot?: boolean;
-  readonly permissions: boolean;
-  readonly questions: boolean;
-  /** Two permissions open at the same time. */
-  readonly parallelAsks: boolean;
-  readonly allowAlways: boolean;
-  /** The program can take back what it asked. */
-  readonly withdraws: boolean;
-  /** Retries of the model call are told. */
-  readonly retries: boolean;
-  /** Several text blocks stay one message. */
-  readonly blocks: boolean;
-  readonly subagents: boolean;
-  /** Turns that nobody asked for. */
-  readonly ownTurns: boolean;
-  /** An input that was not confirmed when its process died is run again, exactly once. */
-  readonly redelivers: boolean;
-  /** The fake sees garbage on stdout of the child as a line of its own (false: the bridge filters it). */
-  readonly rawStdout: boolean;
-  readonly tools: boolean;
-}
 
 export interface UnderTest {
   /** Also the provider's name in the config. */
@@ -114,6 +91,7 @@ export function providerSuite(under: UnderTest): void {
     conversationCases(context);
     permissionCases(context);
     failureCases(context);
+    deliveryCases(context);
   });
 }
 

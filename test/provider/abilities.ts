@@ -1,0 +1,62 @@
+/**
+ * What each kind of provider can do, in one place: the provider suite skips what a program cannot do at all, and the README's
+ * table is this list in words. A "yes" in that table names the case of the suite (against the fake) and the live case (against
+ * the real program) that show it; test/unit/readme.test.ts looks for both.
+ */
+import type { ProviderKind } from "../../src/providers/index.ts";
+
+/** What the suite asks of a fake. Everything that is not named here must work with every provider. */
+export interface Abilities {
+  /** One process a turn: nothing is asked, nothing is resumed, the answer is the whole output. */
+  readonly oneshot?: boolean;
+  readonly permissions: boolean;
+  readonly questions: boolean;
+  /** Two permissions open at the same time. */
+  readonly parallelAsks: boolean;
+  readonly allowAlways: boolean;
+  /** The program can take back what it asked. */
+  readonly withdraws: boolean;
+  /** Retries of the model call are told. */
+  readonly retries: boolean;
+  /** Several text blocks stay one message. */
+  readonly blocks: boolean;
+  readonly subagents: boolean;
+  /** Turns that nobody asked for. */
+  readonly ownTurns: boolean;
+  /** An input that was not confirmed when its process died is run again, exactly once. */
+  readonly redelivers: boolean;
+  /** The fake sees garbage on stdout of the child as a line of its own (false: the bridge filters it). */
+  readonly rawStdout: boolean;
+  readonly tools: boolean;
+  /** The program tells how many tokens it used. */
+  readonly tokens: boolean;
+  /** The program tells what it cost. */
+  readonly cost: boolean;
+}
+
+export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
+  "claude-code": {
+    permissions: true, questions: true, parallelAsks: false, allowAlways: true, withdraws: true, retries: true, blocks: true,
+    subagents: true, ownTurns: true, redelivers: true, rawStdout: true, tools: true, tokens: true, cost: true,
+  },
+  codex: {
+    permissions: true, questions: true, parallelAsks: true, allowAlways: true, withdraws: true, retries: true, blocks: false,
+    subagents: true, ownTurns: true, redelivers: true, rawStdout: true, tools: true, tokens: true, cost: false,
+  },
+  opencode: {
+    permissions: true, questions: true, parallelAsks: true, allowAlways: true, withdraws: true, retries: true, blocks: true,
+    subagents: true, ownTurns: true, redelivers: true, rawStdout: false, tools: true, tokens: true, cost: true,
+  },
+  pi: {
+    permissions: true, questions: true, parallelAsks: false, allowAlways: true, withdraws: true, retries: true, blocks: true,
+    subagents: false, ownTurns: true, redelivers: true, rawStdout: true, tools: true, tokens: true, cost: true,
+  },
+  acp: {
+    permissions: true, questions: false, parallelAsks: true, allowAlways: true, withdraws: true, retries: false, blocks: false,
+    subagents: false, ownTurns: false, redelivers: false, rawStdout: true, tools: true, tokens: true, cost: true,
+  },
+  command: {
+    oneshot: true, permissions: false, questions: false, parallelAsks: false, allowAlways: false, withdraws: false, retries: false, blocks: false,
+    subagents: false, ownTurns: false, redelivers: false, rawStdout: false, tools: false, tokens: false, cost: false,
+  },
+};
