@@ -57,9 +57,6 @@ export function createReceiverApp(parts: ReceiverParts): App {
 function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverParts, counters: Counters): readonly Route[] {
   const startedMs = clock.now();
   const healthParts = (): HealthParts => ({ startedMs, stored: countStored(inbox.store), workers });
-  const wakeAll = (): void => {
-    for (const worker of workers.values()) worker.wake();
-  };
 
   const webhook = route({
     method: "POST",
@@ -83,7 +80,7 @@ function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverPart
         return json({ duplicate: true });
       }
       counters.accepted += 1;
-      wakeAll();
+      for (const worker of workers.values()) worker.wake();
       return json({ accepted: true, id }, { status: 202 });
     },
   });
@@ -128,7 +125,7 @@ function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverPart
       if (chosen.length === 0) throw conflict("DELIVERY_PENDING", `the delivery ${id} is already on its way to ${open.join(" and ")}`);
       await inbox.redeliver(seq, chosen, clock.now());
       log.info("redelivery asked for", { id, sinks: chosen });
-      wakeAll();
+      for (const worker of workers.values()) worker.lookAgain();
       return json({ delivery: existing(params.id) }, { status: 202 });
     },
   });

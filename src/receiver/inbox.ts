@@ -45,6 +45,8 @@ export interface Due {
   readonly firstAtMs: number | null;
   /** Deliveries that were once sent together are sent together again. */
   readonly batch: number | null;
+  /** The head of the line is not due yet: what arrives now stands behind it and changes nothing. */
+  readonly blocked: boolean;
 }
 
 export interface SendRecord {
@@ -104,10 +106,10 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
     next(sink, nowMs, stepAsideAfter) {
       const inLine = `SELECT seq, next_at, tries, first_at, batch FROM sends WHERE sink = ? AND state = 'pending' AND ${OPEN}`;
       const head = get<DueRow>(`${inLine} AND tries < ? ORDER BY seq LIMIT 1`, sink, stepAsideAfter);
-      if (head && head.next_at <= nowMs) return toDue(head);
+      if (head && head.next_at <= nowMs) return toDue(head, false);
       const aside = get<DueRow>(`${inLine} AND tries >= ? ORDER BY next_at LIMIT 1`, sink, stepAsideAfter);
       const first = head && aside ? (aside.next_at < head.next_at ? aside : head) : (head ?? aside);
-      return first && toDue(first);
+      return first && toDue(first, head !== null);
     },
 
     candidates(sink, due, limit) {
@@ -176,8 +178,8 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
   };
 }
 
-function toDue(row: DueRow): Due {
-  return { atMs: row.next_at, seq: row.seq, tries: row.tries, firstAtMs: row.first_at, batch: row.batch };
+function toDue(row: DueRow, blocked: boolean): Due {
+  return { atMs: row.next_at, seq: row.seq, tries: row.tries, firstAtMs: row.first_at, batch: row.batch, blocked };
 }
 
 /** Bodies are checked before they are stored; a failure here is a bug of ours and must be loud. */

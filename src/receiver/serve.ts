@@ -59,7 +59,7 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
       url: listener.url,
       async stop() {
         log.info("stopping: finishing what is under way");
-        await Promise.all([listener.stop({ graceMs: 2000 }), ...[...workers.values()].map((worker) => worker.stop(DRAIN_MS))]);
+        await Promise.all([listener.stop({ graceMs: 1000 }), ...[...workers.values()].map((worker) => worker.stop(DRAIN_MS))]);
         stopPruning();
         release();
         log.info("stopped");

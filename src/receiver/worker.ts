@@ -26,8 +26,10 @@ export interface WorkerStatus {
 }
 
 export interface Worker {
-  /** Something may be due that was not. */
+  /** A webhook arrived. Costs nothing while the line is blocked or the sink stopped, however long the line is. */
   wake(): void;
+  /** The line itself was changed: look again in any case. */
+  lookAgain(): void;
   status(): WorkerStatus;
   /** Lets a send under way finish for `graceMs`, then aborts it. What is not sent stays in the inbox. */
   stop(graceMs: number): Promise<void>;
@@ -54,6 +56,8 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
   let stopping = false;
   /** A wake while nobody sleeps must not be lost. */
   let woken = false;
+  /** Arrivals cannot change what is due next. */
+  let deaf = false;
   let alarm: () => void = () => (woken = true);
   let pausedUntilMs = 0;
   /** Infinity = for the life of this process. */
@@ -84,10 +88,15 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
   /** Sends what is due; gives the time at which to look again. */
   const step = async (): Promise<number> => {
     const nowMs = clock.now();
+    const heldUntilMs = Math.max(pausedUntilMs, stoppedUntilMs);
+    deaf = heldUntilMs > nowMs;
+    if (deaf) return heldUntilMs;
     const due = inbox.next(name, nowMs, retry.stepAsideAfter);
     if (!due) return Infinity;
-    const atMs = Math.max(due.atMs, pausedUntilMs, stoppedUntilMs);
-    if (atMs > nowMs) return atMs;
+    if (due.atMs > nowMs) {
+      deaf = due.blocked;
+      return due.atMs;
+    }
     const batch = sink.choose(inbox.candidates(name, due, sink.lookAhead));
     if (batch.length === 0) throw new TypeError(`no delivery found for ${due.seq}`);
     const seqs = batch.map((delivery) => delivery.seq);
@@ -170,7 +179,10 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
   const done = run();
 
   return {
-    wake: () => alarm(),
+    wake() {
+      if (!deaf) alarm();
+    },
+    lookAgain: () => alarm(),
     status() {
       const stopped = stoppedUntilMs > clock.now();
       return {

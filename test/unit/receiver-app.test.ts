@@ -19,6 +19,7 @@ let woken: number;
 
 const worker = (change: Partial<ReturnType<Worker["status"]>> = {}): Worker => ({
   wake: () => void woken++,
+  lookAgain: () => void woken++,
   status: () => ({ state: "ok", pending: 0, dead: 0, delivered: 2, failedTries: 1, lastSuccessMs: null, lastFailureMs: null, lastError: null, fault: null, resumesMs: null, ...change }),
   stop: async () => {},
 });

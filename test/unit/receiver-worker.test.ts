@@ -158,6 +158,36 @@ describe("a sink's worker", () => {
     expect(state("a", "discord")).toMatchObject({ state: "delivered", tries: 1 });
   });
 
+  test("what arrives while only those that stepped aside wait goes out at once", async () => {
+    const sink = playedSink("discord", [down, down, down, down]);
+    start(sink);
+    await accept("a");
+    await settle();
+    for (const ms of [1000, 2000, 5000]) await pass(ms);
+    await accept("b");
+    await settle();
+    expect(sink.sent).toEqual(["a", "a", "a", "a", "b"]);
+  });
+
+  test("arrivals do not make it search a line that is blocked, a redelivery does", async () => {
+    const sink = playedSink("discord", [down]);
+    let searches = 0;
+    const { next } = inbox;
+    inbox = { ...inbox, next: (...args) => (searches++, next(...args)) };
+    const worker = start(sink);
+    await accept("a");
+    await settle();
+    const before = searches;
+    await accept("b", "c", "d");
+    await settle();
+    expect(searches).toBe(before);
+    worker.lookAgain();
+    await settle();
+    expect(searches).toBe(before + 1);
+    await pass(1000);
+    expect(sink.sent).toEqual(["a", "a", "b", "c", "d"]);
+  });
+
   test("a pause after a success holds the next one", async () => {
     const sink = playedSink("discord", [{ outcome: { type: "delivered", detail: "" }, pauseMs: 2000 }]);
     start(sink);
