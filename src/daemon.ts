@@ -1,16 +1,15 @@
 /** Puts the daemon together: lock, store, agents, outbox, API, listener; and takes it apart in the opposite order. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createBus } from "./agents/bus.ts";
-import { event } from "./agents/ledger.ts";
-import { reportOf } from "./agents/report.ts";
+import { createReporter } from "./agents/report.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { termsOf } from "./agents/terms.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { apiRoutes } from "./api/routes.ts";
-import { isLoopback } from "./api/webhooks.ts";
 import type { HarnessConfig } from "./config/harness.ts";
 import { createAuth } from "./http/auth.ts";
 import { createGuard } from "./http/guard.ts";
@@ -19,11 +18,10 @@ import { listen } from "./http/server.ts";
 import type { Clock } from "./lib/clock.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
-import { createVersionProbe } from "./process/probe.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
-import type { EventRecord } from "./store/events.ts";
+import { insertEvent } from "./store/events.ts";
 import { startRetention } from "./store/retention.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
 import { createWorker } from "./webhook/worker.ts";
@@ -55,30 +53,27 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   };
 
   const worker = createWorker({
-    store, clock, log, random: Math.random, seam,
-    hostAllowed: (host) => mayReceive(config, host),
-    ...(config.webhook.token === undefined ? {} : { token: config.webhook.token }),
-    ...(config.webhook.secret === undefined ? {} : { secret: config.webhook.secret }),
-    settled(delivery, state) {
-      const events: EventRecord[] = [];
-      const { project, agent, id, event: about } = delivery;
-      store.transact(() => event({ store, project: project ?? "", agent, now: clock.now(), events }, "delivery", { delivery: { id, event: about, state } }));
-      bus.committed({ agent: null, events });
+    store, clock, log, random: Math.random, seam, config: config.webhook,
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    settled({ id, project, agent, event: about }, state) {
+      const events = [insertEvent(store, { project, agent, type: "delivery", data: { delivery: { id, event: about, state } }, at: clock.now() })];
+      return () => bus.committed({ agent: null, events });
     },
   });
 
   const supervisor = createSupervisor({
     store, clock, bus, log, limits: config.limits, stateDir: config.stateDir, seam, sweepMs: SWEEP_MS,
     terms: (agent, agentDir) => termsOf(sources, agent, agentDir),
-    enqueue: (agent, notice, state) => void enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now()),
+    enqueue(agent, notice, state) {
+      if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
+    },
     newNonce: () => randomBytes(16).toString("hex"),
   });
-  bus.onCommit(() => worker.wake());
 
-  const probe = createVersionProbe();
   const deps: ApiDeps = {
     config, store, supervisor, providers, bus, clock, log, startedAt, inheritedEnv: env, newDeliveryId, wakeWebhooks: worker.wake,
-    newId: () => randomBytes(4).toString("hex"), newUuid: randomUUID, probe: (provider) => reportOf(provider, env, probe),
+    newId: () => randomBytes(4).toString("hex"), newUuid: randomUUID,
+    reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: randomUUID }),
   };
   const app = createApp({
     routes: apiRoutes(deps), log, auth: createAuth({ token: config.auth.token ?? null, clock }),
@@ -117,13 +112,6 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   };
 }
 
-/** The hosts a project's or agent's own webhook may go to. */
-function mayReceive({ webhook }: HarnessConfig, host: string): boolean {
-  const name = host.toLowerCase();
-  const configured = webhook.url === undefined ? null : new URL(webhook.url).hostname.replace(/^\[|\]$/g, "").toLowerCase();
-  return isLoopback(name) || name === configured || webhook.allowedHosts.some((allowed) => allowed.toLowerCase() === name);
-}
-
 function makeStateDir(stateDir: string): void {
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -158,7 +146,7 @@ function bootId(): string {
 }
 
 /** How to run this very program: the compiled binary alone, or the runtime with its entry (a test has an entry of its own). */
-function selfCommand(): readonly string[] {
+export function selfCommand(): readonly string[] {
   return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, join(import.meta.dir, "cli.ts")];
 }
 

@@ -4,8 +4,9 @@ import { flagText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
-import type { Delivery } from "../store/deliveries.ts";
-import { attemptsOf, findDelivery, insertDelivery, listDeliveries, reviveDelivery } from "../store/deliveries.ts";
+import type { Delivery, ListedDelivery } from "../store/deliveries.ts";
+import { attemptsOf, findDelivery, insertDelivery, listDeliveries, listedDelivery, reviveDelivery } from "../store/deliveries.ts";
+import { currentTarget } from "../webhook/outbox.ts";
 import { webhookBody } from "../webhook/payload.ts";
 import type { ApiDeps } from "./deps.ts";
 import * as schemas from "./schemas.ts";
@@ -13,6 +14,7 @@ import { iso, withoutCredentials } from "./views.ts";
 
 export function deliveryRoutes(deps: ApiDeps) {
   const { store, clock, config } = deps;
+  const view = (id: string) => deliveryView(listedDelivery(store, id) ?? notFound(id));
   return [
     route({
       method: "GET", path: "/api/v1/deliveries", summary: "Webhooks, newest first",
@@ -29,7 +31,7 @@ export function deliveryRoutes(deps: ApiDeps) {
       handler({ params }) {
         const delivery = deliveryAt(deps, params.id);
         const attempts = attemptsOf(store, delivery.id).map(({ at, ...rest }) => ({ ...rest, at: iso(at) }));
-        return json({ delivery: { ...deliveryView(delivery), body: JSON.parse(delivery.body) as unknown, attempts } });
+        return json({ delivery: { ...view(delivery.id), body: JSON.parse(delivery.body) as unknown, attempts } });
       },
     }),
     route({
@@ -39,11 +41,13 @@ export function deliveryRoutes(deps: ApiDeps) {
         const delivery = deliveryAt(deps, params.id);
         let id = delivery.id;
         store.transact(() => {
-          if (query.fresh === true) insertDelivery(store, { ...delivery, id: (id = deps.newDeliveryId()) }, clock.now());
-          else if (delivery.state !== "pending") reviveDelivery(store, delivery.id, clock.now());
+          // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.
+          const target = currentTarget(store, config.webhook, delivery);
+          if (query.fresh === true) insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
+          else reviveDelivery(store, delivery.id, target, clock.now());
         });
         deps.wakeWebhooks();
-        return json({ delivery: deliveryView(deliveryAt(deps, id)) }, { status: 202 });
+        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
     route({
@@ -58,22 +62,25 @@ export function deliveryRoutes(deps: ApiDeps) {
         });
         store.transact(() => insertDelivery(store, { id, project: null, agent: null, event: "test", url, token: null, own: false, body }, clock.now()));
         deps.wakeWebhooks();
-        return json({ delivery: deliveryView(deliveryAt(deps, id)) }, { status: 202 });
+        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
   ];
 }
 
 function deliveryAt({ store }: ApiDeps, id: string): Delivery {
-  const delivery = findDelivery(store, id);
-  if (delivery === null) throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, { status: 404 });
-  return delivery;
+  return findDelivery(store, id) ?? notFound(id);
 }
 
-function deliveryView(delivery: Delivery): Record<string, unknown> {
-  const { id, seq, project, agent, event, url, state, attempts, lastError, nextAt, createdAt, settledAt } = delivery;
+function notFound(id: string): never {
+  throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, { status: 404 });
+}
+
+function deliveryView(delivery: ListedDelivery): Record<string, unknown> {
+  const { id, seq, project, agent, event, url, state, attempts, lastError, nextAt, createdAt, settledAt, waitsFor } = delivery;
   return {
     id, seq, project, agentId: agent, event, url: withoutCredentials(url), state, attempts, lastError,
-    nextAttemptAt: nextAt === null ? null : iso(nextAt), createdAt: iso(createdAt), settledAt: settledAt === null ? null : iso(settledAt),
+    nextAttemptAt: nextAt === null || waitsFor !== null ? null : iso(nextAt), ...(waitsFor === null ? {} : { waitsFor }),
+    createdAt: iso(createdAt), settledAt: settledAt === null ? null : iso(settledAt),
   };
 }

@@ -67,17 +67,23 @@ export function insertDelivery(store: Store, each: NewDelivery, now: number): vo
   );
 }
 
-/** Pending ones with none of the same destination and agent before them: only these may be tried. */
-const HEADS = `FROM deliveries d WHERE d.state = 'pending' AND NOT EXISTS (
-  SELECT 1 FROM deliveries e WHERE e.state = 'pending' AND e.url = d.url AND e.agent IS d.agent AND e.seq < d.seq)`;
-
-export function dueDeliveries(store: Store, now: number, limit: number): Delivery[] {
-  return store.all<DeliveryRow>(`SELECT d.* ${HEADS} AND d.next_at <= ? ORDER BY d.next_at, d.seq LIMIT ?`, now, limit).map(fromRow);
+/** The next of its line: those of one agent go to a URL one after the other. */
+export interface DeliveryHead {
+  readonly id: string;
+  readonly url: string;
+  readonly agent: string | null;
+  readonly nextAt: number;
 }
 
-/** When the next one falls due after `now`; null = none waits. */
-export function nextDueAt(store: Store, now: number): number | null {
-  return store.get<{ at: number | null }>(`SELECT min(d.next_at) AS at ${HEADS} AND d.next_at > ?`, now)?.at ?? null;
+/** Only these may be tried, in order of their due times. Those without an agent (tests) stand in no line. */
+export function pendingHeads(store: Store): DeliveryHead[] {
+  // Grouped, not asked row by row: this stays a walk over one small index when an outage has piled up thousands.
+  return store.all<DeliveryHead>(
+    `SELECT id, url, agent, next_at AS nextAt FROM deliveries JOIN (
+       SELECT min(seq) AS seq FROM deliveries WHERE state = 'pending' AND agent IS NOT NULL GROUP BY url, agent
+       UNION ALL SELECT seq FROM deliveries WHERE state = 'pending' AND agent IS NULL
+     ) USING (seq) ORDER BY next_at, seq`,
+  );
 }
 
 export interface AttemptRecord {
@@ -109,12 +115,21 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
   );
 }
 
-/** Once more from the beginning of the schedule, under the same id. */
-export function reviveDelivery(store: Store, id: string, now: number): void {
+export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
+
+/** To be tried now, under the same id; a settled one from the beginning of the schedule. */
+export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
+  store.run("UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ? WHERE id = ?", url, token, own ? 1 : 0, now, id);
   store.run(
-    "UPDATE deliveries SET state = 'pending', round = 0, refusals = 0, first_at = NULL, next_at = ?, settled_at = NULL, last_error = NULL WHERE id = ?",
-    now, id,
+    `UPDATE deliveries SET state = 'pending', round = 0, refusals = 0, first_at = NULL, settled_at = NULL, last_error = NULL
+     WHERE id = ? AND state <> 'pending'`,
+    id,
   );
+}
+
+/** What waits for the config's webhook follows it when it moves. */
+export function retargetPending(store: Store, url: string): void {
+  store.run("UPDATE deliveries SET url = ? WHERE state = 'pending' AND own = 0 AND url <> ?", url, url);
 }
 
 export function findDelivery(store: Store, id: string): Delivery | null {
@@ -122,14 +137,36 @@ export function findDelivery(store: Store, id: string): Delivery | null {
   return row === null ? null : fromRow(row);
 }
 
+export interface ListedDelivery extends Omit<Delivery, "body" | "token"> {
+  /** The earlier one of the same agent that has to be settled first. */
+  readonly waitsFor: string | null;
+}
+
+const WAITS_FOR = `(SELECT e.id FROM deliveries e
+  WHERE e.state = 'pending' AND d.state = 'pending' AND e.url = d.url AND e.agent = d.agent AND e.seq < d.seq ORDER BY e.seq LIMIT 1)`;
+const LISTED = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals, d.next_at, d.first_at,
+  d.last_error, d.created_at, d.settled_at, '' AS body, NULL AS token, ${WAITS_FOR} AS waits_for`;
+
+function listed({ waits_for, ...row }: DeliveryRow & { readonly waits_for: string | null }): ListedDelivery {
+  const { body: _body, token: _token, ...shown } = fromRow(row);
+  return { ...shown, waitsFor: waits_for };
+}
+
 /** Newest first, before a `seq`. */
-export function listDeliveries(store: Store, { state, before, limit }: { state?: DeliveryState; before?: number; limit: number }): Delivery[] {
+export function listDeliveries(store: Store, { state, before, limit }: { state?: DeliveryState; before?: number; limit: number }): ListedDelivery[] {
+  const states = state === undefined ? [] : [state];
   return store
-    .all<DeliveryRow>(
-      `SELECT * FROM deliveries WHERE seq < ?1 ${state === undefined ? "" : "AND state = ?3"} ORDER BY seq DESC LIMIT ?2`,
-      before ?? Number.MAX_SAFE_INTEGER, limit, ...(state === undefined ? [] : [state]),
+    .all<DeliveryRow & { waits_for: string | null }>(
+      `SELECT ${LISTED} FROM deliveries d WHERE d.seq < ? ${state === undefined ? "" : "AND d.state = ?"} ORDER BY d.seq DESC LIMIT ?`,
+      before ?? Number.MAX_SAFE_INTEGER, ...states, limit,
     )
-    .map(fromRow);
+    .map(listed);
+}
+
+/** One as it is listed. */
+export function listedDelivery(store: Store, id: string): ListedDelivery | null {
+  const row = store.get<DeliveryRow & { waits_for: string | null }>(`SELECT ${LISTED} FROM deliveries d WHERE d.id = ?`, id);
+  return row === null ? null : listed(row);
 }
 
 export function attemptsOf(store: Store, id: string): (AttemptRecord & { readonly n: number })[] {

@@ -8,6 +8,7 @@ import { errorCode, errorText, HarnessError } from "../lib/errors.ts";
 import { readText } from "../lib/read-body.ts";
 import { decodeSigningSecret, sign } from "../lib/signature.ts";
 import { VERSION } from "../lib/version.ts";
+import { hostOf, isLoopback } from "./hosts.ts";
 
 export const ATTEMPT_TIMEOUT_MS = 15_000;
 export const RESPONSE_BODY_MAX_BYTES = 4096;
@@ -57,6 +58,8 @@ export async function postWebhook(request: AttemptRequest): Promise<AttemptResul
       headers,
       body,
       redirect: "manual",
+      // A proxy of the environment knows another loopback than ours, and would get the token.
+      ...(isLoopback(hostOf(url)) ? { proxy: false } : {}),
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
     const outcome = classify(response.status, parseRetryAfter(response.headers.get("retry-after"), clock.now()));
@@ -85,7 +88,11 @@ export function webhookHeaders({ id, body, token, secret }: AttemptRequest, nowM
   if (secret !== undefined) {
     const key = decodeSigningSecret(secret);
     // The config loader refuses such a secret; sending unsigned instead would be the worst answer.
-    if (!key) throw new HarnessError("INTERNAL", "cannot sign the webhook: the secret is not whsec_ + base64 of 24 to 64 bytes");
+    if (!key)
+      throw new HarnessError(
+        "INTERNAL",
+        "cannot sign the webhook: the secret is not whsec_ + base64 of 24 to 64 bytes",
+      );
     headers["webhook-signature"] = sign(key, { id, timestampSeconds, body });
   }
   return headers;
@@ -96,7 +103,10 @@ export function classify(status: number, retryAfterMs?: number): AttemptOutcome 
   if (status >= 200 && status < 300) return { type: "delivered" };
   if (status === 410) return { type: "dead", reason: "the receiver answered 410: it wants no more of these" };
   if (REFUSED.has(status)) return { type: "retry_once", reason: `the receiver refused it with ${status}` };
-  const reason = status >= 300 && status < 400 ? `the receiver answered ${status}: redirects are not followed` : `the receiver answered ${status}`;
+  const reason =
+    status >= 300 && status < 400
+      ? `the receiver answered ${status}: redirects are not followed`
+      : `the receiver answered ${status}`;
   return { type: "retry", reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 

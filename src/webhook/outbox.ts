@@ -1,8 +1,11 @@
 /** Turns a notice of the reducer into a row of the outbox: whom it goes to, and the exact bytes that will be sent. */
+import { excerpt } from "../lib/text.ts";
 import type { AgentState, NoticeEvent } from "../agents/model.ts";
 import type { TurnError } from "../providers/provider.ts";
 import type { Agent } from "../store/agents.ts";
+import { findAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
+import type { Delivery, DeliveryTarget } from "../store/deliveries.ts";
 import { insertDelivery } from "../store/deliveries.ts";
 import { lastAssistantMessage } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
@@ -11,6 +14,11 @@ import { getProject } from "../store/projects.ts";
 import { findTurn } from "../store/turns.ts";
 import type { Notice } from "./payload.ts";
 import { webhookBody } from "./payload.ts";
+
+/** Receivers have limits of their own (ours takes 256 KiB), and a notice that is too large for one never arrives. */
+const ERROR_MAX = 8192;
+const TITLE_MAX = 4096;
+const TURNS_MAX = 300;
 
 export interface OutboxConfig {
   readonly url?: string;
@@ -24,7 +32,7 @@ export interface NoticeRequest {
   readonly error?: TurnError;
 }
 
-/** Inside the transaction of the step that decided the notice. Does nothing when nobody wants to be told. */
+/** Inside the transaction of the step that decided the notice. False when nobody wants to be told. */
 export function enqueueNotice(store: Store, config: OutboxConfig, agent: Agent, notice: NoticeRequest, state: AgentState, id: string, now: number): boolean {
   const target = targetOf(store, config, agent);
   if (target === null || (target.events !== undefined && !target.events.includes(notice.event))) return false;
@@ -47,8 +55,22 @@ function targetOf(store: Store, config: OutboxConfig, agent: Agent): (WebhookTar
   return { url: config.url, own: false, ...(config.events === undefined ? {} : { events: config.events }) };
 }
 
+/** Where a stored delivery would go if it were made now; where it was to go when there is nothing newer to know. */
+export function currentTarget(store: Store, config: OutboxConfig, { agent: id, url, token, own }: Delivery): DeliveryTarget {
+  const agent = id === null ? null : findAgent(store, id);
+  const target = agent === null ? null : targetOf(store, config, agent);
+  if (target !== null) return { url: target.url, token: target.token ?? null, own: target.own };
+  return !own && config.url !== undefined ? { url: config.url, token: null, own } : { url, token, own };
+}
+
+/** The token of a project's or agent's own webhook: the one it has now, should it have been changed since. */
+export function ownToken(store: Store, config: OutboxConfig, delivery: Delivery): string | null {
+  const now = currentTarget(store, config, delivery);
+  return now.own && now.url === delivery.url ? now.token : delivery.token;
+}
+
 function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: AgentState, now: number): Notice {
-  const turns = notice.turns.flatMap((id) => {
+  const turns = notice.turns.slice(-TURNS_MAX).flatMap((id) => {
     const turn = findTurn(store, agent.id, id);
     if (turn === null || turn.endedAt === null || turn.outcome === null) return [];
     return [{ id, outcome: turn.outcome, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() }];
@@ -60,11 +82,11 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     event: notice.event, project: agent.project, agentId: agent.id, provider: agent.provider,
     status: notice.permission === undefined ? state.status : "waiting_input",
     lastMessage: lastAssistantMessage(store, agent.id)?.text ?? null, timestampMs: now,
-    ...(notice.error === undefined ? {} : { error: notice.error }), ...(turnId === undefined ? {} : { turnId }),
+    ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: excerpt(notice.error.message, ERROR_MAX) } }), ...(turnId === undefined ? {} : { turnId }),
     ...(turns.length === 0 ? {} : { turns }), ...(agent.name === null ? {} : { name: agent.name }),
     ...(permission === null
       ? {}
-      : { permission: { id: permission.id, kind: permission.kind, tool: permission.tool, title: permission.title, options: permission.options } }),
+      : { permission: { id: permission.id, kind: permission.kind, tool: permission.tool, title: excerpt(permission.title, TITLE_MAX), options: permission.options } }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }

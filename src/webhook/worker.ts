@@ -1,149 +1,198 @@
 /**
- * Sends what the outbox holds: woken by commits and due times, never by polling. A row stays pending until its outcome is
+ * Sends what the outbox holds: woken by new rows and due times, never by polling. A row stays pending until its outcome is
  * stored, so a death of ours in between only means that the same id is sent again.
  */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { scrub } from "../lib/scrub.ts";
 import type { Store } from "../store/database.ts";
 import type { Delivery } from "../store/deliveries.ts";
-import { dueDeliveries, nextDueAt, recordAttempt } from "../store/deliveries.ts";
+import { findDelivery, pendingHeads, recordAttempt, retargetPending } from "../store/deliveries.ts";
 import type { AttemptResult } from "./client.ts";
 import { postWebhook } from "./client.ts";
+import { hostOf, isLoopback, isNobodysAddress, mayReceive } from "./hosts.ts";
+import type { OutboxConfig } from "./outbox.ts";
+import { ownToken } from "./outbox.ts";
+import type { Flight } from "./queue.ts";
+import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts";
 import { afterAttempt } from "./schedule.ts";
 
-const MAX_IN_FLIGHT = 8;
-/** So that receivers that hang cannot take all the places. */
-const MAX_PER_DESTINATION = 2;
-/** More rows than places, since some of the due ones may stand behind a full destination. */
-const LOOK_AHEAD = 200;
+/** A timer counts running time, a due time is one of the clock: a box that slept or got its time set is looked at again. */
+const LOOK_AGAIN_MS = 5 * 60_000;
+/** After the store refused a read or write: the disk is full or gone, trying at once again helps nobody. */
+const STORE_RETRY_MS = 5000;
+/** What is under way at our stop mostly ends at once; what is cut is sent once more by the next start. */
+const DRAIN_MS = 300;
+
+export interface WorkerConfig extends OutboxConfig {
+  /** `token` and `secret` go with rows of the config's webhook; the secret signs the others too. */
+  readonly token?: string;
+  readonly secret?: string;
+  readonly allowedHosts: readonly string[];
+}
 
 export interface WorkerDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** In [0, 1). */
   readonly random: () => number;
-  /** For rows of the config's webhook. */
-  readonly token?: string;
-  readonly secret?: string;
-  /** May a project's or agent's own webhook go to this host? */
-  readonly hostAllowed: (host: string) => boolean;
-  /** Stores the events of a settled delivery and announces them. */
-  readonly settled: (delivery: Delivery, state: "delivered" | "dead") => void;
+  readonly config: WorkerConfig;
+  /** The addresses behind a name; rejects when there are none. */
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** Called inside the transaction that settles a delivery; gives what announces it after the commit. */
+  readonly settled: (delivery: Delivery, state: "delivered" | "dead") => () => void;
   readonly seam: (name: string) => void;
 }
 
 export interface Worker {
-  /** There may be something to send. */
+  /** There may be something to send. Looks once the current transaction is over. */
   wake(): void;
   readonly inFlight: number;
-  /** Cuts what is on its way; it stays pending. */
-  close(): Promise<void>;
+  /** Starts nothing more, lets what is under way end for `graceMs`, then cuts it; that stays pending. */
+  close(graceMs?: number): Promise<void>;
 }
 
 export function createWorker(deps: WorkerDeps): Worker {
-  const { store, clock, log } = deps;
-  const flights = new Map<string, { readonly url: string; readonly agent: string | null; readonly done: Promise<void> }>();
-  const closing = new AbortController();
+  const { store, clock, log, config } = deps;
+  const flights = new Map<string, Flight & { readonly done: Promise<void> }>();
+  const cut = new AbortController();
+  let closing = false;
   let timer: Timer | null = null;
   let woken = false;
+  if (config.url !== undefined) retargetPending(store, config.url);
 
   const wake = (): void => {
-    if (woken || closing.signal.aborted) return;
+    if (woken || closing) return;
     woken = true;
     queueMicrotask(() => {
       woken = false;
-      if (!closing.signal.aborted) pump();
+      if (!closing) pump();
     });
   };
 
   const pump = (): void => {
     timer?.cancel();
     timer = null;
-    const now = clock.now();
-    for (const delivery of dueDeliveries(store, now, LOOK_AHEAD)) {
-      if (flights.size >= MAX_IN_FLIGHT) return; // the end of a flight wakes us
-      if (flights.has(delivery.id)) continue;
-      const others = [...flights.values()].filter((flight) => flight.url === delivery.url);
-      if (others.length >= MAX_PER_DESTINATION || others.some((flight) => flight.agent === delivery.agent)) continue;
-      const done = send(delivery)
-        .catch((error: unknown) => log.error("cannot record a webhook's attempt", { delivery: delivery.id, error }))
-        .finally(() => {
-          flights.delete(delivery.id);
-          wake();
-        });
-      flights.set(delivery.id, { url: delivery.url, agent: delivery.agent, done });
+    if (flights.size >= MAX_IN_FLIGHT) return; // the end of a flight wakes us
+    try {
+      const now = clock.now();
+      const heads = pendingHeads(store);
+      for (let next = nextToSend(heads, flights, now); next !== null; next = nextToSend(heads, flights, now)) start(next.id, next.url, next.agent);
+      // Those that are due and found no place are looked at when a flight ends.
+      const dueAt = nextDueAt(heads, flights, now);
+      if (dueAt !== null) timer = clock.setTimer(Math.min(dueAt - now, LOOK_AGAIN_MS), wake);
+    } catch (error) {
+      log.error("cannot read the webhook outbox, trying again", { error });
+      timer = clock.setTimer(STORE_RETRY_MS, wake);
     }
-    const at = nextDueAt(store, now);
-    if (at !== null) timer = clock.setTimer(at - now, wake);
   };
 
-  const send = async (delivery: Delivery): Promise<void> => {
+  const start = (id: string, url: string, agent: string | null): void => {
+    const done = send(id)
+      .catch((error: unknown) => {
+        log.error("sending a webhook failed in an unexpected way", { delivery: id, error });
+        return pause(STORE_RETRY_MS); // it is still due: not at once again
+      })
+      .finally(() => {
+        flights.delete(id);
+        wake();
+      });
+    flights.set(id, { destination: destinationOf(url), agent, done });
+  };
+
+  const send = async (id: string): Promise<void> => {
+    await Promise.resolve(); // the flight is registered first, whatever happens here
+    const delivery = findDelivery(store, id);
+    if (delivery === null || delivery.state !== "pending") return;
     const at = clock.now();
-    const token = delivery.own ? delivery.token : (deps.token ?? null);
-    const refused = delivery.own ? await forbidden(delivery.url) : null;
-    const result: AttemptResult =
-      refused !== null
-        ? { outcome: { type: "dead", reason: refused }, status: null, responseBody: "", durationMs: 0 }
-        : await postWebhook({
-            url: delivery.url, id: delivery.id, body: delivery.body, clock, signal: closing.signal,
-            ...(token === null ? {} : { token }), ...(deps.secret === undefined ? {} : { secret: deps.secret }),
-          });
-    if (closing.signal.aborted && result.status === null) return; // cut by our own stop: not the receiver's fault
+    const token = delivery.own ? ownToken(store, config, delivery) : (config.token ?? null);
+    deps.seam("posting");
+    const result = (await refusal(delivery)) ?? (await post(delivery, token));
+    if (cut.signal.aborted && result.status === null) return; // by our own stop: not the receiver's fault
     deps.seam("posted");
+    await record(delivery, at, result, scrub(result.responseBody, [token, config.token, config.secret]));
+  };
+
+  const post = (delivery: Delivery, token: string | null): Promise<AttemptResult> =>
+    postWebhook({
+      url: delivery.url, id: delivery.id, body: delivery.body, clock, signal: cut.signal,
+      ...(token === null ? {} : { token }), ...(config.secret === undefined ? {} : { secret: config.secret }),
+    });
+
+  /** The host was checked when the webhook was named. Its name may mean something else by now, and so may the config. */
+  const refusal = async ({ own, url }: Delivery): Promise<AttemptResult | null> => {
+    const dead = (reason: string): AttemptResult => ({ outcome: { type: "dead", reason }, status: null, responseBody: "", durationMs: 0 });
+    if (!own) return config.url === undefined ? dead("webhook.url is not set any more: set it, then redeliver") : null;
+    const host = hostOf(url);
+    if (!mayReceive(config, host)) return dead(`the host "${host}" is not in webhook.allowedHosts any more`);
+    if (isIP(host) !== 0 || isLoopback(host)) return null;
+    try {
+      const addresses = await unlessAborted(deps.resolve(host), cut.signal);
+      const bad = addresses.find(isNobodysAddress);
+      return bad === undefined ? null : dead(`the name "${host}" stands for ${bad}, where no webhook may go`);
+    } catch (error) {
+      // Not sent unseen: the next answer might be an address that is refused.
+      return { outcome: { type: "retry", reason: `cannot resolve the host "${host}": ${errorText(error)}` }, status: null, responseBody: "", durationMs: 0 };
+    }
+  };
+
+  /** What was sent must be recorded, or it is sent again: tried until the store takes it. */
+  const record = async (delivery: Delivery, at: number, { outcome, status, durationMs }: AttemptResult, response: string): Promise<void> => {
     const now = clock.now();
-    const { outcome } = result;
     const refusals = delivery.refusals + (outcome.type === "retry_once" ? 1 : 0);
     const firstAt = delivery.firstAt ?? at;
     const next = afterAttempt({ outcome, attempt: delivery.round + 1, refusals, firstAtMs: firstAt, nowMs: now, random: deps.random });
-    const error = next.state === "dead" ? next.reason : outcome.type === "delivered" ? null : outcome.reason;
-    store.transact(() => {
+    const reason = next.state === "dead" ? next.reason : outcome.type === "delivered" ? null : outcome.reason;
+    const nextAt = next.state === "pending" ? next.atMs : null;
+    const write = (): (() => void) => {
       recordAttempt(
-        store, delivery.id,
-        { at, durationMs: result.durationMs, status: result.status, error, response: result.responseBody === "" ? null : result.responseBody },
-        { state: next.state, nextAt: next.state === "pending" ? next.atMs : null, refusals, firstAt, lastError: error },
-        now,
+        store, delivery.id, { at, durationMs, status, error: reason, response: response === "" ? null : response },
+        { state: next.state, nextAt, refusals, firstAt, lastError: reason }, now,
       );
-    });
-    if (next.state === "pending") log.warn("a webhook was not taken, will try again", { delivery: delivery.id, reason: error, status: result.status });
-    else {
-      if (next.state === "dead") log.error("a webhook is dead: redeliver it when its receiver works", { delivery: delivery.id, reason: error });
-      deps.settled(delivery, next.state);
+      return next.state === "pending" ? () => undefined : deps.settled(delivery, next.state);
+    };
+    let announce: (() => void) | null = null;
+    while (announce === null) {
+      try {
+        announce = store.transact(write);
+      } catch (error) {
+        log.error("cannot record a webhook's attempt, trying again", { delivery: delivery.id, error });
+        if (closing) return;
+        await pause(STORE_RETRY_MS);
+      }
     }
+    if (next.state === "pending") log.warn("a webhook was not taken, will try again", { delivery: delivery.id, reason, status });
+    if (next.state === "dead") log.error("a webhook is dead: redeliver it when its receiver works", { delivery: delivery.id, reason });
+    announce();
   };
 
-  /** The host was checked when the webhook was named. Its name may mean something else by now, and so may the config. */
-  const forbidden = async (url: string): Promise<string | null> => {
-    const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
-    if (!deps.hostAllowed(host)) return `the host "${host}" is not in webhook.allowedHosts any more`;
-    if (isIP(host) !== 0) return null;
-    try {
-      const addresses = await lookup(host, { all: true });
-      const bad = addresses.find(({ address }) => isNobodysAddress(address));
-      return bad === undefined ? null : `the name "${host}" stands for ${bad.address}, where no webhook may go`;
-    } catch (error) {
-      log.debug("cannot resolve a webhook's host, the attempt will tell", { host, reason: errorText(error) });
-      return null;
-    }
-  };
+  const pause = (ms: number): Promise<void> =>
+    unlessAborted(new Promise<void>((resolve) => void clock.setTimer(ms, resolve)), cut.signal).catch(() => undefined);
 
   return {
     wake,
     get inFlight() {
       return flights.size;
     },
-    async close() {
-      closing.abort();
+    async close(graceMs = DRAIN_MS) {
+      closing = true;
       timer?.cancel();
+      const last = clock.setTimer(graceMs, () => cut.abort());
+      if (graceMs === 0) cut.abort();
       await Promise.all([...flights.values()].map((flight) => flight.done));
+      last.cancel();
     },
   };
 }
 
-/** Link-local (cloud metadata services live there), unspecified and multicast addresses. */
-export function isNobodysAddress(address: string): boolean {
-  const plain = address.toLowerCase().replace(/^::ffff:/, "");
-  return /^(169\.254\.|0\.|22[4-9]\.|23\d\.)/.test(plain) || /^(fe[89ab][0-9a-f]:|ff|::$)/.test(plain);
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }

@@ -1,0 +1,29 @@
+/** Where webhooks may go: any loopback address, the configured host, and `webhook.allowedHosts`. Pure. */
+import { isIP } from "node:net";
+
+export interface AllowedTargets {
+  /** The configured webhook. */
+  readonly url?: string;
+  readonly allowedHosts: readonly string[];
+}
+
+/** The host of a URL as it is compared: lower case, IPv6 without brackets. */
+export function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, "").toLowerCase();
+}
+
+/** May a project's or an agent's own webhook go to this host (as of `hostOf`)? */
+export function mayReceive({ url, allowedHosts }: AllowedTargets, host: string): boolean {
+  return isLoopback(host) || (url !== undefined && host === hostOf(url)) || allowedHosts.some((allowed) => allowed.toLowerCase() === host);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Link-local (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead there. */
+export function isNobodysAddress(address: string): boolean {
+  const plain = address.toLowerCase().replace(/^::ffff:(?=[\d.]+$)/, "");
+  if (isIP(plain) === 4) return /^(0|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(plain);
+  return /^(fe[89ab][0-9a-f]:|ff|::$|::ffff:a9fe:)/.test(plain);
+}
