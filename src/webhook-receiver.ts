@@ -36,9 +36,16 @@ type Command = (typeof COMMANDS)[number];
 
 /** Distinct, so that a service manager or a script can tell what to mend. */
 const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
-const EXIT_BY_CODE: Readonly<Record<string, number>> = { ADDRESS_IN_USE: 3, LISTEN_FAILED: 3, LOCKED: 4, STATE_DIR_UNUSABLE: 5 };
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  ADDRESS_IN_USE: 3,
+  LISTEN_FAILED: 3,
+  LOCKED: 4,
+  STATE_DIR_UNUSABLE: 5,
+};
 
-type Arguments = { readonly ok: true; readonly command: Command; readonly configPath?: string } | { readonly ok: false; readonly message: string };
+type Arguments =
+  | { readonly ok: true; readonly command: Command; readonly configPath?: string }
+  | { readonly ok: false; readonly message: string };
 
 function parseArguments(argv: readonly string[]): Arguments {
   let command: Command | undefined;
@@ -89,14 +96,23 @@ async function main(): Promise<number> {
   const fine =
     command === "check"
       ? await checkSinks(trial)
-      : await sendTest({ ...trial, nowMs: Date.now(), deliveryId: `test${randomBytes(3).toString("hex")}`, hostname: hostname() });
+      : await sendTest({
+          ...trial,
+          nowMs: Date.now(),
+          deliveryId: `test${randomBytes(3).toString("hex")}`,
+          hostname: hostname(),
+        });
   return fine ? EXIT.fine : EXIT.failed;
 }
 
 async function serve(config: ReceiverConfig): Promise<number> {
   // What we store may quote private code: for our user alone.
   process.umask(0o077);
-  const log = createLogger({ level: config.logLevel, write: (line) => void process.stderr.write(line), clock: systemClock });
+  const log = createLogger({
+    level: config.logLevel,
+    write: (line) => void process.stderr.write(line),
+    clock: systemClock,
+  });
   const asked = new Promise<void>((resolve) => {
     let times = 0;
     const onSignal = (): void => {
@@ -108,7 +124,13 @@ async function serve(config: ReceiverConfig): Promise<number> {
     process.on("SIGINT", onSignal);
   });
   try {
-    const receiver = await startReceiver(config, { env: process.env, clock: systemClock, log, random: Math.random, ownNames: [hostname()] });
+    const receiver = await startReceiver(config, {
+      env: process.env,
+      clock: systemClock,
+      log,
+      random: Math.random,
+      ownNames: [hostname()],
+    });
     await asked;
     await receiver.stop();
     return EXIT.fine;

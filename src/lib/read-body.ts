@@ -6,7 +6,10 @@ export interface ReadLimits {
 }
 
 /** What came, invalid UTF-8 replaced. A stream that breaks off or drips gives what it gave; never throws. */
-export async function readText(stream: ReadableStream<Uint8Array> | null, { maxBytes, timeoutMs }: ReadLimits): Promise<string> {
+export async function readText(
+  stream: ReadableStream<Uint8Array> | null,
+  { maxBytes, timeoutMs }: ReadLimits,
+): Promise<string> {
   if (!stream) return "";
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];

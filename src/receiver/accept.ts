@@ -20,14 +20,24 @@ export function readWebhook(req: Request, body: Uint8Array, { signingKey, nowMs 
   requireJson(req);
   const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw new HarnessError("UNSUPPORTED_MEDIA_TYPE", `got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected the body as it is`, { status: 415 });
+    throw new HarnessError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      `got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected the body as it is`,
+      { status: 415 },
+    );
   }
   const webhookId = headers.get("webhook-id");
   if (webhookId !== null && !/^[\x21-\x7e]{1,256}$/.test(webhookId)) {
-    throw invalidRequest([{ path: "webhook-id", message: "the header must be sent once, with 1 to 256 visible ASCII characters" }]);
+    throw invalidRequest([
+      { path: "webhook-id", message: "the header must be sent once, with 1 to 256 visible ASCII characters" },
+    ]);
   }
   if (signingKey) {
-    const given = { id: webhookId, timestamp: headers.get("webhook-timestamp"), signature: headers.get("webhook-signature") };
+    const given = {
+      id: webhookId,
+      timestamp: headers.get("webhook-timestamp"),
+      signature: headers.get("webhook-signature"),
+    };
     const verification = verify(signingKey, given, body, { nowMs });
     if (verification !== "valid") throw badSignature(verification);
   }
@@ -48,9 +58,13 @@ const SIGNATURE_PROBLEMS: Readonly<Record<Exclude<Verification, "valid">, string
   missing: "this needs the headers webhook-id, webhook-timestamp and webhook-signature",
   malformed: "webhook-timestamp must be epoch seconds and webhook-signature v1,<base64>",
   expired: "webhook-timestamp is more than 5 minutes away from now: check both clocks",
-  wrong: "webhook-signature does not fit: check that both sides have the same secret, and that nothing on the way changes the body",
+  wrong:
+    "webhook-signature does not fit: check that both sides have the same secret, and that nothing on the way changes the body",
 };
 
 function badSignature(verification: Exclude<Verification, "valid">): HarnessError {
-  return new HarnessError("BAD_SIGNATURE", SIGNATURE_PROBLEMS[verification], { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+  return new HarnessError("BAD_SIGNATURE", SIGNATURE_PROBLEMS[verification], {
+    status: 401,
+    headers: { "WWW-Authenticate": "Bearer" },
+  });
 }

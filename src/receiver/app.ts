@@ -54,7 +54,10 @@ export function createReceiverApp(parts: ReceiverParts): App {
   };
 }
 
-function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverParts, counters: Counters): readonly Route[] {
+function receiverRoutes(
+  { inbox, workers, signingKey, clock, log }: ReceiverParts,
+  counters: Counters,
+): readonly Route[] {
   const startedMs = clock.now();
   const healthParts = (): HealthParts => ({ startedMs, stored: countStored(inbox.store), workers });
 
@@ -117,12 +120,14 @@ function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverPart
     async handler({ params, query }) {
       const { seq, id, sinks } = existing(params.id);
       if (workers.size === 0) throw conflict("NO_SINK", "no sink is configured, there is nowhere to send to");
-      if (query.sink !== undefined && !workers.has(query.sink)) throw conflict("NO_SINK", `the sink ${query.sink} is not configured`);
+      if (query.sink !== undefined && !workers.has(query.sink))
+        throw conflict("NO_SINK", `the sink ${query.sink} is not configured`);
       const on = query.sink === undefined ? [...workers.keys()] : [query.sink];
       const gaveUp = on.filter((name) => sinks[name]?.state === "dead");
       const open = on.filter((name) => sinks[name]?.state === "pending" || sinks[name]?.state === "sending");
       const chosen = gaveUp.length > 0 ? gaveUp : on.filter((name) => !open.includes(name));
-      if (chosen.length === 0) throw conflict("DELIVERY_PENDING", `the delivery ${id} is already on its way to ${open.join(" and ")}`);
+      if (chosen.length === 0)
+        throw conflict("DELIVERY_PENDING", `the delivery ${id} is already on its way to ${open.join(" and ")}`);
       await inbox.redeliver(seq, chosen, clock.now());
       log.info("redelivery asked for", { id, sinks: chosen });
       for (const worker of workers.values()) worker.lookAgain();
@@ -132,7 +137,10 @@ function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverPart
 
   const existing = (id: string): NonNullable<ReturnType<typeof findDelivery>> => {
     const found = findDelivery(inbox.store, id);
-    if (!found) throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery ${id}; GET /deliveries lists them`, { status: 404 });
+    if (!found)
+      throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery ${id}; GET /deliveries lists them`, {
+        status: 404,
+      });
     return found;
   };
 
@@ -153,7 +161,9 @@ function receiverRoutes({ inbox, workers, signingKey, clock, log }: ReceiverPart
       path: "/metrics",
       summary: "Prometheus metrics",
       handler: () =>
-        new Response(receiverMetrics(healthParts(), counters, clock.now()), { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" } }),
+        new Response(receiverMetrics(healthParts(), counters, clock.now()), {
+          headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" },
+        }),
     }),
   ];
 }

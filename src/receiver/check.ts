@@ -14,9 +14,16 @@ export interface TrialOptions {
 
 /** Asks every sink whether it would work, without sending anything. False when something would not. */
 export async function checkSinks({ config, sinks, print, scrub, signal }: TrialOptions): Promise<boolean> {
-  const auth = [config.token === null ? "" : "bearer token", config.secret === null ? "" : "signature"].filter(Boolean).join(" and ") || "nobody asked who they are";
+  const auth =
+    [config.token === null ? "" : "bearer token", config.secret === null ? "" : "signature"]
+      .filter(Boolean)
+      .join(" and ") || "nobody asked who they are";
   say(print, { ok: true, text: `listens on ${config.host}:${config.port}, ${auth}; state in ${config.stateDir}` });
-  if (sinks.length === 0) say(print, { ok: false, text: "neither discord nor openclaw is configured: webhooks would be stored and passed on to nobody" });
+  if (sinks.length === 0)
+    say(print, {
+      ok: false,
+      text: "neither discord nor openclaw is configured: webhooks would be stored and passed on to nobody",
+    });
   const findings = (await Promise.all(sinks.map((sink) => sink.probe(signal)))).flat();
   for (const { ok, text } of findings) say(print, { ok, text: scrub(text) });
   return sinks.length > 0 && findings.every(({ ok }) => ok);
@@ -29,8 +36,17 @@ export interface TestOptions extends TrialOptions {
 }
 
 /** Sends one event that says it is a test, once, through every sink. */
-export async function sendTest({ sinks, print, scrub, signal, nowMs, deliveryId, hostname }: TestOptions): Promise<boolean> {
-  if (sinks.length === 0) say(print, { ok: false, text: "neither discord nor openclaw is configured: there is nowhere to send a test to" });
+export async function sendTest({
+  sinks,
+  print,
+  scrub,
+  signal,
+  nowMs,
+  deliveryId,
+  hostname,
+}: TestOptions): Promise<boolean> {
+  if (sinks.length === 0)
+    say(print, { ok: false, text: "neither discord nor openclaw is configured: there is nowhere to send a test to" });
   const event: HarnessEvent = {
     event: TEST_EVENT,
     project: "webhook-receiver",
@@ -50,7 +66,10 @@ export async function sendTest({ sinks, print, scrub, signal, nowMs, deliveryId,
     sinks.map(async (sink): Promise<Finding> => {
       const { outcome, fault } = await sink.send([{ seq: 0, id: deliveryId, event }], signal);
       const how = outcome.type === "delivered" ? outcome.detail : outcome.reason;
-      return { ok: outcome.type === "delivered", text: `${sink.name}: ${outcome.type === "delivered" ? "sent" : "not sent"}, ${how}${fault ? ` (to mend: ${fault})` : ""}` };
+      return {
+        ok: outcome.type === "delivered",
+        text: `${sink.name}: ${outcome.type === "delivered" ? "sent" : "not sent"}, ${how}${fault ? ` (to mend: ${fault})` : ""}`,
+      };
     }),
   );
   for (const { ok, text } of results) say(print, { ok, text: scrub(text) });

@@ -75,7 +75,10 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
   const payload = { content: headline(event), embeds: [embed], allowed_mentions: NO_MENTIONS };
   if (message === "" || fits) return { payload };
   const attachments = [{ id: 0, filename: "message.md", description: "the whole last message" }];
-  return { payload: { ...payload, attachments }, file: { name: "message.md", text: cutBytes(event.lastMessage ?? "", FILE_MAX_BYTES) } };
+  return {
+    payload: { ...payload, attachments },
+    file: { name: "message.md", text: cutBytes(event.lastMessage ?? "", FILE_MAX_BYTES) },
+  };
 }
 
 /** The same news without embed and attachment, for the one retry after Discord called the full form invalid. */
@@ -85,8 +88,15 @@ export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): Di
   // The fence is built from already cut text: breaking backtick runs adds units, so a tenth is kept free and checked.
   let room = CONTENT_MAX - head.length - 10;
   let quote = fenced(excerpt(manyLines(said).trim(), room));
-  while (head.length + 1 + quote.length > CONTENT_MAX && room > 100) quote = fenced(excerpt(manyLines(said).trim(), (room = Math.floor(room / 2))));
-  return { payload: { content: said === "" ? head : `${head}\n${quote}`, flags: SUPPRESS_EMBEDS, allowed_mentions: NO_MENTIONS } };
+  while (head.length + 1 + quote.length > CONTENT_MAX && room > 100)
+    quote = fenced(excerpt(manyLines(said).trim(), (room = Math.floor(room / 2))));
+  return {
+    payload: {
+      content: said === "" ? head : `${head}\n${quote}`,
+      flags: SUPPRESS_EMBEDS,
+      allowed_mentions: NO_MENTIONS,
+    },
+  };
 }
 
 const NO_MENTIONS = { parse: [] } as const;

@@ -8,6 +8,7 @@ import { errorCode, errorText } from "../lib/errors.ts";
 import { isObject } from "../lib/check.ts";
 import { readText } from "../lib/read-body.ts";
 import { VERSION } from "../lib/version.ts";
+import { direct } from "./direct.ts";
 import { tryJson } from "./text.ts";
 import { discordMessage, plainDiscordMessage, type DiscordMessage } from "./discord-message.ts";
 import type { SendResult, Sink } from "./sink.ts";
@@ -33,7 +34,8 @@ export function discordUrlProblem(text: string, allowOtherHost: boolean): string
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) return "https://discord.com/api/webhooks/<id>/<token>";
   if (allowOtherHost) return undefined;
-  if (url.protocol !== "https:" || !DISCORD_HOST.test(url.hostname) || url.port !== "") return "an https URL of discord.com (another host needs discord.allowOtherHost: true)";
+  if (url.protocol !== "https:" || !DISCORD_HOST.test(url.hostname) || url.port !== "")
+    return "an https URL of discord.com (another host needs discord.allowOtherHost: true)";
   return WEBHOOK_PATH.test(url.pathname) ? undefined : "the path /api/webhooks/<id>/<token>";
 }
 
@@ -57,7 +59,11 @@ interface Answer {
 }
 
 export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeoutMs: number = TIMEOUT_MS): Sink {
-  const post = async ({ payload, file }: DiscordMessage, threadId: string | undefined, signal: AbortSignal): Promise<Answer> => {
+  const post = async (
+    { payload, file }: DiscordMessage,
+    threadId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
     const named = settings.username === undefined ? payload : { ...payload, username: settings.username };
     const headers: Record<string, string> = { "User-Agent": USER_AGENT };
     let body: string | FormData = JSON.stringify(named);
@@ -67,11 +73,13 @@ export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeo
       body.append("payload_json", JSON.stringify(named));
       body.append("files[0]", new Blob([file.text], { type: "text/markdown; charset=utf-8" }), file.name);
     } else headers["Content-Type"] = "application/json";
-    const response = await fetch(discordPostUrl(settings.webhookUrl, threadId), {
+    const url = discordPostUrl(settings.webhookUrl, threadId);
+    const response = await fetch(url, {
       method: "POST",
       headers,
       body,
       redirect: "manual",
+      ...direct(url),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     return readAnswer(response, clock.now());
@@ -81,7 +89,14 @@ export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeo
     name: "discord",
     lookAhead: 1,
     // Answered failures and outages alike: the order is kept for ten tries, then others pass while this one goes on for a day.
-    retry: { delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND), maxTries: Infinity, giveUpAfterMs: 24 * 3_600_000, stepAsideAfter: 10, slowMs: 600_000, gapMs: 0 },
+    retry: {
+      delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND),
+      maxTries: Infinity,
+      giveUpAfterMs: 24 * 3_600_000,
+      stepAsideAfter: 10,
+      slowMs: 600_000,
+      gapMs: 0,
+    },
     choose: (waiting) => waiting.slice(0, 1),
 
     async send(batch, signal): Promise<SendResult> {
@@ -116,13 +131,20 @@ export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeo
       try {
         const url = new URL(discordPostUrl(settings.webhookUrl));
         url.search = "";
-        const response = await fetch(url, { headers: { "User-Agent": USER_AGENT }, redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+        const response = await fetch(url, {
+          headers: { "User-Agent": USER_AGENT },
+          redirect: "manual",
+          ...direct(url),
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        });
         if (response.status !== 200) {
           const { status, message } = await readAnswer(response, clock.now());
           return [{ ok: false, text: `discord: the webhook cannot be used, it answers ${status}: ${message}` }];
         }
         const hook = tryJson(await readText(response.body, BODY_LIMITS));
-        const called = isObject(hook) ? `"${String(hook["name"])}" in channel ${String(hook["channel_id"])}` : "an answer that is not JSON";
+        const called = isObject(hook)
+          ? `"${String(hook["name"])}" in channel ${String(hook["channel_id"])}`
+          : "an answer that is not JSON";
         return [{ ok: isObject(hook), text: `discord: webhook ${called}` }];
       } catch (error) {
         return [{ ok: false, text: `discord: cannot reach the webhook: ${networkReason(error, timeoutMs)}` }];
@@ -138,11 +160,22 @@ function judge(answer: Answer, detail: string): SendResult {
   if (status >= 200 && status < 300) return { outcome: { type: "delivered", detail }, pauseMs, fault: null };
   // Discord bans addresses that go on after these answers.
   if (status === 401 || status === 403 || status === 404) {
-    return { outcome: { type: "stopped", reason: `Discord answered ${status} (${message}): the webhook is not used any more until it is corrected and the receiver restarted`, retryInMs: null } };
+    return {
+      outcome: {
+        type: "stopped",
+        reason: `Discord answered ${status} (${message}): the webhook is not used any more until it is corrected and the receiver restarted`,
+        retryInMs: null,
+      },
+    };
   }
-  if (status === 429) return { outcome: { type: "retry", reason: `Discord asks to slow down (${message})`, waitMs, free: true }, pauseMs: Math.max(waitMs, SECOND) };
+  if (status === 429)
+    return {
+      outcome: { type: "retry", reason: `Discord asks to slow down (${message})`, waitMs, free: true },
+      pauseMs: Math.max(waitMs, SECOND),
+    };
   if (status >= 500) return { outcome: { type: "retry", reason: `Discord answered ${status}`, waitMs }, pauseMs };
-  if (status === 408 || status < 400) return { outcome: { type: "retry", reason: `an unexpected answer ${status}`, waitMs }, pauseMs };
+  if (status === 408 || status < 400)
+    return { outcome: { type: "retry", reason: `an unexpected answer ${status}`, waitMs }, pauseMs };
   return dead(`Discord answered ${status}: ${message}`, answer);
 }
 
@@ -156,7 +189,8 @@ async function readAnswer(response: Response, nowMs: number): Promise<Answer> {
   const known = isObject(body) ? body : {};
   const bodyWaitMs = typeof known["retry_after"] === "number" ? known["retry_after"] * SECOND : 0;
   const headerWaitMs = parseRetryAfter(headers.get("retry-after"), nowMs) ?? 0;
-  const resetMs = headers.get("x-ratelimit-remaining") === "0" ? Number(headers.get("x-ratelimit-reset-after")) * SECOND : 0;
+  const resetMs =
+    headers.get("x-ratelimit-remaining") === "0" ? Number(headers.get("x-ratelimit-reset-after")) * SECOND : 0;
   return {
     status,
     code: typeof known["code"] === "number" ? known["code"] : 0,

@@ -29,23 +29,32 @@ export interface HarnessEvent {
 const word = (what: string) => string({ min: 1, max: 200, what });
 
 const REQUIRED = object({
-  event: string({ pattern: /^(agent_[a-z][a-z_]{0,50}|test)$/, what: "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input or test" }),
+  event: string({
+    pattern: /^(agent_[a-z][a-z_]{0,50}|test)$/,
+    what: "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input or test",
+  }),
   project: word("the project's name (1 to 200 characters)"),
   agentId: word("the agent's id (1 to 200 characters)"),
   provider: word("the provider's name (1 to 200 characters)"),
   status: word("the agent's status (1 to 200 characters)"),
   lastMessage: nullable(string()),
-  timestamp: refined(string(), (text) => (isIsoTime(text) ? undefined : "an ISO 8601 time such as 2026-02-18T10:00:00.000Z")),
+  timestamp: refined(string(), (text) =>
+    isIsoTime(text) ? undefined : "an ISO 8601 time such as 2026-02-18T10:00:00.000Z",
+  ),
   metadata: optional(record(string(), { maxKeys: 64 })),
 });
 const KEYS = Object.keys(REQUIRED.json["properties"] ?? {});
 
-export type ReadEvent = { readonly ok: true; readonly event: HarnessEvent } | { readonly ok: false; readonly issues: readonly Issue[] };
+export type ReadEvent =
+  { readonly ok: true; readonly event: HarnessEvent } | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** `json` is the parsed body. Unknown keys are ignored. */
 export function readEvent(json: unknown): ReadEvent {
   if (!isObject(json)) return { ok: false, issues: [{ path: "", message: "expected a JSON object" }] };
-  const checked = check(REQUIRED, Object.fromEntries(KEYS.filter((key) => Object.hasOwn(json, key)).map((key) => [key, json[key]])));
+  const checked = check(
+    REQUIRED,
+    Object.fromEntries(KEYS.filter((key) => Object.hasOwn(json, key)).map((key) => [key, json[key]])),
+  );
   if (!checked.ok) return checked;
   const { timestamp, metadata = {}, ...rest } = checked.value;
   return {
@@ -55,7 +64,9 @@ export function readEvent(json: unknown): ReadEvent {
       timestampMs: Date.parse(timestamp),
       name: text(json["name"]),
       error: readError(json["error"]),
-      question: isObject(json["permission"]) ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"])) : null,
+      question: isObject(json["permission"])
+        ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))
+        : null,
       durationMs: readDuration(json["turns"]),
       metadata,
       truncated: json["truncated"] === true,

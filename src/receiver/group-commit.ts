@@ -18,7 +18,10 @@ interface Job {
 }
 
 /** `later` runs a function at the end of the current tick. */
-export function createGroupCommit(store: Pick<Store, "transact">, later: (fn: () => void) => void = setImmediate): GroupCommit {
+export function createGroupCommit(
+  store: Pick<Store, "transact">,
+  later: (fn: () => void) => void = setImmediate,
+): GroupCommit {
   let jobs: Job[] = [];
 
   const commit = (group: readonly Job[]): void => {

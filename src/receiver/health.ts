@@ -42,17 +42,41 @@ export function health({ startedMs, stored, workers }: HealthParts, nowMs: numbe
   const sinks: Record<SinkName, SinkHealth> = { discord: { state: "off" }, openclaw: { state: "off" } };
   for (const [name, worker] of workers) {
     const { state, pending, dead, lastError, fault, lastSuccessMs, lastFailureMs, resumesMs } = worker.status();
-    sinks[name] = { state, pending, dead, lastSuccessAt: iso(lastSuccessMs), lastFailureAt: iso(lastFailureMs), lastError, fault, resumesAt: iso(resumesMs) };
+    sinks[name] = {
+      state,
+      pending,
+      dead,
+      lastSuccessAt: iso(lastSuccessMs),
+      lastFailureAt: iso(lastFailureMs),
+      lastError,
+      fault,
+      resumesAt: iso(resumesMs),
+    };
   }
   const fine = Object.values(sinks).every(({ state, fault }) => (state === "off" || state === "ok") && !fault);
-  return { status: fine ? "ok" : "degraded", version: VERSION, uptime: Math.floor((nowMs - startedMs) / 1000), stored, sinks };
+  return {
+    status: fine ? "ok" : "degraded",
+    version: VERSION,
+    uptime: Math.floor((nowMs - startedMs) / 1000),
+    stored,
+    sinks,
+  };
 }
 
 /** Prometheus text format 0.0.4. */
 export function receiverMetrics(parts: HealthParts, counters: Counters, nowMs: number): string {
   const lines: string[] = [];
-  const metric = (name: string, type: "counter" | "gauge", help: string, values: readonly (readonly [labels: string, value: number])[]): void => {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...values.map(([labels, value]) => `${name}${labels} ${value}`));
+  const metric = (
+    name: string,
+    type: "counter" | "gauge",
+    help: string,
+    values: readonly (readonly [labels: string, value: number])[],
+  ): void => {
+    lines.push(
+      `# HELP ${name} ${help}`,
+      `# TYPE ${name} ${type}`,
+      ...values.map(([labels, value]) => `${name}${labels} ${value}`),
+    );
   };
   metric("webhook_receiver_info", "gauge", "The version that runs.", [[`{version="${VERSION}"}`, 1]]);
   metric("webhook_receiver_uptime_seconds", "gauge", "Time since the start.", [["", (nowMs - parts.startedMs) / 1000]]);
@@ -66,11 +90,36 @@ export function receiverMetrics(parts: HealthParts, counters: Counters, nowMs: n
     const status = parts.workers.get(name)?.status();
     return status ? [{ labels: `{sink="${name}"}`, status }] : [];
   });
-  metric("webhook_receiver_sink_up", "gauge", "1 unless the sink retries or has stopped.", sinks.map(({ labels, status }) => [labels, status.state === "ok" ? 1 : 0]));
-  metric("webhook_receiver_sink_pending", "gauge", "Deliveries that wait for the sink.", sinks.map(({ labels, status }) => [labels, status.pending]));
-  metric("webhook_receiver_sink_dead", "gauge", "Deliveries that were given up.", sinks.map(({ labels, status }) => [labels, status.dead]));
-  metric("webhook_receiver_sink_delivered_total", "counter", "Deliveries that were made.", sinks.map(({ labels, status }) => [labels, status.delivered]));
-  metric("webhook_receiver_sink_failed_tries_total", "counter", "Tries that failed.", sinks.map(({ labels, status }) => [labels, status.failedTries]));
+  metric(
+    "webhook_receiver_sink_up",
+    "gauge",
+    "1 unless the sink retries or has stopped.",
+    sinks.map(({ labels, status }) => [labels, status.state === "ok" ? 1 : 0]),
+  );
+  metric(
+    "webhook_receiver_sink_pending",
+    "gauge",
+    "Deliveries that wait for the sink.",
+    sinks.map(({ labels, status }) => [labels, status.pending]),
+  );
+  metric(
+    "webhook_receiver_sink_dead",
+    "gauge",
+    "Deliveries that were given up.",
+    sinks.map(({ labels, status }) => [labels, status.dead]),
+  );
+  metric(
+    "webhook_receiver_sink_delivered_total",
+    "counter",
+    "Deliveries that were made.",
+    sinks.map(({ labels, status }) => [labels, status.delivered]),
+  );
+  metric(
+    "webhook_receiver_sink_failed_tries_total",
+    "counter",
+    "Tries that failed.",
+    sinks.map(({ labels, status }) => [labels, status.failedTries]),
+  );
   return `${lines.join("\n")}\n`;
 }
 

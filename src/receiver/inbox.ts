@@ -87,7 +87,11 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
   const { run, get, all } = store;
   const group = createGroupCommit(store);
   // Whoever died between sending and recording leaves `sending` behind: it must go out again, and may be a double.
-  store.transact(() => run("UPDATE sends SET state = 'pending', next_at = 0, interrupted = interrupted + 1 WHERE state = 'sending' AND state <> 'delivered'"));
+  store.transact(() =>
+    run(
+      "UPDATE sends SET state = 'pending', next_at = 0, interrupted = interrupted + 1 WHERE state = 'sending' AND state <> 'delivered'",
+    ),
+  );
   let pruneAfter = 0;
 
   return {
@@ -99,7 +103,8 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
           ...[id, key, receivedMs, event, project, agentId, body],
         );
         if (changes === 0) return { duplicate: true };
-        for (const sink of sinks) run("INSERT INTO sends (sink, seq, state, next_at) VALUES (?, ?, 'pending', ?)", sink, lastId, receivedMs);
+        for (const sink of sinks)
+          run("INSERT INTO sends (sink, seq, state, next_at) VALUES (?, ?, 'pending', ?)", sink, lastId, receivedMs);
         return { duplicate: false };
       }),
 
@@ -113,7 +118,8 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
     },
 
     candidates(sink, due, limit) {
-      const together = due.batch === null ? "sends.batch IS NULL AND sends.tries = 0 AND sends.seq >= ?" : "sends.batch = ?";
+      const together =
+        due.batch === null ? "sends.batch IS NULL AND sends.tries = 0 AND sends.seq >= ?" : "sends.batch = ?";
       const rows = all<{ seq: number; id: string; body: string }>(
         `SELECT inbox.seq, inbox.id, inbox.body FROM sends JOIN inbox USING (seq) WHERE sink = ? AND state = 'pending' AND ${OPEN} AND ${together} ORDER BY seq LIMIT ?`,
         ...[sink, due.batch ?? due.seq, limit],
@@ -141,7 +147,9 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
         }
       }),
 
-    count: (sink, state) => get<{ n: number }>(`SELECT count(*) AS n FROM sends WHERE sink = ? AND state = ? AND ${OPEN}`, sink, state)?.n ?? 0,
+    count: (sink, state) =>
+      get<{ n: number }>(`SELECT count(*) AS n FROM sends WHERE sink = ? AND state = ? AND ${OPEN}`, sink, state)?.n ??
+      0,
 
     redeliver: (seq, to, nowMs) =>
       group.write(() => {
@@ -157,10 +165,17 @@ export function openInbox(path: string, sinks: readonly SinkName[]): Inbox {
 
     prune: (olderThanMs, nowMs) =>
       group.write(() => {
-        const rows = all<{ seq: number; received_at: number }>("SELECT seq, received_at FROM inbox WHERE seq > ? ORDER BY seq LIMIT 200", pruneAfter);
+        const rows = all<{ seq: number; received_at: number }>(
+          "SELECT seq, received_at FROM inbox WHERE seq > ? ORDER BY seq LIMIT 200",
+          pruneAfter,
+        );
         const old = rows.filter((row) => row.received_at < olderThanMs);
         for (const { seq } of old) {
-          run("UPDATE sends SET state = 'dead', reason = 'expired: not sent within the retention', settled_at = ? WHERE seq = ? AND state = 'pending'", nowMs, seq);
+          run(
+            "UPDATE sends SET state = 'dead', reason = 'expired: not sent within the retention', settled_at = ? WHERE seq = ? AND state = 'pending'",
+            nowMs,
+            seq,
+          );
           run(
             "DELETE FROM inbox WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM sends WHERE sends.seq = inbox.seq AND (settled_at IS NULL OR settled_at >= ?))",
             ...[seq, olderThanMs],

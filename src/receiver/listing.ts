@@ -68,7 +68,11 @@ export function listDeliveries(store: Store, { state, sink, before, limit }: Lis
 
 /** By short id (the newest, should two share one) or by the sender's `webhook-id`. */
 export function findDelivery(store: Store, id: string): (DeliveryView & { readonly body: unknown }) | null {
-  const row = store.get<InboxRow & { body: string }>(`SELECT ${COLUMNS}, body FROM inbox WHERE id = ? OR key = ? ORDER BY seq DESC LIMIT 1`, id, `id ${id}`);
+  const row = store.get<InboxRow & { body: string }>(
+    `SELECT ${COLUMNS}, body FROM inbox WHERE id = ? OR key = ? ORDER BY seq DESC LIMIT 1`,
+    id,
+    `id ${id}`,
+  );
   return row && { ...view(store, row), body: tryJson(row.body) };
 }
 
@@ -77,7 +81,10 @@ export function countStored(store: Store): number {
 }
 
 function view(store: Store, row: InboxRow): DeliveryView {
-  const sends = store.all<SendRow>("SELECT sink, state, tries, next_at, interrupted, reason, settled_at FROM sends WHERE seq = ? ORDER BY sink", row.seq);
+  const sends = store.all<SendRow>(
+    "SELECT sink, state, tries, next_at, interrupted, reason, settled_at FROM sends WHERE seq = ? ORDER BY sink",
+    row.seq,
+  );
   return {
     id: row.id,
     seq: row.seq,

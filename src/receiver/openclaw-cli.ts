@@ -34,9 +34,19 @@ const LOOK_AGAIN_REFUSED_MS = 600_000;
 const OUTPUT_MAX_BYTES = 65_536;
 const PIPE_GRACE_MS = 500;
 
-export async function runSystemEvent(settings: CliSettings, { text, mode, sessionKey }: Wake, clock: Clock, signal: AbortSignal): Promise<WakeOutcome> {
+export async function runSystemEvent(
+  settings: CliSettings,
+  { text, mode, sessionKey }: Wake,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<WakeOutcome> {
   const args = ["system", "event", "--mode", mode, "--json", "--timeout", String(GATEWAY_TIMEOUT_MS), "--text", text];
-  const ran = await runCli(settings, sessionKey === null ? args : [...args, "--session-key", sessionKey], clock, signal);
+  const ran = await runCli(
+    settings,
+    sessionKey === null ? args : [...args, "--session-key", sessionKey],
+    clock,
+    signal,
+  );
   return classifyRun(ran);
 }
 
@@ -49,8 +59,13 @@ export type Ran =
 export function classifyRun(ran: Ran): WakeOutcome {
   if (ran.type === "ended_by_us") return { type: "retry", reason: `the openclaw command was ended: ${ran.why}` };
   if (ran.type === "not_started") {
-    if (ran.errorCode === "E2BIG" || ran.errorCode === "ERR_INVALID_ARG_VALUE") return { type: "refused", reason: `the openclaw command cannot be given this text: ${ran.errorCode}` };
-    return { type: "unusable", reason: `the openclaw command cannot be started: ${ran.message} (set openclaw.command)`, retryInMs: LOOK_AGAIN_MISSING_MS };
+    if (ran.errorCode === "E2BIG" || ran.errorCode === "ERR_INVALID_ARG_VALUE")
+      return { type: "refused", reason: `the openclaw command cannot be given this text: ${ran.errorCode}` };
+    return {
+      type: "unusable",
+      reason: `the openclaw command cannot be started: ${ran.message} (set openclaw.command)`,
+      retryInMs: LOOK_AGAIN_MISSING_MS,
+    };
   }
   if (ran.code === 0) return { type: "accepted", detail: "command: ok" };
   const json = tryJson(ran.stdout);
@@ -58,15 +73,18 @@ export function classifyRun(ran: Ran): WakeOutcome {
   const said = oneLine(typeof told === "string" ? told : ran.stderr).slice(0, 300) || `exit code ${ran.code}`;
   const reason = `the openclaw command failed: ${said}`;
   const all = `${said}\n${ran.stderr}`;
-  if (/token mismatch|unauthorized|explicit credentials|openclaw: Node |env: .*No such file/i.test(all)) return { type: "unusable", reason, retryInMs: LOOK_AGAIN_REFUSED_MS };
-  if (/--text is required|Missing required option|--mode must be|agent is unavailable/i.test(all)) return { type: "refused", reason };
+  if (/token mismatch|unauthorized|explicit credentials|openclaw: Node |env: .*No such file/i.test(all))
+    return { type: "unusable", reason, retryInMs: LOOK_AGAIN_REFUSED_MS };
+  if (/--text is required|Missing required option|--mode must be|agent is unavailable/i.test(all))
+    return { type: "refused", reason };
   return { type: "retry", reason };
 }
 
 /** `openclaw --version`: answers at once and touches nothing. */
 export async function probeCli(settings: CliSettings, clock: Clock, signal: AbortSignal): Promise<Finding> {
   const ran = await runCli(settings, ["--version"], clock, signal);
-  if (ran.type === "exited" && ran.code === 0) return { ok: true, text: `openclaw: the command works, ${oneLine(ran.stdout).slice(0, 100)}` };
+  if (ran.type === "exited" && ran.code === 0)
+    return { ok: true, text: `openclaw: the command works, ${oneLine(ran.stdout).slice(0, 100)}` };
   const outcome = classifyRun(ran);
   return { ok: false, text: `openclaw: ${outcome.type === "accepted" ? "" : outcome.reason}` };
 }
@@ -75,7 +93,13 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
   const { command, deadlineMs = DEADLINE_MS, killAfterMs = KILL_AFTER_MS } = settings;
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
-    child = Bun.spawn([...command, ...args], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: cliEnv(settings), detached: true });
+    child = Bun.spawn([...command, ...args], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: cliEnv(settings),
+      detached: true,
+    });
   } catch (error) {
     return { type: "not_started", errorCode: errorCode(error) ?? "", message: errorText(error) };
   }
@@ -105,13 +129,23 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
 
 /** What the program inherits, without our own secrets. */
 export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSettings): Record<string, string> {
-  const kept = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !/^AH_|^CREDENTIALS_DIRECTORY$/.test(entry[0]));
+  const kept = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !/^AH_|^CREDENTIALS_DIRECTORY$/.test(entry[0]),
+  );
   const own: Record<string, string> = {};
   if (gatewayUrl !== undefined) own["OPENCLAW_GATEWAY_URL"] = gatewayUrl;
   if (gatewayToken !== undefined) own["OPENCLAW_GATEWAY_TOKEN"] = gatewayToken;
   // Only for a gateway on this machine: another one may want the user's paired device identity.
-  if (gatewayUrl !== undefined && gatewayToken !== undefined && /^\w+:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/.test(gatewayUrl)) {
-    Object.assign(own, { OPENCLAW_CONFIG_PATH: `${scratchDir}/none.json`, OPENCLAW_STATE_DIR: scratchDir, OPENCLAW_NO_RESPAWN: "1" });
+  if (
+    gatewayUrl !== undefined &&
+    gatewayToken !== undefined &&
+    /^\w+:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/.test(gatewayUrl)
+  ) {
+    Object.assign(own, {
+      OPENCLAW_CONFIG_PATH: `${scratchDir}/none.json`,
+      OPENCLAW_STATE_DIR: scratchDir,
+      OPENCLAW_NO_RESPAWN: "1",
+    });
   }
   return { ...Object.fromEntries(kept), ...own };
 }
@@ -120,12 +154,13 @@ export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSetting
 async function endTree(pid: number, killAfterMs: number, clock: Clock): Promise<void> {
   // Taken before the first signal: orphans lose their parent's pid. The start time guards against a pid used again.
   const tree = treeOf(pid);
-  const alive = (): readonly ProcessInfo[] => tree.filter((p) => {
-    const now = readProcess(p.pid);
-    return now !== null && now.startTicks === p.startTicks && !isDead(now);
-  });
+  const alive = (): readonly ProcessInfo[] =>
+    tree.filter((p) => {
+      const now = readProcess(p.pid);
+      return now !== null && now.startTicks === p.startTicks && !isDead(now);
+    });
   signalAll(tree, "SIGTERM");
-  for (const untilMs = clock.now() + killAfterMs; alive().length > 0 && clock.now() < untilMs; ) await sleep(clock, 50);
+  for (const untilMs = clock.now() + killAfterMs; alive().length > 0 && clock.now() < untilMs;) await sleep(clock, 50);
   signalAll(alive(), "SIGKILL");
 }
 
@@ -133,7 +168,7 @@ async function endTree(pid: number, killAfterMs: number, clock: Clock): Promise<
 function treeOf(pid: number): readonly ProcessInfo[] {
   const processes = listProcesses();
   const found = new Set(processes.filter((p) => p.pid === pid || p.session === pid || p.group === pid));
-  for (let before = -1; before !== found.size; ) {
+  for (let before = -1; before !== found.size;) {
     before = found.size;
     const pids = new Set([...found].map((p) => p.pid));
     for (const p of processes) if (pids.has(p.ppid)) found.add(p);

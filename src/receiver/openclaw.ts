@@ -3,6 +3,7 @@
  * hook's answer says about the gateway decides whether the command may stand in for it.
  */
 import type { Clock } from "../lib/clock.ts";
+import { direct } from "./direct.ts";
 import { openclawLine, mergeable } from "./openclaw-line.ts";
 import { runSystemEvent, probeCli, type CliSettings } from "./openclaw-cli.ts";
 import { postWake, probeHook, type HookSettings, type Wake, type WakeOutcome } from "./openclaw-hook.ts";
@@ -33,7 +34,8 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
     if (second?.type === "accepted" || second?.type === "retry") return { outcome: second, fault: first.reason };
     const reason = second ? `${first.reason}; ${second.reason}` : first.reason;
     // A session that the hook may not name is this wake's trouble; the others pass.
-    if (second?.type === "refused" || first.onlyThisWake) return { outcome: { type: "refused", reason }, fault: first.reason };
+    if (second?.type === "refused" || first.onlyThisWake)
+      return { outcome: { type: "refused", reason }, fault: first.reason };
     return { outcome: { ...first, ...second, reason }, fault: first.reason };
   };
 
@@ -41,11 +43,21 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
     name: "openclaw",
     // Enough to fill a line with fifteen agents that each had a few events.
     lookAhead: 100,
-    retry: { delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND), maxTries: 30, giveUpAfterMs: 3_600_000, stepAsideAfter: 10, slowMs: 60_000, gapMs: 2 * SECOND },
+    retry: {
+      delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND),
+      maxTries: 30,
+      giveUpAfterMs: 3_600_000,
+      stepAsideAfter: 10,
+      slowMs: 60_000,
+      gapMs: 2 * SECOND,
+    },
 
     choose(waiting) {
       const key = waiting[0] && keyOf(waiting[0]);
-      return mergeable(waiting.filter((delivery) => keyOf(delivery) === key), (delivery) => delivery.event);
+      return mergeable(
+        waiting.filter((delivery) => keyOf(delivery) === key),
+        (delivery) => delivery.event,
+      );
     },
 
     async send(batch, signal): Promise<SendResult> {
@@ -74,14 +86,25 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
   };
 }
 
-const NO_WAY: WakeOutcome = { type: "unusable", reason: "neither a hook nor a command is configured", retryInMs: 600_000 };
+const NO_WAY: WakeOutcome = {
+  type: "unusable",
+  reason: "neither a hook nor a command is configured",
+  retryInMs: 600_000,
+};
 
 /** `/readyz` of the gateway behind `base` (http or ws), which needs no token. */
 async function probeGateway(base: string, signal: AbortSignal): Promise<Finding> {
   const url = new URL("/readyz", base.replace(/^ws/, "http"));
   try {
-    const { status } = await fetch(url, { redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]) });
-    return { ok: status === 200, text: `openclaw: the gateway at ${url.host} ${status === 200 ? "is ready" : `answers ${status} to /readyz`}` };
+    const { status } = await fetch(url, {
+      redirect: "manual",
+      ...direct(url),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
+    });
+    return {
+      ok: status === 200,
+      text: `openclaw: the gateway at ${url.host} ${status === 200 ? "is ready" : `answers ${status} to /readyz`}`,
+    };
   } catch {
     return { ok: false, text: `openclaw: the gateway at ${url.host} cannot be reached` };
   }

@@ -41,25 +41,44 @@ const PRUNE_EVERY_MS = 3_600_000;
 export async function startReceiver(config: ReceiverConfig, surroundings: Surroundings): Promise<Receiver> {
   const { clock, log, random, ownNames } = surroundings;
   const sinks = createSinks(config, surroundings);
-  const { inbox, release } = openStateDir(config.stateDir, sinks.map((sink) => sink.name));
+  const { inbox, release } = openStateDir(
+    config.stateDir,
+    sinks.map((sink) => sink.name),
+  );
   try {
     const scrub = scrubber(config);
-    const workers = new Map<SinkName, Worker>(sinks.map((sink) => [sink.name, startWorker({ sink, inbox, clock, log, random, scrub })]));
+    const workers = new Map<SinkName, Worker>(
+      sinks.map((sink) => [sink.name, startWorker({ sink, inbox, clock, log, random, scrub })]),
+    );
     const signingKey = config.secret === null ? null : (decodeSigningSecret(config.secret) ?? null);
     const app = createReceiverApp({ inbox, workers, token: config.token, signingKey, ownNames, clock, log });
-    const listener = await listen({ address: { type: "tcp", host: config.host, port: config.port }, app, maxBodyBytes: BODY_MAX_BYTES }).catch(async (error: unknown) => {
+    const listener = await listen({
+      address: { type: "tcp", host: config.host, port: config.port },
+      app,
+      maxBodyBytes: BODY_MAX_BYTES,
+    }).catch(async (error: unknown) => {
       await Promise.all([...workers.values()].map((worker) => worker.stop(0)));
       throw error;
     });
     const stopPruning = startPruning(inbox, config.retention.days * DAY_MS, clock, log);
-    log.info("webhook-receiver listens", { url: listener.url, version: VERSION, sinks: sinks.map((sink) => sink.name), stateDir: config.stateDir });
-    if (sinks.length === 0) log.warn("neither discord nor openclaw is configured: webhooks are stored and listed, and passed on to nobody");
-    if (config.token === null && config.secret === null) log.warn("neither token nor secret is set: every user of this machine can post to your channel");
+    log.info("webhook-receiver listens", {
+      url: listener.url,
+      version: VERSION,
+      sinks: sinks.map((sink) => sink.name),
+      stateDir: config.stateDir,
+    });
+    if (sinks.length === 0)
+      log.warn("neither discord nor openclaw is configured: webhooks are stored and listed, and passed on to nobody");
+    if (config.token === null && config.secret === null)
+      log.warn("neither token nor secret is set: every user of this machine can post to your channel");
     return {
       url: listener.url,
       async stop() {
         log.info("stopping: finishing what is under way");
-        await Promise.all([listener.stop({ graceMs: 1000 }), ...[...workers.values()].map((worker) => worker.stop(DRAIN_MS))]);
+        await Promise.all([
+          listener.stop({ graceMs: 1000 }),
+          ...[...workers.values()].map((worker) => worker.stop(DRAIN_MS)),
+        ]);
         stopPruning();
         release();
         log.info("stopped");
@@ -72,16 +91,29 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
 }
 
 /** In the order of `SINKS`; only what is configured. */
-export function createSinks(config: ReceiverConfig, { env, clock }: Pick<Surroundings, "env" | "clock">): readonly Sink[] {
+export function createSinks(
+  config: ReceiverConfig,
+  { env, clock }: Pick<Surroundings, "env" | "clock">,
+): readonly Sink[] {
   const { discord, openclaw, stateDir } = config;
   const cli = openclaw?.cli ? { ...openclaw.cli, env, scratchDir: join(stateDir, "openclaw") } : null;
-  return [...(discord ? [createDiscordSink(discord, clock)] : []), ...(openclaw ? [createOpenclawSink({ ...openclaw, cli }, clock)] : [])];
+  return [
+    ...(discord ? [createDiscordSink(discord, clock)] : []),
+    ...(openclaw ? [createOpenclawSink({ ...openclaw, cli }, clock)] : []),
+  ];
 }
 
 /** Takes the config's secrets out of texts that others wrote. */
 export function scrubber({ token, secret, discord, openclaw }: ReceiverConfig): (text: string) => string {
   const discordToken = discord && new URL(discord.webhookUrl).pathname.split("/").findLast((part) => part !== "");
-  const secrets = [discord?.webhookUrl, discordToken, token, secret, openclaw?.hook?.token, openclaw?.cli?.gatewayToken].filter((value) => value !== undefined && value !== null && value.length >= 4);
+  const secrets = [
+    discord?.webhookUrl,
+    discordToken,
+    token,
+    secret,
+    openclaw?.hook?.token,
+    openclaw?.cli?.gatewayToken,
+  ].filter((value) => value !== undefined && value !== null && value.length >= 4);
   return (text) => secrets.reduce<string>((rest, value) => (value ? rest.replaceAll(value, "[redacted]") : rest), text);
 }
 
@@ -101,8 +133,15 @@ function openStateDir(stateDir: string, sinks: readonly SinkName[]): { inbox: In
     };
   } catch (cause) {
     lock?.release();
-    if (cause instanceof HarnessError && cause.code === "LOCKED") throw new HarnessError("LOCKED", `cannot use the state directory ${stateDir}: another webhook-receiver runs on it`, { cause });
-    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the state directory ${stateDir}: ${errorText(cause)}`, { cause });
+    if (cause instanceof HarnessError && cause.code === "LOCKED")
+      throw new HarnessError(
+        "LOCKED",
+        `cannot use the state directory ${stateDir}: another webhook-receiver runs on it`,
+        { cause },
+      );
+    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the state directory ${stateDir}: ${errorText(cause)}`, {
+      cause,
+    });
   }
 }
 

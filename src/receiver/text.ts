@@ -5,10 +5,7 @@ const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** One line without controls; runs of white space become one space. */
 export function oneLine(text: string): string {
-  return text
-    .replace(/\s+/gu, " ")
-    .replace(UNSEEN, "")
-    .trim();
+  return text.replace(/\s+/gu, " ").replace(UNSEEN, "").trim();
 }
 
 /** Several lines without other controls. */
@@ -18,10 +15,12 @@ export function manyLines(text: string): string {
 
 /** For text outside a fence: shows as typed, pings nobody, links nothing. */
 export function escapeMarkdown(text: string): string {
-  return text
-    .replace(/[\\*_~`|>#\-[\]()<:]/g, "\\$&")
-    // A zero-width space behind the @, so that not even the look of a mention is left.
-    .replace(/@/g, "@\u200b");
+  return (
+    text
+      .replace(/[\\*_~`|>#\-[\]()<:]/g, "\\$&")
+      // A zero-width space behind the @, so that not even the look of a mention is left.
+      .replace(/@/g, "@\u200b")
+  );
 }
 
 /** Inside a fence only a closing fence matters: runs of three backticks are broken by zero-width spaces. */

@@ -62,7 +62,14 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
   let pausedUntilMs = 0;
   /** Infinity = for the life of this process. */
   let stoppedUntilMs = 0;
-  const seen = { delivered: 0, failedTries: 0, lastSuccessMs: null, lastFailureMs: null, lastError: null, fault: null } as {
+  const seen = {
+    delivered: 0,
+    failedTries: 0,
+    lastSuccessMs: null,
+    lastFailureMs: null,
+    lastError: null,
+    fault: null,
+  } as {
     delivered: number;
     failedTries: number;
     lastSuccessMs: number | null;
@@ -142,7 +149,10 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
     seen.lastError = reason;
     const tries = due.tries + 1;
     const waitedMs = nowMs - (due.firstAtMs ?? nowMs);
-    if (outcome.type === "dead" || (outcome.type === "retry" && !outcome.free && (tries >= retry.maxTries || waitedMs >= retry.giveUpAfterMs))) {
+    if (
+      outcome.type === "dead" ||
+      (outcome.type === "retry" && !outcome.free && (tries >= retry.maxTries || waitedMs >= retry.giveUpAfterMs))
+    ) {
       const why = outcome.type === "dead" ? reason : `${reason} (given up after ${tries} tries)`;
       log.error("a delivery is dead", { sink: name, ids, reason: why });
       return { state: "dead", reason: why, nextAtMs: 0, free: false };
@@ -151,12 +161,22 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
       const known = seen.fault === reason;
       seen.fault = reason;
       stoppedUntilMs = outcome.retryInMs === null ? Infinity : nowMs + outcome.retryInMs;
-      if (!known) log.error("a sink has stopped, its deliveries wait", { sink: name, ids, reason, ...(outcome.retryInMs === null ? {} : { retryInMs: outcome.retryInMs }) });
+      if (!known)
+        log.error("a sink has stopped, its deliveries wait", {
+          sink: name,
+          ids,
+          reason,
+          ...(outcome.retryInMs === null ? {} : { retryInMs: outcome.retryInMs }),
+        });
       // Nobody looked at the delivery itself, but one that waits behind a fault for too long is given up all the same.
-      if (waitedMs >= retry.giveUpAfterMs) return { state: "dead", reason: `${reason} (given up after ${tries} tries)`, nextAtMs: 0, free: false };
+      if (waitedMs >= retry.giveUpAfterMs)
+        return { state: "dead", reason: `${reason} (given up after ${tries} tries)`, nextAtMs: 0, free: false };
       return { state: "pending", reason, nextAtMs: nowMs, free: true };
     }
-    const baseMs = tries >= retry.stepAsideAfter ? retry.slowMs : (retry.delaysMs[Math.min(tries, retry.delaysMs.length) - 1] ?? retry.slowMs);
+    const baseMs =
+      tries >= retry.stepAsideAfter
+        ? retry.slowMs
+        : (retry.delaysMs[Math.min(tries, retry.delaysMs.length) - 1] ?? retry.slowMs);
     const delayMs = Math.max(outcome.free ? 0 : baseMs, outcome.waitMs ?? 0) * (1 + JITTER * random());
     log.warn("cannot send, trying again", { sink: name, ids, reason, tries, retryInMs: Math.round(delayMs) });
     return { state: "pending", reason, nextAtMs: Math.round(nowMs + delayMs), free: outcome.free ?? false };

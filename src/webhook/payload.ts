@@ -5,7 +5,13 @@
 import { cutText } from "../lib/text.ts";
 
 /** What `webhook.events` picks from. */
-export const WEBHOOK_EVENTS = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"] as const;
+export const WEBHOOK_EVENTS = [
+  "agent_completed",
+  "agent_error",
+  "agent_aborted",
+  "agent_exited",
+  "agent_waiting_input",
+] as const;
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 /** Sent by `POST /webhook/test` and `webhook-receiver test` only. */
 export const TEST_EVENT = "test";

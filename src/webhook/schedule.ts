@@ -41,7 +41,10 @@ export function afterAttempt({ outcome, attempt, refusals, firstAtMs, nowMs, ran
     case "retry":
       break;
   }
-  const retryAfter = outcome.type === "retry" && outcome.retryAfterMs !== undefined ? { retryAfterMs: outcome.retryAfterMs } : {};
+  const retryAfter =
+    outcome.type === "retry" && outcome.retryAfterMs !== undefined ? { retryAfterMs: outcome.retryAfterMs } : {};
   const atMs = nextAttemptAt(WEBHOOK_SCHEDULE, { attempt, firstAtMs, nowMs, random, ...retryAfter });
-  return atMs === null ? { state: "dead", reason: `${outcome.reason} (given up after ${attempt} attempts in 24 hours)` } : { state: "pending", atMs };
+  return atMs === null
+    ? { state: "dead", reason: `${outcome.reason} (given up after ${attempt} attempts in 24 hours)` }
+    : { state: "pending", atMs };
 }

@@ -6,7 +6,16 @@ import { decodeSigningSecret, sign } from "../../src/lib/signature.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 /** As in the Makefile. */
-const FLAGS = ["--compile", "--target=bun", "--minify", "--sourcemap=none", "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig", "--no-compile-autoload-tsconfig", "--no-compile-autoload-package-json"];
+const FLAGS = [
+  "--compile",
+  "--target=bun",
+  "--minify",
+  "--sourcemap=none",
+  "--no-compile-autoload-dotenv",
+  "--no-compile-autoload-bunfig",
+  "--no-compile-autoload-tsconfig",
+  "--no-compile-autoload-package-json",
+];
 
 let built: Promise<string> | undefined;
 
@@ -18,8 +27,12 @@ export function receiverBinary(): Promise<string> {
     const dir = mkdtempSync(join(tmpdir(), "ah-receiver-bin-"));
     process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
     const out = join(dir, "webhook-receiver");
-    const build = Bun.spawn([process.execPath, "build", ...FLAGS, join(ROOT, "src/webhook-receiver.ts"), "--outfile", out], { stdout: "ignore", stderr: "pipe" });
-    if ((await build.exited) !== 0) throw new Error(`the receiver does not build: ${await new Response(build.stderr).text()}`);
+    const build = Bun.spawn(
+      [process.execPath, "build", ...FLAGS, join(ROOT, "src/webhook-receiver.ts"), "--outfile", out],
+      { stdout: "ignore", stderr: "pipe" },
+    );
+    if ((await build.exited) !== 0)
+      throw new Error(`the receiver does not build: ${await new Response(build.stderr).text()}`);
     return out;
   })();
   return built;
@@ -32,9 +45,22 @@ export interface Finished {
 }
 
 /** Runs it to its end. */
-export async function runReceiver(args: readonly string[], { env = {}, cwd }: { env?: Record<string, string>; cwd?: string } = {}): Promise<Finished> {
-  const child = Bun.spawn([await receiverBinary(), ...args], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env }, ...(cwd === undefined ? {} : { cwd }) });
-  const [code, stdout, stderr] = await Promise.all([child.exited, new Response(child.stdout).text(), new Response(child.stderr).text()]);
+export async function runReceiver(
+  args: readonly string[],
+  { env = {}, cwd }: { env?: Record<string, string>; cwd?: string } = {},
+): Promise<Finished> {
+  const child = Bun.spawn([await receiverBinary(), ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const [code, stdout, stderr] = await Promise.all([
+    child.exited,
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
   return { code, stdout, stderr };
 }
 
@@ -65,7 +91,8 @@ export function makeBox(): Box {
   return {
     dir,
     configPath,
-    configure: (config) => writeFileSync(configPath, JSON.stringify({ port: 0, stateDir: join(dir, "state"), ...config })),
+    configure: (config) =>
+      writeFileSync(configPath, JSON.stringify({ port: 0, stateDir: join(dir, "state"), ...config })),
     async start(env = {}) {
       const receiver = await startReceiver(configPath, { HOME: dir, ...env });
       running.add(receiver);
@@ -80,7 +107,12 @@ export function makeBox(): Box {
 }
 
 async function startReceiver(configPath: string, env: Record<string, string>): Promise<RunningReceiver> {
-  const child = Bun.spawn([await receiverBinary(), "--config", configPath], { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: { PATH: process.env["PATH"] ?? "", ...env } });
+  const child = Bun.spawn([await receiverBinary(), "--config", configPath], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+  });
   let log = "";
   let listens: (url: string) => void = () => {};
   let fails: (error: Error) => void = () => {};
@@ -108,7 +140,7 @@ async function startReceiver(configPath: string, env: Record<string, string>): P
 
 /** Waits until `test` gives something, and says what it waited for when it never does. */
 export async function until<T>(what: string, test: () => T | Promise<T>, ms = 20_000): Promise<NonNullable<T>> {
-  for (const end = Date.now() + ms; Date.now() < end; ) {
+  for (const end = Date.now() + ms; Date.now() < end;) {
     const value = await test();
     if (value) return value;
     await Bun.sleep(10);
@@ -134,7 +166,11 @@ export interface PostOptions {
 }
 
 /** A small sender: one signed webhook. */
-export function postEvent(url: string, change: object = {}, { id, token, secret, headers = {} }: PostOptions = {}): Promise<Response> {
+export function postEvent(
+  url: string,
+  change: object = {},
+  { id, token, secret, headers = {} }: PostOptions = {},
+): Promise<Response> {
   const body = JSON.stringify({ ...event, ...change });
   const timestampSeconds = Math.floor(Date.now() / 1000);
   const key = secret === undefined ? undefined : decodeSigningSecret(secret);

@@ -37,19 +37,31 @@ test(`nothing is lost over ${ROUNDS} deaths, and doubles are exactly explained`,
   discord.answerAfterMs = () => random() * 8;
   hook.answerAfterMs = () => random() * 20;
   try {
-    box.configure({ secret: SECRET, discord: { webhookUrl: discord.webhookUrl, allowOtherHost: true }, openclaw: { transport: "hook", hookUrl: hook.url, hookToken: hook.token } });
+    box.configure({
+      secret: SECRET,
+      discord: { webhookUrl: discord.webhookUrl, allowOtherHost: true },
+      openclaw: { transport: "hook", hookUrl: hook.url, hookToken: hook.token },
+    });
     let receiver: RunningReceiver | null = null;
     let repeats = 0;
 
     // The sender: every event has a stable id and is sent again until it is answered with 2xx.
     const sendAll = async (from: number): Promise<void> => {
       for (let n = from; n < EVENTS; n += 4) {
-        for (let answered = false; !answered; ) {
+        for (let answered = false; !answered;) {
           const url = receiver?.url;
-          const response = url === undefined ? null : await postEvent(url, { agentId: `agent-${n}-`, lastMessage: `m${n}` }, { id: `msg_${n}`, secret: SECRET }).catch(() => null);
+          const response =
+            url === undefined
+              ? null
+              : await postEvent(
+                  url,
+                  { agentId: `agent-${n}-`, lastMessage: `m${n}` },
+                  { id: `msg_${n}`, secret: SECRET },
+                ).catch(() => null);
           answered = response !== null && response.ok;
           if (response?.status === 200) repeats++;
-          if (response !== null && !response.ok) throw new Error(`answered ${response.status}: ${await response.text()}`);
+          if (response !== null && !response.ok)
+            throw new Error(`answered ${response.status}: ${await response.text()}`);
           await Bun.sleep(answered ? 60 : 5);
         }
       }
@@ -66,16 +78,29 @@ test(`nothing is lost over ${ROUNDS} deaths, and doubles are exactly explained`,
     const { url } = receiver;
     await senders;
     const idle = async (): Promise<boolean> => {
-      const { sinks } = (await (await fetch(`${url}/health`)).json()) as { sinks: { discord: { pending: number }; openclaw: { pending: number } } };
+      const { sinks } = (await (await fetch(`${url}/health`)).json()) as {
+        sinks: { discord: { pending: number }; openclaw: { pending: number } };
+      };
       return sinks.discord.pending + sinks.openclaw.pending === 0;
     };
     await until("both sinks to be done", idle, 60_000);
 
-    const account = { events: 0, discordDoubles: 0, discordInterrupted: 0, wakeDoubles: 0, wakeInterrupted: 0, repeats };
+    const account = {
+      events: 0,
+      discordDoubles: 0,
+      discordInterrupted: 0,
+      wakeDoubles: 0,
+      wakeInterrupted: 0,
+      repeats,
+    };
     for (let n = 0; n < EVENTS; n++) {
-      const { delivery } = (await (await fetch(`${url}/deliveries/msg_${n}`)).json()) as { delivery: { sinks: { discord: Send; openclaw: Send } } };
+      const { delivery } = (await (await fetch(`${url}/deliveries/msg_${n}`)).json()) as {
+        delivery: { sinks: { discord: Send; openclaw: Send } };
+      };
       const { discord: toDiscord, openclaw: toOpenclaw } = delivery.sinks;
-      const posts = discord.posts.filter((post) => post.payload.embeds?.[0]?.description === `\`\`\`\nm${n}\n\`\`\``).length;
+      const posts = discord.posts.filter(
+        (post) => post.payload.embeds?.[0]?.description === `\`\`\`\nm${n}\n\`\`\``,
+      ).length;
       const wakes = hook.wakes.filter((wake) => wake.text.includes(`agent-${n}-`)).length;
       const said = `event ${n} with seed ${seed}`;
       expect([said, toDiscord.state, toOpenclaw.state]).toEqual([said, "delivered", "delivered"]);

@@ -26,7 +26,8 @@ afterEach(async () => {
 
 const discordConfig = () => ({ discord: { webhookUrl: discord.webhookUrl, allowOtherHost: true } });
 const hookConfig = () => ({ openclaw: { hookUrl: hook.url, hookToken: hook.token, transport: "hook" } });
-const get = async (url: string, path: string): Promise<ReturnType<typeof JSON.parse>> => (await fetch(url + path, { headers: { Authorization: `Bearer ${TOKEN}` } })).json();
+const get = async (url: string, path: string): Promise<ReturnType<typeof JSON.parse>> =>
+  (await fetch(url + path, { headers: { Authorization: `Bearer ${TOKEN}` } })).json();
 
 describe("serve", () => {
   test("a webhook arrives in Discord and wakes OpenClaw, once each, with the same delivery id", async () => {
@@ -37,12 +38,20 @@ describe("serve", () => {
     const { id } = (await answer.json()) as { id: string };
     await until("both sinks", () => discord.posts.length === 1 && hook.wakes.length === 1);
     expect(discord.posts[0]?.payload.embeds?.[0]?.footer?.text).toBe(`delivery ${id}`);
-    expect(hook.wakes[0]?.text).toBe(`Coding agent a3f2b1c0 (claude-code) in project lumen completed: "All tests pass." [delivery ${id}]`);
+    expect(hook.wakes[0]?.text).toBe(
+      `Coding agent a3f2b1c0 (claude-code) in project lumen completed: "All tests pass." [delivery ${id}]`,
+    );
     const again = await postEvent(url, {}, { id: "msg_1", token: TOKEN, secret: SECRET });
     expect([again.status, await again.json()]).toEqual([200, { duplicate: true }]);
-    await until("the record", async () => (await get(url, `/deliveries/${id}`)).delivery.sinks.discord.state === "delivered");
+    await until(
+      "the record",
+      async () => (await get(url, `/deliveries/${id}`)).delivery.sinks.discord.state === "delivered",
+    );
     expect(discord.posts).toHaveLength(1);
-    expect(await get(url, "/health")).toMatchObject({ status: "ok", sinks: { discord: { state: "ok" }, openclaw: { state: "ok" } } });
+    expect(await get(url, "/health")).toMatchObject({
+      status: "ok",
+      sinks: { discord: { state: "ok" }, openclaw: { state: "ok" } },
+    });
     for (const secret of [TOKEN, SECRET, hook.token, "fake-Discord_token"]) expect(log()).not.toContain(secret);
   });
 
@@ -65,7 +74,8 @@ describe("serve", () => {
     hook.stop();
     box.configure({ ...discordConfig(), ...hookConfig() });
     const { url } = await box.start();
-    for (let i = 0; i < 5; i++) expect((await postEvent(url, { agentId: `agent-${i}` }, { id: `m${i}` })).status).toBe(202);
+    for (let i = 0; i < 5; i++)
+      expect((await postEvent(url, { agentId: `agent-${i}` }, { id: `m${i}` })).status).toBe(202);
     await until("Discord", () => discord.posts.length === 5);
     await until("the sink to say so", async () => (await get(url, "/health")).sinks.openclaw.state === "retrying");
     hook = startFakeHook(port);
@@ -82,7 +92,10 @@ describe("serve", () => {
     await postEvent(first.url, {}, { id: "m1" });
     await postEvent(first.url, { agentId: "second" }, { id: "m2" });
     await until("both wakes", () => hook.wakes.some((wake) => wake.text.includes("second")));
-    expect(await get(first.url, "/health")).toMatchObject({ status: "degraded", sinks: { discord: { state: "stopped", pending: 2, fault: expect.stringContaining("Unknown Webhook") } } });
+    expect(await get(first.url, "/health")).toMatchObject({
+      status: "degraded",
+      sinks: { discord: { state: "stopped", pending: 2, fault: expect.stringContaining("Unknown Webhook") } },
+    });
     expect(discord.requests).toHaveLength(1);
     await first.end("SIGTERM");
     const second = await box.start();
@@ -109,14 +122,28 @@ describe("serve", () => {
       const health = await get(url, "/health");
       return health.sinks.openclaw.fault ? health : null;
     });
-    expect(sinks.openclaw).toMatchObject({ state: "stopped", pending: 1, fault: expect.stringContaining('"openclaw-is-not-here" (set openclaw.command)') });
+    expect(sinks.openclaw).toMatchObject({
+      state: "stopped",
+      pending: 1,
+      fault: expect.stringContaining('"openclaw-is-not-here" (set openclaw.command)'),
+    });
+  });
+
+  test("a proxy of the environment is not asked for what is on this machine", async () => {
+    box.configure({ ...discordConfig(), ...hookConfig() });
+    const proxy = "http://127.0.0.1:1";
+    const { url } = await box.start({ HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy });
+    await postEvent(url, {}, { id: "m1" });
+    await until("both sinks", () => discord.posts.length === 1 && hook.wakes.length === 1);
   });
 
   test("with no sink it stores, lists and says so", async () => {
     box.configure({});
     const { url, log } = await box.start();
     expect((await postEvent(url, {}, { id: "m1" })).status).toBe(202);
-    expect(await get(url, "/deliveries")).toMatchObject({ deliveries: [{ webhookId: "m1", event: "agent_completed", sinks: {} }] });
+    expect(await get(url, "/deliveries")).toMatchObject({
+      deliveries: [{ webhookId: "m1", event: "agent_completed", sinks: {} }],
+    });
     expect(log()).toContain("neither discord nor openclaw is configured");
     expect(log()).toContain("neither token nor secret is set");
   });
@@ -135,18 +162,28 @@ describe("serve", () => {
       },
     });
     try {
-      box.configure({ discord: { webhookUrl: `http://127.0.0.1:${slow.port}/api/webhooks/1/x`, allowOtherHost: true } });
+      box.configure({
+        discord: { webhookUrl: `http://127.0.0.1:${slow.port}/api/webhooks/1/x`, allowOtherHost: true },
+      });
       const first = await box.start();
       await postEvent(first.url, {}, { id: "m1" });
       await postEvent(first.url, {}, { id: "m2" });
       await until("the first post", () => posts === 1);
       const ended = first.end("SIGTERM");
       await until("the drain", () => first.log().includes("stopping"));
-      expect(await fetch(first.url).then((response) => response.status, () => "refused")).not.toBe(200);
+      expect(
+        await fetch(first.url).then(
+          (response) => response.status,
+          () => "refused",
+        ),
+      ).not.toBe(200);
       release();
       expect(await ended).toBe(0);
       const second = await box.start();
-      await until("the rest", async () => (await get(second.url, "/deliveries?state=delivered")).deliveries.length === 2);
+      await until(
+        "the rest",
+        async () => (await get(second.url, "/deliveries?state=delivered")).deliveries.length === 2,
+      );
       expect(posts).toBe(2);
     } finally {
       await slow.stop(true);
@@ -167,7 +204,8 @@ describe("serve", () => {
     box.configure({});
     const { url } = await box.start();
     await postEvent(url);
-    for (const name of ["state", "state/inbox.db", "state/lock.db"]) expect(statSync(join(box.dir, name)).mode & 0o077).toBe(0);
+    for (const name of ["state", "state/inbox.db", "state/lock.db"])
+      expect(statSync(join(box.dir, name)).mode & 0o077).toBe(0);
   });
 
   test("nothing in the folder it is started from is run or read", async () => {
@@ -185,7 +223,8 @@ describe("serve", () => {
 
 describe("commands and exit codes", () => {
   test("version and help", async () => {
-    for (const words of [["version"], ["--version"], ["-V"]]) expect(await runReceiver(words)).toMatchObject({ code: 0, stdout: "webhook-receiver 0.1.0\n", stderr: "" });
+    for (const words of [["version"], ["--version"], ["-V"]])
+      expect(await runReceiver(words)).toMatchObject({ code: 0, stdout: "webhook-receiver 0.1.0\n", stderr: "" });
     for (const words of [["help"], ["--help"], ["serve", "-h"]]) {
       const ran = await runReceiver(words);
       expect(ran.code).toBe(0);
@@ -253,7 +292,9 @@ describe("commands and exit codes", () => {
     const ran = await runReceiver(["test", "--config", box.configPath]);
     expect(ran.code).toBe(0);
     expect(discord.posts.map((post) => post.content)).toEqual([expect.stringContaining("sends a test event")]);
-    expect(hook.wakes.map((wake) => wake.text)).toEqual([expect.stringContaining("This is a test of webhook-receiver")]);
+    expect(hook.wakes.map((wake) => wake.text)).toEqual([
+      expect.stringContaining("This is a test of webhook-receiver"),
+    ]);
     discord.script.push(unknownWebhook);
     const failed = await runReceiver(["test", "--config", box.configPath]);
     expect(failed.code).toBe(1);

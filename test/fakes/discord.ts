@@ -69,16 +69,25 @@ export function startFakeDiscord(port = 0): FakeDiscord {
   const fake: Pick<FakeDiscord, "limit" | "answerAfterMs"> = { limit: null, answerAfterMs: () => 0 };
 
   const invalid = (field: string, message: string): Response =>
-    Response.json({ code: 50035, message: "Invalid Form Body", errors: { [field]: { _errors: [{ code: "INVALID", message }] } } }, { status: 400 });
+    Response.json(
+      { code: 50035, message: "Invalid Form Body", errors: { [field]: { _errors: [{ code: "INVALID", message }] } } },
+      { status: 400 },
+    );
 
   const problem = (payload: PayloadSent, files: number): Response | undefined => {
     const { content, embeds = [], attachments = [], username, flags = 0 } = payload;
-    if (!content && embeds.length === 0 && files === 0) return Response.json({ code: 50006, message: "Cannot send an empty message" }, { status: 400 });
+    if (!content && embeds.length === 0 && files === 0)
+      return Response.json({ code: 50006, message: "Cannot send an empty message" }, { status: 400 });
     if (points(content) > 2000) return invalid("content", "Must be 2000 or fewer in length.");
     if (embeds.length > 10) return invalid("embeds", "Must be 10 or fewer in length.");
     let sum = 0;
     for (const embed of embeds) {
-      const sizes: [unknown, number][] = [[embed.title, 256], [embed.description, 4096], [embed.footer?.text, 2048], [embed.author?.name, 256]];
+      const sizes: [unknown, number][] = [
+        [embed.title, 256],
+        [embed.description, 4096],
+        [embed.footer?.text, 2048],
+        [embed.author?.name, 256],
+      ];
       if ((embed.fields ?? []).length > 25) return invalid("embeds", "too many fields");
       for (const field of embed.fields ?? []) {
         if (points(field.name) === 0 || points(field.value) === 0) return invalid("embeds", "This field is required");
@@ -88,10 +97,12 @@ export function startFakeDiscord(port = 0): FakeDiscord {
         if (points(text) > max) return invalid("embeds", `Must be ${max} or fewer in length.`);
         sum += points(text);
       }
-      if (embed.timestamp !== undefined && Number.isNaN(Date.parse(embed.timestamp))) return invalid("embeds", "Could not parse timestamp");
+      if (embed.timestamp !== undefined && Number.isNaN(Date.parse(embed.timestamp)))
+        return invalid("embeds", "Could not parse timestamp");
     }
     if (sum > 6000) return invalid("embeds", "Embed size exceeds maximum size of 6000");
-    if (username !== undefined && (/clyde|discord/i.test(username) || points(username) === 0 || points(username) > 80)) return invalid("username", "Username cannot contain it");
+    if (username !== undefined && (/clyde|discord/i.test(username) || points(username) === 0 || points(username) > 80))
+      return invalid("username", "Username cannot contain it");
     if ((flags & ~(4 | 4096 | 32768)) !== 0) return invalid("flags", "not allowed");
     if (attachments.length > files) return invalid("attachments", "no such file");
     return undefined;
@@ -112,22 +123,31 @@ export function startFakeDiscord(port = 0): FakeDiscord {
       if (next === "cut") return new Response(brokenStream(), { status: 200, headers: { "content-length": "100" } });
       if (next !== undefined && next !== "cut-after-accepting") {
         const { status, headers = {}, body } = next;
-        return typeof body === "string" ? new Response(body, { status, headers }) : Response.json(body ?? {}, { status, headers });
+        return typeof body === "string"
+          ? new Response(body, { status, headers })
+          : Response.json(body ?? {}, { status, headers });
       }
       if (url.pathname !== `/api/v10/webhooks/${ID}/${TOKEN}`) {
-        return url.pathname.startsWith("/api/") ? Response.json(unknownWebhook.body, { status: 404 }) : new Response("Not Found", { status: 404 });
+        return url.pathname.startsWith("/api/")
+          ? Response.json(unknownWebhook.body, { status: 404 })
+          : new Response("Not Found", { status: 404 });
       }
-      if (req.method === "GET") return Response.json({ id: ID, type: 1, name: "harness", channel_id: "2222", guild_id: "3333", token: TOKEN });
+      if (req.method === "GET")
+        return Response.json({ id: ID, type: 1, name: "harness", channel_id: "2222", guild_id: "3333", token: TOKEN });
       const nowMs = Date.now();
       if (fake.limit) {
         if (nowMs - windowStartMs >= fake.limit.windowMs) [windowStartMs, inWindow] = [nowMs, 0];
         if (++inWindow > fake.limit.posts) {
           const retryAfter = (windowStartMs + fake.limit.windowMs - nowMs) / 1000;
-          return Response.json({ message: "You are being rate limited.", retry_after: retryAfter, global: false }, { status: 429, headers: { "Retry-After": String(Math.ceil(retryAfter)), "X-RateLimit-Scope": "user" } });
+          return Response.json(
+            { message: "You are being rate limited.", retry_after: retryAfter, global: false },
+            { status: 429, headers: { "Retry-After": String(Math.ceil(retryAfter)), "X-RateLimit-Scope": "user" } },
+          );
         }
       }
       const threadId = url.searchParams.get("thread_id");
-      if (threadId !== null && !knownThreads.has(threadId)) return Response.json({ code: 10003, message: "Unknown Channel" }, { status: 404 });
+      if (threadId !== null && !knownThreads.has(threadId))
+        return Response.json({ code: 10003, message: "Unknown Channel" }, { status: 404 });
       const type = req.headers.get("content-type") ?? "";
       let payload: PayloadSent;
       const files: { name: string; text: string }[] = [];
@@ -136,20 +156,35 @@ export function startFakeDiscord(port = 0): FakeDiscord {
         const json = form.get("payload_json");
         if (typeof json !== "string") return invalid("payload_json", "Expected a JSON text part");
         payload = JSON.parse(json);
-        for (const [, part] of form) if (typeof part !== "string") files.push({ name: part.name, text: await part.text() });
+        for (const [, part] of form)
+          if (typeof part !== "string") files.push({ name: part.name, text: await part.text() });
       } else if (type.startsWith("application/json")) payload = JSON.parse(await req.text());
       else return invalid("body", "Expected a known Content-Type");
       const bad = problem(payload, files.length);
       if (bad) return bad;
-      posts.push({ content: payload.content ?? "", payload, files, threadId, userAgent: req.headers.get("user-agent"), atMs: nowMs });
+      posts.push({
+        content: payload.content ?? "",
+        payload,
+        files,
+        threadId,
+        userAgent: req.headers.get("user-agent"),
+        atMs: nowMs,
+      });
       const waitMs = fake.answerAfterMs();
       if (waitMs > 0) await Bun.sleep(waitMs);
       if (next === "cut-after-accepting") return new Promise(() => {});
       if (url.searchParams.get("wait") !== "true") return new Response(null, { status: 204 });
       const headers: Record<string, string> = fake.limit
-        ? { "X-RateLimit-Limit": String(fake.limit.posts), "X-RateLimit-Remaining": String(fake.limit.posts - inWindow), "X-RateLimit-Reset-After": ((windowStartMs + fake.limit.windowMs - nowMs) / 1000).toFixed(3) }
+        ? {
+            "X-RateLimit-Limit": String(fake.limit.posts),
+            "X-RateLimit-Remaining": String(fake.limit.posts - inWindow),
+            "X-RateLimit-Reset-After": ((windowStartMs + fake.limit.windowMs - nowMs) / 1000).toFixed(3),
+          }
         : {};
-      return Response.json({ id: String(posts.length), channel_id: "2222", webhook_id: ID, content: payload.content }, { headers });
+      return Response.json(
+        { id: String(posts.length), channel_id: "2222", webhook_id: ID, content: payload.content },
+        { headers },
+      );
     },
   });
 

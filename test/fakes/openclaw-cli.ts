@@ -28,12 +28,17 @@ if (child !== undefined) {
 async function main(): Promise<void> {
   const word = nextWord();
   const { text, mode } = { text: flag("--text"), mode: flag("--mode") };
-  appendFileSync(`${dir}/calls.jsonl`, `${JSON.stringify({ argv, env: process.env, pid: process.pid, word, text, mode, sessionKey: flag("--session-key"), atMs: Date.now() })}\n`);
+  appendFileSync(
+    `${dir}/calls.jsonl`,
+    `${JSON.stringify({ argv, env: process.env, pid: process.pid, word, text, mode, sessionKey: flag("--session-key"), atMs: Date.now() })}\n`,
+  );
   switch (word) {
     case "ok":
       return done(0, '{\n  "ok": true\n}\n', "[postinstall] a line that means nothing\n");
     case "down":
-      return fail("Gateway not reachable at ws://127.0.0.1:18789 (ECONNREFUSED).\nStart it with `openclaw gateway run`");
+      return fail(
+        "Gateway not reachable at ws://127.0.0.1:18789 (ECONNREFUSED).\nStart it with `openclaw gateway run`",
+      );
     case "wrong-token":
       return fail("unauthorized: gateway token mismatch (use this gateway's gateway.auth.token or pair the device)");
     case "no-agent":
@@ -44,7 +49,10 @@ async function main(): Promise<void> {
       return done(7, "", "");
     case "fork": {
       // The launcher ends on SIGTERM, its child does not: the real launcher's child outlives a killed launcher too.
-      spawn(process.execPath, [process.argv[1] ?? ""], { env: { ...process.env, FAKE_OPENCLAW_CHILD: "1" }, stdio: "inherit" });
+      spawn(process.execPath, [process.argv[1] ?? ""], {
+        env: { ...process.env, FAKE_OPENCLAW_CHILD: "1" },
+        stdio: "inherit",
+      });
       return hang();
     }
     case "deaf":

@@ -34,10 +34,15 @@ export function startFakeHook(port = 0): FakeHook {
   const requests: FakeHook["requests"] = [];
   const script: FakeHook["script"] = [];
   const token = "fake-hook-token";
-  const fake: Pick<FakeHook, "enabled" | "allowSessionKey" | "answerAfterMs"> = { enabled: true, allowSessionKey: false, answerAfterMs: () => 0 };
+  const fake: Pick<FakeHook, "enabled" | "allowSessionKey" | "answerAfterMs"> = {
+    enabled: true,
+    allowSessionKey: false,
+    answerAfterMs: () => 0,
+  };
 
   const wake = (req: Request, text: string): Response => {
-    const plain = (body: string, status: number, headers = {}) => new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers } });
+    const plain = (body: string, status: number, headers = {}) =>
+      new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers } });
     const bad = (error: string, status = 400) => Response.json({ ok: false, error }, { status });
     if (!fake.enabled) return plain("Not Found", 404);
     if (req.method !== "POST") return plain("Method Not Allowed", 405, { Allow: "POST" });
@@ -53,7 +58,10 @@ export function startFakeHook(port = 0): FakeHook {
     if (said === "") return bad("text required");
     const mode = json.mode === "next-heartbeat" ? "next-heartbeat" : "now";
     const sessionKey = typeof json.sessionKey === "string" ? json.sessionKey : null;
-    if (sessionKey !== null && !fake.allowSessionKey) return bad("sessionKey is disabled for externally supplied hook payload values; set hooks.allowRequestSessionKey=true to enable");
+    if (sessionKey !== null && !fake.allowSessionKey)
+      return bad(
+        "sessionKey is disabled for externally supplied hook payload values; set hooks.allowRequestSessionKey=true to enable",
+      );
     if (sessionKey !== null && mode !== "now") return bad("sessionKey requires mode=now");
     const last = wakes.at(-1);
     const outcome = last?.text === said && last.sessionKey === sessionKey ? "coalesced" : "queued";
@@ -72,7 +80,11 @@ export function startFakeHook(port = 0): FakeHook {
       const body = await req.text();
       const next = script.shift();
       if (next === "hang") return new Promise<Response>(() => {});
-      const answer = next ? new Response(next.body ?? "", { status: next.status, headers: next.headers ?? {} }) : pathname === "/hooks/wake" ? wake(req, body) : new Response("Not Found", { status: 404 });
+      const answer = next
+        ? new Response(next.body ?? "", { status: next.status, headers: next.headers ?? {} })
+        : pathname === "/hooks/wake"
+          ? wake(req, body)
+          : new Response("Not Found", { status: 404 });
       requests.push({ body, status: answer.status });
       const waitMs = fake.answerAfterMs();
       if (waitMs > 0) await Bun.sleep(waitMs);
@@ -80,5 +92,13 @@ export function startFakeHook(port = 0): FakeHook {
     },
   });
   const bound = server.port ?? 0;
-  return Object.assign(fake, { url: `http://127.0.0.1:${bound}/hooks/wake`, port: bound, token, wakes, requests, script, stop: () => void server.stop(true) });
+  return Object.assign(fake, {
+    url: `http://127.0.0.1:${bound}/hooks/wake`,
+    port: bound,
+    token,
+    wakes,
+    requests,
+    script,
+    stop: () => void server.stop(true),
+  });
 }

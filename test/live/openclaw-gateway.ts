@@ -17,20 +17,38 @@ export const HOOK_TOKEN = "live-hook-token";
 /** What both the gateway and the `openclaw` command need to find their config. */
 export function openclawEnv({ command, home }: Pick<GatewaySetup, "command" | "home">): Record<string, string> {
   const bin = command[0].slice(0, command[0].lastIndexOf("/"));
-  return { PATH: `${bin}:/usr/bin:/bin`, HOME: home, OPENCLAW_STATE_DIR: join(home, ".openclaw"), OPENCLAW_SKIP_CHANNELS: "1" };
+  return {
+    PATH: `${bin}:/usr/bin:/bin`,
+    HOME: home,
+    OPENCLAW_STATE_DIR: join(home, ".openclaw"),
+    OPENCLAW_SKIP_CHANNELS: "1",
+  };
 }
 
 export function writeOpenclawHome({ home, port, modelUrl }: GatewaySetup): void {
   mkdirSync(join(home, ".openclaw"), { recursive: true });
   mkdirSync(join(home, "workspace"), { recursive: true });
-  const model = { id: "stub-model", name: "stub", reasoning: false, input: ["text"], cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, contextWindow: 200_000, maxTokens: 8192 };
+  const model = {
+    id: "stub-model",
+    name: "stub",
+    reasoning: false,
+    input: ["text"],
+    cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+    contextWindow: 200_000,
+    maxTokens: 8192,
+  };
   const config = {
     gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: GATEWAY_TOKEN } },
     hooks: { enabled: true, token: HOOK_TOKEN },
     update: { checkOnStart: false },
     logging: { file: join(home, "gateway.log") },
-    agents: { defaults: { workspace: join(home, "workspace"), skipBootstrap: true, model: { primary: "stub/stub-model" } } },
-    models: { mode: "replace", providers: { stub: { baseUrl: modelUrl, apiKey: "none", api: "openai-completions", models: [model] } } },
+    agents: {
+      defaults: { workspace: join(home, "workspace"), skipBootstrap: true, model: { primary: "stub/stub-model" } },
+    },
+    models: {
+      mode: "replace",
+      providers: { stub: { baseUrl: modelUrl, apiKey: "none", api: "openai-completions", models: [model] } },
+    },
   };
   writeFileSync(join(home, ".openclaw", "openclaw.json"), JSON.stringify(config));
 }
@@ -43,7 +61,14 @@ export interface Gateway {
 }
 
 export function startGateway(setup: GatewaySetup): Gateway {
-  const child = Bun.spawn([...setup.command, "gateway", "run"], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: openclawEnv(setup), cwd: setup.home, detached: true });
+  const child = Bun.spawn([...setup.command, "gateway", "run"], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: openclawEnv(setup),
+    cwd: setup.home,
+    detached: true,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     void (async () => {

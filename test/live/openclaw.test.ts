@@ -5,7 +5,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBox, postEvent, runReceiver, until, type Box, type RunningReceiver } from "../e2e/receiver-helpers.ts";
-import { GATEWAY_TOKEN, HOOK_TOKEN, openclawEnv, startGateway, writeOpenclawHome, type Gateway, type GatewaySetup } from "./openclaw-gateway.ts";
+import {
+  GATEWAY_TOKEN,
+  HOOK_TOKEN,
+  openclawEnv,
+  startGateway,
+  writeOpenclawHome,
+  type Gateway,
+  type GatewaySetup,
+} from "./openclaw-gateway.ts";
 import { installOpenclaw, OPENCLAW_VERSION } from "./openclaw.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
@@ -49,28 +57,47 @@ const hookUrl = `http://127.0.0.1:${setup.port}/hooks/wake`;
 const prompts = (): string => JSON.stringify(stub.requests.map((request) => request.body));
 /** Minutes, because the gateway puts wakes off after five turns in a minute, and its command takes seconds to start. */
 const inPrompt = (text: string): Promise<true> =>
-  until(`"${text}" in the main session's prompt`, () => prompts().includes(text) || undefined, 180_000).catch((error: unknown) => {
-    throw new Error(`${String(error)}; the receiver said: ${receiver?.log() ?? ""}`);
-  });
+  until(`"${text}" in the main session's prompt`, () => prompts().includes(text) || undefined, 180_000).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}; the receiver said: ${receiver?.log() ?? ""}`);
+    },
+  );
 
 interface Health {
   readonly status: string;
-  readonly sinks: { readonly openclaw: { readonly state: string; readonly pending: number; readonly fault: string | null; readonly lastError: string | null } };
+  readonly sinks: {
+    readonly openclaw: {
+      readonly state: string;
+      readonly pending: number;
+      readonly fault: string | null;
+      readonly lastError: string | null;
+    };
+  };
 }
 const health = async (url: string): Promise<Health> => (await fetch(`${url}/health`)).json() as Promise<Health>;
 const delivered = (url: string): Promise<Health> =>
-  until("the delivery to be recorded", async () => {
-    const now = await health(url);
-    return now.sinks.openclaw.pending === 0 ? now : null;
-  }, 120_000);
+  until(
+    "the delivery to be recorded",
+    async () => {
+      const now = await health(url);
+      return now.sinks.openclaw.pending === 0 ? now : null;
+    },
+    120_000,
+  );
 
 real(`OpenClaw ${OPENCLAW_VERSION}`, () => {
   test("an event that came while the gateway was down reaches the main session once it is up, by the hook", async () => {
     box = makeBox();
     box.configure({ openclaw: { transport: "hook", hookUrl, hookToken: HOOK_TOKEN } });
     const { url } = await start();
-    expect((await postEvent(url, { agentId: "by-hook-1", lastMessage: "violet 🎉 \"quoted\"\nsecond line" }, { id: "h1" })).status).toBe(202);
-    await until("a refused connection", async () => (await health(url)).sinks.openclaw.lastError?.includes("ECONNREFUSED") || undefined);
+    expect(
+      (await postEvent(url, { agentId: "by-hook-1", lastMessage: 'violet 🎉 "quoted"\nsecond line' }, { id: "h1" }))
+        .status,
+    ).toBe(202);
+    await until(
+      "a refused connection",
+      async () => (await health(url)).sinks.openclaw.lastError?.includes("ECONNREFUSED") || undefined,
+    );
     gateway = startGateway(setup);
     await gateway.ready;
     await inPrompt("Coding agent by-hook-1 (claude-code) in project lumen completed: ");
@@ -82,7 +109,8 @@ real(`OpenClaw ${OPENCLAW_VERSION}`, () => {
     box = makeBox();
     box.configure({ openclaw: { transport: "hook", hookUrl, hookToken: HOOK_TOKEN } });
     const { url } = await start();
-    for (let n = 0; n < 30; n++) expect((await postEvent(url, { agentId: `burst-${n}-` }, { id: `b${n}` })).status).toBe(202);
+    for (let n = 0; n < 30; n++)
+      expect((await postEvent(url, { agentId: `burst-${n}-` }, { id: `b${n}` })).status).toBe(202);
     for (let n = 0; n < 30; n++) await inPrompt(`burst-${n}-`);
   }, 400_000);
 
@@ -97,9 +125,15 @@ real(`OpenClaw ${OPENCLAW_VERSION}`, () => {
 
   test("the command works with gateway URL and token by environment", async () => {
     box = makeBox();
-    box.configure({ openclaw: { transport: "cli", command, gatewayUrl: `ws://127.0.0.1:${setup.port}`, gatewayToken: GATEWAY_TOKEN } });
+    box.configure({
+      openclaw: { transport: "cli", command, gatewayUrl: `ws://127.0.0.1:${setup.port}`, gatewayToken: GATEWAY_TOKEN },
+    });
     const { url } = await start({ PATH: openclawEnv(setup)["PATH"] ?? "" });
-    await postEvent(url, { agentId: "by-command-1", lastMessage: "--json $HOME `id`", metadata: { sessionKey: "agent:main:main" } }, { id: "c1" });
+    await postEvent(
+      url,
+      { agentId: "by-command-1", lastMessage: "--json $HOME `id`", metadata: { sessionKey: "agent:main:main" } },
+      { id: "c1" },
+    );
     await inPrompt("Coding agent by-command-1 ");
     await inPrompt("--json $HOME `id`");
     expect((await delivered(url)).sinks.openclaw).toMatchObject({ state: "ok", fault: null });
@@ -107,13 +141,19 @@ real(`OpenClaw ${OPENCLAW_VERSION}`, () => {
 
   test("a wrong gateway token stops the sink and is named", async () => {
     box = makeBox();
-    box.configure({ openclaw: { transport: "cli", command, gatewayUrl: `ws://127.0.0.1:${setup.port}`, gatewayToken: "wrong-token" } });
+    box.configure({
+      openclaw: { transport: "cli", command, gatewayUrl: `ws://127.0.0.1:${setup.port}`, gatewayToken: "wrong-token" },
+    });
     const { url } = await start({ PATH: openclawEnv(setup)["PATH"] ?? "" });
     await postEvent(url, { agentId: "never" }, { id: "w1" });
-    const { sinks } = await until("the fault", async () => {
-      const now = await health(url);
-      return now.sinks.openclaw.fault ? now : null;
-    }, 60_000);
+    const { sinks } = await until(
+      "the fault",
+      async () => {
+        const now = await health(url);
+        return now.sinks.openclaw.fault ? now : null;
+      },
+      60_000,
+    );
     expect(sinks.openclaw).toMatchObject({ state: "stopped", pending: 1 });
     expect(sinks.openclaw.fault).toContain("token mismatch");
     expect(prompts()).not.toContain("Coding agent never");

@@ -19,23 +19,56 @@ const good = {
 describe("reading an event", () => {
   test("takes what the daemon sends, with everything optional", () => {
     const body = webhookBody({
-      ...{ event: "agent_error" as const, project: "p", agentId: "a", provider: "codex", status: "error", lastMessage: null, timestampMs: NOW },
+      ...{
+        event: "agent_error" as const,
+        project: "p",
+        agentId: "a",
+        provider: "codex",
+        status: "error",
+        lastMessage: null,
+        timestampMs: NOW,
+      },
       ...{ name: "fix", error: { code: "rate_limit", message: "slow" }, metadata: { k: "v" }, turnId: "t2" },
-      turns: [{ id: "t2", outcome: "failed", startedAt: new Date(NOW - 192_000).toISOString(), endedAt: new Date(NOW).toISOString() }],
+      turns: [
+        {
+          id: "t2",
+          outcome: "failed",
+          startedAt: new Date(NOW - 192_000).toISOString(),
+          endedAt: new Date(NOW).toISOString(),
+        },
+      ],
       permission: { id: "1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow"] },
     });
     expect(readEvent(JSON.parse(body))).toEqual({
       ok: true,
       event: {
-        ...{ event: "agent_error", project: "p", agentId: "a", provider: "codex", status: "error", lastMessage: null, timestampMs: NOW },
-        ...{ name: "fix", error: "rate_limit: slow", question: "rm -rf build", durationMs: 192_000, metadata: { k: "v" }, truncated: false },
+        ...{
+          event: "agent_error",
+          project: "p",
+          agentId: "a",
+          provider: "codex",
+          status: "error",
+          lastMessage: null,
+          timestampMs: NOW,
+        },
+        ...{
+          name: "fix",
+          error: "rate_limit: slow",
+          question: "rm -rf build",
+          durationMs: 192_000,
+          metadata: { k: "v" },
+          truncated: false,
+        },
       },
     });
   });
 
   test("ignores keys it does not know, and optional ones of another shape", () => {
     const read = readEvent({ ...good, colour: "red", turns: 3, error: 7, permission: "yes", name: 5, truncated: "no" });
-    expect(read).toMatchObject({ ok: true, event: { error: null, durationMs: null, name: null, question: null, truncated: false } });
+    expect(read).toMatchObject({
+      ok: true,
+      event: { error: null, durationMs: null, name: null, question: null, truncated: false },
+    });
   });
 
   const bad: [what: string, change: Record<string, unknown>, path: string][] = [
@@ -85,9 +118,19 @@ describe("accepting a request", () => {
 
   function request(headers: Record<string, string>, body: string | Uint8Array = text): [Request, Uint8Array] {
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-    return [new Request("http://127.0.0.1/harness-webhook", { method: "POST", headers: { "Content-Type": "application/json", ...headers } }), bytes];
+    return [
+      new Request("http://127.0.0.1/harness-webhook", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...headers },
+      }),
+      bytes,
+    ];
   }
-  function refusal(headers: Record<string, string>, body: string | Uint8Array = text, key: Uint8Array | null = null): string {
+  function refusal(
+    headers: Record<string, string>,
+    body: string | Uint8Array = text,
+    key: Uint8Array | null = null,
+  ): string {
     const [req, bytes] = request(headers, body);
     try {
       readWebhook(req, bytes, { signingKey: key, nowMs: NOW });
@@ -98,11 +141,16 @@ describe("accepting a request", () => {
   }
   function signed(offsetMs = 0, body = text): Record<string, string> {
     const timestampSeconds = Math.floor((NOW + offsetMs) / 1000);
-    return { "webhook-id": "msg_1", "webhook-timestamp": String(timestampSeconds), "webhook-signature": sign(signingKey ?? new Uint8Array(), { id: "msg_1", timestampSeconds, body }) };
+    return {
+      "webhook-id": "msg_1",
+      "webhook-timestamp": String(timestampSeconds),
+      "webhook-signature": sign(signingKey ?? new Uint8Array(), { id: "msg_1", timestampSeconds, body }),
+    };
   }
 
   test("the key is the webhook-id where there is one, else the bytes", () => {
-    const key = (headers: Record<string, string>, body = text) => readWebhook(...request(headers, body), { signingKey: null, nowMs: NOW }).key;
+    const key = (headers: Record<string, string>, body = text) =>
+      readWebhook(...request(headers, body), { signingKey: null, nowMs: NOW }).key;
     expect(key({ "webhook-id": "msg_1" })).toBe("id msg_1");
     expect(key({})).toStartWith("sha256 ");
     expect(key({})).toBe(key({}));
@@ -116,22 +164,59 @@ describe("accepting a request", () => {
   const table: [what: string, got: () => string, expected: RegExp][] = [
     ["no signature", () => refusal({}, text, signingKey), /^401 BAD_SIGNATURE: this needs the headers/],
     ["an old signature", () => refusal(signed(-301_000), text, signingKey), /^401 BAD_SIGNATURE: .*5 minutes/],
-    ["a signature from the future", () => refusal(signed(302_000), text, signingKey), /^401 BAD_SIGNATURE: .*5 minutes/],
-    ["a signature of other bytes", () => refusal(signed(), `${text} `, signingKey), /^401 BAD_SIGNATURE: .*same secret/],
-    ["a signature of another id", () => refusal({ ...signed(), "webhook-id": "msg_2" }, text, signingKey), /^401 BAD_SIGNATURE: .*same secret/],
-    ["a signature in words", () => refusal({ ...signed(), "webhook-signature": "please" }, text, signingKey), /^401 BAD_SIGNATURE: webhook-timestamp must be/],
+    [
+      "a signature from the future",
+      () => refusal(signed(302_000), text, signingKey),
+      /^401 BAD_SIGNATURE: .*5 minutes/,
+    ],
+    [
+      "a signature of other bytes",
+      () => refusal(signed(), `${text} `, signingKey),
+      /^401 BAD_SIGNATURE: .*same secret/,
+    ],
+    [
+      "a signature of another id",
+      () => refusal({ ...signed(), "webhook-id": "msg_2" }, text, signingKey),
+      /^401 BAD_SIGNATURE: .*same secret/,
+    ],
+    [
+      "a signature in words",
+      () => refusal({ ...signed(), "webhook-signature": "please" }, text, signingKey),
+      /^401 BAD_SIGNATURE: webhook-timestamp must be/,
+    ],
     ["no content type", () => refusal({ "Content-Type": "" }), /^415 UNSUPPORTED_MEDIA_TYPE/],
     ["a form", () => refusal({ "Content-Type": "application/x-www-form-urlencoded" }), /^415 UNSUPPORTED_MEDIA_TYPE/],
-    ["another charset", () => refusal({ "Content-Type": "application/json; charset=latin1" }), /^415 UNSUPPORTED_MEDIA_TYPE/],
-    ["a compressed body", () => refusal({ "Content-Encoding": "gzip" }), /^415 UNSUPPORTED_MEDIA_TYPE: got Content-Encoding "gzip"/],
+    [
+      "another charset",
+      () => refusal({ "Content-Type": "application/json; charset=latin1" }),
+      /^415 UNSUPPORTED_MEDIA_TYPE/,
+    ],
+    [
+      "a compressed body",
+      () => refusal({ "Content-Encoding": "gzip" }),
+      /^415 UNSUPPORTED_MEDIA_TYPE: got Content-Encoding "gzip"/,
+    ],
     ["a webhook-id with a space", () => refusal({ "webhook-id": "a b" }), /^400 INVALID_REQUEST: webhook-id: /],
-    ["a webhook-id of 257 characters", () => refusal({ "webhook-id": "x".repeat(257) }), /^400 INVALID_REQUEST: webhook-id: /],
+    [
+      "a webhook-id of 257 characters",
+      () => refusal({ "webhook-id": "x".repeat(257) }),
+      /^400 INVALID_REQUEST: webhook-id: /,
+    ],
     ["an empty body", () => refusal({}, ""), /^400 INVALID_REQUEST: the body is empty/],
-    ["bytes that are no UTF-8", () => refusal({}, new Uint8Array([0x7b, 0xff, 0x7d])), /^400 INVALID_REQUEST: the body is not valid UTF-8/],
-    ["half a JSON text", () => refusal({}, text.slice(0, -1)), /^400 INVALID_REQUEST: the body is not valid JSON at line 1/],
+    [
+      "bytes that are no UTF-8",
+      () => refusal({}, new Uint8Array([0x7b, 0xff, 0x7d])),
+      /^400 INVALID_REQUEST: the body is not valid UTF-8/,
+    ],
+    [
+      "half a JSON text",
+      () => refusal({}, text.slice(0, -1)),
+      /^400 INVALID_REQUEST: the body is not valid JSON at line 1/,
+    ],
     ["JSON nested 100 000 deep", () => refusal({}, "[".repeat(100_000)), /^400 INVALID_REQUEST/],
     ["a list", () => refusal({}, "[]"), /^400 INVALID_REQUEST: expected a JSON object/],
     ["an object without the keys", () => refusal({}, "{}"), /^400 INVALID_REQUEST: event: missing.*and 6 more/],
   ];
-  for (const [what, got, expected] of table) test(`${what} is refused with its own answer`, () => expect(got()).toMatch(expected));
+  for (const [what, got, expected] of table)
+    test(`${what} is refused with its own answer`, () => expect(got()).toMatch(expected));
 });

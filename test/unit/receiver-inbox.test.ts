@@ -24,7 +24,15 @@ const open = () => openInbox(join(dir, "inbox.db"), ["discord", "openclaw"]);
 
 function webhook(n: number, receivedMs = 1000 + n): NewWebhook {
   const key = `id msg_${n}`;
-  const body = JSON.stringify({ event: "agent_completed", project: "p", agentId: `a${n}`, provider: "codex", status: "idle", lastMessage: `m${n}`, timestamp: "2026-01-01T00:00:00Z" });
+  const body = JSON.stringify({
+    event: "agent_completed",
+    project: "p",
+    agentId: `a${n}`,
+    provider: "codex",
+    status: "idle",
+    lastMessage: `m${n}`,
+    timestamp: "2026-01-01T00:00:00Z",
+  });
   return { key, id: shortId(key), receivedMs, event: "agent_completed", project: "p", agentId: `a${n}`, body };
 }
 const stateOf = (n: number, sink: string) => findDelivery(inbox.store, shortId(`id msg_${n}`))?.sinks[sink];
@@ -128,13 +136,18 @@ describe("the inbox", () => {
     for (const n of [1, 2, 3]) await inbox.accept(webhook(n));
     await inbox.markSending("discord", [2], 5000);
     await inbox.record("discord", [2], { state: "dead", reason: "no", nextAtMs: 0, free: false }, 5000);
-    const list = (state: "dead" | "pending" | null, sink: string | null, before: number | null = null) => listDeliveries(inbox.store, { state, sink, before, limit: 2 }).map((d) => d.seq);
+    const list = (state: "dead" | "pending" | null, sink: string | null, before: number | null = null) =>
+      listDeliveries(inbox.store, { state, sink, before, limit: 2 }).map((d) => d.seq);
     expect(list(null, null)).toEqual([3, 2]);
     expect(list(null, null, 2)).toEqual([1]);
     expect(list("dead", null)).toEqual([2]);
     expect(list("pending", "discord")).toEqual([3, 1]);
     expect(list("dead", "openclaw")).toEqual([]);
-    expect(findDelivery(inbox.store, "msg_3")).toMatchObject({ seq: 3, webhookId: "msg_3", body: { lastMessage: "m3" } });
+    expect(findDelivery(inbox.store, "msg_3")).toMatchObject({
+      seq: 3,
+      webhookId: "msg_3",
+      body: { lastMessage: "m3" },
+    });
     expect(findDelivery(inbox.store, shortId("id msg_3"))?.seq).toBe(3);
   });
 });

@@ -38,16 +38,36 @@ describe("text", () => {
     }
   });
   test("durations read like a person says them", () => {
-    expect([0, 3600, 59_400, 60_000, 192_000, 3_600_000, 7_500_000].map(humanDuration)).toEqual(["0 s", "4 s", "59 s", "1 min", "3 min 12 s", "1 h", "2 h 5 min"]);
+    expect([0, 3600, 59_400, 60_000, 192_000, 3_600_000, 7_500_000].map(humanDuration)).toEqual([
+      "0 s",
+      "4 s",
+      "59 s",
+      "1 min",
+      "3 min 12 s",
+      "1 h",
+      "2 h 5 min",
+    ]);
   });
 });
 
 describe("the Discord message", () => {
   test("says at a glance what happened, with a box in the event's colour", () => {
     const { payload, file } = discordMessage(event, "1a2b3c4d5e");
-    expect(payload.content).toBe("✅ **lumen\\-fix\\-123** / **fix\\-login** completed after 3 min 12 s · claude\\-code · <t:1771408800:R>");
-    expect(payload.embeds?.[0]).toMatchObject({ description: "```\nAll tests pass.\n```", color: 0x2ecc71, footer: { text: "delivery 1a2b3c4d5e" } });
-    expect(payload.embeds?.[0]?.fields.map((field) => field.name)).toEqual(["Project", "Agent", "Provider", "Status", "Duration"]);
+    expect(payload.content).toBe(
+      "✅ **lumen\\-fix\\-123** / **fix\\-login** completed after 3 min 12 s · claude\\-code · <t:1771408800:R>",
+    );
+    expect(payload.embeds?.[0]).toMatchObject({
+      description: "```\nAll tests pass.\n```",
+      color: 0x2ecc71,
+      footer: { text: "delivery 1a2b3c4d5e" },
+    });
+    expect(payload.embeds?.[0]?.fields.map((field) => field.name)).toEqual([
+      "Project",
+      "Agent",
+      "Provider",
+      "Status",
+      "Duration",
+    ]);
     expect(payload.allowed_mentions).toEqual({ parse: [] });
     expect(payload.flags).toBeUndefined();
     expect(file).toBeUndefined();
@@ -55,7 +75,9 @@ describe("the Discord message", () => {
 
   test("each event has its colour", () => {
     const events = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input", "test"];
-    expect(new Set(events.map((name) => discordMessage({ ...event, event: name }, "x").payload.embeds?.[0]?.color)).size).toBe(6);
+    expect(
+      new Set(events.map((name) => discordMessage({ ...event, event: name }, "x").payload.embeds?.[0]?.color)).size,
+    ).toBe(6);
   });
 
   test("a long message is quoted in short and attached whole", () => {
@@ -67,11 +89,28 @@ describe("the Discord message", () => {
   });
 
   test("nothing an agent, a project or an error says can ping, link or break out", () => {
-    for (const change of [{ lastMessage: NASTY }, { project: NASTY }, { name: NASTY }, { provider: NASTY }, { error: NASTY }, { question: NASTY }, { status: NASTY }]) {
-      for (const message of [discordMessage({ ...event, ...change }, "x"), plainDiscordMessage({ ...event, ...change }, "x")]) {
+    for (const change of [
+      { lastMessage: NASTY },
+      { project: NASTY },
+      { name: NASTY },
+      { provider: NASTY },
+      { error: NASTY },
+      { question: NASTY },
+      { status: NASTY },
+    ]) {
+      for (const message of [
+        discordMessage({ ...event, ...change }, "x"),
+        plainDiscordMessage({ ...event, ...change }, "x"),
+      ]) {
         const json = JSON.stringify(message.payload);
         expect(json).not.toMatch(/\\u0000|\\u001b|\u202e/);
-        const shown = [message.payload.content, ...(message.payload.embeds ?? []).flatMap((embed) => [embed.description, ...embed.fields.map((field) => field.value)])];
+        const shown = [
+          message.payload.content,
+          ...(message.payload.embeds ?? []).flatMap((embed) => [
+            embed.description,
+            ...embed.fields.map((field) => field.value),
+          ]),
+        ];
         for (const text of shown) {
           const [before = "", inside = "", after = "", more] = text.split("```");
           expect(more).toBeUndefined();
@@ -86,7 +125,18 @@ describe("the Discord message", () => {
   test("the largest values stay within every limit", () => {
     const big = "*".repeat(20_000);
     for (const lastMessage of [big, "`".repeat(20_000), "🎉".repeat(1395), null]) {
-      const full = { ...event, project: big, agentId: big, name: big, provider: big, status: big, error: big, question: big, truncated: true, lastMessage };
+      const full = {
+        ...event,
+        project: big,
+        agentId: big,
+        name: big,
+        provider: big,
+        status: big,
+        error: big,
+        question: big,
+        truncated: true,
+        lastMessage,
+      };
       const { payload } = discordMessage(full, "1a2b3c4d5e");
       expect(payload.content.length).toBeLessThanOrEqual(2000);
       const [embed] = payload.embeds ?? [];
@@ -109,13 +159,31 @@ describe("the Discord message", () => {
 
 describe("the Discord URL", () => {
   test("gets the API version and wait, and keeps or replaces the thread", () => {
-    expect(discordPostUrl("https://discord.com/api/webhooks/12/ab-c")).toBe("https://discord.com/api/v10/webhooks/12/ab-c?wait=true");
-    expect(discordPostUrl("https://canary.discord.com/api/v9/webhooks/12/ab-c?thread_id=5")).toBe("https://canary.discord.com/api/v10/webhooks/12/ab-c?thread_id=5&wait=true");
+    expect(discordPostUrl("https://discord.com/api/webhooks/12/ab-c")).toBe(
+      "https://discord.com/api/v10/webhooks/12/ab-c?wait=true",
+    );
+    expect(discordPostUrl("https://canary.discord.com/api/v9/webhooks/12/ab-c?thread_id=5")).toBe(
+      "https://canary.discord.com/api/v10/webhooks/12/ab-c?thread_id=5&wait=true",
+    );
     expect(discordPostUrl("https://discord.com/api/webhooks/12/ab-c?thread_id=5", "77")).toContain("thread_id=77");
   });
   test("must be Discord's over https unless another host is allowed", () => {
-    for (const url of ["https://discord.com/api/webhooks/1/a", "https://ptb.discord.com/api/v10/webhooks/1/a", "https://discordapp.com/api/webhooks/1/a_-"]) expect(discordUrlProblem(url, false)).toBeUndefined();
-    for (const url of ["nonsense", "http://discord.com/api/webhooks/1/a", "https://discord.com.evil.example/api/webhooks/1/a", "https://evil.example/api/webhooks/1/a", "https://discord.com:8443/api/webhooks/1/a", "https://discord.com/api/webhooks/1", "https://discord.com/channels/1/2", "ftp://discord.com/api/webhooks/1/a"]) {
+    for (const url of [
+      "https://discord.com/api/webhooks/1/a",
+      "https://ptb.discord.com/api/v10/webhooks/1/a",
+      "https://discordapp.com/api/webhooks/1/a_-",
+    ])
+      expect(discordUrlProblem(url, false)).toBeUndefined();
+    for (const url of [
+      "nonsense",
+      "http://discord.com/api/webhooks/1/a",
+      "https://discord.com.evil.example/api/webhooks/1/a",
+      "https://evil.example/api/webhooks/1/a",
+      "https://discord.com:8443/api/webhooks/1/a",
+      "https://discord.com/api/webhooks/1",
+      "https://discord.com/channels/1/2",
+      "ftp://discord.com/api/webhooks/1/a",
+    ]) {
       expect(discordUrlProblem(url, false)).toBeString();
     }
     expect(discordUrlProblem("http://127.0.0.1:5000/x", true)).toBeUndefined();
@@ -124,8 +192,10 @@ describe("the Discord URL", () => {
 });
 
 describe("the OpenClaw line", () => {
-  const many = (n: number, change: (i: number) => Partial<HarnessEvent> = (i) => ({ agentId: `agent-${i}`, name: null })) =>
-    Array.from({ length: n }, (_, i) => ({ id: `id${i}`, event: { ...event, ...change(i) } }));
+  const many = (
+    n: number,
+    change: (i: number) => Partial<HarnessEvent> = (i) => ({ agentId: `agent-${i}`, name: null }),
+  ) => Array.from({ length: n }, (_, i) => ({ id: `id${i}`, event: { ...event, ...change(i) } }));
 
   test("names agent, provider, project, event, message and delivery", () => {
     expect(openclawLine([{ id: "1a2b3c4d5e", event }])).toBe(
@@ -136,7 +206,11 @@ describe("the OpenClaw line", () => {
   test("is one line of at most 1000 units without controls, whatever comes in", () => {
     const big = `x\n${"🎉\u202e\u0000\t".repeat(5000)}`;
     const nasty = { ...event, project: big, agentId: big, name: big, provider: big, lastMessage: big, error: big };
-    for (const reported of [[{ id: "x", event: nasty }], many(15, (i) => ({ ...nasty, agentId: `${i}${big}` })), many(100, () => nasty)]) {
+    for (const reported of [
+      [{ id: "x", event: nasty }],
+      many(15, (i) => ({ ...nasty, agentId: `${i}${big}` })),
+      many(100, () => nasty),
+    ]) {
       const line = openclawLine(reported);
       expect(line.length).toBeLessThanOrEqual(LINE_MAX);
       expect(line).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
@@ -150,14 +224,19 @@ describe("the OpenClaw line", () => {
   });
 
   test("a burst becomes one line that names every agent once, with its last event", () => {
-    const line = openclawLine([...many(3), { id: "last", event: { ...event, agentId: "agent-1", name: null, event: "agent_error", error: "boom" } }]);
+    const line = openclawLine([
+      ...many(3),
+      { id: "last", event: { ...event, agentId: "agent-1", name: null, event: "agent_error", error: "boom" } },
+    ]);
     expect(line).toStartWith("4 coding agent events: (1) lumen-fix-123/agent-0 completed");
-    expect(line).toContain("(2) lumen-fix-123/agent-1 error (2 events): \"boom · All tests pass.\"");
+    expect(line).toContain('(2) lumen-fix-123/agent-1 error (2 events): "boom · All tests pass."');
     expect(line).toEndWith("[delivery id0 and 3 more]");
   });
 
   test("fifteen agents are all named in one line", () => {
-    const line = openclawLine(many(15, (i) => ({ agentId: `a3f2b1${String(i).padStart(2, "0")}`, name: null, lastMessage: "m".repeat(5000) })));
+    const line = openclawLine(
+      many(15, (i) => ({ agentId: `a3f2b1${String(i).padStart(2, "0")}`, name: null, lastMessage: "m".repeat(5000) })),
+    );
     for (let i = 0; i < 15; i++) expect(line).toContain(`a3f2b1${String(i).padStart(2, "0")} completed`);
   });
 
@@ -166,7 +245,12 @@ describe("the OpenClaw line", () => {
     const taken = mergeable(waiting, (item) => item);
     expect(new Set(taken.map((item) => item.agentId)).size).toBe(MERGE_MAX_AGENTS);
     expect(taken).toEqual(waiting.slice(0, 15));
-    expect(mergeable([...many(3), ...many(3)].map((item) => item.event), (item) => item)).toHaveLength(6);
+    expect(
+      mergeable(
+        [...many(3), ...many(3)].map((item) => item.event),
+        (item) => item,
+      ),
+    ).toHaveLength(6);
   });
 
   test("the same deliveries give the same bytes", () => {

@@ -27,14 +27,25 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-const RETRY: SinkRetry = { delaysMs: [1000, 2000, 5000], maxTries: 6, giveUpAfterMs: 3_600_000, stepAsideAfter: 4, slowMs: 60_000, gapMs: 0 };
+const RETRY: SinkRetry = {
+  delaysMs: [1000, 2000, 5000],
+  maxTries: 6,
+  giveUpAfterMs: 3_600_000,
+  stepAsideAfter: 4,
+  slowMs: 60_000,
+  gapMs: 0,
+};
 
 interface Played extends Sink {
   readonly sent: string[];
 }
 
 /** A sink that answers from a list, then delivers. */
-function playedSink(name: SinkName, answers: (SendOutcome | SendResult | "hang")[], change: Partial<Sink> = {}): Played {
+function playedSink(
+  name: SinkName,
+  answers: (SendOutcome | SendResult | "hang")[],
+  change: Partial<Sink> = {},
+): Played {
   const sent: string[] = [];
   return {
     name,
@@ -57,15 +68,38 @@ function playedSink(name: SinkName, answers: (SendOutcome | SendResult | "hang")
 }
 
 function start(sink: Sink): Worker {
-  const worker = startWorker({ sink, inbox, clock, log: silentLogger, random: () => 0, scrub: (text) => text.replaceAll("s3cret", "[redacted]") });
+  const worker = startWorker({
+    sink,
+    inbox,
+    clock,
+    log: silentLogger,
+    random: () => 0,
+    scrub: (text) => text.replaceAll("s3cret", "[redacted]"),
+  });
   workers.push(worker);
   return worker;
 }
 
 async function accept(...names: string[]): Promise<void> {
   for (const name of names) {
-    const body = JSON.stringify({ event: "agent_completed", project: "p", agentId: name, provider: "x", status: "idle", lastMessage: null, timestamp: "2026-01-01T00:00:00Z" });
-    await inbox.accept({ key: `id ${name}`, id: name, receivedMs: clock.now(), event: "agent_completed", project: "p", agentId: name, body });
+    const body = JSON.stringify({
+      event: "agent_completed",
+      project: "p",
+      agentId: name,
+      provider: "x",
+      status: "idle",
+      lastMessage: null,
+      timestamp: "2026-01-01T00:00:00Z",
+    });
+    await inbox.accept({
+      key: `id ${name}`,
+      id: name,
+      receivedMs: clock.now(),
+      event: "agent_completed",
+      project: "p",
+      agentId: name,
+      body,
+    });
   }
   for (const worker of workers) worker.wake();
 }
@@ -147,7 +181,9 @@ describe("a sink's worker", () => {
   });
 
   test("waits as long as it was asked to, and that costs no try when nothing was looked at", async () => {
-    const sink = playedSink("discord", [{ outcome: { type: "retry", reason: "slow down", waitMs: 64_570, free: true }, pauseMs: 64_570 }]);
+    const sink = playedSink("discord", [
+      { outcome: { type: "retry", reason: "slow down", waitMs: 64_570, free: true }, pauseMs: 64_570 },
+    ]);
     start(sink);
     await accept("a", "b");
     await settle();
@@ -205,7 +241,12 @@ describe("a sink's worker", () => {
     await settle();
     await pass(100_000_000);
     expect(sink.sent).toEqual(["a"]);
-    expect(worker.status()).toMatchObject({ state: "stopped", fault: "404 for [redacted]", pending: 2, resumesMs: null });
+    expect(worker.status()).toMatchObject({
+      state: "stopped",
+      fault: "404 for [redacted]",
+      pending: 2,
+      resumesMs: null,
+    });
     expect(state("a", "discord")).toMatchObject({ state: "pending", tries: 0 });
   });
 
@@ -221,7 +262,11 @@ describe("a sink's worker", () => {
   });
 
   test("what waits together within the gap goes out together", async () => {
-    const sink = playedSink("openclaw", [], { lookAhead: 100, choose: (waiting: readonly Delivery[]) => waiting, retry: { ...RETRY, gapMs: 2000 } });
+    const sink = playedSink("openclaw", [], {
+      lookAhead: 100,
+      choose: (waiting: readonly Delivery[]) => waiting,
+      retry: { ...RETRY, gapMs: 2000 },
+    });
     start(sink);
     await accept("a");
     await settle();

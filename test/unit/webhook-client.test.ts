@@ -67,9 +67,15 @@ describe("one webhook attempt", () => {
     expect(got.headers.get("authorization")).toBe("Bearer t-1");
     expect(got.headers.get("content-type")).toBe("application/json");
     expect(got.headers.get("user-agent")).toBe(`agent-harness/${VERSION}`);
-    const given = { id: got.headers.get("webhook-id"), timestamp: got.headers.get("webhook-timestamp"), signature: got.headers.get("webhook-signature") };
+    const given = {
+      id: got.headers.get("webhook-id"),
+      timestamp: got.headers.get("webhook-timestamp"),
+      signature: got.headers.get("webhook-signature"),
+    };
     expect(given.id).toBe("msg_1");
-    expect(verify(decodeSigningSecret(secret) ?? new Uint8Array(), given, got.body, { nowMs: Date.now() })).toBe("valid");
+    expect(verify(decodeSigningSecret(secret) ?? new Uint8Array(), given, got.body, { nowMs: Date.now() })).toBe(
+      "valid",
+    );
   });
 
   test("sends neither token nor signature when none is configured", async () => {
@@ -97,7 +103,9 @@ describe("one webhook attempt", () => {
   test("reads Retry-After in seconds and as a date", async () => {
     const seconds = serve(() => new Response("", { status: 429, headers: { "Retry-After": "7" } }));
     expect((await post(seconds.url)).outcome).toMatchObject({ type: "retry", retryAfterMs: 7000 });
-    const date = serve(() => new Response("", { status: 503, headers: { "Retry-After": new Date(Date.now() + 60_000).toUTCString() } }));
+    const date = serve(
+      () => new Response("", { status: 503, headers: { "Retry-After": new Date(Date.now() + 60_000).toUTCString() } }),
+    );
     const { outcome } = await post(date.url);
     expect(outcome.type === "retry" && outcome.retryAfterMs).toBeGreaterThan(55_000);
   });
@@ -105,9 +113,15 @@ describe("one webhook attempt", () => {
   test("a refused connection, a hang, garbage and a cut answer are retried and say why", async () => {
     const closed = serve(() => new Response());
     closers.pop()?.();
-    expect(await post(closed.url)).toMatchObject({ status: null, outcome: { type: "retry", reason: "connection refused" } });
+    expect(await post(closed.url)).toMatchObject({
+      status: null,
+      outcome: { type: "retry", reason: "connection refused" },
+    });
     const hang = await serveRaw("", () => {});
-    expect(await post(hang, { timeoutMs: 150 })).toMatchObject({ status: null, outcome: { type: "retry", reason: "no answer within 150 ms" } });
+    expect(await post(hang, { timeoutMs: 150 })).toMatchObject({
+      status: null,
+      outcome: { type: "retry", reason: "no answer within 150 ms" },
+    });
     const garbage = await serveRaw("SSH-2.0-OpenSSH_9.2\r\n", (socket) => socket.end());
     expect(await post(garbage)).toMatchObject({ status: null, outcome: { type: "retry" } });
     const cut = await serveRaw("HTTP/1.1 200 OK\r\nContent-Le", (socket) => socket.destroy());
@@ -116,7 +130,11 @@ describe("one webhook attempt", () => {
 
   test("a 2xx whose body hangs or breaks off is delivered: the status has answered", async () => {
     const hang = await serveRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal", () => {});
-    expect(await post(hang, { timeoutMs: 300 })).toMatchObject({ status: 200, outcome: { type: "delivered" }, responseBody: "hal" });
+    expect(await post(hang, { timeoutMs: 300 })).toMatchObject({
+      status: 200,
+      outcome: { type: "delivered" },
+      responseBody: "hal",
+    });
     const cut = await serveRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal", (socket) => socket.end());
     expect(await post(cut)).toMatchObject({ status: 200, outcome: { type: "delivered" } });
   });

@@ -27,7 +27,9 @@ describe("webhook body", () => {
       metadata: { discordThreadId: "1" },
       permission: { id: "p1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow", "deny"] },
       name: "fix",
-      turns: [{ id: "t1", outcome: "failed", startedAt: "2026-02-18T09:00:00.000Z", endedAt: "2026-02-18T10:00:00.000Z" }],
+      turns: [
+        { id: "t1", outcome: "failed", startedAt: "2026-02-18T09:00:00.000Z", endedAt: "2026-02-18T10:00:00.000Z" },
+      ],
       turnId: "t1",
       error: { code: "rate_limit", message: "slow down" },
       ...notice,

@@ -8,7 +8,8 @@ const HOUR = 3_600_000;
 
 /** Plays the schedule to its end; gives the delays between attempts. */
 function play(status: number | null, retryAfterMs?: number): { delays: number[]; last: NextStep } {
-  const outcome = status === null ? ({ type: "retry", reason: "connection refused" } as const) : classify(status, retryAfterMs);
+  const outcome =
+    status === null ? ({ type: "retry", reason: "connection refused" } as const) : classify(status, retryAfterMs);
   const delays: number[] = [];
   let nowMs = START;
   for (let attempt = 1; attempt < 100; attempt++) {
@@ -59,13 +60,21 @@ describe("webhook schedule", () => {
 
   test("a refusal between outages counts over the whole life of the delivery", () => {
     const outcome = classify(400);
-    const step = (refusals: number) => afterAttempt({ outcome, attempt: 5, refusals, firstAtMs: START, nowMs: START, random: middle }).state;
+    const step = (refusals: number) =>
+      afterAttempt({ outcome, attempt: 5, refusals, firstAtMs: START, nowMs: START, random: middle }).state;
     expect([step(1), step(2)]).toEqual(["pending", "dead"]);
   });
 
   test("jitter moves a delay by at most a tenth", () => {
     for (const r of [0, 0.25, 0.999]) {
-      const step = afterAttempt({ outcome: classify(500), attempt: 2, refusals: 0, firstAtMs: START, nowMs: START, random: () => r });
+      const step = afterAttempt({
+        outcome: classify(500),
+        attempt: 2,
+        refusals: 0,
+        firstAtMs: START,
+        nowMs: START,
+        random: () => r,
+      });
       const delay = step.state === "pending" ? step.atMs - START : NaN;
       expect(Math.abs(delay - 5000)).toBeLessThanOrEqual(500);
     }
