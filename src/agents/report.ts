@@ -1,24 +1,84 @@
-/** How a provider stands: where its program is, its version, and what has to be done when it cannot be used. */
+/** How a provider stands: where its program is, its version and login, and what has to be done when it cannot be used. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../lib/clock.ts";
+import { createVersionProbe, fingerprint } from "../process/probe.ts";
 import type { Provider } from "../providers/index.ts";
 import type { ProviderReport } from "../providers/report.ts";
-import type { VersionProbe } from "../process/probe.ts";
 import { childEnvironment } from "./environment.ts";
+import type { HandshakeAnswer } from "./handshake.ts";
+import { handshake } from "./handshake.ts";
 import { findProgram } from "./terms.ts";
 
-export async function reportOf(
-  { name, settings, codec }: Provider, inherited: Readonly<Record<string, string | undefined>>, probe: VersionProbe,
-): Promise<ProviderReport> {
-  const { kind, command, enabled } = settings;
-  const env = childEnvironment({ inherited, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested: {}, ours: {} });
-  const [program = "", ...args] = command;
-  const path = findProgram(program, env["PATH"], "/");
-  const base = { name, kind, command: [...command], path };
-  if (!enabled) return { ...base, version: null, available: false, reason: `switched off: set providers.${name}.enabled to true` };
-  if (path === null) {
-    return { ...base, version: null, available: false, reason: `the program "${program}" is not in PATH: install it, or set providers.${name}.command` };
-  }
-  // A plain command is anything: asking it for a version might do its work.
-  if (codec.traits.oneshot) return { ...base, version: null, available: true, reason: null };
-  const { version, problem } = await probe.versionOf(path, args, env);
-  return { ...base, version, available: problem === null, reason: problem };
+export interface ReporterDeps {
+  readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly stateDir: string;
+  readonly isRoot: boolean;
+  readonly self: readonly string[];
+  readonly newUuid: () => string;
+}
+
+export interface Reporter {
+  /** Only what `--version` says: cheap enough for `status`. */
+  glance(provider: Provider): Promise<ProviderReport>;
+  /** With a real handshake; kept as long as the program's path, size and time of change are the same. */
+  examine(provider: Provider): Promise<ProviderReport>;
+}
+
+export function createReporter(deps: ReporterDeps): Reporter {
+  const versions = createVersionProbe();
+  const handshakes = new Map<string, Promise<HandshakeAnswer>>();
+
+  const glance = async (provider: Provider): Promise<ProviderReport> => {
+    const { name, settings, codec } = provider;
+    const [program = "", ...args] = settings.command;
+    const env = environmentOf(deps, provider);
+    const path = findProgram(program, env["PATH"], "/");
+    const base = { name, kind: settings.kind, command: [...settings.command], path, login: null };
+    if (!settings.enabled) return { ...base, version: null, available: false, reason: `switched off: set providers.${name}.enabled to true` };
+    if (path === null) {
+      return { ...base, version: null, available: false, reason: `the program "${program}" is not in PATH: install it, or set providers.${name}.command` };
+    }
+    // A plain command is anything: asking it for a version might do its work.
+    if (codec.traits.oneshot) return { ...base, version: null, available: true, reason: null };
+    const { version, problem } = await versions.versionOf(path, args, env);
+    return { ...base, version, available: problem === null, reason: problem };
+  };
+
+  const shake = (provider: Provider, path: string): Promise<HandshakeAnswer> => {
+    const { settings, codec } = provider;
+    const [, ...args] = settings.command;
+    const key = `${provider.name} ${fingerprint(path, [...args, ...settings.args])}`;
+    let answer = handshakes.get(key);
+    if (answer === undefined) {
+      const scratchDir = join(deps.stateDir, "probes");
+      mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
+      answer = handshake({
+        codec, clock: deps.clock, scratchDir,
+        context: {
+          command: [path, ...args], args: settings.args, agentId: "00000000", agentUuid: deps.newUuid(), session: null, model: settings.model ?? null,
+          permissions: "ask", systemPrompt: null, trusted: false, env: environmentOf(deps, provider), isRoot: deps.isRoot, self: deps.self,
+        },
+      });
+      handshakes.set(key, answer);
+      // What is wrong may be mended without a new file (a login, a setting): look again next time.
+      void answer.then(({ ready, login }) => (!ready || login?.loggedIn === false) && handshakes.delete(key));
+    }
+    return answer;
+  };
+
+  return {
+    glance,
+    async examine(provider) {
+      const report = await glance(provider);
+      if (!report.available || report.path === null || provider.codec.traits.oneshot) return report;
+      const { ready, version, login, problem } = await shake(provider, report.path);
+      return { ...report, version: version ?? report.version, available: ready, login, reason: problem };
+    },
+  };
+}
+
+function environmentOf({ inheritedEnv }: ReporterDeps, { settings, codec }: Provider): Record<string, string> {
+  return childEnvironment({ inherited: inheritedEnv, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested: {}, ours: {} });
 }

@@ -1,10 +1,13 @@
 /** What the program itself said, as its codec read it. */
 import type { ProviderFact } from "../providers/provider.ts";
 import type { Work } from "./state.ts";
-import { advance, closeTurn, dispatch, endProcess, openTurn } from "./state-turns.ts";
+import { advance, closeTurn, dispatch, endProcess, openTurn, reached } from "./state-turns.ts";
 
 export function onProviderFact(work: Work, fact: ProviderFact): void {
   const { s, out, env } = work;
+  // All that a process said is read before its end is told: what comes later can only mislead.
+  const alive = s.process === "running" || s.process === "parking";
+  if (!alive && fact.type !== "session" && fact.type !== "usage" && fact.type !== "note") return;
   switch (fact.type) {
     case "ready":
       return onReady(work);
@@ -19,6 +22,8 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return onAccepted(work, fact.key);
     case "input_absent":
       return onAbsent(work, fact.key);
+    case "input_unknown":
+      return onUnknown(work, fact);
     case "turn_started":
       work.detail = "turn started";
       if (s.turn === null) openTurn(work, "agent");
@@ -57,6 +62,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
     case "part":
       if (s.retrying !== null) s.retrying = null;
       return;
+    case "login":
     case "message_done":
     case "delta":
     case "unknown_frame":
@@ -69,11 +75,11 @@ function onReady(work: Work): void {
   if (s.ready) return; // the answer to a handshake repeated after an adoption
   work.detail = "ready";
   s.ready = true;
-  s.wanted = false;
+  if (s.intent === null) s.wanted = false; // else it is the next process that is wanted
   s.lastFrameAt = work.env.nowMs;
-  if (s.rest === "exited") s.rest = "idle";
-  if (s.turn === null) dispatch(work);
-  else advance(work);
+  if (s.turn !== null && s.turn.interrupt !== null) work.out.push({ do: "interrupt" }); // its turn began before it was ready
+  dispatch(work);
+  advance(work);
 }
 
 function onAccepted(work: Work, key: string): void {
@@ -85,15 +91,13 @@ function onAccepted(work: Work, key: string): void {
     return;
   }
   const flight = s.flight;
-  if (flight === null || flight.key !== key || flight.accepted) return;
+  if (flight === null || flight.key !== key || flight.accepted || flight.run === null) return;
   s.flight = { ...flight, accepted: true };
   out.push({ do: "input_state", id: flight.input, state: "accepted" });
-  if (flight.run === s.run) return;
+  if (reached(s)) return;
   // Its history has the input, so the process that died had begun to work on it: that turn is lost, never run twice.
   work.detail = "the process that worked on this input died";
-  s.rest = "error";
   closeTurn(work, "lost", { code: "TURN_LOST", message: "the process ended while it worked on this input" });
-  s.held = s.queue.length > 0;
 }
 
 /** The program's history proves that the input never reached it: it counts as not written. */
@@ -106,10 +110,24 @@ function onAbsent(work: Work, key: string): void {
   advance(work);
 }
 
+/** It may have run and may not: only a user may send it again. */
+function onUnknown(work: Work, { key, message }: Extract<ProviderFact, { type: "input_unknown" }>): void {
+  const { s, out } = work;
+  const queued = s.queue.find((each) => each.key === key && each.run !== null);
+  if (queued !== undefined) {
+    s.queue = s.queue.filter((each) => each !== queued);
+    out.push({ do: "input_state", id: queued.id, state: "unknown" });
+  } else if (s.flight?.key === key && s.flight.run !== null && !reached(s)) {
+    work.detail = "whether the input had run cannot be known";
+    closeTurn(work, "lost", { code: "TURN_LOST", message });
+  }
+}
+
 function onTurnEnded(work: Work, fact: Extract<ProviderFact, { type: "turn_ended" }>): void {
   const { s } = work;
   const turn = s.turn;
-  if (turn === null) return; // twin frames
+  // A twin, or the end of something that is not this input's: that one still waits to be written.
+  if (turn === null || !reached(s)) return;
   const ending = s.intent === "stop" || s.intent === "delete" || s.intent === "attach";
   let { outcome, error } = fact;
   if (outcome !== "completed") {
@@ -122,15 +140,9 @@ function onTurnEnded(work: Work, fact: Extract<ProviderFact, { type: "turn_ended
     }
   }
   work.detail = `turn ${outcome}`;
-  s.rest = outcome === "completed" || outcome === "interrupted" ? "idle" : "error";
   closeTurn(work, outcome, outcome === "lost" && error === undefined ? { code: "TURN_LOST", message: "the turn did not survive its process" } : error);
-  if (ending) {
-    s.held = s.queue.length > 0;
-    return;
-  }
-  // A completed turn makes room for the next input in the same step. After any other end somebody has to look first,
-  // unless it was interrupted by request: then the request has said what becomes of the queue.
-  if (outcome !== "completed" && !(outcome === "interrupted" && turn.interrupt !== null)) s.held = s.queue.length > 0;
+  // Interrupted by request: then the request has said what becomes of the queue. Otherwise somebody has to look first.
+  if (outcome === "interrupted" && turn.interrupt === null && !ending) s.held = true;
   dispatch(work);
 }
 
@@ -145,10 +157,11 @@ function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permissio
   const id = `p${s.permissions}`;
   work.detail = `${fact.kind === "tool" ? "permission" : fact.kind}: ${fact.tool}`;
   out.push({ do: "open_permission", id, fact, turn: s.turn?.id ?? null });
+  const asked = { id, ref: fact.id, kind: fact.kind, turn: s.turn?.id ?? null, askedAt: env.nowMs };
   // Only tools fall under the mode. A question and a plan are for a person, whatever the mode says.
   if (fact.kind === "tool" && env.permissions !== "ask") {
     const deny = env.permissions === "deny";
-    s.open = [...s.open, { id, ref: fact.id, kind: fact.kind, askedAt: env.nowMs, answered: true }];
+    s.open = [...s.open, { ...asked, answered: true }];
     out.push(
       {
         do: "settle_permission", id, state: deny ? "denied" : "allowed", by: "policy",
@@ -158,6 +171,6 @@ function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permissio
     );
     return;
   }
-  s.open = [...s.open, { id, ref: fact.id, kind: fact.kind, askedAt: env.nowMs, answered: false }];
+  s.open = [...s.open, { ...asked, answered: false }];
   out.push({ do: "notice", event: "agent_waiting_input", turns: [], permission: id });
 }

@@ -1,13 +1,13 @@
 /** What the API's handlers work with. Made once, in `cli/serve.ts`. */
 import type { Bus } from "../agents/bus.ts";
 import type { Actor } from "../agents/actor.ts";
+import type { Reporter } from "../agents/report.ts";
 import type { Supervisor } from "../agents/supervisor.ts";
 import type { HarnessConfig } from "../config/harness.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Provider, ProviderTable } from "../providers/index.ts";
-import type { ProviderReport } from "../providers/report.ts";
+import type { ProviderTable } from "../providers/index.ts";
 import type { Store } from "../store/database.ts";
 import { getAgent } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
@@ -27,8 +27,7 @@ export interface ApiDeps {
   readonly newUuid: () => string;
   readonly newDeliveryId: () => string;
   readonly wakeWebhooks: () => void;
-  /** How a provider stands: found path, version, and why it cannot be used. */
-  readonly probe: (provider: Provider) => Promise<ProviderReport>;
+  readonly reporter: Reporter;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
 }
 

@@ -10,7 +10,7 @@ import { oldestPending } from "../store/permissions.ts";
 import type { ApiDeps } from "./deps.ts";
 import { iso } from "./views.ts";
 
-export function healthRoutes({ store, supervisor, clock, startedAt, providers, probe }: ApiDeps) {
+export function healthRoutes({ store, supervisor, clock, startedAt, providers, reporter }: ApiDeps) {
   const uptime = () => Math.floor((clock.now() - startedAt) / 1000);
   return [
     route({
@@ -20,7 +20,7 @@ export function healthRoutes({ store, supervisor, clock, startedAt, providers, p
         return json({
           version: VERSION, uptime: uptime(), ready: supervisor.ready, projects: countProjects(store), agents: countAgents(store),
           oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },
-          deliveries: countDeliveries(store), providers: await Promise.all([...providers.values()].map(probe)),
+          deliveries: countDeliveries(store), providers: await Promise.all([...providers.values()].map((provider) => reporter.glance(provider))),
         });
       },
     }),

@@ -12,8 +12,9 @@ export function providerRoutes(deps: ApiDeps) {
   return [
     route({
       method: "GET", path: "/api/v1/providers", summary: "The providers, where each program was found, and why one cannot be used",
-      async handler() {
-        return json({ providers: await Promise.all([...deps.providers.values()].map((provider) => deps.probe(provider))) });
+      async handler({ keepOpen }) {
+        keepOpen(); // the first look starts every program once
+        return json({ providers: await Promise.all([...deps.providers.values()].map((provider) => deps.reporter.examine(provider))) });
       },
     }),
   ];

@@ -9,7 +9,7 @@ import type { Environment } from "./main.ts";
 export interface Client {
   readonly url: string;
   /** Throws UNREACHABLE, UNAUTHORIZED, or the API's own error. */
-  get(path: string): Promise<unknown>;
+  get(path: string, timeoutMs?: number): Promise<unknown>;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -19,12 +19,12 @@ export function createClient(args: ParsedArgs, env: Environment): Client {
   const { url, socket, token } = given === undefined ? fromConfig(args, env) : { url: checked(given), socket: undefined, token: env["AH_AUTH_TOKEN"] };
   return {
     url: socket === undefined ? url : `unix:${socket}`,
-    async get(path) {
+    async get(path, timeoutMs = TIMEOUT_MS) {
       let response: Response;
       try {
         response = await fetch(`${url}${path}`, {
           headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
-          signal: AbortSignal.timeout(TIMEOUT_MS),
+          signal: AbortSignal.timeout(timeoutMs),
           ...(socket === undefined ? {} : { unix: socket }),
         });
       } catch (error) {

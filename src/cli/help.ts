@@ -5,6 +5,7 @@ Usage: agent-harness <command> [options]
 
   serve [--config FILE]         run the daemon
   status [--json] [--url URL]   what the daemon and its agents are doing
+  doctor [--json] [--url URL]   start every agent program once, and say what to mend
   version                       print the version
   help                          print this
 

@@ -1,6 +1,7 @@
 /** The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. */
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { VERSION } from "../lib/version.ts";
+import { doctor } from "./doctor.ts";
 import { EXIT } from "./exit.ts";
 import { HELP } from "./help.ts";
 import { serve } from "./serve.ts";
@@ -16,6 +17,8 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
         return await serve(rest, env);
       case "status":
         return await status(rest, env);
+      case "doctor":
+        return await doctor(rest, env);
       case "version":
       case "--version":
       case "-V":

@@ -33,7 +33,7 @@ export function createVersionProbe(): VersionProbe {
 }
 
 /** Another file, size or time of change is another program. */
-function fingerprint(program: string, args: readonly string[]): string {
+export function fingerprint(program: string, args: readonly string[]): string {
   try {
     const { size, mtimeMs } = statSync(program);
     return JSON.stringify([realpathSync(program), size, mtimeMs, args]);

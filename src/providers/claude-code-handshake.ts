@@ -4,6 +4,7 @@ import { closePermissions, permissionAsked } from "./claude-code-permissions.ts"
 import { type Draft, patch } from "./claude-code-state.ts";
 import { resultErrors, stateSaid } from "./claude-code-turn.ts";
 import { type Fields, fields, items, text } from "./claude-code-wire.ts";
+import type { ProviderFact } from "./provider.ts";
 
 /** The first version whose `initialize` reply is sure to list the permission requests that wait. */
 export const NEEDED_VERSION = "2.1.268";
@@ -21,7 +22,7 @@ export function initialized(work: Draft, response: Fields): void {
       return;
     }
     patch(work, { ready: true });
-    work.facts.push({ type: "ready", version });
+    work.facts.push(login(fields(reply, "account")), { type: "ready", version });
   }
   const pending = items(response, "pending_permission_requests");
   const ids = pending.map((request) => text(request, "request_id"));
@@ -32,6 +33,13 @@ export function initialized(work: Draft, response: Fields): void {
   }
   const says = text(reply, "session_state");
   if (says === "running" || says === "requires_action" || work.state.turn) stateSaid(work, says);
+}
+
+/** `apiKeySource` and `tokenSource` name where a credential was found, and are missing or "none" where none was. */
+function login(account: Fields): Extract<ProviderFact, { type: "login" }> {
+  const sources = [text(account, "apiKeySource"), text(account, "tokenSource")].filter((source) => source !== undefined && source !== "none");
+  if (sources.length > 0) return { type: "login", loggedIn: true, detail: `credential from ${sources.join(", ")}` };
+  return { type: "login", loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
 }
 
 /** A `result` before the handshake: the program says why it will not start. */

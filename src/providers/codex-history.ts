@@ -2,9 +2,10 @@
  * The beginning of a process and of a daemon's life: handshake, resuming, and what became of inputs that nobody saw
  * confirmed. Codex does not de-duplicate by our id, but keeps it: a stored turn shows whether the input arrived.
  */
+import { isObject } from "../lib/check.ts";
 import { ask, type Call, type Draft, note, patch, say } from "./codex-state.ts";
 import { endTurn, turnBegan } from "./codex-turns.ts";
-import { type Fields, fields, list, rpc, text } from "./codex-wire.ts";
+import { isFields, type Fields, fields, list, rpc, text } from "./codex-wire.ts";
 import type { RpcError } from "../lib/jsonrpc.ts";
 import { VERSION } from "../lib/version.ts";
 
@@ -29,9 +30,18 @@ export function initialized(draft: Draft, result: unknown): void {
   const version = /^[^/]*\/(\S+)/.exec(text(result, "userAgent"))?.[1] ?? "";
   patch(draft, { opening: { ...opening, version } });
   draft.lines.push(rpc.notification("initialized"));
-  const { session, params } = opening;
+  const { session, params, probe } = opening;
+  if (probe) ask(draft, { kind: "account" }, "account/read", { refreshToken: false });
   if (session === null) ask(draft, { kind: "open", resumed: false }, "thread/start", params);
   else ask(draft, { kind: "open", resumed: true }, "thread/resume", { threadId: session, excludeTurns: true, ...params });
+}
+
+/** A custom provider may need no login of Codex's own. */
+export function accountTold(draft: Draft, result: unknown): void {
+  const { account, requiresOpenaiAuth } = isObject(result) ? result : {};
+  if (isObject(account)) return say(draft, { type: "login", loggedIn: true, detail: `logged in (${text(account, "type")})` });
+  if (requiresOpenaiAuth !== true) return say(draft, { type: "login", loggedIn: true, detail: "the configured model provider needs no login of Codex" });
+  say(draft, { type: "login", loggedIn: false, detail: "not logged in: run codex login, or configure a model provider with a key" });
 }
 
 export function opened(draft: Draft, call: Extract<Call, { kind: "open" }>, result: unknown): void {
@@ -92,10 +102,9 @@ export function historyFailed(draft: Draft, keys: readonly string[], error: RpcE
   const fresh = error.message.includes("not materialized");
   for (const key of keys) {
     if (fresh) say(draft, { type: "input_absent", key });
-    else note(draft, "warn", "history_unknown", `Codex did not tell its history (${error.message}); input ${key} may have been run`);
+    else say(draft, { type: "input_unknown", key, message: `Codex did not tell its history (${error.message}): the input may have been run` });
   }
-  if (draft.state.opening !== null) return beReady(draft);
-  if (!fresh && keys.length > 0) say(draft, { type: "turn_ended", outcome: "lost", error: { code: "HISTORY_UNKNOWN", message: error.message } });
+  if (draft.state.opening !== null) beReady(draft);
 }
 
 /** The same process after a daemon's death. `thread/read` is answered after the `turn/start` that stands before it. */

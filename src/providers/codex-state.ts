@@ -8,6 +8,8 @@ import { type Fields, rpc } from "./codex-wire.ts";
 /** A request of ours that has no answer yet. */
 export type Call =
   | { readonly kind: "initialize" }
+  /** Is there a login? Asked by a probe only. */
+  | { readonly kind: "account" }
   | { readonly kind: "open"; readonly resumed: boolean }
   /** Which of these inputs are in the stored conversation? */
   | { readonly kind: "history"; readonly keys: readonly string[] }
@@ -27,6 +29,7 @@ export interface Opening {
   readonly params: Fields;
   readonly unconfirmed: readonly string[];
   readonly version: string;
+  readonly probe: boolean;
 }
 
 export interface OpenItem {

@@ -8,7 +8,7 @@
 import { classifyRpc, rpcIdKey, type RpcError } from "../lib/jsonrpc.ts";
 import { answerRequest, grantsOf, requestResolved, serverRequest } from "./codex-approvals.ts";
 import {
-  barrierPassed, historyFailed, historyTold, initialized, openFailed, opened, sendBarrier, sendInitialize,
+  accountTold, barrierPassed, historyFailed, historyTold, initialized, openFailed, opened, sendBarrier, sendInitialize,
 } from "./codex-history.ts";
 import { itemCompleted, itemStarted, messageKey } from "./codex-items.ts";
 import { codexLaunch, threadParams } from "./codex-launch.ts";
@@ -41,8 +41,8 @@ export const codexCodec: Codec<CodexState> = {
 
   launch: codexLaunch,
 
-  start({ launch, unconfirmed, grants }) {
-    const opening = { session: launch.session, params: threadParams(launch), unconfirmed: unconfirmed.map(({ key }) => key), version: "" };
+  start({ launch, unconfirmed, grants, probe = false }) {
+    const opening = { session: launch.session, params: threadParams(launch), unconfirmed: unconfirmed.map(({ key }) => key), version: "", probe };
     const draft = draftOf({ ...EMPTY, opening, grants: grantsOf(grants) });
     sendInitialize(draft);
     return stepOf(draft);
@@ -132,6 +132,8 @@ function answered(draft: Draft, id: string, result: unknown): void {
   switch (call?.kind) {
     case "initialize":
       return initialized(draft, result);
+    case "account":
+      return accountTold(draft, result);
     case "open":
       return opened(draft, call, result);
     case "history":
@@ -171,6 +173,7 @@ function refused(draft: Draft, id: string, error: RpcError): void {
     }
     case "barrier":
       return historyFailed(draft, call.keys, error);
+    case "account":
     // Refused when the turn has just ended, or nothing runs: its end tells what there is to know.
     case "interrupt":
     case "clean":

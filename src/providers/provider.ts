@@ -35,6 +35,8 @@ export interface Usage {
 export type ProviderFact =
   /** Handshake done: input may be sent. */
   | { readonly type: "ready"; readonly version?: string }
+  /** Whether the program has a login or key for its model, in words for a person. Changes no status. */
+  | { readonly type: "login"; readonly loggedIn: boolean; readonly detail: string }
   /** The program answered the handshake, but cannot be used (too old, resume refused). The process is ended. */
   | { readonly type: "start_failed"; readonly code: string; readonly message: string }
   /** The provider's id of the conversation, to be given to the next process for resuming. May change (`/clear`). */
@@ -43,6 +45,8 @@ export type ProviderFact =
   | { readonly type: "input_accepted"; readonly key: string }
   /** History proves that the program never got this input: it may be sent again. */
   | { readonly type: "input_absent"; readonly key: string }
+  /** The history could not be asked or does not tell: the input is never sent again by itself. */
+  | { readonly type: "input_unknown"; readonly key: string; readonly message: string }
   /** Work began. Repeats within a turn are harmless; without an open turn it opens one of origin "agent". */
   | { readonly type: "turn_started" }
   /** THE end of a turn, said once by the program's authoritative frame. Duplicates without an open turn are ignored. */
@@ -155,11 +159,13 @@ export interface StartContext {
   readonly launch: LaunchContext;
   readonly nowMs: number;
   /** Inputs written to an earlier process that died before it confirmed them. Only for redelivery "history": the codec
-   *  asks the program's history after the handshake and answers each with `input_accepted` or `input_absent`. */
+   *  asks the program's history after the handshake and answers each with `input_accepted`, `input_absent` or `input_unknown`. */
   readonly unconfirmed: readonly PromptInput[];
   /** `data` of the permissions that were answered `allow_always` in this agent's life: apply again, or say in a `note`
    *  with code `grants_dropped` that they no longer hold. */
   readonly grants: readonly unknown[];
+  /** Only a look at the program: ask for its login too, where it tells it. No input will come. */
+  readonly probe?: true;
 }
 
 /** The daemon was restarted and found the process alive; its output has been read to the end. */

@@ -6,6 +6,8 @@ export interface ProviderReport {
   readonly path: string | null;
   readonly version: string | null;
   readonly available: boolean;
+  /** Where the program tells it; null = it does not. */
+  readonly login: { readonly loggedIn: boolean; readonly detail: string } | null;
   /** Why it cannot be used, and the step that mends it; null when it can. */
   readonly reason: string | null;
 }

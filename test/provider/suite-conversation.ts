@@ -55,7 +55,8 @@ export function conversationCases({ under, start, gate, daemon }: Case): void {
     await agent.send([{ say: "second done" }]);
     expect(Number((await agent.view())["queuedInputs"])).toBe(1);
     door.open();
-    await agent.turnEnds(2);
+    const second = await agent.turnEnds(2);
+    expect(`${second["outcome"]} ${JSON.stringify(second["error"])}`).toBe("completed undefined");
     expect(await agent.said()).toEqual(["first done", "second done"]);
     const changes = await agent.events("agent_status");
     expect(changes.filter((each) => String(each["data"]?.["to"]) === "idle")).toHaveLength(1);
