@@ -42,7 +42,8 @@ describe("handshake", () => {
     const it = session();
     expect(it.lines).toEqual([{ type: "control_request", request_id: "ah-1", request: { subtype: "initialize" } }]);
     expect(it.feed({ type: "system", subtype: "hook_started" }, says("idle"))).toEqual([]);
-    expect(it.feed(initialized())).toEqual([{ type: "ready", version: "2.1.330" }]);
+    const notLoggedIn = { type: "login", loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
+    expect(it.feed(initialized())).toEqual([notLoggedIn, { type: "ready", version: "2.1.330" }]);
   });
   test.each([
     ["a version without the reply's members", { pid: 1, commands: [] }, "older one"],
@@ -52,10 +53,18 @@ describe("handshake", () => {
     const [fact] = session().feed({ type: "control_response", response });
     expect(fact?.type === "start_failed" ? `${fact.code} ${fact.message}` : fact).toMatch(new RegExp(`^VERSION_UNSUPPORTED .*2\\.1\\.268 .*${found}`));
   });
+  test("where a credential was found is told", () => {
+    const response = (account: object) => ({
+      subtype: "success", request_id: "ah-1", pending_permission_requests: [], response: { claude_code_version: "2.1.330", session_state: "idle", account },
+    });
+    const login = (account: object) => session().feed({ type: "control_response", response: response(account) })[0];
+    expect(login({ tokenSource: "none", apiKeySource: "ANTHROPIC_API_KEY" })).toEqual({ type: "login", loggedIn: true, detail: "credential from ANTHROPIC_API_KEY" });
+    expect(login({ tokenSource: "none", apiProvider: "firstParty" })).toMatchObject({ type: "login", loggedIn: false });
+  });
   test("2.1.268, 2.2.0 and 3.0.0 are new enough", () => {
     for (const claude_code_version of ["2.1.268", "2.2.0", "3.0.0"]) {
       const response = { subtype: "success", request_id: "ah-1", response: { claude_code_version, session_state: "idle" }, pending_permission_requests: [] };
-      expect(kinds(session().feed({ type: "control_response", response }))).toEqual(["ready"]);
+      expect(kinds(session().feed({ type: "control_response", response }))).toEqual(["login", "ready"]);
     }
   });
   test("a conversation that is gone frees its id for the next start", () => {
