@@ -22,7 +22,9 @@ export interface Turn {
   readonly activeMs: number;
   /** null while the turn waits for a person. */
   readonly countingSince: number | null;
-  readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout"; readonly keepQueued: boolean } | null;
+  readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout" } | null;
+  /** Its process was replaced for a torn line. Once is mending, twice would be a loop. */
+  readonly mended: boolean;
 }
 
 export interface EndedTurn {
@@ -49,6 +51,8 @@ export interface OpenPermission {
   /** The provider's id, unique in the run. */
   readonly ref: string;
   readonly kind: "tool" | "question" | "plan";
+  /** The turn it was asked in, with whose end it is withdrawn; null = a sub-agent asked between two turns. */
+  readonly turn: string | null;
   readonly askedAt: number;
   /** Answered, but the program has not yet shown that it took the answer. */
   readonly answered: boolean;

@@ -25,7 +25,8 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
         break;
       case "turn":
         out.push({ do: "event", type: "turn_timeout", data: { turn: s.turn?.id, limitMs: env.limits.turnTimeoutMs } });
-        interrupt(work, "timeout", true);
+        work.detail = "turn timed out";
+        interrupt(work, "timeout");
         break;
       case "interrupt":
         endProcess(work, "timeout", false);

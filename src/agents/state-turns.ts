@@ -1,7 +1,12 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
 import type { TurnError, TurnOutcome } from "../providers/provider.ts";
-import type { Flight, InputState } from "./model.ts";
+import type { AgentState, Flight, InputState } from "./model.ts";
 import type { Work } from "./state.ts";
+
+/** Does the open turn belong to what the present process does? false = its input waits for a process, or for what history says. */
+export function reached({ flight, run }: Pick<AgentState, "flight" | "run">): boolean {
+  return flight === null || flight.run === run;
+}
 
 /** Begins the next queued input where nothing stands in its way. */
 export function dispatch(work: Work): void {
@@ -21,7 +26,7 @@ export function openTurn(work: Work, origin: "input" | "agent"): void {
   s.turns += 1;
   s.turn = {
     id: turnId(work), origin, input: origin === "input" ? (s.flight?.input ?? null) : null, startedAt: env.nowMs,
-    activeMs: 0, countingSince: env.nowMs, interrupt: null,
+    activeMs: 0, countingSince: env.nowMs, interrupt: null, mended: false,
   };
   s.lastFrameAt = env.nowMs;
   s.stalled = false;
@@ -42,7 +47,7 @@ export function advance(work: Work): void {
   }
   if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
   const flight = s.flight;
-  if (s.turn === null || flight === null || flight.run === s.run || !s.ready) return;
+  if (s.turn === null || flight === null || reached(s) || !s.ready) return;
   // Written to a process that died: a provider with a history is asked first (its codec got the input as `unconfirmed`).
   if (flight.run !== null && env.redelivery === "history") return;
   if (s.stale) return endProcess(work, "restart", true);
@@ -61,6 +66,7 @@ export function spawn({ s, out, env }: Work): void {
   s.ready = false;
   s.stale = false;
   s.startError = null;
+  if (s.rest === "exited") s.rest = "idle";
   s.spawnedAt = env.nowMs;
   s.lastFrameAt = env.nowMs;
   out.push({ do: "spawn", run: s.run });
@@ -81,38 +87,49 @@ export function endProcess(work: Work, intent: NonNullable<Work["s"]["intent"]>,
 }
 
 /** Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the queue. */
-export function closeTurn(work: Work, outcome: TurnOutcome, error?: TurnError, input: InputState | "requeue" = "ended"): void {
+export function closeTurn(work: Work, outcome: TurnOutcome, error?: TurnError, input: InputState | "requeue" = fate(work, outcome)): void {
   const { s, env, out } = work;
   const turn = s.turn;
   if (turn === null) return;
-  withdrawAll(work, "turn_end");
+  withdraw(work, "turn_end", (each) => each.turn === turn.id);
   const ended = { id: turn.id, origin: turn.origin, startedAt: turn.startedAt, endedAt: env.nowMs, outcome, ...(error === undefined ? {} : { error }) };
   s.lastTurn = ended;
   s.turn = null;
   s.retrying = null;
   s.unnoticed = [...s.unnoticed, turn.id];
+  s.rest = outcome === "completed" || outcome === "interrupted" ? "idle" : "error";
   out.push({ do: "close_turn", turn: ended });
-  if (s.flight !== null) {
-    const { input: id, key, run } = s.flight;
-    s.flight = null;
-    if (input === "requeue") {
-      s.queue = [{ id, key, run }, ...s.queue];
-      out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
-    } else {
-      out.push({ do: "input_state", id, state: input });
-    }
+  // Somebody has to look first; but who sent an input to end this turn has looked.
+  if (outcome === "lost" || (outcome === "failed" && turn.interrupt?.reason !== "input")) s.held = true;
+  if (s.flight === null) return;
+  const { input: id, key, run } = s.flight;
+  s.flight = null;
+  if (input === "requeue") {
+    s.queue = [{ id, key, run }, ...s.queue];
+    out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
+  } else {
+    out.push({ do: "input_state", id, state: input });
   }
+}
+
+/** What was never written is cancelled; what was, and may or may not have run unseen, is unknown. */
+function fate({ s }: Work, outcome: TurnOutcome): InputState {
+  const { flight } = s;
+  if (flight === null || flight.accepted) return "ended";
+  if (flight.run === null) return "cancelled";
+  const confirmable = reached(s) && s.process === "running" && outcome !== "lost";
+  return confirmable ? "ended" : "unknown";
 }
 
 /** Nobody waits for these answers any more. */
-export function withdrawAll(work: Work, by: "turn_end" | "exit"): void {
-  for (const each of work.s.open) {
-    if (!each.answered) work.out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
+export function withdraw({ s, out }: Work, by: "turn_end" | "exit", which: (permission: AgentState["open"][number]) => boolean): void {
+  for (const each of s.open) {
+    if (which(each) && !each.answered) out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
   }
-  work.s.open = [];
+  s.open = s.open.filter((each) => !which(each));
 }
 
-export function cancelQueue(work: Work): void {
-  for (const each of work.s.queue) work.out.push({ do: "input_state", id: each.id, state: "cancelled" });
-  work.s.queue = [];
+export function cancelQueue({ s, out }: Work): void {
+  for (const { id, run } of s.queue) out.push({ do: "input_state", id, state: run === null ? "cancelled" : "unknown" });
+  s.queue = [];
 }

@@ -8,6 +8,7 @@ import { isBusy } from "./model.ts";
 import { onExit } from "./state-exit.ts";
 import { onProviderFact } from "./state-frames.ts";
 import { onTick } from "./state-time.ts";
+import { reached } from "./state-turns.ts";
 import { onUserFact } from "./state-user.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -58,8 +59,7 @@ export function statusOf(s: AgentState): Status {
   if (s.process === "running" && s.ready && s.open.some((each) => !each.answered)) return "waiting_input";
   if (s.turn !== null) {
     const live = s.process === "running" && s.ready;
-    const reached = s.flight === null || s.flight.run === s.run;
-    return live && (reached || s.intent === null) ? "processing" : "starting";
+    return live && (reached(s) || s.intent === null) ? "processing" : "starting";
   }
   if (s.wanted) return "starting";
   return s.rest;
@@ -67,12 +67,14 @@ export function statusOf(s: AgentState): Status {
 
 function settle(work: Work, before: AgentState): void {
   const { s, env } = work;
+  if (s.queue.length === 0) s.held = false;
   const status = statusOf(s);
   countActiveTime(work, status);
   if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.nowMs;
   if (status !== before.status) {
     s.cause = { source: env.source, detail: work.detail };
     s.status = status;
+    if (status === "processing") s.lastFrameAt = env.nowMs; // the time of waiting for a person is no silence
     work.out.push({ do: "event", type: "agent_status", data: { from: before.status, to: status, cause: s.cause } });
     if (s.stalled) s.stalled = false;
   }

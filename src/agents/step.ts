@@ -181,7 +181,9 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     touched() {
       const { stalled } = state;
       state = { ...state, lastFrameAt: entry.now, stalled: false };
-      if (stalled) record(entry, state, { do: "event", type: "agent_resumed_output", data: { turn: state.turn?.id } });
+      if (!stalled) return;
+      state = { ...state, cause: { source: "frame", detail: "frames again" } };
+      record(entry, state, { do: "event", type: "agent_resumed_output", data: { turn: state.turn?.id } });
     },
     progress(change) {
       progress = { ...progress, ...change };

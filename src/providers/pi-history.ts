@@ -50,9 +50,8 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
     patch(work, { history: null });
     // Neither present nor absent can be shown: the turn is lost, only the user may send the input again.
     for (const { key } of history.inputs) {
-      work.facts.push({ type: "note", level: "warn", code: "history_unknown", message: `Pi did not tell its history (${frame.error}); input ${key} may have been run` });
+      work.facts.push({ type: "input_unknown", key, message: `Pi did not tell its history (${frame.error}): the input may have been run` });
     }
-    work.facts.push({ type: "turn_ended", outcome: "lost", error: { code: "HISTORY_UNKNOWN", message: `Pi did not tell its history: ${frame.error}` } });
     return true;
   }
   if (frame.id === USERS && history.stage === "users") onUsers(work, history, list(frame.result["messages"]));

@@ -130,9 +130,9 @@ describe("handshake", () => {
     expect(it.facts).toEqual([{ type: "start_failed", code: "START_REFUSED", message: "invalid config" }]);
   });
 
-  test("when the history cannot be read nothing is said about the inputs", () => {
+  test("when the history cannot be read it is said of each input that it is unknown", () => {
     const it = begun(launch({ session: OWN }), [input("k1")]).frames(initializeAnswer, openAnswer, { error: { code: -32603, message: "disk" }, id: 3 });
-    expect(types(it)).toEqual(["session", "note", "ready"]);
+    expect(types(it)).toEqual(["session", "input_unknown", "ready"]);
   });
 });
 
