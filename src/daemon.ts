@@ -21,6 +21,7 @@ import type { Logger } from "./lib/log.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
+import type { Store } from "./store/database.ts";
 import { insertEvent } from "./store/events.ts";
 import { startRetention } from "./store/retention.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
@@ -43,7 +44,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const startedAt = clock.now();
   makeStateDir(config.stateDir);
   const lock = takeLock(config.stateDir);
-  const store = openStore(join(config.stateDir, "harness.db"));
+  const store = useStore(join(config.stateDir, "harness.db"), lock);
   const bus = createBus();
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
@@ -129,6 +130,15 @@ function takeLock(stateDir: string): { release(): void } {
     throw new HarnessError("LOCKED", `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`, {
       status: 503, cause: error,
     });
+  }
+}
+
+function useStore(path: string, lock: { release(): void }): Store {
+  try {
+    return openStore(path);
+  } catch (error) {
+    lock.release();
+    throw new HarnessError("STATE_DIR", `cannot use the store ${path}: ${errorText(error)}`, { status: 500, cause: error });
   }
 }
 
