@@ -42,7 +42,7 @@ describe("handshake", () => {
     const it = session();
     expect(it.lines).toEqual([{ type: "control_request", request_id: "ah-1", request: { subtype: "initialize" } }]);
     expect(it.feed({ type: "system", subtype: "hook_started" }, says("idle"))).toEqual([]);
-    const notLoggedIn = { type: "login", loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
+    const notLoggedIn = { type: "login" as const, loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
     expect(it.feed(initialized())).toEqual([notLoggedIn, { type: "ready", version: "2.1.330" }]);
   });
   test.each([
