@@ -13,6 +13,7 @@ import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { inputRoutes } from "./inputs.ts";
 import { messageRoutes } from "./messages.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { permissionRoutes } from "./permissions.ts";
 import { projectRoutes } from "./projects.ts";
 import { providerRoutes } from "./providers.ts";
@@ -21,6 +22,7 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
   const routes: Route[] = [
     ...healthRoutes(deps), ...providerRoutes(deps), ...projectRoutes(deps), ...agentRoutes(deps), ...inputRoutes(deps), ...messageRoutes(deps),
     ...permissionRoutes(deps), ...controlRoutes(deps), ...eventRoutes(deps), ...debugRoutes(deps), ...deliveryRoutes(deps),
+    ...metricsRoutes(deps),
     route({
       method: "GET", path: "/api/v1/openapi.json", summary: "This API, described", handler: () => json(description()),
     }),
