@@ -63,11 +63,13 @@ export function threadParams({ cwd, model, permissions, systemPrompt, trusted }:
 }
 
 /**
- * "untrusted" is Codex's word for: every command and every patch is asked for, harmless ones, too. What was allowed runs
- * with the file system open; read-only is what remains for whatever would run unasked.
+ * "untrusted" is Codex's word for: every command and every patch is asked for, harmless ones, too, in any sandbox. What a
+ * person allowed must then really run: in a closed sandbox Codex runs it there first, takes "exit code 0" for success though
+ * nothing was written, and runs it a second time in the open when it failed.
  */
 function policy(permissions: LaunchContext["permissions"]): Fields {
   if (permissions === "allow") return { approvalPolicy: "never", approvalsReviewer: "user", sandbox: "danger-full-access" };
   // The user's settings may name a model as the reviewer; we promise that a person is asked.
-  return { approvalPolicy: "untrusted", approvalsReviewer: "user", sandbox: "read-only" };
+  const asks = { approvalPolicy: "untrusted", approvalsReviewer: "user" };
+  return { ...asks, sandbox: permissions === "ask" ? "danger-full-access" : "read-only" };
 }

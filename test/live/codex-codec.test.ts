@@ -165,6 +165,17 @@ real("permissions", () => {
     expect(pipe.state().asks).toEqual({});
   });
 
+  test("even harmless commands are asked for, and an allowed one runs once, in the open", async () => {
+    const launch = home();
+    const pipe = await start(launch);
+    const commands = ["ls -la", "cat nothing", "echo run >> runs.txt; cat runs.txt; false", "echo made > made.txt; true"];
+    pipe.prompt(model(...commands.map((run) => ({ run })), { say: "done" }));
+    for (const command of commands) pipe.answer(await pipe.fact("permission", { where: ({ title }) => title.includes(command) }), "allow");
+    await pipe.fact("turn_ended");
+    expect(results(pipe.facts)[2]).toBe("run\n");
+    expect(readdirSync(launch.cwd).sort()).toEqual(["made.txt", "runs.txt"]);
+  });
+
   test("a patch is asked for with its files and its diff", async () => {
     const launch = home();
     const pipe = await start(launch);

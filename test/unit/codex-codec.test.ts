@@ -89,7 +89,7 @@ describe("launch", () => {
   });
 
   const policies: readonly (readonly [PermissionMode, string, string])[] = [
-    ["ask", "untrusted", "read-only"],
+    ["ask", "untrusted", "danger-full-access"],
     ["deny", "untrusted", "read-only"],
     ["allow", "never", "danger-full-access"],
   ];
