@@ -26,8 +26,8 @@ export const secretPath: Schema<string> = string({
   what: "an absolute path or $CREDENTIALS_DIRECTORY/NAME",
 });
 
-/** Credentials in the URL are refused: they would end up in logs and answers. */
-export const httpUrl: Schema<string> = refined(string({ min: 1, max: 2048 }), (text) => {
+/** Credentials in the URL are refused, and it is never repeated: its query may hold one, too. */
+export const httpUrl: Schema<string> = refined(string({ min: 1, max: 2048, secret: true }), (text) => {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return "an http or https URL";
   return url.username === "" && url.password === ""

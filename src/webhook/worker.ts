@@ -8,11 +8,11 @@ import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { scrub } from "../lib/scrub.ts";
 import type { Store } from "../store/database.ts";
-import type { Delivery } from "../store/deliveries.ts";
+import type { Delivery, DeliveryHead } from "../store/deliveries.ts";
 import { findDelivery, pendingHeads, recordAttempt, retargetPending } from "../store/deliveries.ts";
 import type { AttemptResult } from "./client.ts";
 import { postWebhook } from "./client.ts";
-import { hostOf, isLoopback, isNobodysAddress, mayReceive } from "./hosts.ts";
+import { hostOf, isLoopback, isNobodysAddress, mayReceive, secretsIn } from "./hosts.ts";
 import type { OutboxConfig } from "./outbox.ts";
 import { ownToken } from "./outbox.ts";
 import type { Flight } from "./queue.ts";
@@ -58,6 +58,7 @@ export interface Worker {
 export function createWorker(deps: WorkerDeps): Worker {
   const { store, clock, log, config } = deps;
   const flights = new Map<string, Flight & { readonly done: Promise<void> }>();
+  const silent = new Set<string>();
   const cut = new AbortController();
   let closing = false;
   let timer: Timer | null = null;
@@ -78,19 +79,18 @@ export function createWorker(deps: WorkerDeps): Worker {
     timer = null;
     if (flights.size >= MAX_IN_FLIGHT) return; // the end of a flight wakes us
     try {
-      const now = clock.now();
-      const heads = pendingHeads(store);
-      for (let next = nextToSend(heads, flights, now); next !== null; next = nextToSend(heads, flights, now)) start(next.id, next.url, next.agent);
+      const outlook = { heads: pendingHeads(store), flights, silent, nowMs: clock.now() };
+      for (let next = nextToSend(outlook); next !== null; next = nextToSend(outlook)) start(next);
       // Those that are due and found no place are looked at when a flight ends.
-      const dueAt = nextDueAt(heads, flights, now);
-      if (dueAt !== null) timer = clock.setTimer(Math.min(dueAt - now, LOOK_AGAIN_MS), wake);
+      const dueAt = nextDueAt(outlook);
+      if (dueAt !== null) timer = clock.setTimer(Math.min(dueAt - outlook.nowMs, LOOK_AGAIN_MS), wake);
     } catch (error) {
       log.error("cannot read the webhook outbox, trying again", { error });
       timer = clock.setTimer(STORE_RETRY_MS, wake);
     }
   };
 
-  const start = (id: string, url: string, agent: string | null): void => {
+  const start = ({ id, url, agent }: DeliveryHead): void => {
     const done = send(id)
       .catch((error: unknown) => {
         log.error("sending a webhook failed in an unexpected way", { delivery: id, error });
@@ -112,8 +112,10 @@ export function createWorker(deps: WorkerDeps): Worker {
     deps.seam("posting");
     const result = (await refusal(delivery)) ?? (await post(delivery, token));
     if (cut.signal.aborted && result.status === null) return; // by our own stop: not the receiver's fault
+    if (result.status === null) silent.add(destinationOf(delivery.url));
+    else silent.delete(destinationOf(delivery.url));
     deps.seam("posted");
-    await record(delivery, at, result, scrub(result.responseBody, [token, config.token, config.secret]));
+    await record(delivery, at, result, scrub(result.responseBody, [token, config.token, config.secret, ...secretsIn(delivery.url)]));
   };
 
   const post = (delivery: Delivery, token: string | null): Promise<AttemptResult> =>

@@ -13,17 +13,17 @@ export const badWebhooksAndProviders: readonly BadConfig[] = [
   {
     what: "a webhook without scheme",
     file: { webhook: { url: "localhost:7071/x" } },
-    problems: ['webhook.url: got "localhost:7071/x", expected an http or https URL'],
+    problems: ['webhook.url: got another string, expected an http or https URL'],
   },
   {
     what: "a webhook over ftp",
     file: { webhook: { url: "ftp://h/x" } },
-    problems: ['webhook.url: got "ftp://h/x", expected an http or https URL'],
+    problems: ['webhook.url: got another string, expected an http or https URL'],
   },
   {
     what: "a webhook with a password",
     file: { webhook: { url: "http://u:p@h/" } },
-    problems: ['webhook.url: got "http://u:p@h/", expected a URL without user and password (a token has its own key)'],
+    problems: ['webhook.url: got another string, expected a URL without user and password (a token has its own key)'],
   },
   {
     what: "an unknown event",

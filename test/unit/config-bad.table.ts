@@ -314,7 +314,7 @@ export const badConfigs: readonly BadConfig[] = [
     what: "a webhook in the environment that is none",
     file: {},
     env: { AH_WEBHOOK_URL: "nope" },
-    problems: ['AH_WEBHOOK_URL: got "nope", expected an http or https URL'],
+    problems: ['AH_WEBHOOK_URL: got another string, expected an http or https URL'],
   },
   {
     what: "a secret in the environment, which is not shown",
