@@ -1,9 +1,9 @@
 /** From the bytes of a request to a webhook that may be stored, or to the one clear answer why not. Pure. */
-import { createHash } from "node:crypto";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
 import { verify, type Verification } from "../lib/signature.ts";
 import { parseBody, requireJson } from "../http/body.ts";
 import { readEvent } from "./event.ts";
+import { keyHash, webhookKey } from "./identity.ts";
 import type { NewWebhook } from "./inbox.ts";
 
 export const BODY_MAX_BYTES = 256 * 1024;
@@ -45,13 +45,8 @@ export function readWebhook(req: Request, body: Uint8Array, { signingKey, nowMs 
   const read = readEvent(parseBody(body));
   if (!read.ok) throw invalidRequest(read.issues);
   const { event, project, agentId } = read.event;
-  const key = webhookId === null ? `sha256 ${createHash("sha256").update(body).digest("hex")}` : `id ${webhookId}`;
-  return { key, id: shortId(key), receivedMs: nowMs, event, project, agentId, body: new TextDecoder().decode(body) };
-}
-
-/** What posts show and the API takes: the same for the same webhook. */
-export function shortId(key: string): string {
-  return createHash("sha256").update(key).digest("hex").slice(0, 10);
+  const key = webhookKey(webhookId, body);
+  return { key, hash: keyHash(key), receivedMs: nowMs, event, project, agentId, body: new TextDecoder().decode(body) };
 }
 
 const SIGNATURE_PROBLEMS: Readonly<Record<Exclude<Verification, "valid">, string>> = {

@@ -10,6 +10,7 @@ import { integerText } from "../http/query.ts";
 import { createApp, route, type App, type Route } from "../http/router.ts";
 import { BODY_MAX_BYTES, readWebhook } from "./accept.ts";
 import { health, receiverMetrics, type Counters, type HealthParts } from "./health.ts";
+import { shortId } from "./identity.ts";
 import type { Inbox } from "./inbox.ts";
 import { countStored, findDelivery, listDeliveries } from "./listing.ts";
 import { SINKS, type SinkName } from "./sink.ts";
@@ -76,7 +77,8 @@ function receiverRoutes(
           headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
         });
       });
-      const { id, event, project, agentId } = read;
+      const { hash, event, project, agentId } = read;
+      const id = shortId(hash);
       log.debug(duplicate ? "webhook seen before" : "webhook stored", { id, event, project, agentId });
       if (duplicate) {
         counters.duplicates += 1;

@@ -1,5 +1,6 @@
 /** What the API shows of the inbox: deliveries with the state of each sink, newest first. Reads only. */
 import type { Store } from "../store/sqlite.ts";
+import { hashRange, keyHash, shortId, webhookIdOf, webhookKey } from "./identity.ts";
 import type { SendState } from "./inbox.ts";
 import { tryJson } from "./text.ts";
 
@@ -36,7 +37,7 @@ export interface ListFilter {
 
 interface InboxRow {
   readonly seq: number;
-  readonly id: string;
+  readonly hash: number;
   readonly key: string;
   readonly received_at: number;
   readonly event: string;
@@ -54,7 +55,7 @@ interface SendRow {
   readonly settled_at: number | null;
 }
 
-const COLUMNS = "seq, id, key, received_at, event, project, agent";
+const COLUMNS = "seq, hash, key, received_at, event, project, agent";
 
 export function listDeliveries(store: Store, { state, sink, before, limit }: ListFilter): readonly DeliveryView[] {
   const rows = store.all<InboxRow>(
@@ -68,10 +69,12 @@ export function listDeliveries(store: Store, { state, sink, before, limit }: Lis
 
 /** By short id (the newest, should two share one) or by the sender's `webhook-id`. */
 export function findDelivery(store: Store, id: string): (DeliveryView & { readonly body: unknown }) | null {
+  const key = webhookKey(id, new Uint8Array());
+  const hash = keyHash(key);
+  const { from, to } = hashRange(id) ?? { from: 0, to: 0 };
   const row = store.get<InboxRow & { body: string }>(
-    `SELECT ${COLUMNS}, body FROM inbox WHERE id = ? OR key = ? ORDER BY seq DESC LIMIT 1`,
-    id,
-    `id ${id}`,
+    `SELECT ${COLUMNS}, body FROM inbox WHERE (hash = ? AND key = ?) OR (hash >= ? AND hash < ?) ORDER BY seq DESC LIMIT 1`,
+    ...[hash, key, from, to],
   );
   return row && { ...view(store, row), body: tryJson(row.body) };
 }
@@ -86,10 +89,10 @@ function view(store: Store, row: InboxRow): DeliveryView {
     row.seq,
   );
   return {
-    id: row.id,
+    id: shortId(row.hash),
     seq: row.seq,
     receivedAt: new Date(row.received_at).toISOString(),
-    webhookId: row.key.startsWith("id ") ? row.key.slice(3) : null,
+    webhookId: webhookIdOf(row.key),
     event: row.event,
     project: row.project,
     agentId: row.agent,

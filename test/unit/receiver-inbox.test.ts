@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createGroupCommit } from "../../src/receiver/group-commit.ts";
 import { openInbox, type Inbox, type NewWebhook } from "../../src/receiver/inbox.ts";
 import { findDelivery, listDeliveries } from "../../src/receiver/listing.ts";
-import { shortId } from "../../src/receiver/accept.ts";
+import { keyHash, shortId } from "../../src/receiver/identity.ts";
 
 let dir: string;
 let inbox: Inbox;
@@ -33,9 +33,9 @@ function webhook(n: number, receivedMs = 1000 + n): NewWebhook {
     lastMessage: `m${n}`,
     timestamp: "2026-01-01T00:00:00Z",
   });
-  return { key, id: shortId(key), receivedMs, event: "agent_completed", project: "p", agentId: `a${n}`, body };
+  return { key, hash: keyHash(key), receivedMs, event: "agent_completed", project: "p", agentId: `a${n}`, body };
 }
-const stateOf = (n: number, sink: string) => findDelivery(inbox.store, shortId(`id msg_${n}`))?.sinks[sink];
+const stateOf = (n: number, sink: string) => findDelivery(inbox.store, shortId(keyHash(`id msg_${n}`)))?.sinks[sink];
 
 describe("the inbox", () => {
   test("stores once and answers a repeat as a duplicate, also within one tick", async () => {
@@ -148,7 +148,7 @@ describe("the inbox", () => {
       webhookId: "msg_3",
       body: { lastMessage: "m3" },
     });
-    expect(findDelivery(inbox.store, shortId("id msg_3"))?.seq).toBe(3);
+    expect(findDelivery(inbox.store, shortId(keyHash("id msg_3")))?.seq).toBe(3);
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fakeClock, type FakeClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { openInbox, type Inbox } from "../../src/receiver/inbox.ts";
+import { keyHash } from "../../src/receiver/identity.ts";
 import { findDelivery } from "../../src/receiver/listing.ts";
 import type { Delivery, SendOutcome, SendResult, Sink, SinkName, SinkRetry } from "../../src/receiver/sink.ts";
 import { startWorker, type Worker } from "../../src/receiver/worker.ts";
@@ -93,7 +94,7 @@ async function accept(...names: string[]): Promise<void> {
     });
     await inbox.accept({
       key: `id ${name}`,
-      id: name,
+      hash: keyHash(`id ${name}`),
       receivedMs: clock.now(),
       event: "agent_completed",
       project: "p",
