@@ -1,10 +1,12 @@
 /** Building and running the compiled webhook-receiver for the e2e tests. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeSigningSecret, sign } from "../../src/lib/signature.ts";
 
 const ROOT = join(import.meta.dir, "../..");
+const BUILT = join(ROOT, "webhook-receiver");
 /** As in the Makefile. */
 const FLAGS = [
   "--compile",
@@ -18,24 +20,35 @@ const FLAGS = [
 ];
 
 let built: Promise<string> | undefined;
+let buildDir: string | undefined;
+afterAll(() => {
+  if (buildDir !== undefined) rmSync(buildDir, { recursive: true, force: true });
+});
 
-/** The path of a fresh build, once for the test process; `AH_TEST_RECEIVER` names an existing one instead. */
+/** `AH_TEST_RECEIVER`, else the one that `make build` left when it is newer than every source, else a fresh build. */
 export function receiverBinary(): Promise<string> {
-  const given = process.env["AH_TEST_RECEIVER"];
-  if (given) return Promise.resolve(given);
+  const given = process.env["AH_TEST_RECEIVER"] ?? (isFresh(BUILT) ? BUILT : undefined);
+  if (given !== undefined) return Promise.resolve(given);
   built ??= (async () => {
     const dir = mkdtempSync(join(tmpdir(), "ah-receiver-bin-"));
-    process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+    buildDir = dir;
     const out = join(dir, "webhook-receiver");
     const build = Bun.spawn(
       [process.execPath, "build", ...FLAGS, join(ROOT, "src/webhook-receiver.ts"), "--outfile", out],
       { stdout: "ignore", stderr: "pipe" },
     );
-    if ((await build.exited) !== 0)
+    if ((await build.exited) !== 0) {
       throw new Error(`the receiver does not build: ${await new Response(build.stderr).text()}`);
+    }
     return out;
   })();
   return built;
+}
+
+function isFresh(binary: string): boolean {
+  const builtMs = statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(ROOT, "src"), absolute: true })];
+  return sources.every((source) => (statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) < builtMs);
 }
 
 export interface Finished {

@@ -1,4 +1,7 @@
-/** The receiver against the real OpenClaw: does an event reach the prompt of the main session? */
+/**
+ * The receiver against the real OpenClaw: does an event reach the prompt of the main session?
+ * file-timeout: 900 s
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
