@@ -96,8 +96,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       deeds.push({ do: "dismiss", ask });
       onSettled(ask.id);
     }
-    tell({ t: "turn", outcome, error });
-    record.forget();
+    tell(...record.close(), { t: "turn", outcome, error });
     turn = null;
   }
 

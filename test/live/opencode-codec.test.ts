@@ -233,12 +233,17 @@ real("the real OpenCode, interrupts and failures", () => {
   }, SLOW_MS);
 
   test("500 is retried visibly and recovers; a dropped connection leaves no half text behind", async () => {
-    const driven = await ready();
+    // A stub counts failures by their place in a conversation: this one has nobody else's.
+    const own = startChatStub();
+    const context = home.context();
+    const config = (context.env["OPENCODE_CONFIG_CONTENT"] ?? "").replace(stub.url, own.url);
+    const driven = await ready({ ...context, env: { ...context.env, OPENCODE_CONFIG_CONTENT: config } });
     const recovered = await driven.turn(script({ status: 500, message: "boom", times: 1, say: "fine now" }));
     expect([recovered.outcome, recovered.said]).toEqual(["completed", ["fine now"]]);
     expect(driven.facts.filter((fact) => fact.type === "retrying" || fact.type === "retry_over").map((fact) => fact.type)).toEqual(["retrying", "retry_over"]);
     const dropped = await driven.turn(script({ say: "whole answer", chunks: 4, cut: true, times: 1 }));
     expect([dropped.outcome, dropped.said]).toEqual(["completed", ["whole answer"]]);
+    await own.stop();
   }, SLOW_MS);
 
   test("an interrupt ends a retry that would go on for ever", async () => {

@@ -35,7 +35,8 @@ export interface DriveOptions {
   readonly deadlineMs?: number;
 }
 
-export const SELF = [process.execPath, join(import.meta.dir, "../../src/cli.ts")];
+/** Run from source, the runtime would take a .env and a bunfig.toml of the project; the compiled program does not. */
+export const SELF = [process.execPath, "--no-env-file", "--config=/dev/null", join(import.meta.dir, "../fakes/bridge-entry.ts")];
 
 export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_000 }: DriveOptions): Driven {
   const { argv, env } = opencodeCodec.launch(context);

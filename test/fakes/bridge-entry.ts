@@ -1,0 +1,4 @@
+/** The bridge alone, as `agent-harness bridge …` runs it: tests of the bridge need nothing else of the program. */
+import { runBridge } from "../../src/bridge/opencode.ts";
+
+process.exit(await runBridge(Bun.argv.slice(3), process.env));
