@@ -8,11 +8,18 @@ import { launchContext } from "./codex-pipe.ts";
 export function codexHome(root: string, name: string, modelUrl: string, binary: string, more = ""): LaunchContext {
   const home = join(root, name);
   const cwd = join(home, "project");
-  mkdirSync(join(home, ".codex"), { recursive: true });
   mkdirSync(cwd, { recursive: true });
   mkdirSync(join(home, "tmp"), { recursive: true });
+  writeCodexSettings(join(home, ".codex"), modelUrl, more);
+  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, CODEX_HOME: join(home, ".codex"), TMPDIR: join(home, "tmp"), STUB_KEY: "stub-key" };
+  return launchContext({ command: [binary], cwd, env, agentDir: home, permissions: "ask" });
+}
+
+/** The stub as Codex's model service, with its key in STUB_KEY. */
+export function writeCodexSettings(folder: string, modelUrl: string, more = ""): void {
+  mkdirSync(folder, { recursive: true });
   writeFileSync(
-    join(home, ".codex/config.toml"),
+    join(folder, "config.toml"),
     `model = "stub-model"
 model_provider = "stub"
 [model_providers.stub]
@@ -26,8 +33,6 @@ request_max_retries = 1
 stream_max_retries = 2
 ${more}`,
   );
-  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, CODEX_HOME: join(home, ".codex"), TMPDIR: join(home, "tmp"), STUB_KEY: "stub-key" };
-  return launchContext({ command: [binary], cwd, env, agentDir: home, permissions: "ask" });
 }
 
 const HOOKS = ["SessionStart", "UserPromptSubmit", "PreToolUse", "Stop"];

@@ -126,16 +126,16 @@ function textsOf(content: string | readonly Block[]): string[] {
   return content.flatMap((block) => (block.type === "text" && block.text !== undefined ? [block.text] : []));
 }
 
-/** The newest text of the user that no tool result accompanies, and how often the model has answered since. */
+/** What the program itself puts among the user's words. */
+const OWN_WORDS = /^\s*(<system-reminder>|\[Request interrupted by user)/;
+
+/** The newest text of the user, and how often the model has answered since. */
 function newestPrompt(messages: readonly Message[]): { prompt: string; step: number } {
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index];
     if (message === undefined || message.role !== "user") continue;
-    const texts = textsOf(message.content).filter((text) => !text.trimStart().startsWith("<system-reminder>"));
-    const isResult = typeof message.content !== "string" && message.content.some((block) => block.type === "tool_result");
-    // A failed or interrupted prompt stands in the same message as the next one, before it.
-    const newest = texts.at(-1);
-    const prompt = newest !== undefined && (readScript(newest) !== null || !isResult) ? newest : undefined;
+    // A failed or interrupted prompt, and the results of its tools, stand in the same message as the next one, before it.
+    const prompt = textsOf(message.content).filter((text) => !OWN_WORDS.test(text)).at(-1);
     if (prompt === undefined) continue;
     return { prompt, step: messages.slice(index + 1).filter((later) => later.role === "assistant").length };
   }

@@ -62,7 +62,7 @@ const errorTypes: Readonly<Record<number, string>> = {
 export function startChatStub(): ChatStub {
   const requests: ChatRequest[] = [];
   const asides: ChatRequest[] = [];
-  /** How often a step with `times` was served, by the place of its user message and its own number. */
+  /** How often a step with `times` was served, by the place and text of its user message and its own number. */
   const served = new Map<string, number>();
   const stopped = new AbortController();
 
@@ -86,7 +86,7 @@ export function startChatStub(): ChatStub {
     requests.push(seen);
     const turn = messages.slice(newest + 1).filter((message) => message["role"] === "assistant").length;
     const step = readSteps(seen.text)[turn] ?? { say: "nothing more to say" };
-    const failing = count(served, `${newest}/${turn}`) <= timesOf(step);
+    const failing = count(served, `${newest}/${turn} ${seen.text}`) <= timesOf(step);
     if (failing && step.status !== undefined) return apiError(step.status, step.message ?? `stub ${step.status}`);
     return stream(step, failing && step.cut === true, seen, AbortSignal.any([stopped.signal, request.signal]));
   }
