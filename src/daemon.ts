@@ -157,7 +157,9 @@ function bootId(): string {
 
 /** How to run this very program: the compiled binary alone, or the runtime with its entry (a test has an entry of its own). */
 export function selfCommand(): readonly string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, join(import.meta.dir, "cli.ts")];
+  if (Bun.main.startsWith("/$bunfs/")) return [process.execPath];
+  // From source, the runtime would take a .env and a bunfig.toml of the folder it is started in: an agent's project.
+  return [process.execPath, "--no-env-file", "--config=/dev/null", join(import.meta.dir, "cli.ts")];
 }
 
 /** `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it. */
