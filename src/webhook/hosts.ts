@@ -14,7 +14,11 @@ export function hostOf(url: string): string {
 
 /** May a project's or an agent's own webhook go to this host (as of `hostOf`)? */
 export function mayReceive({ url, allowedHosts }: AllowedTargets, host: string): boolean {
-  return isLoopback(host) || (url !== undefined && host === hostOf(url)) || allowedHosts.some((allowed) => allowed.toLowerCase() === host);
+  return (
+    isLoopback(host) ||
+    (url !== undefined && host === hostOf(url)) ||
+    allowedHosts.some((allowed) => allowed.toLowerCase() === host)
+  );
 }
 
 export function isLoopback(host: string): boolean {

@@ -33,13 +33,27 @@ export interface NoticeRequest {
 }
 
 /** Inside the transaction of the step that decided the notice. False when nobody wants to be told. */
-export function enqueueNotice(store: Store, config: OutboxConfig, agent: Agent, notice: NoticeRequest, state: AgentState, id: string, now: number): boolean {
+export function enqueueNotice(
+  store: Store,
+  config: OutboxConfig,
+  agent: Agent,
+  notice: NoticeRequest,
+  state: AgentState,
+  id: string,
+  now: number,
+): boolean {
   const target = targetOf(store, config, agent);
   if (target === null || (target.events !== undefined && !target.events.includes(notice.event))) return false;
   insertDelivery(
     store,
     {
-      id, project: agent.project, agent: agent.id, event: notice.event, url: target.url, token: target.token ?? null, own: target.own,
+      id,
+      project: agent.project,
+      agent: agent.id,
+      event: notice.event,
+      url: target.url,
+      token: target.token ?? null,
+      own: target.own,
       body: webhookBody(payloadOf(store, agent, notice, state, now)),
     },
     now,
@@ -48,7 +62,11 @@ export function enqueueNotice(store: Store, config: OutboxConfig, agent: Agent, 
 }
 
 /** The nearest webhook wins: the agent's, the project's, the config's. */
-function targetOf(store: Store, config: OutboxConfig, agent: Agent): (WebhookTarget & { readonly own: boolean }) | null {
+function targetOf(
+  store: Store,
+  config: OutboxConfig,
+  agent: Agent,
+): (WebhookTarget & { readonly own: boolean }) | null {
   const own = agent.settings.webhook ?? getProject(store, agent.project).webhook;
   if (own !== null) return { ...own, own: true };
   if (config.url === undefined) return null;
@@ -56,7 +74,11 @@ function targetOf(store: Store, config: OutboxConfig, agent: Agent): (WebhookTar
 }
 
 /** Where a stored delivery would go if it were made now; where it was to go when there is nothing newer to know. */
-export function currentTarget(store: Store, config: OutboxConfig, { agent: id, url, token, own }: Delivery): DeliveryTarget {
+export function currentTarget(
+  store: Store,
+  config: OutboxConfig,
+  { agent: id, url, token, own }: Delivery,
+): DeliveryTarget {
   const agent = id === null ? null : findAgent(store, id);
   const target = agent === null ? null : targetOf(store, config, agent);
   if (target !== null) return { url: target.url, token: target.token ?? null, own: target.own };
@@ -73,20 +95,43 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
   const turns = notice.turns.slice(-TURNS_MAX).flatMap((id) => {
     const turn = findTurn(store, agent.id, id);
     if (turn === null || turn.endedAt === null || turn.outcome === null) return [];
-    return [{ id, outcome: turn.outcome, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() }];
+    return [
+      {
+        id,
+        outcome: turn.outcome,
+        startedAt: new Date(turn.startedAt).toISOString(),
+        endedAt: new Date(turn.endedAt).toISOString(),
+      },
+    ];
   });
   const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
   const turnId = notice.permission === undefined ? turns.at(-1)?.id : state.turn?.id;
   const { metadata } = agent.settings;
   return {
-    event: notice.event, project: agent.project, agentId: agent.id, provider: agent.provider,
+    event: notice.event,
+    project: agent.project,
+    agentId: agent.id,
+    provider: agent.provider,
     status: notice.permission === undefined ? state.status : "waiting_input",
-    lastMessage: lastAssistantMessage(store, agent.id)?.text ?? null, timestampMs: now,
-    ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: excerpt(notice.error.message, ERROR_MAX) } }), ...(turnId === undefined ? {} : { turnId }),
-    ...(turns.length === 0 ? {} : { turns }), ...(agent.name === null ? {} : { name: agent.name }),
+    lastMessage: lastAssistantMessage(store, agent.id)?.text ?? null,
+    timestampMs: now,
+    ...(notice.error === undefined
+      ? {}
+      : { error: { code: notice.error.code, message: excerpt(notice.error.message, ERROR_MAX) } }),
+    ...(turnId === undefined ? {} : { turnId }),
+    ...(turns.length === 0 ? {} : { turns }),
+    ...(agent.name === null ? {} : { name: agent.name }),
     ...(permission === null
       ? {}
-      : { permission: { id: permission.id, kind: permission.kind, tool: permission.tool, title: excerpt(permission.title, TITLE_MAX), options: permission.options } }),
+      : {
+          permission: {
+            id: permission.id,
+            kind: permission.kind,
+            tool: permission.tool,
+            title: excerpt(permission.title, TITLE_MAX),
+            options: permission.options,
+          },
+        }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }

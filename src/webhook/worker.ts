@@ -115,18 +115,33 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (result.status === null) silent.add(destinationOf(delivery.url));
     else silent.delete(destinationOf(delivery.url));
     deps.seam("posted");
-    await record(delivery, at, result, scrub(result.responseBody, [token, config.token, config.secret, ...secretsIn(delivery.url)]));
+    await record(
+      delivery,
+      at,
+      result,
+      scrub(result.responseBody, [token, config.token, config.secret, ...secretsIn(delivery.url)]),
+    );
   };
 
   const post = (delivery: Delivery, token: string | null): Promise<AttemptResult> =>
     postWebhook({
-      url: delivery.url, id: delivery.id, body: delivery.body, clock, signal: cut.signal,
-      ...(token === null ? {} : { token }), ...(config.secret === undefined ? {} : { secret: config.secret }),
+      url: delivery.url,
+      id: delivery.id,
+      body: delivery.body,
+      clock,
+      signal: cut.signal,
+      ...(token === null ? {} : { token }),
+      ...(config.secret === undefined ? {} : { secret: config.secret }),
     });
 
   /** The host was checked when the webhook was named. Its name may mean something else by now, and so may the config. */
   const refusal = async ({ own, url }: Delivery): Promise<AttemptResult | null> => {
-    const dead = (reason: string): AttemptResult => ({ outcome: { type: "dead", reason }, status: null, responseBody: "", durationMs: 0 });
+    const dead = (reason: string): AttemptResult => ({
+      outcome: { type: "dead", reason },
+      status: null,
+      responseBody: "",
+      durationMs: 0,
+    });
     if (!own) return config.url === undefined ? dead("webhook.url is not set any more: set it, then redeliver") : null;
     const host = hostOf(url);
     if (!mayReceive(config, host)) return dead(`the host "${host}" is not in webhook.allowedHosts any more`);
@@ -137,22 +152,42 @@ export function createWorker(deps: WorkerDeps): Worker {
       return bad === undefined ? null : dead(`the name "${host}" stands for ${bad}, where no webhook may go`);
     } catch (error) {
       // Not sent unseen: the next answer might be an address that is refused.
-      return { outcome: { type: "retry", reason: `cannot resolve the host "${host}": ${errorText(error)}` }, status: null, responseBody: "", durationMs: 0 };
+      return {
+        outcome: { type: "retry", reason: `cannot resolve the host "${host}": ${errorText(error)}` },
+        status: null,
+        responseBody: "",
+        durationMs: 0,
+      };
     }
   };
 
   /** What was sent must be recorded, or it is sent again: tried until the store takes it. */
-  const record = async (delivery: Delivery, at: number, { outcome, status, durationMs }: AttemptResult, response: string): Promise<void> => {
+  const record = async (
+    delivery: Delivery,
+    at: number,
+    { outcome, status, durationMs }: AttemptResult,
+    response: string,
+  ): Promise<void> => {
     const now = clock.now();
     const refusals = delivery.refusals + (outcome.type === "retry_once" ? 1 : 0);
     const firstAt = delivery.firstAt ?? at;
-    const next = afterAttempt({ outcome, attempt: delivery.round + 1, refusals, firstAtMs: firstAt, nowMs: now, random: deps.random });
+    const next = afterAttempt({
+      outcome,
+      attempt: delivery.round + 1,
+      refusals,
+      firstAtMs: firstAt,
+      nowMs: now,
+      random: deps.random,
+    });
     const reason = next.state === "dead" ? next.reason : outcome.type === "delivered" ? null : outcome.reason;
     const nextAt = next.state === "pending" ? next.atMs : null;
     const write = (): (() => void) => {
       recordAttempt(
-        store, delivery.id, { at, durationMs, status, error: reason, response: response === "" ? null : response },
-        { state: next.state, nextAt, refusals, firstAt, lastError: reason }, now,
+        store,
+        delivery.id,
+        { at, durationMs, status, error: reason, response: response === "" ? null : response },
+        { state: next.state, nextAt, refusals, firstAt, lastError: reason },
+        now,
       );
       return next.state === "pending" ? () => undefined : deps.settled(delivery, next.state);
     };
@@ -166,8 +201,10 @@ export function createWorker(deps: WorkerDeps): Worker {
         await pause(STORE_RETRY_MS);
       }
     }
-    if (next.state === "pending") log.warn("a webhook was not taken, will try again", { delivery: delivery.id, reason, status });
-    if (next.state === "dead") log.error("a webhook is dead: redeliver it when its receiver works", { delivery: delivery.id, reason });
+    if (next.state === "pending")
+      log.warn("a webhook was not taken, will try again", { delivery: delivery.id, reason, status });
+    if (next.state === "dead")
+      log.error("a webhook is dead: redeliver it when its receiver works", { delivery: delivery.id, reason });
     announce();
   };
 

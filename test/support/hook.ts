@@ -14,7 +14,12 @@ export interface Seen {
 }
 
 export type Manner =
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string; readonly afterMs?: number }
+  | {
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+      readonly afterMs?: number;
+    }
   /** Takes the request and never answers. */
   | "hang"
   /** Half of an answer's head, then the connection is closed. */
@@ -62,7 +67,8 @@ export async function startHook(port = 0): Promise<Hook> {
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   });
-  const listen = (at: number): Promise<void> => new Promise((resolve, reject) => server.once("error", reject).listen(at, "127.0.0.1", resolve));
+  const listen = (at: number): Promise<void> =>
+    new Promise((resolve, reject) => server.once("error", reject).listen(at, "127.0.0.1", resolve));
   await listen(port);
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the hook has no port");
@@ -71,7 +77,8 @@ export async function startHook(port = 0): Promise<Hook> {
     url: (path = "/hook") => `http://127.0.0.1:${address.port}${path}`,
     seen,
     of: (agent) => seen.filter((each) => String(each.body["agentId"]) === agent),
-    on: (path, manner) => void manners.set(path, typeof manner === "object" && "length" in manner ? [...manner] : manner),
+    on: (path, manner) =>
+      void manners.set(path, typeof manner === "object" && "length" in manner ? [...manner] : manner),
     async down() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
@@ -116,7 +123,9 @@ export async function quietPort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const probe = createServer();
-    const free = await new Promise<boolean>((resolve) => probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)));
+    const free = await new Promise<boolean>((resolve) =>
+      probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)),
+    );
     await new Promise((resolve) => probe.close(resolve));
     if (free) return port;
   }

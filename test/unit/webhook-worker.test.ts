@@ -7,7 +7,13 @@ import { silentLogger } from "../../src/lib/log.ts";
 import type { Store } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/database.ts";
 import type { NewDelivery } from "../../src/store/deliveries.ts";
-import { attemptsOf, findDelivery, insertDelivery, listDeliveries, reviveDelivery } from "../../src/store/deliveries.ts";
+import {
+  attemptsOf,
+  findDelivery,
+  insertDelivery,
+  listDeliveries,
+  reviveDelivery,
+} from "../../src/store/deliveries.ts";
 import { scrub } from "../../src/lib/scrub.ts";
 import { MAX_FOR_SILENT, MAX_IN_FLIGHT, nextToSend } from "../../src/webhook/queue.ts";
 import type { Worker, WorkerDeps } from "../../src/webhook/worker.ts";
@@ -64,7 +70,16 @@ async function bench(more: Partial<WorkerDeps> = {}, log: Logger = silentLogger)
     worker,
     settled,
     add(id, rest = {}) {
-      const row = { id, project: "p", agent: "a1", event: "agent_completed", url: hook.url(), token: null, own: false, body: `{"id":"${id}"}` };
+      const row = {
+        id,
+        project: "p",
+        agent: "a1",
+        event: "agent_completed",
+        url: hook.url(),
+        token: null,
+        own: false,
+        body: `{"id":"${id}"}`,
+      };
       store.transact(() => insertDelivery(store, { ...row, ...rest }, clock.now()));
       worker.wake();
     },
@@ -142,7 +157,11 @@ describe("order", () => {
     it.add("b-1", { agent: "b" });
     await eventually("b's notice", () => state(it, "b-1") === "delivered");
     const listed = listDeliveries(it.store, { limit: 10 });
-    expect(listed.map((each) => [each.id, each.waitsFor])).toEqual([["b-1", null], ["a-2", "a-1"], ["a-1", null]]);
+    expect(listed.map((each) => [each.id, each.waitsFor])).toEqual([
+      ["b-1", null],
+      ["a-2", "a-1"],
+      ["a-1", null],
+    ]);
     it.hook.on("/hook", [{ status: 404 }]);
     await it.retry("a-1");
     await eventually("the next one", () => state(it, "a-2") === "delivered");
@@ -173,7 +192,9 @@ describe("what may be in the way", () => {
     expect(others.map((each) => each.seen.length)).toEqual([2, 2, 2]);
     for (const other of others) await other.down();
     // They failed to answer: from now on they share half of the places, one each.
-    await eventually("another round", () => listDeliveries(it.store, { limit: 100 }).every((each) => each.state !== "pending" || each.attempts > 0));
+    await eventually("another round", () =>
+      listDeliveries(it.store, { limit: 100 }).every((each) => each.state !== "pending" || each.attempts > 0),
+    );
   });
 
   test("an outcome that cannot be stored is stored later, and the receiver is not asked again for it", async () => {
@@ -209,7 +230,11 @@ describe("what may be in the way", () => {
 
 describe("whom it goes to", () => {
   test("a name of an own webhook that leads to a metadata service is refused, one that cannot be resolved waits", async () => {
-    const answers: (readonly string[] | Error)[] = [["10.0.0.1", "169.254.169.254"], new Error("no such name"), ["127.0.0.1"]];
+    const answers: (readonly string[] | Error)[] = [
+      ["10.0.0.1", "169.254.169.254"],
+      new Error("no such name"),
+      ["127.0.0.1"],
+    ];
     const resolve = async (): Promise<readonly string[]> => {
       const next = answers.shift() ?? [];
       if (next instanceof Error) throw next;
@@ -219,10 +244,15 @@ describe("whom it goes to", () => {
     const own = { own: true, url: "http://hooks.example:1/x", token: "own-token" };
     it.add("m1", own);
     await eventually("the refusal", () => state(it, "m1") === "dead");
-    expect(findDelivery(it.store, "m1")?.lastError).toBe('the name "hooks.example" stands for 169.254.169.254, where no webhook may go');
+    expect(findDelivery(it.store, "m1")?.lastError).toBe(
+      'the name "hooks.example" stands for 169.254.169.254, where no webhook may go',
+    );
     it.add("m2", own);
     await eventually("the failed look-up", () => findDelivery(it.store, "m2")?.attempts === 1);
-    expect(findDelivery(it.store, "m2")).toMatchObject({ state: "pending", lastError: 'cannot resolve the host "hooks.example": no such name' });
+    expect(findDelivery(it.store, "m2")).toMatchObject({
+      state: "pending",
+      lastError: 'cannot resolve the host "hooks.example": no such name',
+    });
     expect(attemptsOf(it.store, "m2")[0]?.status).toBe(null);
   });
 
@@ -233,7 +263,9 @@ describe("whom it goes to", () => {
     expect(it.hook.seen[0]?.headers.authorization).toBe(undefined);
     it.add("m2", { own: true, url: "http://elsewhere.example/" });
     await eventually("the refusal", () => state(it, "m2") === "dead");
-    expect(findDelivery(it.store, "m2")?.lastError).toBe('the host "elsewhere.example" is not in webhook.allowedHosts any more');
+    expect(findDelivery(it.store, "m2")?.lastError).toBe(
+      'the host "elsewhere.example" is not in webhook.allowedHosts any more',
+    );
   });
 
   test("what waits for the config's webhook follows it when it moves, and is dead when there is none", async () => {
@@ -241,9 +273,26 @@ describe("whom it goes to", () => {
     const clock = fakeClock();
     const hook = await startHook();
     closers.push(() => hook.down());
-    const row = { project: "p", agent: "a1", event: "agent_completed", url: "http://127.0.0.1:1/old", token: null, own: false, body: "{}" };
+    const row = {
+      project: "p",
+      agent: "a1",
+      event: "agent_completed",
+      url: "http://127.0.0.1:1/old",
+      token: null,
+      own: false,
+      body: "{}",
+    };
     const make = (config: WorkerDeps["config"]): Worker =>
-      createWorker({ store, clock, log: silentLogger, random: () => 0.5, resolve: async () => [], settled: () => () => undefined, seam: () => undefined, config });
+      createWorker({
+        store,
+        clock,
+        log: silentLogger,
+        random: () => 0.5,
+        resolve: async () => [],
+        settled: () => () => undefined,
+        seam: () => undefined,
+        config,
+      });
     insertDelivery(store, { ...row, id: "m1" }, clock.now());
     const moved = make({ url: hook.url("/new"), token: "t", allowedHosts: [] });
     moved.wake();
@@ -274,7 +323,11 @@ describe("whom it goes to", () => {
     });
     closers.push(() => worker.close(0));
     it.hook.on("/hook", { status: 500, body: `${JSON.stringify({ token, secret })}${"y".repeat(4096)}` });
-    insertDelivery(it.store, { id: "m1", project: "p", agent: "a", event: "test", url: it.hook.url(), token: null, own: false, body: "{}" }, it.clock.now());
+    insertDelivery(
+      it.store,
+      { id: "m1", project: "p", agent: "a", event: "test", url: it.hook.url(), token: null, own: false, body: "{}" },
+      it.clock.now(),
+    );
     worker.wake();
     await eventually("the attempt", () => findDelivery(it.store, "m1")?.attempts === 1);
     const { response } = attemptsOf(it.store, "m1")[0] ?? {};
@@ -306,7 +359,11 @@ describe("the choice of the next one", () => {
     const flights = new Map<string, { destination: string; agent: string | null }>();
     const heads = Array.from({ length: 20 }, (_, n) => head(`s${n}`, `http://s${n % 10}/`, `agent${n}`));
     heads.push(...Array.from({ length: 20 }, (_, n) => head(`g${n}`, `http://g${n % 10}/`, `agent${n}`)));
-    for (let next = nextToSend({ heads, flights, silent, nowMs: 0 }); next !== null; next = nextToSend({ heads, flights, silent, nowMs: 0 })) {
+    for (
+      let next = nextToSend({ heads, flights, silent, nowMs: 0 });
+      next !== null;
+      next = nextToSend({ heads, flights, silent, nowMs: 0 })
+    ) {
       flights.set(next.id, { destination: new URL(next.url).origin, agent: next.agent });
     }
     expect(flights.size).toBe(MAX_IN_FLIGHT);
