@@ -25,10 +25,11 @@ export async function serve(argv: readonly string[], env: Environment): Promise<
     return EXIT.usage;
   }
   const log = createLogger({ level: loaded.value.logLevel, write: (line) => void process.stderr.write(line), clock: systemClock });
+  const stopped = stopSignal(); // also one that comes while we start is followed in order
   try {
     const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock });
     console.log(`agent-harness listens on ${daemon.url}`);
-    await stopSignal();
+    await stopped;
     log.info("stopping; agents are left running");
     await daemon.stop();
     return EXIT.ok;

@@ -200,34 +200,49 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
   });
 });
 
-test("health answers at once while the daemon still looks at what survived; agents are shown only after it", async () => {
-  const port = await freePort();
+/** A box that was killed between storing a run and spawning it: its next daemon looks for that process for a second. */
+async function bootsSlowly(port: number): Promise<{ box: Box; path: string }> {
   const box = await newBox({ port });
-  const first = await box.start();
-  await first.post("/projects", { name: "p", cwd: box.cwd });
-  const { agent } = await first.post("/projects/p/agents", { provider: "claude-code", task: "hello" });
-  const path = `/projects/p/agents/${agent?.["id"]}`;
-  await first.get(`${path}/wait?until=idle`);
+  const api = await box.start();
+  await api.post("/projects", { name: "p", cwd: box.cwd });
+  const { agent } = await api.post("/projects/p/agents", { provider: "claude-code", task: "hello" });
+  const id = String(agent?.["id"]);
+  await api.get(`/projects/p/agents/${id}/wait?until=idle`);
   await box.kill("SIGKILL");
   for (const pid of box.agentProcesses()) process.kill(pid, "SIGKILL");
-  // As if we had died between storing the run and spawning it: the next daemon waits a second for its process.
   const db = new Database(join(box.stateDir, "harness.db"));
   db.run("UPDATE runs SET state = 'spawning'");
   db.close();
-  rmSync(join(box.stateDir, "agents", String(agent?.["id"]), "run/1/pid"));
+  rmSync(join(box.stateDir, "agents", id, "run/1/pid"));
+  return { box, path: `/projects/p/agents/${id}` };
+}
 
-  const spawnedAt = performance.now();
-  box.launch();
-  const ask = (route: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${route}`);
-  const health = await eventually("health", () => ask("/api/v1/health").catch(() => null));
-  const tookMs = performance.now() - spawnedAt;
-  const [ready, one, list, patched, listed] = await Promise.all([
-    ask("/readyz"), ask(`/api/v1${path}`), ask("/api/v1/agents"), fetch(`http://127.0.0.1:${port}/api/v1/projects/p`, { method: "DELETE" }), ask("/api/v1/projects"),
-  ]);
-  expect(await health.json()).toMatchObject({ status: "ok", ready: false, projects: 1, agents: 1 });
-  expect(tookMs).toBeLessThan(1000);
-  expect([ready.status, one.status, list.status, patched.status, listed.status]).toEqual([503, 503, 503, 503, 200]);
-  expect(await one.json()).toMatchObject({ error: "NOT_READY" });
-  await eventually("ready", async () => (await ask("/readyz")).ok);
-  expect((await ask(`/api/v1${path}`)).status).toBe(200);
+describe("while the daemon still looks at what survived", () => {
+  test("health answers at once; agents are shown and changed only after it", async () => {
+    const port = await freePort();
+    const { box, path } = await bootsSlowly(port);
+    const ask = (route: string, method = "GET"): Promise<Response> => fetch(`http://127.0.0.1:${port}${route}`, { method });
+    const spawnedAt = performance.now();
+    box.launch();
+    const health = await eventually("health", () => ask("/api/v1/health").catch(() => null));
+    const tookMs = performance.now() - spawnedAt;
+    const answers = await Promise.all([
+      ask("/readyz"), ask(`/api/v1${path}`), ask("/api/v1/agents"), ask("/api/v1/projects/p", "DELETE"), ask("/healthz"), ask("/api/v1/projects"),
+    ]);
+    expect(await health.json()).toMatchObject({ status: "ok", ready: false, projects: 1, agents: 1 });
+    expect(tookMs).toBeLessThan(1000);
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503, 200, 200]);
+    expect(await answers[1]?.json()).toMatchObject({ error: "NOT_READY" });
+    await eventually("ready", async () => (await ask("/readyz")).ok);
+    expect((await ask(`/api/v1${path}`)).status).toBe(200);
+  });
+
+  test("SIGTERM is followed in order as soon as that is over", async () => {
+    const port = await freePort();
+    const { box } = await bootsSlowly(port);
+    box.launch();
+    await eventually("health", () => fetch(`http://127.0.0.1:${port}/healthz`).catch(() => null));
+    expect(await box.kill("SIGTERM")).toBe(0);
+    expect(box.stderr()).toContain("stopping; agents are left running");
+  });
 });
