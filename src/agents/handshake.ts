@@ -57,8 +57,7 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
 
   const take = (step: Step<unknown>): void => {
     state = step.state;
-    for (const line of step.lines) child.stdin.write(`${line}\n`);
-    if (step.lines.length > 0) void child.stdin.flush();
+    write(child, step.lines);
     for (const fact of step.facts) note(seen, fact);
   };
   take(codec.start({ launch, nowMs: clock.now(), unconfirmed: [], grants: [], probe: true }));
@@ -90,9 +89,25 @@ function note(seen: { version: string | null; login: HandshakeAnswer["login"]; v
   seen.verdict ??= true;
 }
 
-async function end(child: Bun.Subprocess<"pipe", "pipe", "pipe">, lines: readonly string[], clock: Clock): Promise<void> {
-  for (const line of lines) child.stdin.write(`${line}\n`);
-  await Promise.resolve(child.stdin.end()).catch(() => undefined); // it may be gone already
+type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
+
+/** A program that is gone cannot be told anything; its exit says why. */
+function write(child: Child, lines: readonly string[]): void {
+  try {
+    for (const line of lines) child.stdin.write(`${line}\n`);
+    Promise.resolve(child.stdin.flush()).catch(() => undefined);
+  } catch {
+    // as above
+  }
+}
+
+async function end(child: Child, lines: readonly string[], clock: Clock): Promise<void> {
+  write(child, lines);
+  try {
+    await child.stdin.end();
+  } catch {
+    // gone already
+  }
   endGroup(child.pid, "SIGTERM");
   const timer = clock.setTimer(END_MS, () => endGroup(child.pid, "SIGKILL"));
   await child.exited;
