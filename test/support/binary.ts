@@ -23,6 +23,8 @@ export interface Box {
   pid(): number;
   /** Resolves when the daemon is gone. */
   kill(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Resolves when the daemon has ended by itself. */
+  exited(): Promise<void>;
   stderr(): string;
   /** Pids of living processes whose environment names an agent of this box. */
   agentProcesses(): number[];
@@ -78,6 +80,7 @@ export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Re
       await child?.exited;
       return child?.exitCode ?? null;
     },
+    exited: async () => void (await child?.exited),
     stderr: () => errors,
     agentProcesses: () => processesWith(`AH_PROJECT=`, dir),
     async close() {
