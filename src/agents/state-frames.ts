@@ -102,10 +102,12 @@ function onAccepted(work: Work, key: string): void {
 
 /** The program's history proves that the input never reached it: it counts as not written. */
 function onAbsent(work: Work, key: string): void {
-  const { s } = work;
+  const { s, env } = work;
+  if (env.redelivery !== "history") return;
   s.queue = s.queue.map((each) => (each.key === key ? { ...each, run: null } : each));
   const flight = s.flight;
   if (flight === null || flight.key !== key || flight.accepted) return;
+  if (reached(s) && s.intent !== null) return; // it is this process that is being ended, and the end decides
   s.flight = { ...flight, run: null };
   advance(work);
 }

@@ -1,0 +1,136 @@
+/** DESIGN 4: the queue, the states of inputs, and what is sent again after a death. */
+import type { Table } from "./state-world.ts";
+import {
+  DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, abortKeeping, absent, accepted, ask, configured, drop, ended, exit, failed, input, later,
+  never, ready, release, remove, replace, resume, started, stop, torn, unknown,
+} from "./state-world.ts";
+
+const HISTORY = { redelivery: "history", tornLine: "newline" } as const;
+const NONE = { redelivery: "none", tornLine: "newline" } as const;
+const WRITTEN = [input(1), ready];
+/** Written and not confirmed, its process died, and no start is left: it waits for a person. */
+const REQUEUED = [...WRITTEN, exit(1)];
+/** The same, and a new process works on it by itself, because another input had allowed one more start. */
+const RESENDING = [...WRITTEN, input(2), exit(1)];
+
+export const queueTables: readonly Table[] = [
+  {
+    about: "queue",
+    rows: [
+      { says: "input while busy is queued by us", given: WORKING, when: [input(2), input(3)], does: [], then: { queue: [2, 3], held: false, turn: "a-1", inputs: { 1: "accepted", 2: "queued", 3: "queued" } } },
+      { says: "… while starting", given: STARTING, when: [input(2)], does: [], then: { queue: [2], turn: "a-1" } },
+      { says: "… while waiting for a person", given: WAITING, when: [input(2)], does: [], then: { queue: [2], status: "waiting_input" } },
+      { says: "… while a turn runs that began by itself", given: [...DONE, started], when: [input(2)], does: [], then: { queue: [2], turn: "a-2" } },
+      {
+        says: "after a completed turn the next input starts in the same step: no idle in between",
+        given: [...WORKING, input(2), input(3)], when: [ended()], does: ["a-1 completed", "input 1 ended", "a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2"],
+        then: { status: "processing", turn: "a-2", queue: [3] },
+      },
+      { says: "handed to the CLI one at a time, in order", given: [...WORKING, input(2), input(3), ended()], when: [accepted(2), ended(), accepted(3)], does: ["input 2 accepted", "a-2 completed", "input 2 ended", "a-3 begins (input)", "input 3 queued", "input 3 written", "prompt 3", "input 3 accepted"], then: { queue: [] } },
+      { says: "deletable until delivered", given: [...WORKING, input(2), input(3)], when: [drop(2)], does: ["input 2 cancelled"], then: { queue: [3] } },
+      { says: "… also the one whose process is only starting; cancelling the last one ends busy", given: STARTING, when: [drop(1)], does: ["a-1 interrupted", "input 1 cancelled", "starting → idle", "notice agent_aborted a-1"], then: { status: "idle", cause: "api: input deleted before it was delivered" } },
+      { says: "… and the next one takes its place", given: [...STARTING, input(2)], when: [drop(1), ready], does: ["a-1 interrupted", "input 1 cancelled", "a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2", "starting → processing"], then: {} },
+      { says: "… also from a held queue, which is not held any more when it is empty", given: [...WORKING, input(2), failed("x")], when: [drop(2)], does: ["input 2 cancelled"], then: { held: false, status: "error", queue: [] } },
+      { says: "delivered is not deletable", given: WRITTEN, when: [drop(1)], does: [], then: { status: "processing", inputs: { 1: "written" } } },
+      { says: "over is not deletable", given: DONE, when: [drop(1)], does: [], then: { inputs: { 1: "ended" } } },
+      { says: "delivered, and waiting to be sent again, is not deletable", given: REQUEUED, when: [drop(1)], does: [], then: { queue: [1] } },
+      { says: "after a failed turn the queue is held", given: [...WORKING, input(2)], when: [failed("x"), later(3_600_000)], does: ["a-1 failed x", "input 1 ended", "processing → error", "notice agent_error a-1 x"], then: { held: true, queue: [2], status: "error" } },
+      { says: "after a lost turn the queue is held", given: [...WORKING, input(2)], when: [exit(1)], then: { held: true, queue: [2], status: "exited" } },
+      { says: "after a turn that ended interrupted by nobody's request somebody has to look first", given: [...WORKING, input(2)], when: [ended("interrupted")], then: { held: true, queue: [2], status: "idle" } },
+      { says: "… until the next input, which comes after it", given: [...WORKING, input(2), failed("x")], when: [input(3)], does: ["a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2", "error → processing"], then: { held: false, queue: [3] } },
+      { says: "… or resume", given: [...WORKING, input(2), failed("x")], when: [resume], does: ["a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2", "error → processing"], then: { held: false } },
+      { says: "… or release", given: [...WORKING, input(2), failed("x")], when: [release], does: ["a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2", "error → processing"], then: { held: false } },
+      { says: "release brings an exited agent back for what waits", given: [...WORKING, input(2), exit(1)], when: [release], does: ["a-2 begins (input)", "input 2 queued", "spawn 2", "exited → starting"], then: { held: false } },
+      { says: "release of nothing does nothing", given: GONE, when: [release], does: [], then: { status: "exited" } },
+      { says: "abort cancels queued inputs", given: [...WORKING, input(2), input(3)], when: [abort], does: ["input 2 cancelled", "input 3 cancelled", "interrupt"], then: { queue: [], held: false, status: "processing" } },
+      { says: "abort ends the turn and keeps the process", given: [...WORKING, abort], when: [ended("interrupted")], does: ["a-1 interrupted", "input 1 ended", "processing → idle", "notice agent_aborted a-1"], then: { status: "idle", process: "running", last: "interrupted" } },
+      { says: "abort with keepQueued holds them", given: [...WORKING, input(2), abortKeeping], when: [ended("interrupted")], does: ["a-1 interrupted", "input 1 ended", "processing → idle", "notice agent_aborted a-1"], then: { queue: [2], held: true } },
+      { says: "… also when the turn completed in that moment", given: [...WORKING, input(2), abortKeeping], when: [ended()], then: { queue: [2], held: true, last: "completed" } },
+      { says: "an input after the abort is not aborted", given: [...WORKING, abort, input(2)], when: [ended("interrupted")], does: ["a-1 interrupted", "input 1 ended", "a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2"], then: { status: "processing" } },
+      { says: "abort while starting: the input was not delivered, it is cancelled; nothing is sent to the program", given: STARTING, when: [abort, ready], does: ["a-1 interrupted", "input 1 cancelled", "starting → idle", "notice agent_aborted a-1"], then: { status: "idle", process: "running" } },
+      { says: "… after an exit it is idle, because its last turn was interrupted", given: [...GONE, input(2)], when: [abort], does: ["a-2 interrupted", "input 2 cancelled", "starting → idle", "notice agent_aborted a-2"], then: { status: "idle" } },
+      { says: "… after an error, too", given: [...FAILED, later(600_000), exit(0), input(2)], when: [abort], then: { status: "idle", last: "interrupted" } },
+      { says: "abort while waiting ends the turn, the permission is withdrawn", given: [...WAITING, abort], when: [ended("interrupted")], does: ["p1 withdrawn by turn_end", "a-1 interrupted", "input 1 ended", "waiting_input → idle", "notice agent_aborted a-1"], then: { pending: [] } },
+      { says: "abort of a turn that began by itself before the handshake was done is sent when it can be", given: [resume, started, abort], when: [ready, ended("interrupted")], does: ["interrupt", "starting → processing", "a-1 interrupted", "processing → idle", "notice agent_aborted a-1"], then: {} },
+      { says: "abort of nothing only clears a held queue", given: [...WORKING, input(2), failed("x")], when: [abort], does: ["input 2 cancelled"], then: { held: false, status: "error" } },
+      { says: "abort during parking: the input that came in is cancelled, and it is parked", given: [...PARKING, input(2)], when: [abort, exit(0)], does: ["a-2 interrupted", "input 2 cancelled", "starting → idle", "notice agent_aborted a-2"], then: { process: "parked" } },
+      { says: "mode interrupt ends the running turn and goes first", given: [...WORKING, input(2), input(3, "interrupt")], when: [ended("interrupted")], does: ["a-1 interrupted", "input 1 ended", "a-2 begins (input)", "input 3 queued", "input 3 written", "prompt 3"], then: { queue: [2], held: false } },
+      { says: "… with one interrupt sent", given: WORKING, when: [input(2, "interrupt")], does: ["interrupt"], then: { status: "processing", queue: [2] } },
+      { says: "… also when the turn fails in that moment", given: [...WORKING, input(2, "interrupt")], when: [failed("x")], does: ["a-1 failed x", "input 1 ended", "a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2"], then: { status: "processing" } },
+      { says: "… or completes in that moment", given: [...WORKING, input(2, "interrupt")], when: [ended()], then: { turn: "a-2", last: "completed" } },
+      { says: "… when the process dies of it: lost, exited, held like any other", given: [...WORKING, input(2, "interrupt")], when: [exit(1)], then: { status: "exited", held: true, queue: [2], last: "lost TURN_LOST" } },
+      { says: "… on an agent that is not busy it is an input like any other", given: DONE, when: [input(2, "interrupt")], then: { turn: "a-2", status: "processing" } },
+      { says: "… in front of a held queue", given: [...WORKING, input(2), failed("x")], when: [input(3, "interrupt")], then: { turn: "a-2", queue: [2], held: false, inputs: { 3: "written" } } },
+      { says: "… while starting: the undelivered input makes room", given: STARTING, when: [input(2, "interrupt"), ready], does: ["a-1 interrupted", "input 1 cancelled", "a-2 begins (input)", "input 2 queued", "input 2 written", "prompt 2", "starting → processing"], then: {} },
+    ],
+  },
+  {
+    about: "input states",
+    rows: [
+      { says: "queued", given: [], when: [input(1)], then: { inputs: { 1: "queued" } } },
+      { says: "written is committed before the bytes go out", given: STARTING, when: [ready], does: ["input 1 written", "prompt 1", "starting → processing"], then: { inputs: { 1: "written" } } },
+      { says: "nothing is written before the handshake is done", given: PARKED, when: [input(2), later(29_000)], does: ["a-2 begins (input)", "input 2 queued", "spawn 2", "idle → starting"], then: {} },
+      { says: "accepted only by the CLI's own frame", given: WRITTEN, when: [started, { type: "usage", usage: {} }, later(10)], does: [], then: { inputs: { 1: "written" } } },
+      { says: "… said for this input", given: WRITTEN, when: [accepted(7)], does: [], then: { inputs: { 1: "written" } } },
+      { says: "… once", given: WRITTEN, when: [accepted(1), accepted(1)], does: ["input 1 accepted"], then: { inputs: { 1: "accepted" } } },
+      { says: "… and never before it was written", given: STARTING, when: [accepted(1)], does: [], then: { inputs: { 1: "queued" } } },
+      { says: "ended", given: WORKING, when: [ended()], then: { inputs: { 1: "ended" } } },
+      { says: "an end of something else does not end an input that waits for its process", given: [...PARKING, input(2)], when: [started, ended(), exit(0)], does: ["spawn 2"], then: { status: "starting", turn: "a-2", inputs: { 2: "queued" } } },
+      { says: "… nor one that waits for new settings", given: [...DONE, configured, input(2)], when: [ended(), exit(0), ready], does: ["spawn 2", "input 2 written", "prompt 2", "starting → processing"], then: {} },
+      { says: "dies while stopped on request, unconfirmed: unknown, and its turn interrupted", given: [...WRITTEN, stop], when: [exit(0)], then: { inputs: { 1: "unknown" }, last: "interrupted" } },
+      { says: "a deleted agent's input that was not delivered is cancelled", given: STARTING, when: [remove, exit(0)], does: ["end", "a-1 interrupted", "input 1 cancelled", "purge", "starting → idle", "notice agent_aborted a-1"], then: {} },
+    ],
+  },
+  {
+    about: "a process dies with a written input: the provider de-duplicates by our id",
+    rows: [
+      { says: "re-sent by itself where a start is left: the same turn goes on", given: [...WRITTEN, input(2)], when: [exit(1), ready], does: ["spawn 2", "processing → starting", "input 1 written", "prompt 1", "starting → processing"], then: { turn: "a-1", queue: [2], last: null } },
+      { says: "… with no start left the turn ends lost, the input is kept and held", given: WRITTEN, when: [exit(1)], does: ["a-1 lost TURN_LOST", "input 1 written", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { queue: [1], held: true, inputs: { 1: "written" } } },
+      { says: "… and the next user action re-sends it", given: REQUEUED, when: [resume, ready], does: ["a-2 begins (input)", "input 1 written", "spawn 2", "exited → starting", "input 1 written", "prompt 1", "starting → processing"], then: { turn: "a-2" } },
+      { says: "a death over the re-sending is the last one", given: [...RESENDING, ready], when: [exit(1), later(3_600_000)], does: ["a-1 lost TURN_LOST", "input 1 written", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { run: 2, queue: [1, 2], held: true } },
+      { says: "a confirmed input is never sent again", given: [...WRITTEN, input(2), accepted(1)], when: [exit(1)], then: { status: "exited", last: "lost TURN_LOST", inputs: { 1: "ended" }, queue: [2] } },
+      { says: "abort before it was sent again: not sent again; whether it ran is unknown", given: RESENDING, when: [abort, ready], does: ["input 2 cancelled", "a-1 interrupted", "input 1 unknown", "starting → idle", "notice agent_aborted a-1"], then: { status: "idle" } },
+      { says: "abort, and the process dies of it: not sent again", given: [...WRITTEN, input(2), abort, input(3)], when: [exit(1)], then: { status: "exited", last: "lost TURN_LOST", inputs: { 1: "unknown", 2: "cancelled", 3: "queued" }, held: true } },
+      { says: "stop before it was sent again: stopped, not started again; it is kept", given: RESENDING, when: [stop, exit(0)], does: ["a-1 interrupted", "input 1 written", "end gently", "starting → idle", "notice agent_aborted a-1"], then: { status: "idle", process: "stopped", queue: [1, 2], held: true } },
+      { says: "abort with it in the held queue: unknown, never called cancelled", given: REQUEUED, when: [abort], does: ["input 1 unknown"], then: { queue: [], held: false } },
+      { says: "a torn line: the process is ended and resumed, the line sent again", given: WRITTEN, when: [torn, exit(143), ready], does: ["end", "spawn 2", "processing → starting", "input 1 written", "prompt 1", "starting → processing"], then: { turn: "a-1" } },
+      { says: "a line that is torn again and again is no crash loop", given: [...WRITTEN, torn, exit(143), ready], when: [torn, exit(143), later(3_600_000)], does: ["end", "a-1 lost TURN_LOST", "input 1 written", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { run: 2, queue: [1], held: true } },
+      { says: "a torn line in the middle of confirmed work: that work is lost", given: WORKING, when: [torn, exit(143)], then: { status: "exited", last: "lost TURN_LOST" } },
+      { says: "a torn line while idle: another process with the next input", given: DONE, when: [torn, exit(143)], does: ["end"], then: { status: "idle", process: "none" } },
+      { says: "a torn line during a stop changes nothing", given: [...WORKING, stop], when: [torn], does: [], then: {} },
+    ],
+  },
+  {
+    about: "a process dies with a written input: the provider's history can be asked",
+    rows: [
+      { says: "asked before it is sent again", under: HISTORY, given: RESENDING, when: [ready], does: ["starting → processing"], then: { turn: "a-1", inputs: { 1: "written" } } },
+      { says: "its history proves absence: re-sent", under: HISTORY, given: RESENDING, when: [ready, absent(1)], does: ["starting → processing", "input 1 written", "prompt 1"], then: { turn: "a-1" } },
+      { says: "… also when told before it is ready", under: HISTORY, given: RESENDING, when: [absent(1), ready], does: ["input 1 written", "prompt 1", "starting → processing"], then: { turn: "a-1" } },
+      { says: "its history has it: never run twice, the turn is lost", under: HISTORY, given: RESENDING, when: [ready, accepted(1)], does: ["starting → processing", "input 1 accepted", "a-1 lost TURN_LOST", "input 1 ended", "processing → error", "notice agent_error a-1 TURN_LOST"], then: { status: "error", queue: [2], held: true } },
+      { says: "its history cannot be asked: lost, unknown, only a user may send it again", under: HISTORY, given: RESENDING, when: [unknown(1), ready], does: ["a-1 lost TURN_LOST", "input 1 unknown", "starting → error", "notice agent_error a-1 TURN_LOST"], then: { queue: [2], held: true } },
+      { says: "with no start left it is kept; the next process is asked", under: HISTORY, given: [...REQUEUED, resume, ready], when: [absent(1)], does: ["input 1 written", "prompt 1"], then: { turn: "a-2" } },
+      { says: "… behind an input that interrupts: absent, and its turn comes", under: HISTORY, given: [...REQUEUED, input(2, "interrupt"), ready, absent(1), accepted(2)], when: [ended()], does: ["a-2 completed", "input 2 ended", "a-3 begins (input)", "input 1 queued", "input 1 written", "prompt 1"], then: {} },
+      { says: "… or found: ended, and never sent again", under: HISTORY, given: [...REQUEUED, input(2, "interrupt"), ready], when: [accepted(1)], does: ["input 1 ended"], then: { queue: [] } },
+      { says: "… or unknown", under: HISTORY, given: [...REQUEUED, input(2, "interrupt"), ready], when: [unknown(1)], does: ["input 1 unknown"], then: { queue: [] } },
+      { says: "… or absent, and then deletable again", under: HISTORY, given: [...REQUEUED, input(2, "interrupt"), ready, absent(1)], when: [drop(1)], does: ["input 1 cancelled"], then: { queue: [] } },
+      { says: "abort before the history answered: not sent again, whatever it says", under: HISTORY, given: [...RESENDING, ready], when: [abort, absent(1)], does: ["input 2 cancelled", "a-1 interrupted", "input 1 unknown", "processing → idle", "notice agent_aborted a-1"], then: {} },
+      { says: "a turn that runs too long before the history answered: failed, not sent again", under: { ...HISTORY, limits: { turnTimeoutMs: 60_000 } }, given: [...RESENDING, ready], when: [later(60_000), absent(1)], does: ["turn_timeout", "a-1 failed TURN_TIMEOUT", "input 1 unknown", "processing → error", "notice agent_error a-1 TURN_TIMEOUT"], then: { queue: [2], held: true } },
+      { says: "a death before the history answered: kept and held", under: HISTORY, given: [...RESENDING, ready], when: [exit(1)], then: { status: "exited", queue: [1, 2], held: true } },
+      { says: "new settings wait for what the history says", under: HISTORY, given: [...RESENDING, configured], when: [ready, absent(1), exit(0), ready], does: ["starting → processing", "end gently", "processing → starting", "spawn 3", "input 1 written", "prompt 1", "starting → processing"], then: {} },
+    ],
+  },
+  {
+    about: "a process dies with a written input: nothing can be known",
+    rows: [
+      { says: "the turn ends lost, the input becomes unknown", under: NONE, given: WRITTEN, when: [exit(1)], does: ["a-1 lost TURN_LOST", "input 1 unknown", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { queue: [], held: false } },
+      { says: "only a user may send it again, though a start is left", under: NONE, given: [...WRITTEN, input(2)], when: [exit(1), later(3_600_000)], then: { status: "exited", inputs: { 1: "unknown", 2: "queued" }, run: 1, held: true } },
+      { says: "an input that was not written is not lost with the process", under: NONE, given: STARTING, when: [exit(1)], then: { inputs: { 1: "queued" }, queue: [1], held: true } },
+      { says: "… nor when its process never came to be", under: NONE, given: STARTING, when: [never, ready], does: ["spawn 2", "input 1 written", "prompt 1", "starting → processing"], then: {} },
+      { says: "… nor with a process that answered late that it cannot be used", under: NONE, given: [...DONE, { type: "start_failed", code: "X", message: "x" }, input(2)], when: [exit(1)], does: ["spawn 2"], then: { status: "starting", turn: "a-2", inputs: { 2: "queued" } } },
+      { says: "a torn line is mended by one LF: nothing to be done here", under: NONE, given: WRITTEN, when: [torn], does: [], then: { status: "processing" } },
+      { says: "one that a restart for a torn line meets is not sent again", under: { redelivery: "none" }, given: [...WRITTEN, torn], when: [exit(143)], does: ["a-1 lost TURN_LOST", "input 1 unknown", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: {} },
+      { says: "half a handshake had no input yet", under: NONE, given: [...STARTING, replace], when: [exit(1), ready], does: ["spawn 2", "input 1 written", "prompt 1", "starting → processing"], then: {} },
+      { says: "an unanswered question dies with it", under: NONE, given: [...WORKING, ask("r1")], when: [exit(1)], does: ["p1 withdrawn by exit", "a-1 lost TURN_LOST", "input 1 ended", "waiting_input → exited", "notice agent_exited a-1 TURN_LOST"], then: { pending: [] } },
+    ],
+  },
+];
