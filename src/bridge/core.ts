@@ -26,6 +26,10 @@ interface Turn {
   idleSince: number | null;
   reads: number;
   reading: boolean;
+  /** It became idle while it was being read: what is read may be from before. */
+  readAgain: boolean;
+  /** The daemon knows of it. A turn of nobody's is told with its first message: a late frame of the last one is no turn. */
+  told: boolean;
   interrupting: boolean;
   aborts: number;
   abortedAt: number;
@@ -70,7 +74,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   function open(key: string | null, text: string, writtenAtMs: number): Turn {
     turn = {
       key, text, writtenAtMs, anchor: newest, accepted: false, orphan: false, posts: 0, busy: false, error: null, retrying: false, idleSince: null,
-      reads: 0, reading: false, interrupting: false, aborts: 0, abortedAt: 0,
+      reads: 0, reading: false, readAgain: false, told: key !== null, interrupting: false, aborts: 0, abortedAt: 0,
     };
     watch(turn);
     return turn;
@@ -79,6 +83,12 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   function watch(of: Turn): void {
     const unstored = of.key !== null && !of.accepted;
     deeds.push({ do: "wake", inMs: of.interrupting ? ABORT_AGAIN_MS : unstored ? UNSTORED_MS : QUIET_MS });
+  }
+
+  function show(of: Turn): void {
+    if (of.told) return;
+    of.told = true;
+    tell({ t: "busy" });
   }
 
   function accept(of: Turn): void {
@@ -96,12 +106,20 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       deeds.push({ do: "dismiss", ask });
       onSettled(ask.id);
     }
+    if (outcome !== "completed" && busyChildren.size > 0) {
+      // Cancelled with their parent, whether or not they said so.
+      busyChildren.clear();
+      tell({ t: "background", tasks: 0 });
+    }
     tell(...record.close(), { t: "turn", outcome, error });
     turn = null;
   }
 
   function read(of: Turn): void {
-    if (of.reading) return;
+    if (of.reading) {
+      of.readAgain = true;
+      return;
+    }
     of.reading = true;
     deeds.push({ do: "read_turn", anchor: of.anchor });
   }
@@ -179,8 +197,9 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     const begins = !of.busy;
     of.idleSince = null;
     of.busy = true;
-    if (begins) tell({ t: "busy" });
+    if (begins && of.told) tell({ t: "busy" });
     if (status.type === "retry") {
+      show(of);
       of.retrying = true;
       tell({ t: "retry", attempt: status.attempt, reason: status.message });
     }
@@ -201,6 +220,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       case "message": {
         const { info } = event;
         if (turn !== null && info.session === root && turn.key !== null && ours.get(info.id) === turn.key) accept(turn);
+        if (turn !== null && info.session === root && info.id > turn.anchor) show(turn);
         return tell(...record.message(info));
       }
       case "part":
@@ -260,6 +280,8 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     const of = turn;
     if (of === null) return;
     of.reading = false;
+    const outdated = of.readAgain;
+    of.readAgain = false;
     const found = messages.some(({ info }) => info.id === of.anchor);
     if (of.key !== null && found) accept(of);
     const fresh = messages.filter(({ info }) => info.id > of.anchor);
@@ -272,9 +294,15 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     }
     const waitedMs = of.idleSince === null ? 0 : now - of.idleSince;
     const { anchor, error, interrupting, orphan } = of;
+    if (fresh.length > 0) show(of);
+    if (!of.told && status.type === "idle") {
+      turn = null;
+      return;
+    }
     const verdict = judge({ status, messages: fresh, anchor, error, interrupting, orphan, waitedMs });
     for (const message of fresh) tell(...record.stored(message, verdict.over));
     if (!verdict.over) {
+      if (outdated) return read(of);
       if (verdict.why === "busy") {
         watch(of);
         return onStatus(root, status);

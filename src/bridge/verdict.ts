@@ -52,6 +52,8 @@ export function judge({ status, messages, anchor, error, interrupting, orphan, w
       ? { over: true, outcome: "interrupted", error: null }
       : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
   }
+  // A step that ran beside the others may be the one that was cut off.
+  if (interrupting && answers.some(({ info }) => info.error?.aborted === true)) return { over: true, outcome: "interrupted", error: null };
   // Completed without a reason: aborted while it waited for a retry.
   if (last.finish === "") return { over: true, outcome: "interrupted", error: null };
   return { over: true, outcome: "completed", error: null };
