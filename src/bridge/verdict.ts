@@ -26,6 +26,8 @@ export type Verdict =
 
 /** The message that tells the outcome is stored some ms after the first idle. */
 const INCOMPLETE_MS = 20_000;
+/** An older step that was cut off may be completed after the newest one; not all of them ever are. */
+const UNCOMPLETED_MS = 1500;
 /** An error without an answer is not completed later; it only has to be sure that there will be none. */
 const NO_ANSWER_MS = 700;
 
@@ -47,6 +49,7 @@ export function judge({ status, messages, anchor, error, interrupting, orphan, w
     if (waitedMs < INCOMPLETE_MS) return { over: false, why: "incomplete" };
     return { over: true, outcome: "failed", error: error ?? { code: "INCOMPLETE", message: "OpenCode became idle and left its answer incomplete" } };
   }
+  if (waitedMs < UNCOMPLETED_MS && answers.some(({ info }) => !info.completed)) return { over: false, why: "incomplete" };
   if (last.error !== null) {
     return last.error.aborted
       ? { over: true, outcome: "interrupted", error: null }
