@@ -2,6 +2,7 @@
  * The language in which a test tells a fake provider what to do: a prompt with a line `SCRIPT [steps]`.
  * Owns the shapes of the steps and their parser. Every other prompt is answered with `echo: <prompt>`.
  */
+import { readFileSync } from "node:fs";
 
 export interface ToolStep {
   readonly tool: string;
@@ -66,9 +67,19 @@ const stepKeys = {
   gate: [],
 } as const satisfies Record<string, readonly string[]>;
 
+/**
+ * For prompts in plain words, as the README has them: `FAKE_SCRIPTS` names a JSON file of prompt → steps.
+ */
+function knownScript(prompt: string): string | undefined {
+  const file = process.env["FAKE_SCRIPTS"];
+  const scripts: unknown = file === undefined ? {} : JSON.parse(readFileSync(file, "utf8"));
+  const steps = typeof scripts === "object" && scripts !== null ? new Map<string, unknown>(Object.entries(scripts)).get(prompt) : undefined;
+  return steps === undefined ? undefined : `SCRIPT ${JSON.stringify(steps)}`;
+}
+
 /** The steps of a prompt. A script that cannot be read is answered with the reason, so that its test fails and says why. */
 export function parseScript(prompt: string): readonly ScriptStep[] {
-  const line = prompt.split("\n").find((text) => text.startsWith("SCRIPT "));
+  const line = prompt.split("\n").find((text) => text.startsWith("SCRIPT ")) ?? knownScript(prompt);
   if (line === undefined) return [{ say: `echo: ${prompt}` }];
   try {
     const steps: unknown = JSON.parse(line.slice("SCRIPT ".length));

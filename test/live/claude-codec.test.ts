@@ -24,7 +24,7 @@ real("the real Claude Code", () => {
     loop.prompt(model({ think: "hm", text: ["Block A.\n", "\n Block B. "], chunks: 4 }));
     expect(await loop.turn(2)).toEqual({ outcome: "completed", code: null, text: "Block A.\n\n Block B. " });
     expect(loop.facts.filter((fact) => fact.type === "delta").map((fact) => fact.text).join("")).toEndWith("Block A.\n\n Block B. ");
-    expect((await loop.fact("usage", 2)).usage).toMatchObject({ inputTokens: 200, outputTokens: 40 });
+    expect((await loop.fact("usage", 2)).usage).toMatchObject({ inputTokens: 200, outputTokens: 40, costUsd: expect.any(Number) });
     expect(stub.requests.at(-1)).toMatchObject({ model: "claude-some-model", system: expect.stringContaining("MARK-SYSTEM") });
     expect(loop.facts.filter((fact) => fact.type === "unknown_frame")).toEqual([]);
     expect(await loop.farewell()).toBe(0);

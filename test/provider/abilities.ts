@@ -1,7 +1,6 @@
 /**
- * What each kind of provider can do, in one place: the provider suite skips what a program cannot do at all, and the README's
- * table is this list in words. A "yes" in that table names the case of the suite (against the fake) and the live case (against
- * the real program) that show it; test/unit/readme.test.ts looks for both.
+ * What each kind of provider can do, in one place: the provider suite and the live suite skip what a program cannot do at
+ * all. What a user sees of it is in capabilities.ts.
  */
 import type { ProviderKind } from "../../src/providers/index.ts";
 

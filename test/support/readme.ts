@@ -1,0 +1,88 @@
+/**
+ * The README's tables that are made from the code: routes, events, and what each provider can do. Between two marks
+ * `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts` writes them.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EVENT_TYPES } from "../../src/api/events.ts";
+import { KINDS, capabilityRows } from "../provider/capabilities.ts";
+import { testDaemon } from "./daemon.ts";
+
+export const README = join(import.meta.dir, "../../README.md");
+
+interface SchemaJson {
+  readonly type?: unknown;
+  readonly enum?: readonly string[];
+  readonly properties?: Readonly<Record<string, SchemaJson>>;
+  readonly required?: readonly string[];
+}
+
+interface Operation {
+  readonly summary: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { readonly schema: SchemaJson }>> };
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+
+/** Made by our own server a moment ago. */
+export interface Description {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+export async function servedApi(): Promise<Description> {
+  const daemon = await testDaemon();
+  try {
+    return (await (await fetch(`${daemon.api().url}/api/v1/openapi.json`)).json()) as Description;
+  } finally {
+    await daemon.close();
+  }
+}
+
+const row = (...cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+const head = (...cells: readonly string[]): string => `${row(...cells)}\n|${cells.map(() => "---").join("|")}|`;
+
+/** The README says once what stands for this. */
+const AGENT = "/api/v1/projects/{name}/agents/{id}";
+
+export function apiTable({ paths }: Description): string {
+  const rows = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      const status = Object.keys(operation.responses).find((code) => code !== "default") ?? "";
+      return row(`${method.toUpperCase()} \`${path.replace(AGENT, "…")}\``, takes(operation), `${operation.summary}${status === "200" ? "" : ` (${status})`}`);
+    }),
+  );
+  return [head("route", "takes", "what"), ...rows].join("\n");
+}
+
+/** Query parameters and the keys of the body; what may be left out carries a `?`. */
+function takes({ parameters = [], requestBody }: Operation): string {
+  const query = parameters.filter((each) => each.in === "query").map(({ name }) => name);
+  const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
+  const body = Object.keys(schema?.properties ?? {}).map((key) => (schema?.required?.includes(key) === true ? key : `${key}?`));
+  return [...(query.length === 0 ? [] : [`\`?${query.join("&")}\``]), ...(body.length === 0 ? [] : [`\`{${body.join(", ")}}\``])].join(" ");
+}
+
+export function eventTable(): string {
+  return [head("event", "says"), ...Object.entries(EVENT_TYPES).map(([type, text]) => row(`\`${type}\``, text))].join("\n");
+}
+
+export function providerTable(): string {
+  return [head("", ...KINDS.map((kind) => `\`${kind}\``)), ...capabilityRows().map(({ label, cells }) => row(label, ...cells))].join("\n");
+}
+
+export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
+  return new Map([["api", apiTable(await servedApi())], ["events", eventTable()], ["providers", providerTable()]]);
+}
+
+const block = (name: string): RegExp => new RegExp(`(<!-- table: ${name} -->\n)([\\s\\S]*?)(<!-- end -->)`);
+
+/** What stands between the marks; undefined when they are not there. */
+export function tableIn(text: string, name: string): string | undefined {
+  return block(name).exec(text)?.[2]?.trimEnd();
+}
+
+if (import.meta.main) {
+  let text = readFileSync(README, "utf8");
+  for (const [name, table] of await generatedTables()) text = text.replace(block(name), (_, before: string, __, after: string) => `${before}${table}\n${after}`);
+  writeFileSync(README, text);
+}
