@@ -18,13 +18,13 @@ export function messageRoutes(deps: ApiDeps) {
   const id = optional(schemas.idText);
   return [
     route({
-      method: "GET", path: `${ONE}/messages`, summary: "Messages, oldest first: the newest page, or a page after or before an id",
+      method: "GET", path: `${ONE}/messages`, summary: "Messages, oldest first: the newest page, or a page after or before an id; `more` = it goes on",
       query: object({
         limit: optional(schemas.count(1000)), after: id, before: id, role: optional(oneOf("user", "assistant", "tool", "system")),
       }),
       handler({ params, query }) {
         const actor = actorAt(deps, params);
-        return json({ messages: listMessages(store, actor.id, { ...query, limit: query.limit ?? 100 }) });
+        return json(listMessages(store, actor.id, { ...query, limit: query.limit ?? 100 }));
       },
     }),
     route({

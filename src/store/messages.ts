@@ -88,13 +88,25 @@ export interface MessagePage {
   readonly limit: number;
 }
 
-/** In order of id. `before` pages backwards: the newest `limit` before it; without a cursor the newest `limit`. */
-export function listMessages(store: Store, agent: string, { after, before, role, limit }: MessagePage): Message[] {
-  // Numbers go in as parameters: each text of a statement is prepared once and kept.
-  const select = `SELECT * FROM messages WHERE agent = ?1 AND id > ?2 AND id < ?3 ${role === undefined ? "" : "AND role = ?5"}`;
-  const params = [agent, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit, ...(role === undefined ? [] : [role])];
-  if (after !== undefined) return store.all<MessageRow>(`${select} ORDER BY id LIMIT ?4`, ...params).map(fromRow);
-  return store.all<MessageRow>(`${select} ORDER BY id DESC LIMIT ?4`, ...params).map(fromRow).reverse();
+/** A page ends after so many bytes, though never before its first message: rows can be of many megabytes. */
+export const PAGE_BYTES = 32 * 1024 * 1024;
+
+/**
+ * In order of id. `before` pages backwards: the newest `limit` before it; without a cursor the newest `limit`.
+ * `more`: the page was cut, by its limit or by its bytes, and goes on behind (after its last, or before its first message).
+ */
+export function listMessages(store: Store, agent: string, { after, before, role, limit }: MessagePage): { messages: Message[]; more: boolean } {
+  const forward = after !== undefined;
+  const sizes = store.all<{ id: number; bytes: number }>(
+    `SELECT id, length(text) + length(parts) AS bytes FROM messages
+     WHERE agent = ?1 AND id > ?2 AND id < ?3 ${role === undefined ? "" : "AND role = ?5"} ORDER BY id ${forward ? "" : "DESC"} LIMIT ?4`,
+    agent, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit + 1, ...(role === undefined ? [] : [role]),
+  );
+  let bytes = 0;
+  const fits = sizes.findIndex((each, i) => i === limit || ((bytes += each.bytes) > PAGE_BYTES && i > 0));
+  const ids = (fits === -1 ? sizes : sizes.slice(0, fits)).map(({ id }) => id);
+  const rows = ids.flatMap((id) => store.get<MessageRow>("SELECT * FROM messages WHERE id = ?", id) ?? []);
+  return { messages: (forward ? rows : rows.reverse()).map(fromRow), more: fits !== -1 };
 }
 
 /** The last thing the agent itself said in words. Messages that hold only tool calls or thoughts say nothing. */
