@@ -29,7 +29,8 @@ export const acpCodec: Codec<AcpState> = {
   },
 
   launch(context) {
-    return { argv: [...context.command, ...context.args], env: programExtras(context).env };
+    const { env, files } = programExtras(context);
+    return { argv: [...context.command, ...context.args], env, files };
   },
 
   start(context) {
