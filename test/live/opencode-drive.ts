@@ -155,6 +155,21 @@ export function commandOf(pid: number): string[] {
   }
 }
 
+/** Variables that make OpenCode use the stub, and nothing but the stub. `url` ends in `/v1`. */
+export function stubConfig(url: string): Record<string, string> {
+  const config = {
+    model: "stub/stub-1", small_model: "stub/stub-1", enabled_providers: ["stub"],
+    provider: { stub: {
+      npm: "@ai-sdk/openai-compatible", name: "Stub", options: { baseURL: url, apiKey: "stub-key" },
+      models: { "stub-1": { name: "Stub 1", tool_call: true, cost: { input: 1, output: 2 }, limit: { context: 400_000, output: 8192 } } },
+    } },
+  };
+  return {
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(config), OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+  };
+}
+
 export interface OpenCodeHome {
   readonly root: string;
   context(changes?: Partial<LaunchContext>): LaunchContext;
@@ -167,17 +182,7 @@ export function openCodeHome(program: string, url: string): OpenCodeHome {
   const home = join(root, "home");
   let agents = 0;
   mkdirSync(home);
-  const config = {
-    model: "stub/stub-1", small_model: "stub/stub-1", enabled_providers: ["stub"],
-    provider: { stub: {
-      npm: "@ai-sdk/openai-compatible", name: "Stub", options: { baseURL: url, apiKey: "stub-key" },
-      models: { "stub-1": { name: "Stub 1", tool_call: true, cost: { input: 1, output: 2 }, limit: { context: 400_000, output: 8192 } } },
-    } },
-  };
-  const env = {
-    PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, OPENCODE_CONFIG_CONTENT: JSON.stringify(config),
-    OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_LSP_DOWNLOAD: "1", OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
-  };
+  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, ...stubConfig(url) };
   return {
     root,
     context(changes = {}) {
