@@ -1,7 +1,7 @@
 /** How the commands talk to the daemon: address and token from options, environment or config, over TCP or the unix socket. */
 import { loadHarnessConfig } from "../config/harness.ts";
 import { formatProblems } from "../config/load.ts";
-import { HarnessError, errorText } from "../lib/errors.ts";
+import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { ParsedArgs } from "./args.ts";
 import { usage } from "./args.ts";
 import type { Environment } from "./main.ts";
@@ -28,7 +28,7 @@ export function createClient(args: ParsedArgs, env: Environment): Client {
           ...(socket === undefined ? {} : { unix: socket }),
         });
       } catch (error) {
-        throw new HarnessError("UNREACHABLE", `nothing answers at ${socket ?? url}: is agent-harness serve running? (${errorText(error)})`, { status: 503 });
+        throw new HarnessError("UNREACHABLE", `nothing answers at ${socket ?? url}: is agent-harness serve running? (${errorCode(error) ?? errorText(error)})`, { status: 503 });
       }
       const body: unknown = await response.json().catch(() => null);
       if (response.ok) return body;

@@ -149,7 +149,7 @@ describe("raw requests", () => {
       { port: port ?? 0 },
       "HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
-    expect(answer.toLowerCase()).toContain("content-length: 11");
+    expect(answer.toLowerCase()).toContain("content-length: 12");
     expect(answer).toEndWith("\r\n\r\n");
   });
 });
