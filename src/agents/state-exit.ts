@@ -108,8 +108,6 @@ function startFailed(work: Work, fact: ExitFact): void {
 function neverStarted(work: Work): void {
   const { s } = work;
   s.process = "none";
-  if (s.flight !== null && reached(s)) s.flight = { ...s.flight, run: null };
-  s.starts = 1;
   work.detail = "the process had not been started";
 }
 

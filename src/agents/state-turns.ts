@@ -73,7 +73,6 @@ export function spawn({ s, out, env }: Work): void {
   if (!env.oneshot) return;
   // The prompt is the process's stdin: spawning it is writing it, and a program without a protocol cannot confirm more.
   s.ready = true;
-  s.wanted = false;
   if (s.flight !== null) {
     s.flight = { ...s.flight, run: s.run };
     out.push({ do: "input_state", id: s.flight.input, state: "written", run: s.run });

@@ -74,11 +74,11 @@ export function isTrusted(project: Pick<Project, "trusted" | "cwd">, trustedRoot
   return trustedRoots.some((root) => isUnder(project.cwd, root));
 }
 
-/** Both after symlinks. A root that is not there holds nothing. */
+/** Both after symlinks, as they are now: a folder may have become a link since. What is not there lies under nothing. */
 export function isUnder(path: string, root: string): boolean {
   try {
-    const real = realpathSync(root);
-    return path === real || path.startsWith(real.endsWith("/") ? real : `${real}/`);
+    const [real, under] = [realpathSync(path), realpathSync(root)];
+    return real === under || real.startsWith(under.endsWith("/") ? under : `${under}/`);
   } catch {
     return false;
   }
