@@ -29,8 +29,7 @@ export const acpCodec: Codec<AcpState> = {
   },
 
   launch(context) {
-    const { env, files } = programExtras(context);
-    return { argv: [...context.command, ...context.args], env, files };
+    return { argv: [...context.command, ...context.args], env: programExtras(context).env };
   },
 
   start(context) {

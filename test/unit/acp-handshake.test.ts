@@ -201,7 +201,7 @@ describe("the model", () => {
 
 describe("launch", () => {
   test("is the command with the arguments, and nothing else for a program that is not known", () => {
-    expect(acpCodec.launch(launchOf({ trusted: false }))).toEqual({ argv: ["some-agent", "--acp"], env: {}, files: [] });
+    expect(acpCodec.launch(launchOf({ trusted: false }))).toEqual({ argv: ["some-agent", "--acp"], env: {} });
   });
 
   test.each([
@@ -209,17 +209,8 @@ describe("launch", () => {
     [["/opt/node", "/opt/gemini-cli/bundle/gemini.js"], false, "false"],
     [["npx", "@google/gemini-cli@0.61.0"], false, "false"],
   ])("tells Gemini CLI, run as %j, whether the folder is trusted: %p", (command, trusted, told) => {
-    expect(acpCodec.launch(launchOf({ command, trusted })).env).toMatchObject({ GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: told });
+    expect(acpCodec.launch(launchOf({ command, trusted })).env).toEqual({ GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: told });
     expect(drive({ command, trusted }).began).toEqual([]);
-  });
-
-  test("keeps Gemini CLI from cleaning up the conversations that it resumes, unless the user has settings for that", () => {
-    const command = ["gemini"];
-    const { env, files } = acpCodec.launch(launchOf({ command, agentDir: "/agent" }));
-    expect(env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]).toBe("/agent/gemini-defaults.json");
-    expect(files).toEqual([{ path: "gemini-defaults.json", content: '{"general":{"sessionRetention":{"enabled":false}}}' }]);
-    const own = acpCodec.launch(launchOf({ command, env: { GEMINI_CLI_SYSTEM_DEFAULTS_PATH: "/mine" } }));
-    expect([own.env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"], own.files]).toEqual([undefined, []]);
   });
 
   test("takes no other program for Gemini CLI", () => {

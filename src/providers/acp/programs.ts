@@ -2,12 +2,10 @@
  * What single programs need to be told at the spawn, because ACP has no words for it. Everything else here is generic:
  * a program that is not in this table gets nothing but its command and arguments.
  */
-import { join } from "node:path";
 import type { Launch, LaunchContext } from "../provider.ts";
 
 interface Extras {
   readonly env: Launch["env"];
-  readonly files: NonNullable<Launch["files"]>;
   /** The program keeps what an untrusted repository brings from running. */
   readonly enforcesTrust: boolean;
   /** Id of the `authenticate` method that needs no person, because its key is in the environment. */
@@ -15,7 +13,7 @@ interface Extras {
 }
 
 export function programExtras(context: LaunchContext): Extras {
-  return isGemini(context) ? gemini(context) : { env: {}, files: [], enforcesTrust: false, login: null };
+  return isGemini(context) ? gemini(context) : { env: {}, enforcesTrust: false, login: null };
 }
 
 /** `gemini`, a path to it, `node …/gemini.js`, or the package for a package runner: the command or a leading argument. */
@@ -23,24 +21,13 @@ function isGemini({ command }: LaunchContext): boolean {
   return command.some((word) => /(^|\/)gemini(\.js|-cli(@[\w.-]+)?)?$/.test(word));
 }
 
-/**
- * A resumed session goes on in its old file, and an empty one with the same id is made besides. The next start cleans empty
- * sessions up, by their id: the whole conversation is gone. So the cleaning is off, unless the user's settings say otherwise.
- */
-const DEFAULTS_FILE = "gemini-defaults.json";
-const DEFAULTS = { general: { sessionRetention: { enabled: false } } };
-const DEFAULTS_PATH = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH";
-
 /** Facts about Gemini CLI 0.61.0. */
-function gemini({ env, trusted, agentDir }: LaunchContext): Extras {
-  const own = env[DEFAULTS_PATH] === undefined;
+function gemini({ env, trusted }: LaunchContext): Extras {
   return {
-    files: own ? [{ path: DEFAULTS_FILE, content: JSON.stringify(DEFAULTS) }] : [],
     env: {
       // Without it a parent process starts a second one, and passes no signal on to it.
       GEMINI_CLI_NO_RELAUNCH: "true",
       GEMINI_CLI_TRUST_WORKSPACE: trusted ? "true" : "false",
-      ...(own ? { [DEFAULTS_PATH]: join(agentDir, DEFAULTS_FILE) } : {}),
     },
     // With a key alone session/new works, but session/load asks for a login.
     login: env["GEMINI_API_KEY"] === undefined ? null : "gemini-api-key",
