@@ -305,7 +305,7 @@ describe("one notice when busy ends", () => {
     ]);
   });
 
-  test("a stop in a turn is told as aborted; an exit while idle, a park or a stop while idle is not told", async () => {
+  test("a stop in a turn is told as aborted; an exit, a stop and a resume while idle are not told", async () => {
     const door = gate();
     const stopped = await make([{ gate: door.path }]);
     await eventually(
@@ -323,6 +323,8 @@ describe("one notice when busy ends", () => {
     const quiet = await make([{ say: "fine" }]);
     await quiet.reaches("idle");
     await box.api().post(`${quiet.path}/stop`);
+    await box.api().post(`${quiet.path}/resume`);
+    await quiet.reaches("idle");
     expect(eventsOf(await killed.notices())).toEqual(["agent_completed"]);
     expect(eventsOf(await quiet.notices())).toEqual(["agent_completed"]);
   });
