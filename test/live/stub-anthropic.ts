@@ -62,7 +62,8 @@ export function digestAnswer(prompt: string): string {
   return `chars=${[...prompt].length} sha256=${createHash("sha256").update(prompt).digest("hex")}`;
 }
 
-export function startAnthropicStub(): AnthropicStub {
+/** `plain`: prompts in plain words and what the model does with them. */
+export function startAnthropicStub(plain: Readonly<Record<string, readonly ModelStep[]>> = {}): AnthropicStub {
   const requests: StubRequest[] = [];
   const failures = new Map<string, number>();
   let calls = 0;
@@ -90,7 +91,7 @@ export function startAnthropicStub(): AnthropicStub {
         key: request.headers.get("x-api-key") ?? request.headers.get("authorization"),
         conversation: JSON.stringify(body.messages ?? []),
       });
-      const script = readScript(prompt);
+      const script = readScript(prompt) ?? plain[prompt] ?? null;
       const answer = script === null ? { text: digestAnswer(prompt) } : (script[Math.min(step, script.length - 1)] ?? {});
       if (answer.mark !== undefined) writeFileSync(answer.mark, "");
       if (answer.status !== undefined) {
