@@ -46,7 +46,7 @@ demo: build
 	$(BUN) test/demo.ts
 
 bench: build node_modules/.ready
-	$(BUN) test/bench/main.ts
+	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)
 
 clean:
 	rm -rf agent-harness webhook-receiver .build .toolchain node_modules

@@ -1,0 +1,80 @@
+/** A million messages from one program into the store, then a start of the daemon on what that left. */
+import { randomInt } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { eventually } from "../support/api.ts";
+import { PROJECT, endHarness, makeAgents, makeProject, startHarness } from "./agents.ts";
+import { rssBytes } from "./machine.ts";
+import { mb, median, ms } from "./row.ts";
+import type { Measurement } from "./world.ts";
+
+const FRAMES = 1_000_000;
+const LEAST_PER_SECOND = 40_000;
+/** Growth between the first quarter and the end that is still called flat. */
+const FLAT_BYTES = 32_000_000;
+const STARTS = 7;
+const MOST_START_MS = 100;
+
+export const ingest: Measurement = async (world) => {
+  const stateDir = world.folder("ingest");
+  const harness = await startHarness(world, stateDir, { limits: { parkIdleMs: 0 } });
+  const { api, served } = harness;
+  await makeProject(api, world.dir);
+  const [id = ""] = await makeAgents(api, 1);
+  const startMs = performance.now();
+  await api.post(`${PROJECT}/agents/${id}/input`, { text: `flood ${FRAMES}` });
+  const sizes: { atMs: number; bytes: number }[] = [];
+  await eventually("a million frames to be stored", async () => {
+    sizes.push({ atMs: performance.now() - startMs, bytes: rssBytes(served.pid) });
+    const { agent } = await api.get(`${PROJECT}/agents/${id}`);
+    return String(agent?.["status"]) === "idle";
+  }, 180_000);
+  const tookMs = performance.now() - startMs;
+  const { messages } = await api.get(`${PROJECT}/agents/${id}/messages?limit=2`);
+  const last = [...(messages ?? [])].map((message) => String(message["text"]));
+  if (last[0]?.includes(`file ${FRAMES - 1} `) !== true) throw new Error(`the last message is missing: ${last.join(" / ")}`);
+  const perSecond = (FRAMES / tookMs) * 1000;
+  const early = Math.max(...sizes.filter(({ atMs }) => atMs <= tookMs / 4).map(({ bytes }) => bytes));
+  const late = Math.max(...sizes.filter(({ atMs }) => atMs > tookMs / 4).map(({ bytes }) => bytes));
+  await served.kill("SIGTERM");
+
+  const starts: number[] = [];
+  for (let n = 0; n < STARTS; n++) starts.push(await startMsOf(world.harness, stateDir));
+  const started = median(starts);
+  await endHarness(await startHarness(world, stateDir));
+  const stored = mb(statSync(join(stateDir, "harness.db")).size);
+  return [
+    {
+      what: `ingest of ${FRAMES} frames, each a message and an event`, measured: `${Math.round(perSecond)} frames/s`, must: `>= ${LEAST_PER_SECOND} frames/s`,
+      fine: perSecond >= LEAST_PER_SECOND, absolute: true,
+    },
+    {
+      what: "memory over these frames", measured: `first quarter ${mb(early)}, then ${mb(late)}`, must: `flat (+ ${mb(FLAT_BYTES)})`,
+      fine: late <= early + FLAT_BYTES,
+    },
+    {
+      what: `spawn of serve -> health answers, 1 M events (${stored})`, measured: ms(started), must: `<= ${MOST_START_MS} ms`,
+      fine: started <= MOST_START_MS, absolute: true,
+    },
+  ];
+};
+
+/** From the spawn to the first good answer; the daemon is stopped again. */
+async function startMsOf(harness: string, stateDir: string): Promise<number> {
+  const port = randomInt(20_000, 60_000);
+  const startMs = performance.now();
+  const child = Bun.spawn([harness, "serve", "--config", join(stateDir, "harness.json")], {
+    env: { PATH: process.env["PATH"] ?? "", HOME: stateDir, AH_PORT: String(port) }, stdin: "ignore", stdout: "ignore", stderr: "inherit",
+  });
+  try {
+    while (child.exitCode === null) {
+      const answered = await fetch(`http://127.0.0.1:${port}/api/v1/health`).then(({ ok }) => ok, () => false);
+      if (answered) return performance.now() - startMs;
+      await Bun.sleep(1);
+    }
+    throw new Error(`the daemon did not start on ${stateDir} (${existsSync(stateDir)})`);
+  } finally {
+    child.kill("SIGTERM");
+    await child.exited;
+  }
+}
