@@ -34,6 +34,8 @@ liveSuite(
     unauthorized: /401|authenticat|API key/i,
     goesOnAfterDeny: true,
     tellsWhyDenied: true,
+    tellsToolOutput: true,
+    keepsGrants: true,
     longestInputBytes: 2_000_000,
   },
   ({ box, api, make }) => {

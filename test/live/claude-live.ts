@@ -9,7 +9,7 @@ import { installClaude } from "./claude.install.ts";
 import { type ModelStep, startAnthropicStub } from "./stub-anthropic.ts";
 
 export const installed = await installClaude(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real Claude Code: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: the real Claude Code: ${installed.skip}`);
 export const real = describe.skipIf("skip" in installed);
 
 export function model(...steps: readonly ModelStep[]): string {

@@ -9,7 +9,7 @@ import { installCodex } from "./codex.install.ts";
 import { type ModelStep, startResponsesStub } from "./stub-responses.ts";
 
 const installed = await installCodex(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real Codex: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: the real Codex: ${installed.skip}`);
 const real = describe.skipIf("skip" in installed);
 const binary = "skip" in installed ? "" : installed.path;
 

@@ -38,5 +38,7 @@ liveSuite({
   unauthorized: /401/,
   goesOnAfterDeny: true,
   tellsWhyDenied: false,
+  tellsToolOutput: true,
+  keepsGrants: true,
   longestInputBytes: 1_000_000,
 });

@@ -9,7 +9,7 @@ import { installGemini } from "./gemini.install.ts";
 import { digestAnswer, type GeminiStub, type ModelStep, startGeminiStub } from "./stub-gemini.ts";
 
 const installed = await installGemini(process.env);
-if ("skip" in installed) console.warn(`SKIPPED: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: ${installed.skip}`);
 const command = "skip" in installed ? [] : [...installed.command, "--acp"];
 const DEADLINE_MS = 60_000;
 

@@ -21,7 +21,7 @@ import { installOpenclaw, OPENCLAW_VERSION } from "./openclaw.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
 const installed = await installOpenclaw(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real OpenClaw ${OPENCLAW_VERSION}: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: the real OpenClaw ${OPENCLAW_VERSION}: ${installed.skip}`);
 const real = describe.skipIf("skip" in installed);
 const command: readonly [string, string] = "skip" in installed ? ["", ""] : installed.command;
 

@@ -7,7 +7,7 @@ import { installOpenCode } from "./opencode.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
 const installed = await installOpenCode(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real OpenCode: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: the real OpenCode: ${installed.skip}`);
 
 const stub = startChatStub();
 const home = openCodeHome("skip" in installed ? "" : installed.path, stub.url);

@@ -11,7 +11,7 @@ import { installPi } from "./pi.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
 const installed = await installPi(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real Pi: ${installed.skip}`);
+if ("skip" in installed) console.log(`skipped: the real Pi: ${installed.skip}`);
 const real = describe.skipIf("skip" in installed);
 const command = "skip" in installed ? [] : installed.command;
 

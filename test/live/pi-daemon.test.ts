@@ -33,5 +33,7 @@ liveSuite({
   unauthorized: /stub 401/,
   goesOnAfterDeny: true,
   tellsWhyDenied: true,
+  tellsToolOutput: true,
+  keepsGrants: true,
   longestInputBytes: 1_000_000,
 });

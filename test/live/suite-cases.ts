@@ -49,20 +49,21 @@ function conversation({ ask, answerTo, lastRequest, abilities, longestInputBytes
   });
 }
 
-function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, tellsWhyDenied, beforeResume }: LiveProvider, { box, api, make }: LiveContext): void {
+function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, tellsWhyDenied, tellsToolOutput, keepsGrants, beforeResume }: LiveProvider, { box, api, make }: LiveContext): void {
   const madeFile = (name: string) => existsSync(join(box().cwd, name));
   const results = (messages: readonly Json[]) =>
     messages.filter(({ role }) => String(role) === "tool").flatMap(({ parts }) => [...(parts as Json)]).filter(({ type }) => String(type) === "tool_result");
 
   test("a permission allowed: the tool really runs; another denied: it does not", async () => {
-    const agent = await make(ask.run("echo made > allowed.txt; echo its output", "made it"));
+    const agent = await make(ask.run("echo made > allowed.txt; printf 'its %s words' 42", "made it"));
     await agent.reach("waiting_input");
     expect(madeFile("allowed.txt")).toBe(false);
     await agent.answer(await agent.pending(), "allow");
     await agent.reach("idle");
     expect((await agent.said()).at(-1)).toBe("made it");
     expect(madeFile("allowed.txt")).toBe(true);
-    expect(results(await agent.messages()).map(({ text }) => String(text)).join()).toContain("its output");
+    expect(lastRequest()).toContain("its 42 words");
+    if (tellsToolOutput) expect(results(await agent.messages()).map(({ text }) => String(text)).join()).toContain("its 42 words");
 
     await agent.send(ask.run("echo made > denied.txt", "then not"));
     await agent.reach("waiting_input");
@@ -73,7 +74,7 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
     if (tellsWhyDenied) expect(lastRequest()).toContain("not in this house");
   });
 
-  test("what is allowed always is not asked again, nor after a stop and a new process", async () => {
+  test("what is allowed always is not asked again, in a new process neither, or it is told to be dropped", async () => {
     const same = (then: string) => ask.run("touch always.txt", then);
     const agent = await make(same("first"));
     await agent.reach("waiting_input");
@@ -84,9 +85,14 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
     await api().post(`${agent.path}/stop`);
     beforeResume?.(box());
     await agent.send(same("third"));
+    if (!keepsGrants) {
+      await agent.reach("waiting_input");
+      expect((await agent.events("note")).map(({ data }) => String(data?.["code"]))).toContain("grants_dropped");
+      await agent.answer(await agent.pending(), "allow");
+    }
     await agent.reach("idle");
     expect(await agent.said()).toEqual(["first", "second", "third"]);
-    expect(await agent.events("permission_requested")).toHaveLength(1);
+    expect(await agent.events("permission_requested")).toHaveLength(keepsGrants ? 1 : 2);
   });
 
   test("an abort takes the open permission along", async () => {

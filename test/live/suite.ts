@@ -48,6 +48,10 @@ export interface LiveProvider {
   readonly goesOnAfterDeny: boolean;
   /** The model is told why a tool was denied. */
   readonly tellsWhyDenied: boolean;
+  /** What a tool printed is told to us, not only to the model. */
+  readonly tellsToolOutput: boolean;
+  /** "Always" outlives the process; otherwise the agent says that it was dropped. */
+  readonly keepsGrants: boolean;
   readonly longestInputBytes: number;
 }
 
