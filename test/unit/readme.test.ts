@@ -156,7 +156,7 @@ test("every curl line calls a route that is there", async () => {
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => ({ method: method.toUpperCase(), like: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`) })),
   );
-  const calls = [...readme.matchAll(/\bcurl .*?(?:\n|`(?!`))/g)].map(([line]) => {
+  const calls = [...readme.matchAll(/\bcurl -.*?(?:\n|`(?!`))/g)].map(([line]) => {
     const url = /(?:\$\w+|http:\/\/127\.0\.0\.1:[^/ ]+)(?:\/[^\s"`?]*)?/.exec(line.replace(/'\{.*?\}'/, ""))?.[0] ?? line;
     const path = url
       .replace(/^\$agent/, "/api/v1/projects/hello/agents/first")
