@@ -117,7 +117,8 @@ async function runClaude(stage: Stage): Promise<boolean> {
   const { providers } = await apiOf(stage).get("/providers");
   const claude = [...(providers ?? [])].find((each) => String(each["name"]) === "claude-code");
   if ((claude?.["available"] as unknown) !== true) {
-    tell("provider", "Claude Code is not installed here, so a shell script plays the agent");
+    const why = (claude?.["path"] as unknown) === null ? "is not installed here" : `cannot be used (${claude?.["reason"]})`;
+    tell("provider", `Claude Code ${why}, so a shell script plays the agent`);
     return false;
   }
   tell("provider", `Claude Code ${claude?.["version"]} is installed`);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import { FAKES } from "../support/binary.ts";
 
+const TASK = "Write one friendly line into a new file hello.txt here, then tell in one short sentence what you did.";
 const DEMO = join(import.meta.dir, "../demo.ts");
 let dir: string;
 beforeEach(() => {
@@ -67,7 +68,12 @@ test("with a Claude Code that answers it is the agent; with one that does not, t
   const answering = demo(`exec '${process.execPath}' '${join(FAKES, "claude.ts")}' "$@"`);
   expect(`${await answering.exit()} ${answering.text()}`).toStartWith("0 ");
   expect(answering.text()).toMatch(/message +echo: Write one friendly line/);
-  const silent = demo(`[ "$1" = --version ] && echo "2.1.330 (Claude Code)" && exit 0\necho "Not logged in" >&2\nexit 1`);
+  const broken = demo(`[ "$1" = --version ] && echo "2.1.330 (Claude Code)" && exit 0\necho "no good" >&2\nexit 1`);
+  expect(`${await broken.exit()} ${broken.text()}`).toStartWith("0 ");
+  expect(broken.text()).toMatch(/Claude Code cannot be used \(.*no good/);
+  expect(broken.text()).toContain("helper** completed");
+  writeFileSync(join(dir, "scripts.json"), JSON.stringify({ [TASK]: [{ fail: "authentication_failed", message: "Not logged in" }] }));
+  const silent = demo(`export FAKE_SCRIPTS='${join(dir, "scripts.json")}'\nexec '${process.execPath}' '${join(FAKES, "claude.ts")}' "$@"`);
   expect(`${await silent.exit()} ${silent.text()}`).toStartWith("0 ");
   expect(silent.text()).toContain("did not answer");
   expect(silent.text()).toContain("helper** completed");

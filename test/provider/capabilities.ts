@@ -48,7 +48,7 @@ export const CAPABILITIES: readonly Capability[] = [
     live: {
       "claude-code": "kill -9 of the daemon in the middle of a stream: the answer is whole, once",
       codex: "kill -9 of the daemon in the middle of a stream: the answer is whole, once",
-      opencode: "a new daemon on a working bridge: everything said again changes nothing",
+      opencode: "kill -9 of the daemon in the middle of a stream: the answer is whole, once",
       pi: "kill -9 of the daemon in the middle of a stream: the answer is whole, once",
       acp: "kill -9 of the daemon in the middle of a stream: the answer is whole, once",
       command: "the daemon is killed in the middle of its work: the answer is whole, once",
