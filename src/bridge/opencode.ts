@@ -88,11 +88,12 @@ class Refused extends Error {
 
 async function startBridge(start: StartCommand, program: readonly string[], inherited: Readonly<Record<string, string>>, onGone: () => void): Promise<Bridge> {
   const password = randomBytes(24).toString("base64url");
+  secret = password;
   const server = await startServer({
     argv: program,
     env: { ...inherited, OPENCODE_PERMISSION: JSON.stringify(start.permission) },
     password, startMs: START_MS,
-    onOutput: (output) => void process.stderr.write(output),
+    onOutput: (output) => void process.stderr.write(withoutSecret(output)),
   });
   const client = createClient({ url: server.url, password, directory: start.directory });
   try {
@@ -181,9 +182,16 @@ async function readCommands(onCommand: (command: BridgeCommand) => void): Promis
   }
 }
 
+/** OpenCode hands its environment, the password in it, to every tool: a tool that prints its environment must not publish it. */
+let secret: string | null = null;
+
+function withoutSecret(text: string): string {
+  return secret === null || !text.includes(secret) ? text : text.replaceAll(secret, "[password of the server]");
+}
+
 /** Whole lines, in their order, out before anything else is done: stdout is a file, and what is in it survives us. */
 function tell(line: BridgeLine): void {
-  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  const bytes = Buffer.from(`${withoutSecret(JSON.stringify(line))}\n`);
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(1, bytes, at);

@@ -191,7 +191,9 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       partUpdated(part);
       store.save();
     },
-    toolResult(call: ToolCall, { text, isError }: ToolOutcome) {
+    toolResult(call: ToolCall, { text: result, isError }: ToolOutcome) {
+      // Tools get the server's whole environment.
+      const text = result.replace("$OPENCODE_SERVER_PASSWORD", process.env["OPENCODE_SERVER_PASSWORD"] ?? "");
       settleTool(call, isError ? { status: "error", error: text } : { status: "completed", output: text, title: call.name, metadata: {} });
     },
     ask(call) {

@@ -130,7 +130,8 @@ test("killed with SIGKILL, the bridge takes its server with it; ended by word, n
 
 test("the server's password is in no command line and in no line of the bridge", async () => {
   const driven = await ready();
-  await driven.turn("hello");
+  await driven.turn(script({ tool: "Bash", input: { command: "env" }, result: "it is $OPENCODE_SERVER_PASSWORD." }, { say: "done" }));
+  expect(driven.facts).toContainEqual(expect.objectContaining({ part: expect.objectContaining({ text: "it is [password of the server]." }) }));
   const server = driven.serverPid();
   const environment = await Bun.file(`/proc/${server}/environ`).text();
   const password = /OPENCODE_SERVER_PASSWORD=([^\0]+)/.exec(environment)?.[1] ?? "";
