@@ -19,6 +19,7 @@ echo "Done: the list is in report.txt."
 `;
 const SCRIPT_TASK = "look at every file here and write a report";
 const CLAUDE_TASK = "Write one friendly line into a new file hello.txt here, then tell in one short sentence what you did.";
+const PROBE_MS = 10_000;
 const CLAUDE_MS = 25_000;
 const LIMIT_MS = 60_000;
 
@@ -114,10 +115,11 @@ async function killAndRestart(stage: Stage): Promise<void> {
 }
 
 async function runClaude(stage: Stage): Promise<boolean> {
-  const { providers } = await apiOf(stage).get("/providers");
-  const claude = [...(providers ?? [])].find((each) => String(each["name"]) === "claude-code");
+  // The daemon starts each installed program once to find out; one that hangs is not waited for.
+  const found = await Promise.race([apiOf(stage).get("/providers"), Bun.sleep(PROBE_MS).then(() => null)]);
+  const claude = [...(found?.["providers"] ?? [])].find((each) => String(each["name"]) === "claude-code");
   if ((claude?.["available"] as unknown) !== true) {
-    const why = (claude?.["path"] as unknown) === null ? "is not installed here" : `cannot be used (${claude?.["reason"]})`;
+    const why = found === null ? "gives no sign of life" : (claude?.["path"] as unknown) === null ? "is not installed here" : `cannot be used (${claude?.["reason"]})`;
     tell("provider", `Claude Code ${why}, so a shell script plays the agent`);
     return false;
   }
