@@ -6,34 +6,10 @@ import type { BridgeCommand, BridgeLine } from "../providers/opencode-lines.ts";
 import type { TurnError } from "../providers/provider.ts";
 import { createRecord } from "./record.ts";
 import type { Deed, Happening, Truth, TurnTruth } from "./terms.ts";
+import type { Turn } from "./turn.ts";
+import { newTurn } from "./turn.ts";
 import { judge } from "./verdict.ts";
 import type { SessionStatus, WireAsk, WireEvent } from "./wire.ts";
-
-interface Turn {
-  /** Null: it began without an input of ours. */
-  readonly key: string | null;
-  readonly text: string;
-  readonly writtenAtMs: number;
-  anchor: string;
-  accepted: boolean;
-  orphan: boolean;
-  posts: number;
-  /** Seen at work: from then on an error or an idle can be its own. */
-  busy: boolean;
-  error: TurnError | null;
-  retrying: boolean;
-  /** Since when it looks like the end. */
-  idleSince: number | null;
-  reads: number;
-  reading: boolean;
-  /** It became idle while it was being read: what is read may be from before. */
-  readAgain: boolean;
-  /** The daemon knows of it. A turn of nobody's is told with its first message: a late frame of the last one is no turn. */
-  told: boolean;
-  interrupting: boolean;
-  aborts: number;
-  abortedAt: number;
-}
 
 export interface CoreOptions {
   readonly session: string;
@@ -72,10 +48,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   const tell = (...lines: readonly BridgeLine[]): void => void deeds.push(...lines.map((line): Deed => ({ do: "tell", line })));
 
   function open(key: string | null, text: string, writtenAtMs: number): Turn {
-    turn = {
-      key, text, writtenAtMs, anchor: newest, accepted: false, orphan: false, posts: 0, busy: false, error: null, retrying: false, idleSince: null,
-      reads: 0, reading: false, readAgain: false, told: key !== null, interrupting: false, aborts: 0, abortedAt: 0,
-    };
+    turn = newTurn({ key, text, writtenAtMs, anchor: newest });
     watch(turn);
     return turn;
   }
