@@ -3,9 +3,10 @@
  * this machine, and an end that leaves nothing behind, also after Ctrl-C.
  */
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endProcessesNaming } from "../support/leftovers.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const START_MS = 15_000;
@@ -136,25 +137,9 @@ async function end(dir: string, children: readonly Bun.Subprocess[], stopOutside
   await Promise.race([Promise.all(children.map((child) => child.exited)), Bun.sleep(3000)]);
   for (const child of children) child.kill("SIGKILL");
   // Agents outlive the daemon on purpose; these carry our folder's name in their environment.
-  for (const pid of agentsOf(dir)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It ended meanwhile.
-    }
-  }
+  endProcessesNaming(`AGENT_HARNESS_DEMO=${dir}\0`);
   stopOutside();
   rmSync(dir, { recursive: true, force: true });
-}
-
-function agentsOf(dir: string): number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      return pid !== process.pid && readFileSync(`/proc/${pid}/environ`, "latin1").includes(`AGENT_HARNESS_DEMO=${dir}\0`);
-    } catch {
-      return false; // gone, or somebody else's
-    }
-  });
 }
 
 /** The caller's own settings must not reach into the demo. */

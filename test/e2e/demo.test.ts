@@ -1,10 +1,11 @@
 /** `make demo` as a new user sees it: with and without a Claude Code, to its end and cut short. It leaves nothing behind. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import { FAKES } from "../support/binary.ts";
+import { processesNaming } from "../support/leftovers.ts";
 
 const TASK = "Write one friendly line into a new file hello.txt here, then tell in one short sentence what you did.";
 const DEMO = join(import.meta.dir, "../demo.ts");
@@ -42,14 +43,7 @@ function demo(claude?: string) {
 
 /** Whatever still carries the demo's folder in its environment. */
 function leftOver(): string[] {
-  const processes = readdirSync("/proc").filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "latin1").includes(`=${dir}/tmp/`);
-    } catch {
-      return false;
-    }
-  });
-  return [...readdirSync(join(dir, "tmp")), ...processes];
+  return [...readdirSync(join(dir, "tmp")), ...processesNaming(`=${dir}/tmp/`).map(String)];
 }
 
 test("without any agent installed: one turn over the death of the daemon, and the webhook on its way to both ends", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Json } from "./api.ts";
 import { BINARY } from "./binary.ts";
+import { endProcessesNaming } from "./leftovers.ts";
 import { README } from "./readme.ts";
 
 export interface Reader {
@@ -42,7 +43,10 @@ export function newReader(): Reader {
       await shell.exited;
       return text;
     },
-    close: () => rmSync(dir, { recursive: true, force: true }),
+    close() {
+      endProcessesNaming(`${dir}/`);
+      rmSync(dir, { recursive: true, force: true });
+    },
   };
 }
 
