@@ -3,11 +3,10 @@ import type { Store } from "../store/database.ts";
 import type { EventRecord } from "../store/events.ts";
 import { insertEvent } from "../store/events.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
-import { appendPart, saveUserMessage, takeUnannounced } from "../store/messages.ts";
+import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import type { Message } from "../store/messages.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
-import type { ProviderFact } from "../providers/provider.ts";
 import type { AgentState, Effect } from "./model.ts";
 
 /** A message larger than this is named in its event, not repeated there. */
@@ -65,18 +64,13 @@ export function record(entry: Entry, state: AgentState, effect: LedgerEffect): v
   }
 }
 
-/** Facts that carry what was said rather than what is. */
-export function recordWords(entry: Entry, state: AgentState, fact: Extract<ProviderFact, { type: "part" | "message_done" }>): void {
-  const { store, agent, now } = entry;
-  if (fact.type === "message_done") return announceMessages(entry, { run: state.run, key: fact.key });
-  appendPart(store, {
-    agent, turn: state.turn?.id ?? state.lastTurn?.id ?? null, run: state.run, key: fact.key, role: fact.role, part: fact.part, at: now,
-    ...(fact.subagent === undefined ? {} : { subagent: fact.subagent }),
-  });
+/** Those that are stored and were not told yet: one by its key, or all. */
+export function announceMessages(entry: Entry, which?: { run: number; key: string }): void {
+  for (const message of takeUnannounced(entry.store, entry.agent, which)) announceMessage(entry, message);
 }
 
-function announceMessages(entry: Entry, which?: { run: number; key: string }): void {
-  for (const message of takeUnannounced(entry.store, entry.agent, which)) event(entry, "message", { message: shownInEvent(message) });
+export function announceMessage(entry: Entry, message: Message): void {
+  event(entry, "message", { message: shownInEvent(message) });
 }
 
 function shownInEvent(message: Message): unknown {

@@ -11,9 +11,10 @@ import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Answer, Frame, Step } from "../providers/provider.ts";
 import type { Delta } from "./bus.ts";
 import type { Entry } from "./ledger.ts";
-import { event, record, recordWords } from "./ledger.ts";
+import { event, record } from "./ledger.ts";
 import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
 import { reduce } from "./state.ts";
+import { openWords } from "./words.ts";
 
 /** What is stored with the read offset. */
 export interface Progress {
@@ -74,6 +75,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
   const lines: Line[] = [];
   const deeds: Deed[] = [];
   const deltas: Delta[] = [];
+  const words = openWords(entry);
   /** Facts that the codec gave while an effect was carried out; they follow the fact that caused them. */
   let pending: Fact[] = [];
 
@@ -100,6 +102,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         return;
       }
       case "notice":
+        words.settle();
         return context.enqueue(effect, state);
       case "end":
       case "inspect_tree":
@@ -107,6 +110,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         deeds.push(effect);
         return;
       default:
+        words.settle();
         return record(entry, state, effect);
     }
   };
@@ -131,9 +135,9 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };
         return;
       case "message_done":
-        return recordWords(entry, state, fact);
+        return words.done(state, fact.key);
       case "part":
-        recordWords(entry, state, fact);
+        words.part(state, fact);
         break;
       case "ready":
         if (fact.version !== undefined) progress = { ...progress, version: fact.version };
@@ -190,6 +194,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     },
     send: (line) => void lines.push(line),
     result() {
+      words.settle();
       if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted)) progress = { ...progress, outbox: [] };
       return { state, progress, lines, deeds, deltas };
     },

@@ -56,6 +56,22 @@ export function appendPart(store: Store, { agent, turn, run, key, role, part, su
   );
 }
 
+/** A message with all its parts in one row, announced. null: a part of it is stored already, nothing was written. */
+export function insertWhole(store: Store, all: readonly NewPart[]): Message | null {
+  const [first] = all;
+  if (first === undefined) return null;
+  const { agent, turn, run, key, role, subagent, at } = first;
+  const text = all.map((each) => textOf(each.part, role)).join("");
+  const parts = all.map((each) => each.part);
+  const { changes, lastId } = store.run(
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, announced, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+     ON CONFLICT (agent, run, key) DO NOTHING`,
+    agent, turn, run, key, role, text, JSON.stringify(parts), subagent ?? null, at,
+  );
+  if (changes === 0) return null;
+  return { id: lastId, turnId: turn, role, text, parts, createdAt: new Date(at).toISOString(), ...(subagent === undefined ? {} : { subagent }) };
+}
+
 /** The readable text of a part: what was said, or for a tool's message what the tool answered. */
 function textOf(part: Part, role: MessageRole): string {
   if (part.type === "text") return part.text;

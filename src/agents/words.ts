@@ -1,0 +1,48 @@
+/**
+ * What an agent program says, on its way into the store. Most messages are begun and done by frames that arrive together:
+ * such a one is held until it is done and written once, whole. Always inside the transaction of the step.
+ */
+import type { ProviderFact } from "../providers/provider.ts";
+import type { NewPart } from "../store/messages.ts";
+import { appendPart, insertWhole } from "../store/messages.ts";
+import type { Entry } from "./ledger.ts";
+import { announceMessage, announceMessages } from "./ledger.ts";
+import type { AgentState } from "./model.ts";
+
+export interface Words {
+  part(state: AgentState, fact: Extract<ProviderFact, { type: "part" }>): void;
+  done(state: AgentState, key: string): void;
+  /** Writes what is held, unfinished as it is: before anything else that reads or writes messages. */
+  settle(): void;
+}
+
+export function openWords(entry: Entry): Words {
+  const { store, agent, now } = entry;
+  /** Parts of one message in their order; never empty. */
+  let held: NewPart[] = [];
+  const isHeld = (run: number, key: string): boolean => held[0]?.key === key && held[0].run === run;
+
+  const settle = (): void => {
+    for (const part of held) appendPart(store, part);
+    held = [];
+  };
+
+  return {
+    settle,
+    part({ turn, lastTurn, run }, { key, role, part, subagent }) {
+      if (!isHeld(run, key)) settle();
+      held.push({
+        agent, turn: turn?.id ?? lastTurn?.id ?? null, run, key, role, part, at: now, ...(subagent === undefined ? {} : { subagent }),
+      });
+    },
+    done({ run }, key) {
+      const whole = isHeld(run, key) ? insertWhole(store, held) : null;
+      if (whole === null) {
+        settle(); // an earlier step has begun the message, or another one is held
+        return announceMessages(entry, { run, key });
+      }
+      held = [];
+      announceMessage(entry, whole);
+    },
+  };
+}
