@@ -7,11 +7,16 @@ import { ask, type Draft, patch, without } from "./claude-code-state.ts";
 import { type Fields, fields, isFields, items, responseLine, strings, text } from "./claude-code-wire.ts";
 import type { Answer } from "./provider.ts";
 
+/** An "always" for a larger request than this (a whole file) would never fit another one. */
+const MAX_EXACT = 4096;
+
 /** What is kept with the permission's row and comes back with the answer. */
 interface Asked {
   readonly input: Fields;
   /** `updatedPermissions` of an "always"; empty = the program offers none. */
   readonly grant: readonly Fields[];
+  /** This request and no other; empty = too large to be remembered. */
+  readonly exact: string;
 }
 
 export function permissionAsked(work: Draft, id: string, request: Fields): void {
@@ -22,6 +27,13 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
   const grant = kind === "tool" ? narrowest(items(request, "permission_suggestions")) : [];
   const agent = text(request, "agent_id");
   const plan = work.state.plan?.call === call ? work.state.plan.text : text(input, "plan");
+  const exact = kind === "tool" ? exactly(tool, input) : "";
+  const title = kind === "plan" ? `Plan: ${oneLine(plan ?? "")}` : titleOf(tool, input, text(request, "description"));
+  if (exact !== "" && work.state.always.includes(exact)) {
+    work.lines.push(responseLine(id, { behavior: "allow", updatedInput: input }));
+    work.facts.push({ type: "note", level: "info", code: "grant_applied", message: `allowed earlier: ${title}` });
+    return;
+  }
   const description = text(request, "description");
   const blockedPath = text(request, "blocked_path");
   patch(work, { open: { ...work.state.open, [id]: { call, answered: false } } });
@@ -30,7 +42,7 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
     id,
     kind,
     tool,
-    title: kind === "plan" ? `Plan: ${oneLine(plan ?? "")}` : titleOf(tool, input, description),
+    title,
     detail:
       kind === "question"
         ? { questions: input["questions"] ?? [] }
@@ -38,7 +50,7 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
           ? { plan: plan ?? null }
           : { input, ...(description === undefined ? {} : { description }), ...(blockedPath === undefined ? {} : { blockedPath }) },
     options: grant.length > 0 ? ["allow", "allow_always", "deny"] : ["allow", "deny"],
-    data: { input, grant } satisfies Asked,
+    data: { input, grant, exact } satisfies Asked,
     ...(agent === undefined ? {} : { subagent: agent }),
   });
 }
@@ -71,7 +83,20 @@ function narrowest(suggestions: readonly Fields[]): readonly Fields[] {
 }
 
 function readAsked(data: unknown): Asked {
-  return isFields(data) ? { input: fields(data, "input"), grant: items(data, "grant") } : { input: {}, grant: [] };
+  if (!isFields(data)) return { input: {}, grant: [], exact: "" };
+  return { input: fields(data, "input"), grant: items(data, "grant"), exact: text(data, "exact") ?? "" };
+}
+
+/** Without the model's own words about it, which differ from call to call. */
+function exactly(tool: string, { description: _, ...input }: Fields): string {
+  const exact = `${tool} ${JSON.stringify(input)}`;
+  return exact.length > MAX_EXACT ? "" : exact;
+}
+
+/** What was allowed for good is not asked again, whatever the program's own rules make of it. */
+export function rememberAlways(work: Draft, answers: readonly unknown[]): void {
+  const exact = answers.map((data) => readAsked(data).exact).filter((each) => each !== "");
+  patch(work, { always: [...new Set([...work.state.always, ...exact])] });
 }
 
 /** The line that answers. A late one, for a request already settled, is ignored by the program. */
@@ -124,6 +149,7 @@ export function closePermissions(work: Draft, which: (open: { readonly call: str
  * process and are in no file, take them as rules.
  */
 export function reapplyGrants(work: Draft, grants: readonly unknown[]): void {
+  rememberAlways(work, grants);
   const all = grants.flatMap((data) => readAsked(data).grant);
   const rules = all
     .filter((grant) => grant["type"] === "addRules")

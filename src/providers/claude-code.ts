@@ -7,7 +7,7 @@
  */
 import { readLine } from "./claude-code-frames.ts";
 import { claudeLaunch, claudeTraits, resumedSession } from "./claude-code-launch.ts";
-import { answerLine, closePermissions, permissionAnswered, reapplyGrants } from "./claude-code-permissions.ts";
+import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./claude-code-permissions.ts";
 import { ask, type ClaudeState, type Draft, draft, initialState, patch, patchEnding, step } from "./claude-code-state.ts";
 import { promptLine, requestLine } from "./claude-code-wire.ts";
 import type { Codec, PromptInput } from "./provider.ts";
@@ -65,6 +65,7 @@ export const claudeCodec: Codec<ClaudeState> = {
     const work = draft(state);
     work.lines.push(answerLine(answer));
     permissionAnswered(work, answer.id);
+    if (answer.decision === "allow_always") rememberAlways(work, [answer.data]);
     return step(work);
   },
 

@@ -75,7 +75,7 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
   });
 
   test("what is allowed always is not asked again, in a new process neither, or it is told to be dropped", async () => {
-    const same = (then: string) => ask.run("touch always.txt", then);
+    const same = (then: string) => ask.run("echo once > always.txt", then);
     const agent = await make(same("first"));
     await agent.reach("waiting_input");
     await agent.answer(await agent.pending(), "allow_always");

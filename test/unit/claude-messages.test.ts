@@ -63,6 +63,21 @@ describe("permissions", () => {
     }]);
     expect(it.feed(says("running")).at(-1)).toEqual({ type: "permission_closed", id: "r1" });
   });
+  test("the same request, allowed for good, is answered at once, in a new process too, though the program asks again", () => {
+    const again = { ...canUse("r2"), request: { ...canUse("r2").request, description: "other words" } };
+    const allowed = [{ response: { request_id: "r2", response: { behavior: "allow" } } }];
+    const it = ready();
+    const [asked] = it.feed(canUse("r1")).filter((fact) => fact.type === "permission");
+    it.answer({ id: "r1", kind: "tool", decision: "allow_always", data: asked?.data });
+    it.lines.length = 0;
+    expect(it.feed(again)).toMatchObject([{ type: "note", code: "grant_applied" }]);
+    expect(it.lines).toMatchObject(allowed);
+    expect(kinds(it.feed(canUse("r3", { input: { command: "touch y" } })))).toEqual(["permission"]);
+
+    const next = ready({ grants: [asked?.data] });
+    expect(kinds(next.feed(again))).toEqual(["note"]);
+    expect(next.lines).toMatchObject(allowed);
+  });
   test("a mode that answers everything is never an always", () => {
     const suggestions = [{ type: "setMode", mode: "bypassPermissions", destination: "session" }, { type: "addRules", behavior: "deny", rules: [] }];
     const facts = ready().feed(canUse("r1", { permission_suggestions: suggestions }));
