@@ -11,6 +11,7 @@ import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import type { EventRecord } from "../store/events.ts";
+import type { GroupCommit } from "../store/group-commit.ts";
 import { asPrompt, getInput } from "../store/inputs.ts";
 import { markTruncated } from "../store/messages.ts";
 import { grantsOf } from "../store/permissions.ts";
@@ -33,6 +34,8 @@ export interface Terms {
 
 export interface ActorDeps {
   readonly store: Store;
+  /** Of the same store: what agents write at the same time shares a commit. */
+  readonly group: GroupCommit;
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Logger;
@@ -59,8 +62,8 @@ export interface Actor {
   /** One transaction; returns what `work` returned. What it caused is done when this returns (spawns go on in the background). */
   step<T>(source: CauseSource, work: (step: StepWork) => T): T;
   facts(source: CauseSource, ...facts: Fact[]): void;
-  /** Frames that arrived together; `offset` is behind the last of them. */
-  frames(lines: readonly string[], offset: number, skipped: number): void;
+  /** Frames that arrived together; `offset` is behind the last of them. Resolves when they are stored, with those of other agents. */
+  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
   /** A process of the latest run is there: store its identity and begin the handshake. */
   begun(identity: Identity): void;
   attach(live: Live): void;
@@ -88,45 +91,48 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   let live: Live | null = null;
   let timer: Timer | null = null;
   let active = false;
+  let closed = false;
   const recent: string[] = [];
 
-  const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T => {
+  /** A step within a transaction that the caller has opened; what it gives must be called once that is committed. */
+  const prepare = <T>(source: CauseSource, work: (step: StepWork) => T): (() => T) => {
     const now = clock.now();
     const { codec, permissions } = deps.terms(agent);
     const { traits } = codec;
     const before = { state: agent.state, progress };
     let newNonce = nonce;
     const events: EventRecord[] = [];
-    const { value, result } = store.transact(() => {
-      const step = beginStep(
-        {
-          store, codec,
-          entry: { store, project: agent.project, agent: agent.id, now, events },
-          env: {
-            nowMs: now, source, agentId: agent.id, permissions, limits: deps.limits, oneshot: traits.oneshot,
-            redelivery: traits.redelivery, tornLine: traits.tornLine, startDeadlineMs: traits.startDeadlineMs,
-          },
-          newNonce: () => (newNonce = deps.newNonce()),
-          enqueue: (notice, state) => deps.enqueue(agent, notice, state),
+    const step = beginStep(
+      {
+        store, codec,
+        entry: { store, project: agent.project, agent: agent.id, now, events },
+        env: {
+          nowMs: now, source, agentId: agent.id, permissions, limits: deps.limits, oneshot: traits.oneshot,
+          redelivery: traits.redelivery, tornLine: traits.tornLine, startDeadlineMs: traits.startDeadlineMs,
         },
-        agent.state, progress,
-      );
-      const value = work(step);
-      const result = step.result();
-      if (result.state !== before.state) saveAgentState(store, agent.id, result.state, now);
-      if (result.progress !== before.progress && result.state.run > 0) saveRunProgress(store, agent.id, result.state.run, result.progress);
-      return { value, result };
-    });
-    agent = { ...agent, state: result.state, updatedAt: now };
-    progress = result.progress;
-    nonce = newNonce;
-    if (result.lines.length > 0) live?.send(result.lines);
-    bus.committed({ agent: agent.id, events });
-    for (const each of result.deltas) bus.delta(each);
-    arm();
-    for (const deed of result.deeds) carryOut(deed);
-    return value;
+        newNonce: () => (newNonce = deps.newNonce()),
+        enqueue: (notice, state) => deps.enqueue(agent, notice, state),
+      },
+      agent.state, progress,
+    );
+    const value = work(step);
+    const result = step.result();
+    if (result.state !== before.state) saveAgentState(store, agent.id, result.state, now);
+    if (result.progress !== before.progress && result.state.run > 0) saveRunProgress(store, agent.id, result.state.run, result.progress);
+    return () => {
+      agent = { ...agent, state: result.state, updatedAt: now };
+      progress = result.progress;
+      nonce = newNonce;
+      if (result.lines.length > 0) live?.send(result.lines);
+      bus.committed({ agent: agent.id, events });
+      for (const each of result.deltas) bus.delta(each);
+      arm();
+      for (const deed of result.deeds) carryOut(deed);
+      return value;
+    };
   };
+
+  const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T => store.transact(() => prepare(source, work))();
 
   const arm = (): void => {
     timer?.cancel();
@@ -187,15 +193,18 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         for (const each of facts) step.fact(each);
       });
     },
-    frames(lines, offset, skipped) {
+    async frames(lines, offset, skipped) {
       for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(0, FRAME_KEPT_CHARS));
       recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
-      commit("frame", (step) => {
+      const work = (step: StepWork): void => {
         step.progress({ offset, skippedLines: progress.skippedLines + skipped });
         if (skipped > 0) step.fact({ type: "note", level: "warn", code: "line_too_long", message: `${skipped} line(s) of more than 16 MiB were skipped` });
         step.touched();
         for (const raw of lines) step.frame({ raw, json: parse(raw) });
-      });
+      };
+      const from = live;
+      // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
+      await deps.group.write(() => (closed || live !== from ? null : prepare("frame", work)), (act) => act?.());
     },
     begun(identity) {
       const { run } = agent.state;
@@ -262,6 +271,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       arm();
     },
     close() {
+      closed = true;
       active = false;
       timer?.cancel();
       live?.close();

@@ -10,6 +10,7 @@ import type { Launch } from "../providers/provider.ts";
 import type { Agent } from "../store/agents.ts";
 import { allAgentIds, countAgents, findAgent, insertAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
+import { createGroupCommit } from "../store/group-commit.ts";
 import type { Actor, Terms } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import type { Bus } from "./bus.ts";
@@ -48,6 +49,7 @@ export interface Supervisor {
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, clock, bus, log } = deps;
+  const group = createGroupCommit(store);
   const actors = new Map<string, Actor>();
   let ready = false;
   let closed = false;
@@ -64,7 +66,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const agentDir = join(deps.stateDir, "agents", agent.id);
     const actor = createActor(
       {
-        store, clock, bus, log, limits: deps.limits, agentDir, newNonce: deps.newNonce, enqueue: deps.enqueue, seam: deps.seam,
+        store, group, clock, bus, log, limits: deps.limits, agentDir, newNonce: deps.newNonce, enqueue: deps.enqueue, seam: deps.seam,
         terms: (current) => deps.terms(current, agentDir), begin, purged,
       },
       agent,

@@ -4,7 +4,7 @@
  */
 import { openSqlite, type Store } from "../store/sqlite.ts";
 import { shortId } from "./identity.ts";
-import { createGroupCommit } from "./group-commit.ts";
+import { createGroupCommit } from "../store/group-commit.ts";
 import { readEvent } from "./event.ts";
 import type { Delivery, SinkName } from "./sink.ts";
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createGroupCommit } from "../../src/receiver/group-commit.ts";
+import { createGroupCommit } from "../../src/store/group-commit.ts";
 import { openInbox, type Inbox, type NewWebhook } from "../../src/receiver/inbox.ts";
 import { findDelivery, listDeliveries } from "../../src/receiver/listing.ts";
 import { keyHash, shortId } from "../../src/receiver/identity.ts";

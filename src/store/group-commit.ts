@@ -1,18 +1,23 @@
 /**
  * Writes that arrive in one tick of the event loop share one transaction, so one fsync serves them all. While it runs,
- * requests gather in the sockets; the next tick takes them together. The busier it is, the larger the groups.
+ * more gather (requests in the sockets, output in the files); the next tick takes them together. The busier it is, the
+ * larger the groups.
  */
-import type { Store } from "../store/sqlite.ts";
+import type { Store } from "./sqlite.ts";
 
 export interface GroupCommit {
-  /** Resolves with what `work` gave, after the commit. Rejects when the store cannot be written; then nothing of it is stored. */
-  write<T>(work: () => T): Promise<T>;
+  /**
+   * `work` is done in the shared transaction, `committed` right after it, before anything else can happen. Resolves with
+   * what `work` gave. Rejects when the store cannot be written; then nothing of it is stored. `work` may be called again
+   * after it was rolled back because of a neighbour.
+   */
+  write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
   /** Commits what waits now. */
   flush(): void;
 }
 
 interface Job {
-  /** Gives the function that settles the promise, called after the commit. */
+  /** Gives the function to call after the commit. */
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -43,11 +48,18 @@ export function createGroupCommit(
   };
 
   return {
-    write: (work) =>
+    write: (work, committed) =>
       new Promise((resolve, reject) => {
         const run = () => {
           const result = work();
-          return () => resolve(result);
+          return () => {
+            try {
+              committed?.(result);
+              resolve(result);
+            } catch (error) {
+              reject(error); // it is stored all the same, and the neighbours are not concerned
+            }
+          };
         };
         if (jobs.push({ run, fail: reject }) === 1) later(flush);
       }),
