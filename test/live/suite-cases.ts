@@ -109,7 +109,8 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
     expect(madeFile("never.txt")).toBe(false);
   });
 
-  test.if(abilities.questions)("a question is put to a person, and the answer reaches the model", async () => {
+  if (!abilities.questions) return;
+  test("a question is put to a person, and the answer reaches the model", async () => {
     const agent = await make(ask.question?.("Which colour?", ["Red", "Blue"], "noted") ?? "the stub cannot ask");
     await agent.reach("waiting_input");
     const asked = await agent.pending();
