@@ -1,3 +1,4 @@
+// file-timeout: 600 s
 /** kill -9 of the compiled daemon, again and again, at every moment of a turn: nothing is lost, nothing comes twice. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
 import { storedEvents } from "../support/events.ts";
 
-setDefaultTimeout(240_000);
+setDefaultTimeout(500_000);
 
 const ROUNDS = 100;
 let box: Box;

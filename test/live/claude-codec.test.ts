@@ -1,3 +1,4 @@
+// file-timeout: 900 s
 /** The codec against the real Claude Code (exact version, see claude.install.ts) and a stub model, over pipes. */
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";

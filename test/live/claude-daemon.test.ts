@@ -1,3 +1,4 @@
+// file-timeout: 900 s
 /** The real Claude Code behind the compiled daemon. */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// file-timeout: 900 s
 /** The real Gemini CLI, an ACP agent, behind the compiled daemon. */
 import { afterAll } from "bun:test";
 import { ABILITIES } from "../provider/abilities.ts";

@@ -1,3 +1,4 @@
+// file-timeout: 900 s
 /** The real OpenCode behind the compiled daemon. */
 import { afterAll } from "bun:test";
 import { ABILITIES } from "../provider/abilities.ts";

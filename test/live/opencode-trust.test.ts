@@ -1,3 +1,4 @@
+// file-timeout: 900 s
 /** What a repository brings for OpenCode, planted kind by kind: it loads where the project is trusted, and nowhere else. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
