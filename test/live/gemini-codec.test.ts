@@ -1,5 +1,4 @@
 // file-timeout: 900 s
-// file-timeout: 600 s (starting this program costs seconds of CPU)
 /** The ACP codec with the real Gemini CLI over pipes, against a stub of its model service. Skipped where it cannot be installed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";

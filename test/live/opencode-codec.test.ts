@@ -1,5 +1,4 @@
 // file-timeout: 900 s
-// file-timeout: 600 s (starting this program costs seconds of CPU)
 /** The codec and the bridge against the real OpenCode (exact version, see opencode.install.ts) and a stub model, over pipes. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";

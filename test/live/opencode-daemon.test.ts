@@ -1,5 +1,4 @@
 // file-timeout: 900 s
-// file-timeout: 600 s (starting this program costs seconds of CPU)
 /** The real OpenCode behind the compiled daemon. */
 import { afterAll } from "bun:test";
 import { ABILITIES } from "../provider/abilities.ts";
