@@ -43,6 +43,8 @@ export interface Supervisor {
   remove(id: string): Promise<void>;
   find(id: string): Actor | null;
   actors(): Iterable<Actor>;
+  /** As they are stored right now, in no order. */
+  agents(): IteratorObject<Agent>;
   /** Lets go of every process without touching it. */
   close(): void;
 }
@@ -159,6 +161,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
     find: (id) => actors.get(id) ?? null,
     actors: () => actors.values(),
+    agents: () => actors.values().map((actor) => actor.agent()),
     close() {
       closed = true;
       ready = false;

@@ -2,17 +2,19 @@
 import { initialState } from "../agents/model.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
-import { json, noContent } from "../http/answer.ts";
+import { json, jsonText, noContent } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
-import { assertNameFree, listAgents, saveAgentSettings } from "../store/agents.ts";
+import { assertNameFree, saveAgentSettings } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
 import { answerOnce } from "./idempotent.ts";
 import { assertTextFits, takeInput } from "./inputs.ts";
+import type { AgentFilter } from "./listing.ts";
+import { agentsPage } from "./listing.ts";
 import { assertAvailable } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { agentView } from "./views.ts";
@@ -28,14 +30,9 @@ const filters = {
 export function agentRoutes(deps: ApiDeps) {
   const { store, clock } = deps;
 
-  const page = (query: { status?: readonly Agent["state"]["status"][]; provider?: string; project?: string; limit?: number; after?: string }) => {
+  const page = (query: Omit<AgentFilter, "limit"> & { readonly limit?: number }) => {
     assertReady(deps);
-    const limit = query.limit ?? 200;
-    const agents = listAgents(store, { ...query, limit: limit + 1 });
-    const last = agents.length > limit ? agents[limit - 1] : undefined;
-    return json({
-      agents: agents.slice(0, limit).map(agentView), next: last === undefined ? null : `${last.createdAt}-${last.id}`,
-    });
+    return jsonText(agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }));
   };
 
   return [
@@ -46,7 +43,11 @@ export function agentRoutes(deps: ApiDeps) {
     }),
     route({
       method: "GET", path: "/api/v1/projects/:name/agents", summary: "The project's agents, oldest first, in pages", query: object(filters),
-      handler: ({ params, query }) => page({ ...query, project: getProject(store, params.name).name }),
+      handler({ params, query }) {
+        // A project with agents is there; the store is asked only about the others.
+        if (!deps.supervisor.agents().some((agent) => agent.project === params.name)) getProject(store, params.name);
+        return page({ ...query, project: params.name });
+      },
     }),
     route({
       method: "POST", path: "/api/v1/projects/:name/agents", summary: "Make an agent; with a task it begins at once", body: schemas.newAgent, success: { status: 201 },

@@ -10,7 +10,11 @@ import { oldestPending } from "../store/permissions.ts";
 import type { ApiDeps } from "./deps.ts";
 import { iso } from "./views.ts";
 
-export function healthRoutes({ store, supervisor, clock, startedAt, providers, reporter }: ApiDeps) {
+export function healthRoutes({ store, bus, supervisor, clock, startedAt, providers, reporter }: ApiDeps) {
+  /** Machines ask often: counted again only when something was committed meanwhile. */
+  let counts: { readonly projects: number; readonly agents: number } | null = null;
+  bus.onCommit(() => (counts = null));
+  const counted = () => (counts ??= { projects: countProjects(store), agents: countAgents(store).total });
   const uptime = () => Math.floor((clock.now() - startedAt) / 1000);
   return [
     route({
@@ -26,11 +30,7 @@ export function healthRoutes({ store, supervisor, clock, startedAt, providers, r
     }),
     route({
       method: "GET", path: "/api/v1/health", summary: "Version, uptime (seconds) and counts", auth: false,
-      handler: () =>
-        json({
-          status: "ok", version: VERSION, uptime: uptime(), projects: countProjects(store),
-          agents: countAgents(store).total, ready: supervisor.ready,
-        }),
+      handler: () => json({ status: "ok", version: VERSION, uptime: uptime(), ...counted(), ready: supervisor.ready }),
     }),
     route({ method: "GET", path: "/healthz", summary: "200 while the process answers", auth: false, handler: () => new Response("ok\n") }),
     route({

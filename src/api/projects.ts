@@ -9,7 +9,7 @@ import { HarnessError, invalidRequest } from "../lib/errors.ts";
 import type { EventRecord } from "../store/events.ts";
 import { json, noContent } from "../http/answer.ts";
 import { route } from "../http/router.ts";
-import { listAgents } from "../store/agents.ts";
+import { agentsOf } from "../store/agents.ts";
 import type { Project, ProjectDefaults } from "../store/projects.ts";
 import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -68,14 +68,14 @@ export function projectRoutes(deps: ApiDeps) {
           ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
           ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
         };
-        if (project.cwd !== old.cwd && listAgents(store, { project: old.name, limit: 1 }).length > 0) {
+        if (project.cwd !== old.cwd && agentsOf(store, old.name).length > 0) {
           throw new HarnessError("PROJECT_HAS_AGENTS", "cwd cannot change while the project has agents: delete them, or make another project", { status: 409 });
         }
         if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
         assertDefaults(deps, project.defaults);
         change(project.name, "project_updated", () => updateProject(store, project));
         // What is loaded and asked depends on these: running processes are replaced before their next turn.
-        for (const agent of listAgents(store, { project: project.name, limit: 10_000 })) deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
+        for (const agent of agentsOf(store, project.name)) deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
         return json({ project: view(project) });
       },
     }),
@@ -85,7 +85,7 @@ export function projectRoutes(deps: ApiDeps) {
       async handler({ params, query }) {
         assertReady(deps);
         const project = getProject(store, params.name);
-        const agents = listAgents(store, { project: project.name, limit: 10_000 });
+        const agents = agentsOf(store, project.name);
         const busy = agents.filter((agent) => isBusy(agent.state.status));
         if (busy.length > 0 && query.force !== true) {
           throw new HarnessError("PROJECT_BUSY", `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`, { status: 409 });

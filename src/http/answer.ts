@@ -7,8 +7,13 @@ export interface AnswerOptions {
 }
 
 /** A JSON answer that no cache keeps. It ends in a line break, for people who call by hand. */
-export function json(value: unknown, { status = 200, headers }: AnswerOptions = {}): Response {
-  return new Response(`${JSON.stringify(value)}\n`, {
+export function json(value: unknown, options: AnswerOptions = {}): Response {
+  return jsonText(JSON.stringify(value), options);
+}
+
+/** The same of a value that is JSON text already. */
+export function jsonText(text: string, { status = 200, headers }: AnswerOptions = {}): Response {
+  return new Response(`${text}\n`, {
     status,
     headers: { "Content-Type": "application/json;charset=utf-8", "Cache-Control": "no-store", ...headers },
   });

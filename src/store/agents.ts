@@ -86,31 +86,8 @@ export function getAgent(store: Store, project: string, idOrName: string): Agent
   return fromRow(row);
 }
 
-export interface AgentFilter {
-  readonly project?: string;
-  readonly provider?: string;
-  readonly status?: readonly Status[];
-  /** Ids greater than this in (created_at, id) order: `<created_at>-<id>`. */
-  readonly after?: string;
-  readonly limit: number;
-}
-
-export function listAgents(store: Store, filter: AgentFilter): Agent[] {
-  const where: string[] = [];
-  const params: (string | number)[] = [];
-  if (filter.project !== undefined) (where.push("project = ?"), params.push(filter.project));
-  if (filter.provider !== undefined) (where.push("provider = ?"), params.push(filter.provider));
-  if (filter.status !== undefined) {
-    where.push(`status IN (${filter.status.map(() => "?").join(", ")})`);
-    params.push(...filter.status);
-  }
-  if (filter.after !== undefined) {
-    const dash = filter.after.indexOf("-");
-    where.push("(created_at, id) > (?, ?)");
-    params.push(Number(filter.after.slice(0, dash)), filter.after.slice(dash + 1));
-  }
-  const sql = `SELECT * FROM agents ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY created_at, id LIMIT ?`;
-  return store.all<AgentRow>(sql, ...params, filter.limit).map(fromRow);
+export function agentsOf(store: Store, project: string): Agent[] {
+  return store.all<AgentRow>("SELECT * FROM agents WHERE project = ? ORDER BY created_at, id", project).map(fromRow);
 }
 
 export function allAgentIds(store: Store): string[] {
