@@ -1,8 +1,9 @@
 /** What every real program must do behind the daemon, with everything killed that can be killed. */
 import { expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../support/api.ts";
+import { eventually } from "../support/api.ts";
 import { statusesIn } from "../support/story.ts";
 import type { LiveAgent, LiveContext, LiveProvider } from "./suite.ts";
 import { never } from "./suite.ts";
@@ -189,6 +190,31 @@ function deaths({ ask, answerTo, lastRequest, beforeResume }: LiveProvider, { bo
     expect(lastRequest()).toContain("a fact worth keeping");
     expect(await agent.outcomes()).toEqual(["completed", "lost", "completed", "lost", "completed"]);
   });
+
+  test("parked when it has been idle for a while: no process, no other status, and the next input goes on", async () => {
+    const agent = await make("before the pause");
+    await agent.reach("idle");
+    await restartWith({ parkIdleMs: 500 });
+    const parked = await eventually("the agent to be parked", async () => {
+      const { agent: view } = await api().get(agent.path);
+      return String(view?.["process"]) === "parked" ? view : null;
+    });
+    expect(String(parked["status"])).toBe("idle");
+    expect(box().agentProcesses()).toEqual([]);
+    await restartWith({});
+    beforeResume?.(box());
+    await agent.send("after the pause");
+    await agent.reach("idle");
+    expect(await agent.said()).toEqual([answerTo("before the pause"), answerTo("after the pause")]);
+    expect(lastRequest()).toContain("before the pause");
+  });
+
+  async function restartWith(limits: Record<string, number>): Promise<void> {
+    const config: unknown = JSON.parse(readFileSync(box().configFile, "utf8"));
+    writeFileSync(box().configFile, JSON.stringify(Object.assign({}, config, { limits })));
+    await box().kill("SIGTERM");
+    await box().start();
+  }
 
   /** The program is killed while it says this. */
   async function dieWithin(agent: LiveAgent, text: string): Promise<void> {
