@@ -1,11 +1,11 @@
-/** The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. */
+/**
+ * The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. Each command is
+ * loaded when it is asked for: who wants the version does not wait for the daemon's code.
+ */
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { VERSION } from "../lib/version.ts";
-import { doctor } from "./doctor.ts";
 import { EXIT } from "./exit.ts";
 import { HELP } from "./help.ts";
-import { serve } from "./serve.ts";
-import { status } from "./status.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,11 +14,11 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   try {
     switch (command) {
       case "serve":
-        return await serve(rest, env);
+        return await (await import("./serve.ts")).serve(rest, env);
       case "status":
-        return await status(rest, env);
+        return await (await import("./status.ts")).status(rest, env);
       case "doctor":
-        return await doctor(rest, env);
+        return await (await import("./doctor.ts")).doctor(rest, env);
       case "version":
       case "--version":
       case "-V":
@@ -29,10 +29,8 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
       case "-h":
         console.log(HELP);
         return EXIT.ok;
-      case "bridge": {
-        const { runBridge } = await import("../bridge/opencode.ts");
-        return await runBridge(rest, env);
-      }
+      case "bridge":
+        return await (await import("../bridge/opencode.ts")).runBridge(rest, env);
       default:
         console.error(`agent-harness: there is no command "${command}"; agent-harness help lists them`);
         return EXIT.usage;

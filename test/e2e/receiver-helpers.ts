@@ -12,6 +12,7 @@ const FLAGS = [
   "--compile",
   "--target=bun",
   "--minify",
+  "--splitting",
   "--sourcemap=none",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",

@@ -1,0 +1,82 @@
+/** The commands that need the config, with their signals and exit codes. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { formatProblems } from "../config/load.ts";
+import { loadReceiverConfig, type ReceiverConfig } from "../config/receiver.ts";
+import { systemClock } from "../lib/clock.ts";
+import { errorText, HarnessError } from "../lib/errors.ts";
+import { createLogger } from "../lib/log.ts";
+import { checkSinks, sendTest } from "./check.ts";
+import { createSinks, scrubber, startReceiver } from "./serve.ts";
+
+/** Distinct, so that a service manager or a script can tell what to mend. */
+const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
+const EXIT_BY_CODE: Readonly<Record<string, number>> = {
+  ADDRESS_IN_USE: 3,
+  LISTEN_FAILED: 3,
+  LOCKED: 4,
+  STATE_DIR_UNUSABLE: 5,
+};
+
+const complain = (text: string): void => void process.stderr.write(`webhook-receiver: ${text}\n`);
+
+/** Resolves with the exit code. */
+export async function runCommand(command: "serve" | "check" | "test", configPath: string | undefined): Promise<number> {
+  const loaded = loadReceiverConfig({ env: process.env, ...(configPath === undefined ? {} : { path: configPath }) });
+  if (!loaded.ok) {
+    complain(formatProblems(loaded.problems, loaded.source));
+    return EXIT.usage;
+  }
+  const config = loaded.value;
+  if (command === "serve") return await serve(config);
+
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  print(`ok    the config is valid: ${loaded.source ?? "no file, only defaults and environment"}`);
+  const sinks = createSinks(config, { env: process.env, clock: systemClock });
+  const trial = { config, sinks, print, scrub: scrubber(config), signal: AbortSignal.timeout(60_000) };
+  const fine =
+    command === "check"
+      ? await checkSinks(trial)
+      : await sendTest({
+          ...trial,
+          nowMs: Date.now(),
+          deliveryId: `test${randomBytes(3).toString("hex")}`,
+          hostname: hostname(),
+        });
+  return fine ? EXIT.fine : EXIT.failed;
+}
+
+async function serve(config: ReceiverConfig): Promise<number> {
+  // What we store may quote private code: for our user alone.
+  process.umask(0o077);
+  const log = createLogger({
+    level: config.logLevel,
+    write: (line) => void process.stderr.write(line),
+    clock: systemClock,
+  });
+  const asked = new Promise<void>((resolve) => {
+    let times = 0;
+    const onSignal = (): void => {
+      // A second signal means now.
+      if (++times > 1) process.exit(EXIT.failed);
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+  try {
+    const receiver = await startReceiver(config, {
+      env: process.env,
+      clock: systemClock,
+      log,
+      random: Math.random,
+      ownNames: [hostname()],
+    });
+    await asked;
+    await receiver.stop();
+    return EXIT.fine;
+  } catch (error) {
+    complain(errorText(error));
+    return error instanceof HarnessError ? (EXIT_BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+  }
+}
