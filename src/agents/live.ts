@@ -6,7 +6,7 @@ import { endTree } from "../process/end.ts";
 import { createLineWriter, spoolStatus } from "../process/fifo.ts";
 import { freeConsumed } from "../process/hole.ts";
 import type { Identity } from "../process/identity.ts";
-import { isAlive, isWrapperAlive, readExit } from "../process/identity.ts";
+import { isAlive, isWrapperAlive, readExit, stillRuns } from "../process/identity.ts";
 import type { RunPaths } from "../process/paths.ts";
 import { createTail, readHead, readTail } from "../process/tail.ts";
 import type { Tail } from "../process/tail.ts";
@@ -168,7 +168,7 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     check() {
       if (closed) return;
       tail.poke();
-      if (!isAlive(identity)) return void live.finish();
+      if (!stillRuns(identity)) return void live.finish();
       const { offset: read } = actor.progress();
       if (read - freed < FREE_STEP_BYTES || isBusy(actor.state().status)) return;
       freed = read;
