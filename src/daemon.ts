@@ -1,6 +1,4 @@
 /** Puts the daemon together: lock, store, agents, outbox, API, listener; and takes it apart in the opposite order. */
-import { randomBytes, randomUUID } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -16,6 +14,7 @@ import { createGuard } from "./http/guard.ts";
 import { createApp } from "./http/router.ts";
 import { listen } from "./http/server.ts";
 import type { Clock } from "./lib/clock.ts";
+import { randomHex } from "./lib/digest.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
 import { SWEEP_MS } from "./process/watch.ts";
@@ -48,14 +47,14 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const bus = createBus();
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
-  const newDeliveryId = (): string => `msg_${randomBytes(16).toString("hex")}`;
+  const newDeliveryId = (): string => `msg_${randomHex(16)}`;
   const sources = {
     store, providers, trustedRoots: config.projects.trustedRoots, inheritedEnv: env, isRoot: process.getuid?.() === 0, self: selfCommand(),
   };
 
   const worker = createWorker({
     store, clock, log, random: Math.random, seam, config: config.webhook,
-    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    resolve: async (host) => (await Bun.dns.lookup(host)).map(({ address }) => address),
     settled({ id, project, agent, event: about }, state) {
       const events = [insertEvent(store, { project, agent, type: "delivery", data: { delivery: { id, event: about, state } }, at: clock.now() })];
       return () => bus.committed({ agent: null, events });
@@ -68,13 +67,13 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     enqueue(agent, notice, state) {
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
     },
-    newNonce: () => randomBytes(16).toString("hex"),
+    newNonce: () => randomHex(16),
   });
 
   const deps: ApiDeps = {
     config, store, supervisor, providers, bus, clock, log, startedAt, inheritedEnv: env, newDeliveryId, wakeWebhooks: worker.wake,
-    newId: () => randomBytes(4).toString("hex"), newUuid: randomUUID,
-    reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: randomUUID }),
+    newId: () => randomHex(4), newUuid: () => crypto.randomUUID(),
+    reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
   };
   const app = createApp({
     routes: apiRoutes(deps), log, auth: createAuth({ token: config.auth.token ?? null, clock }),

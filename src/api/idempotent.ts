@@ -1,5 +1,5 @@
 /** `Idempotency-Key`: the same key and body get the first answer again, also from the next daemon. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../lib/digest.ts";
 import { json } from "../http/answer.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { keepAnswer, keptAnswer } from "../store/idempotency.ts";
@@ -29,7 +29,7 @@ export function answerOnce({ store, clock }: ApiDeps, { req, url, bodyBytes }: A
     throw invalidRequest([{ path: "Idempotency-Key", message: "expected 1 to 255 printable ASCII characters without spaces" }]);
   }
   const scope = `${req.method} ${url.pathname}`;
-  const hash = createHash("sha256").update(bodyBytes).digest("hex");
+  const hash = sha256(bodyBytes).toString("hex");
   const kept = keptAnswer(store, scope, key, hash);
   if (kept !== null) return json(JSON.parse(kept.answer), { status: kept.status, headers: { "Idempotency-Replayed": "true" } });
   const { status, body } = work((answer) => {

@@ -1,5 +1,4 @@
 /** `doctor`: a real handshake with every installed agent program; by the daemon where one runs, else by ourselves. */
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,7 +51,7 @@ async function lookHere(args: ParsedArgs, env: Environment): Promise<readonly Pr
   const stateDir = mkdtempSync(join(tmpdir(), "agent-harness-doctor-"));
   try {
     const reporter = createReporter({
-      inheritedEnv: env, clock: systemClock, stateDir, isRoot: process.getuid?.() === 0, self: selfCommand(), newUuid: randomUUID,
+      inheritedEnv: env, clock: systemClock, stateDir, isRoot: process.getuid?.() === 0, self: selfCommand(), newUuid: () => crypto.randomUUID(),
     });
     return await Promise.all([...providerTable(loaded.value.providers).values()].map((provider) => reporter.examine(provider)));
   } finally {

@@ -1,7 +1,7 @@
 /** Schemas of values that both programs' configs hold. */
-import { isIP } from "node:net";
 import { type Schema, array, record, refined, string, union } from "../lib/check.ts";
 import { decodeSigningSecret } from "../lib/signature.ts";
+import { isIP } from "../lib/ip.ts";
 
 const HOST_NAME = /^(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?$/;
 

@@ -3,8 +3,8 @@
  * 127.0.0.1 (DNS rebinding) or simply by a form: so `Host` must be a name that cannot be an attacker's, and a foreign
  * `Origin` is refused. Holds for every request, with or without a token, on TCP and on a unix socket.
  */
-import { isIP } from "node:net";
 import { HarnessError } from "../lib/errors.ts";
+import { isIP } from "../lib/ip.ts";
 
 export interface Guard {
   /** Throws 403. */

@@ -1,6 +1,5 @@
 /** One listener, on TCP or on a unix socket: binding with clear errors, and an orderly stop. */
 import { lstatSync, unlinkSync } from "node:fs";
-import { connect } from "node:net";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { App } from "./router.ts";
 import { MAX_BODY_BYTES } from "./router.ts";
@@ -120,8 +119,9 @@ async function removeStaleSocket(path: string): Promise<void> {
   unlinkIfThere(path);
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+async function answers(path: string): Promise<boolean> {
+  const { connect } = await import("node:net"); // for this question alone
+  return await new Promise((resolve) => {
     const socket = connect(path);
     socket.once("connect", () => {
       socket.destroy();

@@ -2,7 +2,7 @@
  * Standard Webhooks signatures (specification 1.0.0, symmetric `v1`): HMAC-SHA256 over `id.timestamp.body`.
  * The body is signed as the bytes that go over the wire, never as parsed and printed again.
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { hmacSha256, isSame } from "./digest.ts";
 
 const PREFIX = "whsec_";
 /** The specification asks for 24 to 64 bytes. */
@@ -27,7 +27,7 @@ export interface SignedParts {
 
 /** The value of `webhook-signature`. `key` comes from `decodeSigningSecret`. */
 export function sign(key: Uint8Array, { id, timestampSeconds, body }: SignedParts): string {
-  return `v1,${createHmac("sha256", key).update(`${id}.${timestampSeconds}.`).update(body).digest("base64")}`;
+  return `v1,${hmacSha256(key, `${id}.${timestampSeconds}.`, body).toString("base64")}`;
 }
 
 export type Verification = "valid" | "missing" | "malformed" | "expired" | "wrong";
@@ -55,8 +55,7 @@ export function verify(
   let found: Verification = "malformed";
   for (const candidate of signature.split(" ")) {
     if (!candidate.startsWith("v1,")) continue;
-    const given = Buffer.from(candidate);
-    if (given.length === expected.length && timingSafeEqual(given, expected)) return "valid";
+    if (isSame(Buffer.from(candidate), expected)) return "valid";
     found = "wrong";
   }
   return found;

@@ -1,9 +1,9 @@
 /** The commands that need the config, with their signals and exit codes. */
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { formatProblems } from "../config/load.ts";
 import { loadReceiverConfig, type ReceiverConfig } from "../config/receiver.ts";
 import { systemClock } from "../lib/clock.ts";
+import { randomHex } from "../lib/digest.ts";
 import { errorText, HarnessError } from "../lib/errors.ts";
 import { createLogger } from "../lib/log.ts";
 import { checkSinks, sendTest } from "./check.ts";
@@ -40,7 +40,7 @@ export async function runCommand(command: "serve" | "check" | "test", configPath
       : await sendTest({
           ...trial,
           nowMs: Date.now(),
-          deliveryId: `test${randomBytes(3).toString("hex")}`,
+          deliveryId: `test${randomHex(3)}`,
           hostname: hostname(),
         });
   return fine ? EXIT.fine : EXIT.failed;

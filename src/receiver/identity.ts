@@ -1,5 +1,5 @@
 /** What makes two webhooks the same, and the short id that people see. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../lib/digest.ts";
 
 /** 13 hex digits are the most that fit a number exactly; the short id is the first ten of them. */
 const HASH_DIGITS = 13;
@@ -8,7 +8,7 @@ const HASHES_PER_ID = 16 ** (HASH_DIGITS - ID_DIGITS);
 
 /** By the sender's `webhook-id`, else by the bytes of the body. */
 export function webhookKey(webhookId: string | null, body: Uint8Array): string {
-  return webhookId === null ? `sha256 ${createHash("sha256").update(body).digest("hex")}` : `id ${webhookId}`;
+  return webhookId === null ? `sha256 ${sha256(body).toString("hex")}` : `id ${webhookId}`;
 }
 
 /** The sender's `webhook-id` of a key, when it gave one. */
@@ -17,7 +17,7 @@ export function webhookIdOf(key: string): string | null {
 }
 
 export function keyHash(key: string): number {
-  return Number.parseInt(createHash("sha256").update(key).digest("hex").slice(0, HASH_DIGITS), 16);
+  return Number.parseInt(sha256(key).toString("hex").slice(0, HASH_DIGITS), 16);
 }
 
 /** Ten hex digits: shown in every post, and what the API takes. */

@@ -1,5 +1,5 @@
 /** Where webhooks may go: any loopback address, the configured host, and `webhook.allowedHosts`. Pure. */
-import { isIP } from "node:net";
+import { isIP } from "../lib/ip.ts";
 
 export interface AllowedTargets {
   /** The configured webhook. */

@@ -2,7 +2,6 @@
  * Sends what the outbox holds: woken by new rows and due times, never by polling. A row stays pending until its outcome is
  * stored, so a death of ours in between only means that the same id is sent again.
  */
-import { isIP } from "node:net";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -18,6 +17,7 @@ import { ownToken } from "./outbox.ts";
 import type { Flight } from "./queue.ts";
 import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts";
 import { afterAttempt } from "./schedule.ts";
+import { isIP } from "../lib/ip.ts";
 
 /** A timer counts running time, a due time is one of the clock: a box that slept or got its time set is looked at again. */
 const LOOK_AGAIN_MS = 5 * 60_000;
