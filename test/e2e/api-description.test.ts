@@ -1,5 +1,6 @@
 /** What the compiled daemon says of its API is the route table, and what the table holds is there. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { createBus } from "../../src/agents/bus.ts";
 import type { ApiDeps } from "../../src/api/deps.ts";
 import { apiRoutes } from "../../src/api/routes.ts";
 import { openApi } from "../../src/http/openapi.ts";
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => box.close());
 
 /** The table is only looked at: no handler of it runs, so it needs nothing to work with. */
-const routes = apiRoutes({ config: {} } as ApiDeps);
+const routes = apiRoutes({ config: {}, bus: createBus() } as ApiDeps);
 
 test("the description is made from the table", async () => {
   const described: unknown = JSON.parse(JSON.stringify(openApi({ title: "agent-harness", version: VERSION, routes })));
