@@ -63,6 +63,10 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
 
   const supervisor = createSupervisor({
     store, clock, bus, log, limits: config.limits, stateDir: config.stateDir, seam, sweepMs: SWEEP_MS,
+    quiet() {
+      store.shrink();
+      Bun.shrink(); // compiled code, too: it comes again with the work
+    },
     terms: (agent, agentDir) => termsOf(sources, agent, agentDir),
     enqueue(agent, notice, state) {
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();

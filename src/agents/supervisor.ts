@@ -19,6 +19,9 @@ import type { AgentState, Limits } from "./model.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Notice, StepWork } from "./step.ts";
 
+/** So many sweeps without a commit are a quiet time: half a minute. */
+const QUIET_SWEEPS = 6;
+
 export interface SupervisorDeps {
   readonly store: Store;
   readonly clock: Clock;
@@ -31,6 +34,8 @@ export interface SupervisorDeps {
   readonly newNonce: () => string;
   readonly seam: (name: string) => void;
   readonly sweepMs: number;
+  /** Nothing happened for a while: what was only kept to be fast may go. */
+  readonly quiet: () => void;
 }
 
 export interface Supervisor {
@@ -111,8 +116,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     }
   };
 
+  let quietSweeps = 0;
+  bus.onCommit(() => (quietSweeps = 0));
   const sweepOnce = (): void => {
     for (const actor of actors.values()) actor.live()?.check();
+    if (++quietSweeps === QUIET_SWEEPS) deps.quiet();
     sweep = clock.setTimer(deps.sweepMs, sweepOnce);
   };
 
