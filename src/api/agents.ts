@@ -30,9 +30,14 @@ const filters = {
 export function agentRoutes(deps: ApiDeps) {
   const { store, clock } = deps;
 
+  /** The page that was asked for last, for those who poll: good until the next commit. */
+  let polled: { readonly asked: string; readonly text: string } | null = null;
+  deps.bus.onCommit(() => (polled = null));
   const page = (query: Omit<AgentFilter, "limit"> & { readonly limit?: number }) => {
     assertReady(deps);
-    return jsonText(agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }));
+    const asked = JSON.stringify(query);
+    if (polled?.asked !== asked) polled = { asked, text: agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }) };
+    return jsonText(polled.text);
   };
 
   return [

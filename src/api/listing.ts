@@ -25,7 +25,8 @@ export function agentsPage(agents: Iterable<Agent>, { project, provider, status,
   const page = from === -1 ? [] : found.slice(from, from + limit);
   const last = page.at(-1);
   const next = last === undefined || from + limit >= found.length ? null : `${last.createdAt}-${last.id}`;
-  return `{"agents":[${page.map(agentText).join(",")}],"next":${JSON.stringify(next)}}`;
+  // Joined, not pasted together: the text is sent many times, and a string of strings would be put together each time.
+  return ['{"agents":[', page.map(agentText).join(","), '],"next":', JSON.stringify(next), "}"].join("");
 }
 
 const byAge = (a: Agent, b: Agent): number => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);

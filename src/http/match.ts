@@ -54,22 +54,22 @@ export function createMatcher<R extends Matchable>(routes: readonly R[]): (metho
     const found = literal && find(literal, segments, at + 1, values);
     if (found) return found;
     if (!node.parameter || segment === "") return undefined;
-    values[at] = segment;
+    values.push(segment);
     const byParameter = find(node.parameter, segments, at + 1, values);
-    if (!byParameter) delete values[at];
+    if (!byParameter) values.pop();
     return byParameter;
   };
 
   return (method, path) => {
     const values: string[] = [];
     const node = withoutParameters.get(path) ?? find(root, path.slice(1).split("/"), 0, values);
-    if (path.includes("%") && decode(path) === undefined) return { type: "malformed" };
+    const encoded = path.includes("%");
+    if (encoded && decode(path) === undefined) return { type: "malformed" };
     if (!node) return { type: "unknown" };
     const entry = node.byMethod.get(method) ?? (method === "HEAD" ? node.byMethod.get("GET") : undefined);
     if (!entry) return { type: "wrong_method", allow: allowed(node) };
-    const given = values.filter((value) => value !== undefined);
     const params: Record<string, string> = {};
-    for (const [i, name] of entry.names.entries()) params[name] = decode(given[i] ?? "") ?? "";
+    entry.names.forEach((name, i) => (params[name] = (encoded ? decode(values[i] ?? "") : values[i]) ?? ""));
     return { type: "found", route: entry.route, params };
   };
 }
