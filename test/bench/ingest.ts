@@ -1,11 +1,11 @@
 /** A million messages from one program into the store, then a start of the daemon on what that left. */
-import { randomInt } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import { PROJECT, endHarness, makeAgents, makeProject, startHarness } from "./agents.ts";
 import { rssBytes } from "./machine.ts";
 import { mb, median, ms } from "./row.ts";
+import { freePort } from "./world.ts";
 import type { Measurement } from "./world.ts";
 
 const FRAMES = 1_000_000;
@@ -61,7 +61,7 @@ export const ingest: Measurement = async (world) => {
 
 /** From the spawn to the first good answer; the daemon is stopped again. */
 async function startMsOf(harness: string, stateDir: string): Promise<number> {
-  const port = randomInt(20_000, 60_000);
+  const port = freePort();
   const startMs = performance.now();
   const child = Bun.spawn([harness, "serve", "--config", join(stateDir, "harness.json")], {
     env: { PATH: process.env["PATH"] ?? "", HOME: stateDir, AH_PORT: String(port) }, stdin: "ignore", stdout: "ignore", stderr: "inherit",

@@ -37,7 +37,12 @@ try {
   for (const [name, measure] of Object.entries(MEASUREMENTS)) {
     if (names.length > 0 && !names.includes(name)) continue;
     console.error(`measuring ${name}`);
-    measured.push(...(await measure(world)));
+    try {
+      measured.push(...(await measure(world)));
+    } catch (error) {
+      console.error(error);
+      measured.push({ what: name, measured: "could not be measured", must: "be measured", fine: false });
+    }
     fsyncs.push(fsyncMs(world.dir));
   }
   const fsync = median(fsyncs);

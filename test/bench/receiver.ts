@@ -1,12 +1,12 @@
 /** The receiver against Debian's `webhook` that runs /bin/true, on the same payload; and what a kill -9 costs it. */
 import { Database } from "bun:sqlite";
-import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import { generator, requestsPerSecond } from "./load.ts";
 import type { Claim } from "./row.ts";
 import { median } from "./row.ts";
+import { freePort } from "./world.ts";
 import type { Measurement, Served, Skipped, World } from "./world.ts";
 
 const ROUNDS = 5;
@@ -97,6 +97,3 @@ async function startOn(world: World, port: number, path: string, argv: readonly 
   await eventually(`${argv[0]} to answer`, () => fetch(`${served.url}${path}`).then(() => true, () => false));
   return served;
 }
-
-/** Both want a number, not 0. */
-const freePort = (): number => randomInt(20_000, 60_000);

@@ -1,4 +1,5 @@
 /** What all measurements share: the programs, a folder, and processes that end with us. */
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +80,22 @@ export async function openWorld(compileFlags: readonly string[]): Promise<World>
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * For programs that want a number instead of 0. Below the ports that the kernel gives to clients: one that polls such a
+ * port before anybody listens may be connected to itself.
+ */
+export function freePort(): number {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop(true);
+      return port;
+    } catch {
+      // taken: another one
+    }
+  }
 }
 
 /** Runs a program to its good end. */
