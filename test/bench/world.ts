@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endProcessesNaming } from "../support/leftovers.ts";
 import type { Claim } from "./row.ts";
 
 export interface World {
@@ -77,6 +78,7 @@ export async function openWorld(compileFlags: readonly string[]): Promise<World>
     folder: (name) => mkdtempSync(join(dir, `${name}-`)),
     close() {
       for (const child of children) child.kill("SIGKILL");
+      endProcessesNaming(dir); // it is their HOME
       rmSync(dir, { recursive: true, force: true });
     },
   };
