@@ -6,7 +6,7 @@ import { errorText } from "../lib/errors.ts";
 import type { Store } from "../store/database.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
 import { getPermission } from "../store/permissions.ts";
-import type { OutboxLine } from "../store/runs.ts";
+import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Answer, Frame, Step } from "../providers/provider.ts";
 import type { Delta } from "./bus.ts";
@@ -17,15 +17,7 @@ import { reduce } from "./state.ts";
 import { openWords } from "./words.ts";
 
 /** What is stored with the read offset. */
-export interface Progress {
-  readonly codec: unknown;
-  readonly offset: number;
-  readonly frames: number;
-  readonly unknownFrames: number;
-  readonly skippedLines: number;
-  readonly version: string | null;
-  readonly outbox: readonly OutboxLine[];
-}
+export type Progress = RunProgress;
 
 export const NO_PROGRESS: Progress = { codec: null, offset: 0, frames: 0, unknownFrames: 0, skippedLines: 0, version: null, outbox: [] };
 
