@@ -81,6 +81,8 @@ export interface Actor {
 
 const FRAMES_KEPT = 20;
 const FRAME_KEPT_CHARS = 2000;
+/** After the store refused a write: trying at once again helps nobody. */
+const STORE_RETRY_MS = 5000;
 
 export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const { store, clock, bus } = deps;
@@ -139,13 +141,22 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     timer = null;
     if (!active) return;
     const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.terms(agent).codec.traits });
-    if (at !== null) timer = clock.setTimer(Math.max(0, at - clock.now()), () => actor.facts("timer", { type: "tick" }));
+    if (at !== null) timer = clock.setTimer(Math.max(0, at - clock.now()), tick);
+  };
+
+  const tick = (): void => {
+    try {
+      actor.facts("timer", { type: "tick" });
+    } catch (error) {
+      log.error("cannot store that a deadline passed, will try again", { error });
+      timer = clock.setTimer(STORE_RETRY_MS, tick);
+    }
   };
 
   const carryOut = (deed: Deed): void => {
     switch (deed.do) {
       case "spawn":
-        void deps.begin(actor, deed.run, nonce);
+        deps.begin(actor, deed.run, nonce).catch((error: unknown) => log.error("cannot store how a start went", { run: deed.run, error }));
         return;
       case "end":
         return live?.end(deed.gently ? deps.terms(agent).codec.farewell(progress.codec) : null);
@@ -242,17 +253,23 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       if (progress.outbox.length > 0) live?.send(progress.outbox.map(({ id, line }) => ({ id, text: line })));
     },
     ended(code, stdout, never = false) {
-      const stderrTail = live?.stderrTail() ?? "";
+      const from = live;
+      const stderrTail = from?.stderrTail() ?? "";
       const { run } = agent.state;
-      live?.close();
       live = null;
-      commit("exit", (step) => {
-        const { codec } = deps.terms(agent);
-        if (progress.codec !== null) for (const fact of codec.exit(progress.codec, { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) })) step.fact(fact);
-        if (stdout?.truncated === true) markTruncated(store, agent.id, run);
-        endRun(store, agent.id, run, code, clock.now());
-        step.fact({ type: "exit", code, stderrTail, never });
-      });
+      try {
+        commit("exit", (step) => {
+          const { codec } = deps.terms(agent);
+          if (progress.codec !== null) for (const fact of codec.exit(progress.codec, { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) })) step.fact(fact);
+          if (stdout?.truncated === true) markTruncated(store, agent.id, run);
+          endRun(store, agent.id, run, code, clock.now());
+          step.fact({ type: "exit", code, stderrTail, never });
+        });
+      } catch (error) {
+        live ??= from; // not stored, so not over: the next sweep tells it again
+        throw error;
+      }
+      from?.close();
       log.info("process ended", { run, code, status: agent.state.status });
     },
     changeSettings(name, settings) {

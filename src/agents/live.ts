@@ -164,7 +164,11 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     async catchUp() {
       await tail.drain();
     },
-    finish: () => (finishing ??= finish().catch((error: unknown) => log.error("cannot finish a process's run", { error }))),
+    finish: () =>
+      (finishing ??= finish().catch((error: unknown) => {
+        log.error("cannot store the end of a process, the next sweep tries again", { error });
+        finishing = null;
+      })),
     check() {
       if (closed) return;
       tail.poke();
