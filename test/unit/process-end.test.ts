@@ -79,7 +79,8 @@ describe("treeOf", () => {
 
 describe("endTree", () => {
   test("a program that obeys SIGTERM is not killed, and its exit code is told", async () => {
-    const run = await start("trap 'exit 9' TERM; while :; do sleep 0.05; done");
+    const run = await start("trap 'exit 9' TERM; echo $$; while :; do sleep 0.05; done");
+    await printed(run, 1); // its trap is set now
     expect(await end(run)).toEqual({ exit: { code: 9 }, survivors: [] });
     expect(isWrapperAlive(run.identity)).toBe(false);
   });
