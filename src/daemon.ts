@@ -49,20 +49,45 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const seam = seamFrom(env);
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
   const sources = {
-    store, providers, trustedRoots: config.projects.trustedRoots, inheritedEnv: env, isRoot: process.getuid?.() === 0, self: selfCommand(),
+    store,
+    providers,
+    trustedRoots: config.projects.trustedRoots,
+    inheritedEnv: env,
+    isRoot: process.getuid?.() === 0,
+    self: selfCommand(),
   };
 
   const worker = createWorker({
-    store, clock, log, random: Math.random, seam, config: config.webhook,
+    store,
+    clock,
+    log,
+    random: Math.random,
+    seam,
+    config: config.webhook,
     resolve: async (host) => (await Bun.dns.lookup(host)).map(({ address }) => address),
     settled({ id, project, agent, event: about }, state) {
-      const events = [insertEvent(store, { project, agent, type: "delivery", data: { delivery: { id, event: about, state } }, at: clock.now() })];
+      const events = [
+        insertEvent(store, {
+          project,
+          agent,
+          type: "delivery",
+          data: { delivery: { id, event: about, state } },
+          at: clock.now(),
+        }),
+      ];
       return () => bus.committed({ agent: null, events });
     },
   });
 
   const supervisor = createSupervisor({
-    store, clock, bus, log, limits: config.limits, stateDir: config.stateDir, seam, sweepMs: SWEEP_MS,
+    store,
+    clock,
+    bus,
+    log,
+    limits: config.limits,
+    stateDir: config.stateDir,
+    seam,
+    sweepMs: SWEEP_MS,
     quiet() {
       store.shrink();
       Bun.shrink(); // compiled code, too: it comes again with the work
@@ -75,28 +100,51 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   });
 
   const deps: ApiDeps = {
-    config, store, supervisor, providers, bus, clock, log, startedAt, inheritedEnv: env, newDeliveryId, wakeWebhooks: worker.wake,
-    newId: () => randomHex(4), newUuid: () => crypto.randomUUID(),
+    config,
+    store,
+    supervisor,
+    providers,
+    bus,
+    clock,
+    log,
+    startedAt,
+    inheritedEnv: env,
+    newDeliveryId,
+    wakeWebhooks: worker.wake,
+    newId: () => randomHex(4),
+    newUuid: () => crypto.randomUUID(),
     reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
   };
   const app = createApp({
-    routes: apiRoutes(deps), log, auth: createAuth({ token: config.auth.token ?? null, clock }),
+    routes: apiRoutes(deps),
+    log,
+    auth: createAuth({ token: config.auth.token ?? null, clock }),
     guard: createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] }),
   });
 
   let listener;
   try {
     listener = await listen({
-      app, address: config.socketPath === undefined ? { type: "tcp", host: config.host, port: config.port } : { type: "unix", path: config.socketPath },
+      app,
+      address:
+        config.socketPath === undefined
+          ? { type: "tcp", host: config.host, port: config.port }
+          : { type: "unix", path: config.socketPath },
     });
   } catch (error) {
     store.close();
     lock.release();
     throw error;
   }
-  writeFileSync(join(config.stateDir, "owner.json"), JSON.stringify({ pid: process.pid, bootId: bootId(), url: listener.url }), { mode: 0o600 });
+  writeFileSync(
+    join(config.stateDir, "owner.json"),
+    JSON.stringify({ pid: process.pid, bootId: bootId(), url: listener.url }),
+    { mode: 0o600 },
+  );
   if (config.auth.token === undefined && config.socketPath === undefined) {
-    log.warn("there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket");
+    log.warn(
+      "there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket",
+    );
   }
   await supervisor.boot();
   worker.wake();
@@ -121,7 +169,11 @@ function makeStateDir(stateDir: string): void {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new HarnessError("STATE_DIR", `cannot use the state directory ${stateDir}: ${errorText(error)}; make it writable, or set stateDir`, { status: 500 });
+    throw new HarnessError(
+      "STATE_DIR",
+      `cannot use the state directory ${stateDir}: ${errorText(error)}; make it writable, or set stateDir`,
+      { status: 500 },
+    );
   }
 }
 
@@ -130,9 +182,14 @@ function takeLock(stateDir: string): { release(): void } {
     return lockStateDir(join(stateDir, "lock.db"));
   } catch (error) {
     if (!(error instanceof HarnessError) || error.code !== "LOCKED") throw error;
-    throw new HarnessError("LOCKED", `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`, {
-      status: 503, cause: error,
-    });
+    throw new HarnessError(
+      "LOCKED",
+      `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`,
+      {
+        status: 503,
+        cause: error,
+      },
+    );
   }
 }
 
@@ -141,7 +198,10 @@ function useStore(path: string, lock: { release(): void }): Store {
     return openStore(path);
   } catch (error) {
     lock.release();
-    throw new HarnessError("STATE_DIR", `cannot use the store ${path}: ${errorText(error)}`, { status: 500, cause: error });
+    throw new HarnessError("STATE_DIR", `cannot use the store ${path}: ${errorText(error)}`, {
+      status: 500,
+      cause: error,
+    });
   }
 }
 
@@ -158,7 +218,10 @@ function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
-/** How to run this very program: the compiled binary alone, or the runtime with its entry (a test has an entry of its own). */
+/**
+ * How to run this very program: the compiled binary alone, or the runtime with its entry (a test has an entry of its
+ * own).
+ */
 export function selfCommand(): readonly string[] {
   if (Bun.main.startsWith("/$bunfs/")) return [process.execPath];
   // From source, the runtime would take a .env and a bunfig.toml of the folder it is started in: an agent's project.

@@ -1,6 +1,7 @@
 /**
- * `make demo`: the product in ten seconds, on this machine alone. An agent works in a throw-away project, the daemon is killed in
- * the middle of its turn and started again, the turn completes, and the webhook arrives. Needs no account and no network.
+ * `make demo`: the product in ten seconds, on this machine alone. An agent works in a throw-away project, the daemon is
+ * killed in the middle of its turn and started again, the turn completes, and the webhook arrives. Needs no account and
+ * no network.
  */
 import type { Stage } from "./demo/stage.ts";
 import { buildStage } from "./demo/stage.ts";
@@ -18,7 +19,8 @@ ls > report.txt
 echo "Done: the list is in report.txt."
 `;
 const SCRIPT_TASK = "look at every file here and write a report";
-const CLAUDE_TASK = "Write one friendly line into a new file hello.txt here, then tell in one short sentence what you did.";
+const CLAUDE_TASK =
+  "Write one friendly line into a new file hello.txt here, then tell in one short sentence what you did.";
 const PROBE_MS = 10_000;
 const CLAUDE_MS = 25_000;
 const LIMIT_MS = 60_000;
@@ -32,7 +34,9 @@ const plain = (text: string): string => text.replace(/[\u0000-\u0009\u000b-\u001
 function tell(what: string, text: string, code = 36): void {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(5);
   const [first = "", ...rest] = plain(text).trimEnd().split("\n");
-  console.log(`${paint(90, `${seconds} s`)}  ${paint(code, what.padEnd(10))} ${[first, ...rest.map((line) => " ".repeat(20) + line)].join("\n")}`);
+  console.log(
+    `${paint(90, `${seconds} s`)}  ${paint(code, what.padEnd(10))} ${[first, ...rest.map((line) => " ".repeat(20) + line)].join("\n")}`,
+  );
 }
 
 const apiOf = (stage: Stage): Api => createApi(stage.url());
@@ -54,12 +58,19 @@ async function* eventsOf(stage: Stage, path: string, since: number, signal: Abor
       const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
       const data = field("data");
       if (data === undefined) continue; // a heartbeat
-      yield { type: field("event") ?? "", id: field("id") === undefined ? null : Number(field("id")), json: JSON.parse(data) as Json };
+      yield {
+        type: field("event") ?? "",
+        id: field("id") === undefined ? null : Number(field("id")),
+        json: JSON.parse(data) as Json,
+      };
     }
   }
 }
 
-/** Prints what happens to the agent until its work is over; goes on where it was when the stream breaks. True = it completed. */
+/**
+ * Prints what happens to the agent until its work is over; goes on where it was when the stream breaks. True = it
+ * completed.
+ */
 async function follow(stage: Stage, path: string, limitMs: number): Promise<boolean> {
   const signal = AbortSignal.timeout(limitMs);
   let seen = 0;
@@ -73,8 +84,10 @@ async function follow(stage: Stage, path: string, limitMs: number): Promise<bool
         if (type === "delta") say(String(json["text"]));
         const data = json["data"];
         const permission = data?.["permission"];
-        if (type === "agent_status") tell("status", `${data?.["from"]} → ${data?.["to"]}  (${data?.["cause"]?.["detail"]})`, 33);
-        if (type === "message" && String(data?.["message"]?.["role"]) === "assistant") tell("message", String(data?.["message"]?.["text"]), 32);
+        if (type === "agent_status")
+          tell("status", `${data?.["from"]} → ${data?.["to"]}  (${data?.["cause"]?.["detail"]})`, 33);
+        if (type === "message" && String(data?.["message"]?.["role"]) === "assistant")
+          tell("message", String(data?.["message"]?.["text"]), 32);
         if (type === "retrying") tell("retrying", String(data?.["reason"]));
         if (type === "permission_requested") tell("asks", String(permission?.["title"]), 35);
         if (!killed && (type === "delta" || type === "permission_requested")) {
@@ -86,7 +99,8 @@ async function follow(stage: Stage, path: string, limitMs: number): Promise<bool
           await apiOf(stage).post(`${path}/permissions/${permission?.["id"]}`, { decision: "allow" });
         }
         if (type === "turn_ended") outcome = String(data?.["turn"]?.["outcome"]);
-        if (type === "agent_status" && /^(idle|error|exited)$/.test(String(data?.["to"]))) return outcome === "completed";
+        if (type === "agent_status" && /^(idle|error|exited)$/.test(String(data?.["to"])))
+          return outcome === "completed";
       }
     } catch (error) {
       if (ended || signal.aborted) throw error;
@@ -119,12 +133,22 @@ async function runClaude(stage: Stage): Promise<boolean> {
   const found = await Promise.race([apiOf(stage).get("/providers"), Bun.sleep(PROBE_MS).then(() => null)]);
   const claude = [...(found?.["providers"] ?? [])].find((each) => String(each["name"]) === "claude-code");
   if ((claude?.["available"] as unknown) !== true) {
-    const why = found === null ? "gives no sign of life" : (claude?.["path"] as unknown) === null ? "is not installed here" : `cannot be used (${claude?.["reason"]})`;
+    const why =
+      found === null
+        ? "gives no sign of life"
+        : (claude?.["path"] as unknown) === null
+          ? "is not installed here"
+          : `cannot be used (${claude?.["reason"]})`;
     tell("provider", `Claude Code ${why}, so a shell script plays the agent`);
     return false;
   }
   tell("provider", `Claude Code ${claude?.["version"]} is installed`);
-  const { agent } = await apiOf(stage).post("/projects/demo/agents", { provider: "claude-code", name: "claude", task: CLAUDE_TASK, permissions: "ask" });
+  const { agent } = await apiOf(stage).post("/projects/demo/agents", {
+    provider: "claude-code",
+    name: "claude",
+    task: CLAUDE_TASK,
+    permissions: "ask",
+  });
   tell("agent", `${agent?.["id"]}: ${CLAUDE_TASK}`);
   const completed = await follow(stage, "/projects/demo/agents/claude", CLAUDE_MS).catch(() => false);
   if (!completed && !ended) {
@@ -135,7 +159,11 @@ async function runClaude(stage: Stage): Promise<boolean> {
 }
 
 async function runScript(stage: Stage): Promise<boolean> {
-  const { agent } = await apiOf(stage).post("/projects/demo/agents", { provider: "script", name: "helper", task: SCRIPT_TASK });
+  const { agent } = await apiOf(stage).post("/projects/demo/agents", {
+    provider: "script",
+    name: "helper",
+    task: SCRIPT_TASK,
+  });
   tell("agent", `${agent?.["id"]}: ${SCRIPT_TASK}`);
   return follow(stage, "/projects/demo/agents/helper", LIMIT_MS);
 }
@@ -156,7 +184,11 @@ const stage = await buildStage(SCRIPT, {
   },
 });
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const) {
   process.on(signal, () => {
     if (!ended) tell("stopped", "cleaning up");
     ended = true;
@@ -172,7 +204,10 @@ try {
   tell("project", `"demo" is ${stage.project}`);
   const completed = (await runClaude(stage)) || (await runScript(stage));
   if (!completed) throw new Error("the turn did not complete");
-  await Promise.race([Promise.all([news.discord.promise, news.openclaw.promise]), Bun.sleep(10_000).then(() => Promise.reject(new Error("the webhook did not arrive")))]);
+  await Promise.race([
+    Promise.all([news.discord.promise, news.openclaw.promise]),
+    Bun.sleep(10_000).then(() => Promise.reject(new Error("the webhook did not arrive"))),
+  ]);
   code = 0;
 } catch (error) {
   if (!ended) console.error(`\nthe demo failed: ${error instanceof Error ? error.message : String(error)}`);

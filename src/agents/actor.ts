@@ -1,6 +1,7 @@
 /**
  * One agent, alive: its state in memory, its process if it has one, and the transaction loop between them.
- * Commit first, then act: lines are written, processes spawned and signalled, and listeners told only after the step is stored.
+ * Commit first, then act: lines are written, processes spawned and signalled, and listeners told only after the step is
+ * stored.
  */
 import { rmSync } from "node:fs";
 import type { Clock, Timer } from "../lib/clock.ts";
@@ -59,10 +60,16 @@ export interface Actor {
   progress(): Progress;
   live(): Live | null;
   terms(): Terms;
-  /** One transaction; returns what `work` returned. What it caused is done when this returns (spawns go on in the background). */
+  /**
+   * One transaction; returns what `work` returned. What it caused is done when this returns (spawns go on in the
+   * background).
+   */
   step<T>(source: CauseSource, work: (step: StepWork) => T): T;
   facts(source: CauseSource, ...facts: Fact[]): void;
-  /** Frames that arrived together; `offset` is behind the last of them. Resolves when they are stored, with those of other agents. */
+  /**
+   * Frames that arrived together; `offset` is behind the last of them. Resolves when they are stored, with those of
+   * other agents.
+   */
   frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
   /** A process of the latest run is there: store its identity and begin the handshake. */
   begun(identity: Identity): void;
@@ -106,21 +113,31 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const events: EventRecord[] = [];
     const step = beginStep(
       {
-        store, codec,
+        store,
+        codec,
         entry: { store, project: agent.project, agent: agent.id, now, events },
         env: {
-          nowMs: now, source, agentId: agent.id, permissions, limits: deps.limits, oneshot: traits.oneshot,
-          redelivery: traits.redelivery, tornLine: traits.tornLine, startDeadlineMs: traits.startDeadlineMs,
+          nowMs: now,
+          source,
+          agentId: agent.id,
+          permissions,
+          limits: deps.limits,
+          oneshot: traits.oneshot,
+          redelivery: traits.redelivery,
+          tornLine: traits.tornLine,
+          startDeadlineMs: traits.startDeadlineMs,
         },
         newNonce: () => (newNonce = deps.newNonce()),
         enqueue: (notice, state) => deps.enqueue(agent, notice, state),
       },
-      agent.state, progress,
+      agent.state,
+      progress,
     );
     const value = work(step);
     const result = step.result();
     if (result.state !== before.state) saveAgentState(store, agent.id, result.state, now);
-    if (result.progress !== before.progress && result.state.run > 0) saveRunProgress(store, agent.id, result.state.run, result.progress);
+    if (result.progress !== before.progress && result.state.run > 0)
+      saveRunProgress(store, agent.id, result.state.run, result.progress);
     return () => {
       agent = { ...agent, state: result.state, updatedAt: now };
       progress = result.progress;
@@ -134,7 +151,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     };
   };
 
-  const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T => store.transact(() => prepare(source, work))();
+  const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T =>
+    store.transact(() => prepare(source, work))();
 
   const arm = (): void => {
     timer?.cancel();
@@ -156,7 +174,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const carryOut = (deed: Deed): void => {
     switch (deed.do) {
       case "spawn":
-        deps.begin(actor, deed.run, nonce).catch((error: unknown) => log.error("cannot store how a start went", { run: deed.run, error }));
+        deps
+          .begin(actor, deed.run, nonce)
+          .catch((error: unknown) => log.error("cannot store how a start went", { run: deed.run, error }));
         return;
       case "end":
         return live?.end(deed.gently ? deps.terms(agent).codec.farewell(progress.codec) : null);
@@ -174,7 +194,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const forget = (): void => {
     const events: EventRecord[] = [];
     store.transact(() => {
-      event({ store, project: agent.project, agent: agent.id, now: clock.now(), events }, "agent_deleted", { agent: { id: agent.id, name: agent.name } });
+      event({ store, project: agent.project, agent: agent.id, now: clock.now(), events }, "agent_deleted", {
+        agent: { id: agent.id, name: agent.name },
+      });
       deleteAgent(store, agent.id);
     });
     bus.committed({ agent: agent.id, events });
@@ -209,13 +231,22 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
       const work = (step: StepWork): void => {
         step.progress({ offset, skippedLines: progress.skippedLines + skipped });
-        if (skipped > 0) step.fact({ type: "note", level: "warn", code: "line_too_long", message: `${skipped} line(s) of more than 16 MiB were skipped` });
+        if (skipped > 0)
+          step.fact({
+            type: "note",
+            level: "warn",
+            code: "line_too_long",
+            message: `${skipped} line(s) of more than 16 MiB were skipped`,
+          });
         step.touched();
         for (const raw of lines) step.frame({ raw, json: parse(raw) });
       };
       const from = live;
       // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
-      await deps.group.write(() => (closed || live !== from ? null : prepare("frame", work)), (act) => act?.());
+      await deps.group.write(
+        () => (closed || live !== from ? null : prepare("frame", work)),
+        (act) => act?.(),
+      );
     },
     begun(identity) {
       const { run } = agent.state;
@@ -223,7 +254,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         saveRunIdentity(store, agent.id, run, identity);
         const { codec, launch } = deps.terms(agent);
         step.codec(() =>
-          codec.start({ launch: launch(run), nowMs: clock.now(), unconfirmed: codec.traits.redelivery === "history" ? unconfirmed(false) : [], grants: grantsOf(store, agent.id) }),
+          codec.start({
+            launch: launch(run),
+            nowMs: clock.now(),
+            unconfirmed: codec.traits.redelivery === "history" ? unconfirmed(false) : [],
+            grants: grantsOf(store, agent.id),
+          }),
         );
         const flight = agent.state.flight;
         const input = codec.traits.oneshot && flight !== null ? getInput(store, flight.input) : null;
@@ -244,7 +280,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
             nowMs: clock.now(),
             // A provable line needs no asking: the spool says whether it went out (see below).
             unconfirmed: codec.traits.redelivery === "dedupe" ? unconfirmed(true) : [],
-            unsettled: open.filter((each) => each.answered).flatMap((each) => storedAnswer(store, agent.id, each.id) ?? []),
+            unsettled: open
+              .filter((each) => each.answered)
+              .flatMap((each) => storedAnswer(store, agent.id, each.id) ?? []),
             open: open.map((each) => each.ref),
             interrupting: turn !== null && turn.interrupt !== null,
           }),
@@ -260,7 +298,13 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       try {
         commit("exit", (step) => {
           const { codec } = deps.terms(agent);
-          if (progress.codec !== null) for (const fact of codec.exit(progress.codec, { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) })) step.fact(fact);
+          if (progress.codec !== null)
+            for (const fact of codec.exit(progress.codec, {
+              code,
+              stderrTail,
+              ...(stdout === undefined ? {} : { stdout }),
+            }))
+              step.fact(fact);
           if (stdout?.truncated === true) markTruncated(store, agent.id, run);
           endRun(store, agent.id, run, code, clock.now());
           step.fact({ type: "exit", code, stderrTail, never });
@@ -278,8 +322,13 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     restore(run) {
       nonce = run.nonce;
       progress = {
-        codec: run.codec, offset: run.offset, frames: run.frames, unknownFrames: run.unknownFrames, skippedLines: run.skippedLines,
-        version: run.version, outbox: run.outbox,
+        codec: run.codec,
+        offset: run.offset,
+        frames: run.frames,
+        unknownFrames: run.unknownFrames,
+        skippedLines: run.skippedLines,
+        version: run.version,
+        outbox: run.outbox,
       };
     },
     lastFrames: () => recent,
@@ -305,4 +354,3 @@ function parse(raw: string): unknown {
     return undefined; // the codec is told that the line is no JSON
   }
 }
-

@@ -1,4 +1,7 @@
-/** Who hears of commits, right after them and in their order. What is heard is what was stored; nothing is announced that was not. */
+/**
+ * Who hears of commits, right after them and in their order. What is heard is what was stored; nothing is announced
+ * that was not.
+ */
 import type { EventRecord } from "../store/events.ts";
 
 export interface Delta {

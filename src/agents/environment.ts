@@ -1,10 +1,35 @@
 /** The child's environment, from an allow list: nothing of ours and nothing that nobody asked for gets in. Pure. */
 import type { Traits } from "../providers/provider.ts";
 
-const ALWAYS = ["PATH", "HOME", "LANG", "LC_*", "TERM", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "XDG_*", "SSH_AUTH_SOCK"];
+const ALWAYS = [
+  "PATH",
+  "HOME",
+  "LANG",
+  "LC_*",
+  "TERM",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "TMPDIR",
+  "TZ",
+  "XDG_*",
+  "SSH_AUTH_SOCK",
+];
 const PROXY_AND_CA = [
-  "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-  "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "ALL_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "all_proxy",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "GIT_SSL_CAINFO",
 ];
 
 export interface EnvironmentSources {
@@ -21,7 +46,14 @@ export interface EnvironmentSources {
   readonly ours: Readonly<Record<string, string>>;
 }
 
-export function childEnvironment({ inherited, traits, passEnv, configured, requested, ours }: EnvironmentSources): Record<string, string> {
+export function childEnvironment({
+  inherited,
+  traits,
+  passEnv,
+  configured,
+  requested,
+  ours,
+}: EnvironmentSources): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined || name.startsWith("AH_")) continue;

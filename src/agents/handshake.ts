@@ -50,9 +50,18 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
     writeFileSync(join(launch.agentDir, path), content, { mode: 0o600 });
   }
   const child = Bun.spawn([...argv], {
-    cwd: launch.cwd, env: { ...launch.env, ...env }, stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: true,
+    cwd: launch.cwd,
+    env: { ...launch.env, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
   });
-  const seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null } = { version: null, login: null, verdict: null };
+  const seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null } = {
+    version: null,
+    login: null,
+    verdict: null,
+  };
   let state: unknown = null;
 
   const take = (step: Step<unknown>): void => {
@@ -77,11 +86,17 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
   timer.cancel();
   await end(child, codec.farewell(state).lines, clock);
   const said = (await stderr).trim().slice(-STDERR_CHARS);
-  const problem = seen.verdict === true ? null : (seen.verdict ?? `it ended with code ${child.exitCode ?? child.signalCode}${said === "" ? "" : `: ${said}`}`);
+  const problem =
+    seen.verdict === true
+      ? null
+      : (seen.verdict ?? `it ended with code ${child.exitCode ?? child.signalCode}${said === "" ? "" : `: ${said}`}`);
   return { ready: problem === null, version: seen.version, login: seen.login, problem };
 }
 
-function note(seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null }, fact: ProviderFact): void {
+function note(
+  seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null },
+  fact: ProviderFact,
+): void {
   if (fact.type === "login") seen.login = { loggedIn: fact.loggedIn, detail: fact.detail };
   if (fact.type === "start_failed") seen.verdict ??= fact.message;
   if (fact.type !== "ready") return;

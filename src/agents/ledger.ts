@@ -21,9 +21,16 @@ export interface Entry {
   readonly events: EventRecord[];
 }
 
-export type LedgerEffect = Exclude<Effect, { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }>;
+export type LedgerEffect = Exclude<
+  Effect,
+  { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }
+>;
 
-export function event({ store, project, agent, now, events }: Omit<Entry, "agent"> & { readonly agent: string | null }, type: string, data: unknown): void {
+export function event(
+  { store, project, agent, now, events }: Omit<Entry, "agent"> & { readonly agent: string | null },
+  type: string,
+  data: unknown,
+): void {
   events.push(insertEvent(store, { project, agent, type, data, at: now }));
 }
 
@@ -39,7 +46,8 @@ export function record(entry: Entry, state: AgentState, effect: LedgerEffect): v
       return event(entry, "turn_ended", { turn: shownTurn(effect.turn) });
     case "input_state": {
       saveInputState(store, effect.id, effect.state, now, {
-        ...(effect.turn === undefined ? {} : { turn: effect.turn }), ...(effect.run === undefined ? {} : { run: effect.run }),
+        ...(effect.turn === undefined ? {} : { turn: effect.turn }),
+        ...(effect.run === undefined ? {} : { run: effect.run }),
       });
       const input = getInput(store, effect.id);
       if (input === null) return;
@@ -83,4 +91,3 @@ function shownInEvent(message: Message): unknown {
 export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): unknown {
   return { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() };
 }
-

@@ -1,4 +1,6 @@
-/** A living process of an agent: its files followed, its stdin written to, its death noticed, its tree ended. I/O only. */
+/**
+ * A living process of an agent: its files followed, its stdin written to, its death noticed, its tree ended. I/O only.
+ */
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -89,7 +91,8 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     onGone: () => void (isAlive(identity) || live.finish()),
     onLost: (reason) => log.warn("no notices of output any more, looking every few seconds instead", { reason }),
   });
-  if (watch.reason !== null) log.warn("no notices of output, looking every few seconds instead", { reason: watch.reason });
+  if (watch.reason !== null)
+    log.warn("no notices of output, looking every few seconds instead", { reason: watch.reason });
   tail.poke();
 
   const sendOne = async ({ text, id }: Line): Promise<void> => {
@@ -119,7 +122,8 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     const result = await endTree({ identity, paths, graceMs, clock });
     treeEnded = true;
     survivors = result.survivors;
-    if (survivors.length > 0) log.warn("some processes of the agent could not be ended", { pids: survivors.map((each) => each.pid) });
+    if (survivors.length > 0)
+      log.warn("some processes of the agent could not be ended", { pids: survivors.map((each) => each.pid) });
   };
 
   const finish = async (): Promise<void> => {
@@ -132,7 +136,13 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     if (closed) return;
     const { shrunk } = await tail.drain({ final: true });
     if (closed) return;
-    if (shrunk) actor.facts("reconcile", { type: "note", level: "warn", code: "output_shrunk", message: "the output file is shorter than what was read of it: what came after may be lost" });
+    if (shrunk)
+      actor.facts("reconcile", {
+        type: "note",
+        level: "warn",
+        code: "output_shrunk",
+        message: "the output file is shorter than what was read of it: what came after may be lost",
+      });
     const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
     actor.ended(readExit(paths)?.code ?? null, whole);
   };
@@ -144,7 +154,9 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     survivors: () => survivors,
     send(lines) {
       for (const line of lines) {
-        sending = sending.then(() => sendOne(line)).catch((error: unknown) => log.error("cannot write to the agent", { error }));
+        sending = sending
+          .then(() => sendOne(line))
+          .catch((error: unknown) => log.error("cannot write to the agent", { error }));
       }
     },
     end(farewell) {

@@ -1,4 +1,7 @@
-/** The words of the state machine: what is known of an agent, what can happen to it, and what must be done about it. Data only. */
+/**
+ * The words of the state machine: what is known of an agent, what can happen to it, and what must be done about it.
+ * Data only.
+ */
 import type { Answer, PermissionMode, ProviderFact, TurnError, TurnOutcome, Usage } from "../providers/provider.ts";
 
 export type Status = "starting" | "idle" | "processing" | "waiting_input" | "error" | "exited";
@@ -101,7 +104,12 @@ export interface AgentState {
 
 export type Fact =
   | ProviderFact
-  | { readonly type: "input"; readonly id: number; readonly key: string; readonly mode: "queue" | "interrupt" }
+  | {
+      readonly type: "input";
+      readonly id: number;
+      readonly key: string;
+      readonly mode: "queue" | "interrupt";
+    }
   | { readonly type: "drop_input"; readonly id: number }
   | { readonly type: "release" }
   | { readonly type: "abort"; readonly keepQueued: boolean }
@@ -110,7 +118,13 @@ export type Fact =
   | { readonly type: "delete" }
   | { readonly type: "attach" }
   | { readonly type: "configured" }
-  | { readonly type: "decide"; readonly id: string; readonly decision: Answer["decision"]; readonly message?: string; readonly answers?: NonNullable<Answer["answers"]> }
+  | {
+      readonly type: "decide";
+      readonly id: string;
+      readonly decision: Answer["decision"];
+      readonly message?: string;
+      readonly answers?: NonNullable<Answer["answers"]>;
+    }
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */
   | { readonly type: "park"; readonly clean: boolean }
   | { readonly type: "tick" }
@@ -119,7 +133,12 @@ export type Fact =
   /** A new daemon found a process whose handshake was cut in the middle: it is started again. */
   | { readonly type: "replace" }
   /** `never`: the process of this run did not come to be, so nothing can have reached it. */
-  | { readonly type: "exit"; readonly code: number | null; readonly stderrTail: string; readonly never?: boolean };
+  | {
+      readonly type: "exit";
+      readonly code: number | null;
+      readonly stderrTail: string;
+      readonly never?: boolean;
+    };
 
 export type Effect =
   | { readonly do: "spawn"; readonly run: number }
@@ -131,17 +150,38 @@ export type Effect =
   | { readonly do: "purge" }
   | { readonly do: "open_turn"; readonly turn: Turn }
   | { readonly do: "close_turn"; readonly turn: EndedTurn }
-  | { readonly do: "input_state"; readonly id: number; readonly state: InputState; readonly turn?: string; readonly run?: number }
-  | { readonly do: "open_permission"; readonly id: string; readonly fact: Extract<ProviderFact, { type: "permission" }>; readonly turn: string | null }
+  | {
+      readonly do: "input_state";
+      readonly id: number;
+      readonly state: InputState;
+      readonly turn?: string;
+      readonly run?: number;
+    }
+  | {
+      readonly do: "open_permission";
+      readonly id: string;
+      readonly fact: Extract<ProviderFact, { type: "permission" }>;
+      readonly turn: string | null;
+    }
   | {
       readonly do: "settle_permission";
       readonly id: string;
       readonly state: "allowed" | "denied" | "withdrawn";
       readonly by: "user" | "policy" | "timeout" | "agent" | "turn_end" | "exit";
-      readonly answer?: { readonly decision: Answer["decision"]; readonly message?: string; readonly answers?: NonNullable<Answer["answers"]> };
+      readonly answer?: {
+        readonly decision: Answer["decision"];
+        readonly message?: string;
+        readonly answers?: NonNullable<Answer["answers"]>;
+      };
     }
   | { readonly do: "event"; readonly type: string; readonly data: Readonly<Record<string, unknown>> }
-  | { readonly do: "notice"; readonly event: NoticeEvent; readonly turns: readonly string[]; readonly permission?: string; readonly error?: TurnError };
+  | {
+      readonly do: "notice";
+      readonly event: NoticeEvent;
+      readonly turns: readonly string[];
+      readonly permission?: string;
+      readonly error?: TurnError;
+    };
 
 export type InputState = "queued" | "written" | "accepted" | "ended" | "unknown" | "cancelled";
 export type NoticeEvent = "agent_completed" | "agent_error" | "agent_aborted" | "agent_exited" | "agent_waiting_input";
@@ -176,10 +216,35 @@ export const INTERRUPT_GRACE_MS = 10_000;
 
 export function initialState(nowMs: number): AgentState {
   return {
-    status: "idle", cause: { source: "api", detail: "created" }, process: "none", rest: "idle", run: 0, ready: false,
-    spawnedAt: 0, intent: null, wanted: false, starts: 1, turns: 0, turn: null, lastTurn: null, queue: [], flight: null,
-    held: false, permissions: 0, open: [], background: 0, retrying: null, usage: {}, session: null, lastFrameAt: nowMs,
-    stalled: false, quietSince: nowMs, unnoticed: [], startFailed: false, startError: null, stale: false,
+    status: "idle",
+    cause: { source: "api", detail: "created" },
+    process: "none",
+    rest: "idle",
+    run: 0,
+    ready: false,
+    spawnedAt: 0,
+    intent: null,
+    wanted: false,
+    starts: 1,
+    turns: 0,
+    turn: null,
+    lastTurn: null,
+    queue: [],
+    flight: null,
+    held: false,
+    permissions: 0,
+    open: [],
+    background: 0,
+    retrying: null,
+    usage: {},
+    session: null,
+    lastFrameAt: nowMs,
+    stalled: false,
+    quietSince: nowMs,
+    unnoticed: [],
+    startFailed: false,
+    startError: null,
+    stale: false,
   };
 }
 

@@ -1,4 +1,7 @@
-/** After a restart: what lives is adopted, what died is read to its end and told as it was, what never came to be is started. */
+/**
+ * After a restart: what lives is adopted, what died is read to its end and told as it was, what never came to be is
+ * started.
+ */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
@@ -13,7 +16,10 @@ import { openLive } from "./live.ts";
 const SPAWN_GRACE_MS = 1000;
 const SPAWN_POLL_MS = 20;
 
-export async function reconcile(actor: Actor, { store, clock, log }: { store: Store; clock: Clock; log: Logger }): Promise<void> {
+export async function reconcile(
+  actor: Actor,
+  { store, clock, log }: { store: Store; clock: Clock; log: Logger },
+): Promise<void> {
   const { process, run: n } = actor.state();
   if (process !== "running" && process !== "parking") return;
   const run = getRun(store, actor.id, n);

@@ -1,4 +1,6 @@
-/** How a provider stands: where its program is, its version and login, and what has to be done when it cannot be used. */
+/**
+ * How a provider stands: where its program is, its version and login, and what has to be done when it cannot be used.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
@@ -36,9 +38,20 @@ export function createReporter(deps: ReporterDeps): Reporter {
     const env = environmentOf(deps, provider);
     const path = findProgram(program, env["PATH"], "/");
     const base = { name, kind: settings.kind, command: [...settings.command], path, login: null };
-    if (!settings.enabled) return { ...base, version: null, available: false, reason: `switched off: set providers.${name}.enabled to true` };
+    if (!settings.enabled)
+      return {
+        ...base,
+        version: null,
+        available: false,
+        reason: `switched off: set providers.${name}.enabled to true`,
+      };
     if (path === null) {
-      return { ...base, version: null, available: false, reason: `the program "${program}" is not in PATH: install it, or set providers.${name}.command` };
+      return {
+        ...base,
+        version: null,
+        available: false,
+        reason: `the program "${program}" is not in PATH: install it, or set providers.${name}.command`,
+      };
     }
     // A plain command is anything: asking it for a version might do its work.
     if (codec.traits.oneshot) return { ...base, version: null, available: true, reason: null };
@@ -55,10 +68,22 @@ export function createReporter(deps: ReporterDeps): Reporter {
       const scratchDir = join(deps.stateDir, "probes");
       mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
       answer = handshake({
-        codec, clock: deps.clock, scratchDir,
+        codec,
+        clock: deps.clock,
+        scratchDir,
         context: {
-          command: [path, ...args], args: settings.args, agentId: "00000000", agentUuid: deps.newUuid(), session: null, model: settings.model ?? null,
-          permissions: "ask", systemPrompt: null, trusted: false, env: environmentOf(deps, provider), isRoot: deps.isRoot, self: deps.self,
+          command: [path, ...args],
+          args: settings.args,
+          agentId: "00000000",
+          agentUuid: deps.newUuid(),
+          session: null,
+          model: settings.model ?? null,
+          permissions: "ask",
+          systemPrompt: null,
+          trusted: false,
+          env: environmentOf(deps, provider),
+          isRoot: deps.isRoot,
+          self: deps.self,
         },
       });
       handshakes.set(key, answer);
@@ -80,5 +105,12 @@ export function createReporter(deps: ReporterDeps): Reporter {
 }
 
 function environmentOf({ inheritedEnv }: ReporterDeps, { settings, codec }: Provider): Record<string, string> {
-  return childEnvironment({ inherited: inheritedEnv, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested: {}, ours: {} });
+  return childEnvironment({
+    inherited: inheritedEnv,
+    traits: codec.traits,
+    passEnv: settings.passEnv,
+    configured: settings.env,
+    requested: {},
+    ours: {},
+  });
 }

@@ -29,7 +29,10 @@ export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
   advance(work);
 }
 
-/** Half a line on stdin cannot be taken back, half a handshake not be guessed: such a process is ended, and another one begun. */
+/**
+ * Half a line on stdin cannot be taken back, half a handshake not be guessed: such a process is ended, and another one
+ * begun.
+ */
 function replace(work: Work, { type }: ReplaceFact): void {
   const { s, env } = work;
   if (s.process !== "running" || s.intent !== null || (type === "torn" && env.tornLine !== "restart")) return;
@@ -52,14 +55,21 @@ function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout"
   s.process = intent === "park" ? "parked" : "stopped";
   if (s.turn !== null && reached(s)) {
     if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
-    else if (intent === "park") closeTurn(work, "lost", { code: "TURN_LOST", message: "the turn began by itself while its process was being parked" });
+    else if (intent === "park")
+      closeTurn(work, "lost", {
+        code: "TURN_LOST",
+        message: "the turn began by itself while its process was being parked",
+      });
     else closeTurn(work, "interrupted");
   }
   if (intent === "stop" || intent === "attach") s.rest = "idle";
   work.detail = intent === "park" ? "parked" : intent === "timeout" ? "turn timed out" : "stopped on request";
 }
 
-/** We replaced the process, for new settings or after a torn line. Work it had begun is lost, work it had not is sent again. */
+/**
+ * We replaced the process, for new settings or after a torn line. Work it had begun is lost, work it had not is sent
+ * again.
+ */
 function restarted(work: Work, fact: ExitFact): void {
   const { s } = work;
   if (s.turn !== null && reached(s)) return died(work, fact);
@@ -77,7 +87,10 @@ function died(work: Work, fact: ExitFact): void {
     const again = mayBeSentAgain(work);
     // Nobody confirmed the input, and sending it again cannot run it twice: the same turn goes on in a new process.
     if (again && s.starts > 0) return;
-    const lost = { code: "TURN_LOST", message: `the process ended in the middle of the turn: ${describeExit(fact)}${tail(fact)}` };
+    const lost = {
+      code: "TURN_LOST",
+      message: `the process ended in the middle of the turn: ${describeExit(fact)}${tail(fact)}`,
+    };
     if (again) closeTurn(work, "lost", lost, "requeue");
     else closeTurn(work, "lost", lost);
   }
@@ -96,7 +109,10 @@ function startFailed(work: Work, fact: ExitFact): void {
   // A process that nobody waits for any more ends like an idle one: nobody is told.
   s.startFailed = s.turn !== null || s.wanted;
   s.wanted = false;
-  const error = s.startError ?? { code: "START_FAILED", message: `the program ended before it was ready: ${describeExit(fact)}${tail(fact)}` };
+  const error = s.startError ?? {
+    code: "START_FAILED",
+    message: `the program ended before it was ready: ${describeExit(fact)}${tail(fact)}`,
+  };
   s.startError = error;
   work.detail = error.message;
   // The input stays first in the queue: the next user action tries once more.
@@ -111,7 +127,10 @@ function neverStarted(work: Work): void {
   work.detail = "the process had not been started";
 }
 
-/** A `command` provider: the exit is the normal end, and its codec has already closed the turn unless we ended the process. */
+/**
+ * A `command` provider: the exit is the normal end, and its codec has already closed the turn unless we ended the
+ * process.
+ */
 function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): void {
   const { s } = work;
   s.process = intent === "stop" ? "stopped" : "none";
@@ -121,7 +140,8 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
     if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
     else if (s.startError !== null) closeTurn(work, "failed", s.startError, "cancelled");
     else if (s.turn.interrupt !== null || intent === "stop") closeTurn(work, "interrupted");
-    else closeTurn(work, "lost", { code: "TURN_LOST", message: `the process ended without an exit status${tail(fact)}` });
+    else
+      closeTurn(work, "lost", { code: "TURN_LOST", message: `the process ended without an exit status${tail(fact)}` });
   }
   if (intent === "stop") s.rest = "idle";
 }

@@ -77,7 +77,8 @@ function onReady(work: Work): void {
   s.ready = true;
   if (s.intent === null) s.wanted = false; // else it is the next process that is wanted
   s.lastFrameAt = work.env.nowMs;
-  if (s.turn !== null && s.turn.interrupt !== null) work.out.push({ do: "interrupt" }); // its turn began before it was ready
+  // its turn began before it was ready
+  if (s.turn !== null && s.turn.interrupt !== null) work.out.push({ do: "interrupt" });
   dispatch(work);
   advance(work);
 }
@@ -86,7 +87,8 @@ function onAccepted(work: Work, key: string): void {
   const { s, out } = work;
   const queued = s.queue.find((each) => each.key === key && each.run !== null);
   if (queued !== undefined) {
-    s.queue = s.queue.filter((each) => each !== queued); // its turn was lost already, and its history has it: never again
+    // its turn was lost already, and its history has it: never again
+    s.queue = s.queue.filter((each) => each !== queued);
     out.push({ do: "input_state", id: queued.id, state: "ended" });
     return;
   }
@@ -142,14 +144,23 @@ function onTurnEnded(work: Work, fact: Extract<ProviderFact, { type: "turn_ended
     }
   }
   work.detail = `turn ${outcome}`;
-  closeTurn(work, outcome, outcome === "lost" && error === undefined ? { code: "TURN_LOST", message: "the turn did not survive its process" } : error);
+  closeTurn(
+    work,
+    outcome,
+    outcome === "lost" && error === undefined
+      ? { code: "TURN_LOST", message: "the turn did not survive its process" }
+      : error,
+  );
   // Interrupted by request: then the request has said what becomes of the queue. Otherwise somebody has to look first.
   if (outcome === "interrupted" && turn.interrupt === null && !ending) s.held = true;
   dispatch(work);
 }
 
 export function timeoutError({ env }: Work): { code: string; message: string } {
-  return { code: "TURN_TIMEOUT", message: `the turn took longer than limits.turnTimeoutMs (${env.limits.turnTimeoutMs} ms) and was interrupted` };
+  return {
+    code: "TURN_TIMEOUT",
+    message: `the turn took longer than limits.turnTimeoutMs (${env.limits.turnTimeoutMs} ms) and was interrupted`,
+  };
 }
 
 function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permission" }>): void {
@@ -166,8 +177,13 @@ function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permissio
     s.open = [...s.open, { ...asked, answered: true }];
     out.push(
       {
-        do: "settle_permission", id, state: deny ? "denied" : "allowed", by: "policy",
-        answer: deny ? { decision: "deny", message: 'denied: this agent runs with permissions "deny"' } : { decision: "allow" },
+        do: "settle_permission",
+        id,
+        state: deny ? "denied" : "allowed",
+        by: "policy",
+        answer: deny
+          ? { decision: "deny", message: 'denied: this agent runs with permissions "deny"' }
+          : { decision: "allow" },
       },
       { do: "answer", permission: id },
     );

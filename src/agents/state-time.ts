@@ -34,15 +34,25 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
       case "stall":
         s.stalled = true;
         s.cause = { source: "timer", detail: `no frame for ${env.limits.stallWarnMs} ms` };
-        out.push({ do: "event", type: "agent_stalled", data: { turn: s.turn?.id, silentMs: env.nowMs - s.lastFrameAt } });
+        out.push({
+          do: "event",
+          type: "agent_stalled",
+          data: { turn: s.turn?.id, silentMs: env.nowMs - s.lastFrameAt },
+        });
         break;
       case "permission":
         s.open = s.open.map((each) => (each.id === due.permission ? { ...each, answered: true } : each));
         work.detail = "permission timed out";
         out.push(
           {
-            do: "settle_permission", id: due.permission, state: "denied", by: "timeout",
-            answer: { decision: "deny", message: `denied: nobody answered within ${env.limits.permissionTimeoutMs} ms` },
+            do: "settle_permission",
+            id: due.permission,
+            state: "denied",
+            by: "timeout",
+            answer: {
+              decision: "deny",
+              message: `denied: nobody answered within ${env.limits.permissionTimeoutMs} ms`,
+            },
           },
           { do: "answer", permission: due.permission },
         );
@@ -59,10 +69,21 @@ type Deadline =
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
 
 function mayPark(s: AgentState): boolean {
-  return s.process === "running" && s.ready && s.intent === null && !isBusy(s.status) && s.turn === null && s.queue.length === 0 && s.background === 0;
+  return (
+    s.process === "running" &&
+    s.ready &&
+    s.intent === null &&
+    !isBusy(s.status) &&
+    s.turn === null &&
+    s.queue.length === 0 &&
+    s.background === 0
+  );
 }
 
-export function deadlines(s: AgentState, env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">): Deadline[] {
+export function deadlines(
+  s: AgentState,
+  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
+): Deadline[] {
   const { limits } = env;
   const due: Deadline[] = [];
   if (s.process === "running" && s.intent === null) {
@@ -72,19 +93,27 @@ export function deadlines(s: AgentState, env: Pick<Surroundings, "limits" | "sta
       if (limits.turnTimeoutMs > 0 && turn.interrupt?.reason !== "timeout" && turn.countingSince !== null) {
         due.push({ what: "turn", at: turn.countingSince + limits.turnTimeoutMs - turn.activeMs });
       }
-      if (turn.interrupt?.reason === "timeout") due.push({ what: "interrupt", at: turn.interrupt.at + INTERRUPT_GRACE_MS });
-      if (limits.stallWarnMs > 0 && !s.stalled && s.status === "processing") due.push({ what: "stall", at: s.lastFrameAt + limits.stallWarnMs });
+      if (turn.interrupt?.reason === "timeout")
+        due.push({ what: "interrupt", at: turn.interrupt.at + INTERRUPT_GRACE_MS });
+      if (limits.stallWarnMs > 0 && !s.stalled && s.status === "processing")
+        due.push({ what: "stall", at: s.lastFrameAt + limits.stallWarnMs });
     }
     if (limits.permissionTimeoutMs > 0) {
-      for (const each of s.open) if (!each.answered) due.push({ what: "permission", permission: each.id, at: each.askedAt + limits.permissionTimeoutMs });
+      for (const each of s.open)
+        if (!each.answered)
+          due.push({ what: "permission", permission: each.id, at: each.askedAt + limits.permissionTimeoutMs });
     }
-    if (limits.parkIdleMs > 0 && !env.oneshot && mayPark(s)) due.push({ what: "park", at: s.quietSince + limits.parkIdleMs });
+    if (limits.parkIdleMs > 0 && !env.oneshot && mayPark(s))
+      due.push({ what: "park", at: s.quietSince + limits.parkIdleMs });
   }
   return due;
 }
 
 /** Epoch ms of the next moment at which a `tick` would do something; null = none. */
-export function nextDeadline(s: AgentState, env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">): number | null {
+export function nextDeadline(
+  s: AgentState,
+  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
+): number | null {
   const due = deadlines(s, env);
   return due.length === 0 ? null : Math.min(...due.map((each) => each.at));
 }

@@ -3,7 +3,10 @@ import type { TurnError, TurnOutcome } from "../providers/provider.ts";
 import type { AgentState, Flight, InputState } from "./model.ts";
 import type { Work } from "./state.ts";
 
-/** Does the open turn belong to what the present process does? false = its input waits for a process, or for what history says. */
+/**
+ * Does the open turn belong to what the present process does? false = its input waits for a process, or for what
+ * history says.
+ */
 export function reached({ flight, run }: Pick<AgentState, "flight" | "run">): boolean {
   return flight === null || flight.run === run;
 }
@@ -25,8 +28,14 @@ export function openTurn(work: Work, origin: "input" | "agent"): void {
   const { s, env, out } = work;
   s.turns += 1;
   s.turn = {
-    id: turnId(work), origin, input: origin === "input" ? (s.flight?.input ?? null) : null, startedAt: env.nowMs,
-    activeMs: 0, countingSince: env.nowMs, interrupt: null, mended: false,
+    id: turnId(work),
+    origin,
+    input: origin === "input" ? (s.flight?.input ?? null) : null,
+    startedAt: env.nowMs,
+    activeMs: 0,
+    countingSince: env.nowMs,
+    interrupt: null,
+    mended: false,
   };
   s.lastFrameAt = env.nowMs;
   s.stalled = false;
@@ -48,7 +57,8 @@ export function advance(work: Work): void {
   if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
   const flight = s.flight;
   if (s.turn === null || flight === null || reached(s) || !s.ready) return;
-  // Written to a process that died: a provider with a history is asked first (its codec got the input as `unconfirmed`).
+  // Written to a process that died: a provider with a history is asked first (its codec got the input as
+  // `unconfirmed`).
   if (flight.run !== null && env.redelivery === "history") return;
   if (s.stale) return endProcess(work, "restart", true);
   write(work, flight);
@@ -56,7 +66,10 @@ export function advance(work: Work): void {
 
 function write({ s, out }: Work, flight: Flight): void {
   s.flight = { ...flight, run: s.run };
-  out.push({ do: "input_state", id: flight.input, state: "written", run: s.run }, { do: "prompt", input: flight.input });
+  out.push(
+    { do: "input_state", id: flight.input, state: "written", run: s.run },
+    { do: "prompt", input: flight.input },
+  );
 }
 
 export function spawn({ s, out, env }: Work): void {
@@ -85,13 +98,28 @@ export function endProcess(work: Work, intent: NonNullable<Work["s"]["intent"]>,
   work.out.push({ do: "end", gently });
 }
 
-/** Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the queue. */
-export function closeTurn(work: Work, outcome: TurnOutcome, error?: TurnError, input: InputState | "requeue" = fate(work, outcome)): void {
+/**
+ * Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the
+ * queue.
+ */
+export function closeTurn(
+  work: Work,
+  outcome: TurnOutcome,
+  error?: TurnError,
+  input: InputState | "requeue" = fate(work, outcome),
+): void {
   const { s, env, out } = work;
   const turn = s.turn;
   if (turn === null) return;
   withdraw(work, "turn_end", (each) => each.turn === turn.id);
-  const ended = { id: turn.id, origin: turn.origin, startedAt: turn.startedAt, endedAt: env.nowMs, outcome, ...(error === undefined ? {} : { error }) };
+  const ended = {
+    id: turn.id,
+    origin: turn.origin,
+    startedAt: turn.startedAt,
+    endedAt: env.nowMs,
+    outcome,
+    ...(error === undefined ? {} : { error }),
+  };
   s.lastTurn = ended;
   s.turn = null;
   s.retrying = null;
@@ -121,7 +149,11 @@ function fate({ s }: Work, outcome: TurnOutcome): InputState {
 }
 
 /** Nobody waits for these answers any more. */
-export function withdraw({ s, out }: Work, by: "turn_end" | "exit", which: (permission: AgentState["open"][number]) => boolean): void {
+export function withdraw(
+  { s, out }: Work,
+  by: "turn_end" | "exit",
+  which: (permission: AgentState["open"][number]) => boolean,
+): void {
   for (const each of s.open) {
     if (which(each) && !each.answered) out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
   }

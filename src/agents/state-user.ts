@@ -6,7 +6,10 @@ import { advance, cancelQueue, closeTurn, dispatch, endProcess, reached } from "
 
 type UserFact = Extract<
   Fact,
-  { type: "input" | "drop_input" | "release" | "abort" | "stop" | "resume" | "delete" | "attach" | "configured" | "decide" }
+  {
+    type:
+      "input" | "drop_input" | "release" | "abort" | "stop" | "resume" | "delete" | "attach" | "configured" | "decide";
+  }
 >;
 
 export function onUserFact(work: Work, fact: UserFact): void {
@@ -68,7 +71,10 @@ export function onUserFact(work: Work, fact: UserFact): void {
       work.detail = fact.decision === "deny" ? "permission denied" : "permission allowed";
       out.push(
         {
-          do: "settle_permission", id: fact.id, state: fact.decision === "deny" ? "denied" : "allowed", by: "user",
+          do: "settle_permission",
+          id: fact.id,
+          state: fact.decision === "deny" ? "denied" : "allowed",
+          by: "user",
           answer: {
             decision: fact.decision,
             ...(fact.message === undefined ? {} : { message: fact.message }),

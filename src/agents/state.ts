@@ -1,7 +1,8 @@
 /**
  * The one place that decides a status: `(state, fact) → {state, effects}`, pure.
- * `rest` is what the agent is when nothing goes on; everything else is derived from what does go on, so that no code path can
- * forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same transaction.
+ * `rest` is what the agent is when nothing goes on; everything else is derived from what does go on, so that no code
+ * path can forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same
+ * transaction.
  */
 import type { AgentState, Effect, Fact, NoticeEvent, Outcome, Status, Surroundings } from "./model.ts";
 import { isBusy } from "./model.ts";
@@ -95,7 +96,12 @@ function countActiveTime({ s, env }: Work, status: Status): void {
 function notify({ s, out }: Work, status: Status): void {
   if (s.unnoticed.length === 0 && !s.startFailed) return;
   const error = status === "exited" ? (s.startError ?? s.lastTurn?.error) : s.lastTurn?.error;
-  out.push({ do: "notice", event: noticeFor(s, status), turns: s.unnoticed, ...(error === undefined ? {} : { error }) });
+  out.push({
+    do: "notice",
+    event: noticeFor(s, status),
+    turns: s.unnoticed,
+    ...(error === undefined ? {} : { error }),
+  });
   s.unnoticed = [];
   s.startFailed = false;
 }

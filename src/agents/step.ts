@@ -19,7 +19,15 @@ import { openWords } from "./words.ts";
 /** What is stored with the read offset. */
 export type Progress = RunProgress;
 
-export const NO_PROGRESS: Progress = { codec: null, offset: 0, frames: 0, unknownFrames: 0, skippedLines: 0, version: null, outbox: [] };
+export const NO_PROGRESS: Progress = {
+  codec: null,
+  offset: 0,
+  frames: 0,
+  unknownFrames: 0,
+  skippedLines: 0,
+  version: null,
+  outbox: [],
+};
 
 export interface Line {
   readonly text: string;
@@ -113,7 +121,10 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     const before = lines.length;
     // Where the program cannot de-duplicate, it must be provable whether this line went out, over any death of ours.
     const provable = env.redelivery !== "dedupe";
-    take(codec.prompt(progress.codec, asPrompt(input, entry.now), entry.now), provable ? `input-${input.n}-${state.run}` : undefined);
+    take(
+      codec.prompt(progress.codec, asPrompt(input, entry.now), entry.now),
+      provable ? `input-${input.n}-${state.run}` : undefined,
+    );
     if (!provable) return;
     progress = { ...progress, outbox: lines.slice(before).map((line) => ({ id: line.id ?? "", line: line.text })) };
   };
@@ -170,7 +181,11 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         } catch (error) {
           // A frame that our own code cannot digest must not stop the agent: it is told and passed over.
           const message = `a frame could not be understood: ${errorText(error)}`;
-          return { state: codecState, facts: [{ type: "note", level: "warn", code: "frame_failed", message }], lines: [] };
+          return {
+            state: codecState,
+            facts: [{ type: "note", level: "warn", code: "frame_failed", message }],
+            lines: [],
+          };
         }
       });
     },
@@ -187,7 +202,8 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     send: (line) => void lines.push(line),
     result() {
       words.settle();
-      if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted)) progress = { ...progress, outbox: [] };
+      if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))
+        progress = { ...progress, outbox: [] };
       return { state, progress, lines, deeds, deltas };
     },
   };

@@ -1,4 +1,7 @@
-/** All agents of this daemon: makes them, starts their processes, brings them back after a restart, and lets them go unharmed. */
+/**
+ * All agents of this daemon: makes them, starts their processes, brings them back after a restart, and lets them go
+ * unharmed.
+ */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
@@ -73,8 +76,19 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const agentDir = join(deps.stateDir, "agents", agent.id);
     const actor = createActor(
       {
-        store, group, clock, bus, log, limits: deps.limits, agentDir, newNonce: deps.newNonce, enqueue: deps.enqueue, seam: deps.seam,
-        terms: (current) => deps.terms(current, agentDir), begin, purged,
+        store,
+        group,
+        clock,
+        bus,
+        log,
+        limits: deps.limits,
+        agentDir,
+        newNonce: deps.newNonce,
+        enqueue: deps.enqueue,
+        seam: deps.seam,
+        terms: (current) => deps.terms(current, agentDir),
+        begin,
+        purged,
       },
       agent,
     );
@@ -82,7 +96,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return actor;
   };
 
-  /** Starts the process of a run whose row is committed. Whatever goes wrong becomes the run's end, never an exception. */
+  /**
+   * Starts the process of a run whose row is committed. Whatever goes wrong becomes the run's end, never an exception.
+   */
   const begin = async (actor: Actor, run: number, nonce: string): Promise<void> => {
     const paths = runPaths(actor.agentDir, run);
     try {
@@ -111,7 +127,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       if (closed) return;
       const known = error instanceof LaunchRefused || error instanceof HarnessError;
       if (!known) log.error("cannot start an agent's process", { agent: actor.id, run, error });
-      actor.facts("exit", { type: "start_failed", code: known ? error.code : "START_FAILED", message: errorText(error) });
+      actor.facts("exit", {
+        type: "start_failed",
+        code: known ? error.code : "START_FAILED",
+        message: errorText(error),
+      });
       actor.ended(null);
     }
   };
@@ -141,7 +161,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     create(agent, first) {
       const { total } = countAgents(store);
       if (total >= deps.limits.maxAgents) {
-        throw new HarnessError("TOO_MANY_AGENTS", `there are ${total} agents, limits.maxAgents is ${deps.limits.maxAgents}: delete some, or raise the limit`, { status: 429 });
+        throw new HarnessError(
+          "TOO_MANY_AGENTS",
+          `there are ${total} agents, limits.maxAgents is ${deps.limits.maxAgents}: delete some, or raise the limit`,
+          { status: 429 },
+        );
       }
       const actor = build(agent);
       try {
@@ -182,16 +206,22 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void {
   for (const { path, content } of files) {
     const full = normalize(join(agentDir, path));
-    if (!full.startsWith(`${agentDir}/`)) throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`, { status: 500 });
+    if (!full.startsWith(`${agentDir}/`))
+      throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`, {
+        status: 500,
+      });
     mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
     writeFileSync(full, content, { mode: 0o600 });
   }
 }
 
-/** Earlier runs are read to their end and committed before a new one is spawned: their folders hold nothing any more. */
+/**
+ * Earlier runs are read to their end and committed before a new one is spawned: their folders hold nothing any more.
+ */
 function removeOldRuns(agentDir: string, run: number): void {
   const folder = join(agentDir, "run");
-  for (const name of existing(folder)) if (Number(name) < run) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of existing(folder))
+    if (Number(name) < run) rmSync(join(folder, name), { recursive: true, force: true });
   for (const name of existing(agentDir)) {
     const old = /^prompt-(\d+)$/.exec(name);
     if (old !== null && Number(old[1]) < run) rmSync(join(agentDir, name), { force: true });

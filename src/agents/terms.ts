@@ -35,35 +35,64 @@ function permissionsOf(agent: Agent, project: Project, provider: Provider): Perm
   return agent.settings.permissions ?? project.defaults.permissions ?? provider.settings.permissions ?? "ask";
 }
 
-function launchContext(sources: TermsSources, agent: Agent, project: Project, provider: Provider, agentDir: string, run: number): LaunchContext {
+function launchContext(
+  sources: TermsSources,
+  agent: Agent,
+  project: Project,
+  provider: Provider,
+  agentDir: string,
+  run: number,
+): LaunchContext {
   const { settings, codec } = provider;
   const env = childEnvironment({
-    inherited: sources.inheritedEnv, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested: agent.settings.env,
+    inherited: sources.inheritedEnv,
+    traits: codec.traits,
+    passEnv: settings.passEnv,
+    configured: settings.env,
+    requested: agent.settings.env,
     ours: { AH_AGENT_ID: agent.id, AH_PROJECT: project.name, AH_RUN: String(run) },
   });
   const flight = agent.state.flight;
   const input = codec.traits.oneshot && flight !== null ? getInput(sources.store, flight.input) : null;
   return {
-    command: resolveCommand(provider, env, project.cwd), args: settings.args, agentId: agent.id, agentUuid: agent.uuid,
-    session: agent.state.session, cwd: project.cwd, agentDir, model: agent.settings.model ?? project.defaults.model ?? settings.model ?? null,
+    command: resolveCommand(provider, env, project.cwd),
+    args: settings.args,
+    agentId: agent.id,
+    agentUuid: agent.uuid,
+    session: agent.state.session,
+    cwd: project.cwd,
+    agentDir,
+    model: agent.settings.model ?? project.defaults.model ?? settings.model ?? null,
     permissions: permissionsOf(agent, project, provider),
     systemPrompt: agent.settings.systemPrompt ?? project.defaults.systemPrompt ?? null,
-    trusted: isTrusted(project, sources.trustedRoots), env, isRoot: sources.isRoot, self: sources.self,
+    trusted: isTrusted(project, sources.trustedRoots),
+    env,
+    isRoot: sources.isRoot,
+    self: sources.self,
     ...(input === null ? {} : { prompt: { text: input.text, as: settings.promptAs ?? "stdin" } }),
   };
 }
 
-function resolveCommand({ name, settings }: Provider, env: Readonly<Record<string, string>>, cwd: string): readonly string[] {
+function resolveCommand(
+  { name, settings }: Provider,
+  env: Readonly<Record<string, string>>,
+  cwd: string,
+): readonly string[] {
   const [program, ...args] = settings.command;
   if (program === undefined) return [];
   const found = findProgram(program, env["PATH"], cwd);
   if (found === null) {
-    throw new LaunchRefused("PROVIDER_UNAVAILABLE", `provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`);
+    throw new LaunchRefused(
+      "PROVIDER_UNAVAILABLE",
+      `provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`,
+    );
   }
   return [found, ...args];
 }
 
-/** A path with a slash is taken from the project's folder, a bare name from PATH. null = not there, or not executable. */
+/**
+ * A path with a slash is taken from the project's folder, a bare name from PATH. null = not there, or not executable.
+ */
 export function findProgram(program: string, path: string | undefined, cwd: string): string | null {
   return Bun.which(program, { PATH: path ?? "", cwd });
 }
@@ -74,7 +103,9 @@ export function isTrusted(project: Pick<Project, "trusted" | "cwd">, trustedRoot
   return trustedRoots.some((root) => isUnder(project.cwd, root));
 }
 
-/** Both after symlinks, as they are now: a folder may have become a link since. What is not there lies under nothing. */
+/**
+ * Both after symlinks, as they are now: a folder may have become a link since. What is not there lies under nothing.
+ */
 export function isUnder(path: string, root: string): boolean {
   try {
     const [real, under] = [realpathSync(path), realpathSync(root)];

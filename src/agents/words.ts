@@ -1,6 +1,6 @@
 /**
- * What an agent program says, on its way into the store. Most messages are begun and done by frames that arrive together:
- * such a one is held until it is done and written once, whole. Always inside the transaction of the step.
+ * What an agent program says, on its way into the store. Most messages are begun and done by frames that arrive
+ * together: such a one is held until it is done and written once, whole. Always inside the transaction of the step.
  */
 import type { ProviderFact } from "../providers/provider.ts";
 import type { NewPart } from "../store/messages.ts";
@@ -32,7 +32,14 @@ export function openWords(entry: Entry): Words {
     part({ turn, lastTurn, run }, { key, role, part, subagent }) {
       if (!isHeld(run, key)) settle();
       held.push({
-        agent, turn: turn?.id ?? lastTurn?.id ?? null, run, key, role, part, at: now, ...(subagent === undefined ? {} : { subagent }),
+        agent,
+        turn: turn?.id ?? lastTurn?.id ?? null,
+        run,
+        key,
+        role,
+        part,
+        at: now,
+        ...(subagent === undefined ? {} : { subagent }),
       });
     },
     done({ run }, key) {

@@ -23,8 +23,10 @@ import { assertWebhookAllowed } from "./webhooks.ts";
 const ONE = "/api/v1/projects/:name/agents/:id";
 
 const filters = {
-  status: optional(listText(oneOf(...schemas.STATUSES))), provider: optional(schemas.projectName),
-  limit: optional(schemas.count(1000)), after: optional(schemas.cursor),
+  status: optional(listText(oneOf(...schemas.STATUSES))),
+  provider: optional(schemas.projectName),
+  limit: optional(schemas.count(1000)),
+  after: optional(schemas.cursor),
 };
 
 export function agentRoutes(deps: ApiDeps) {
@@ -36,18 +38,24 @@ export function agentRoutes(deps: ApiDeps) {
   const page = (query: Omit<AgentFilter, "limit"> & { readonly limit?: number }) => {
     assertReady(deps);
     const asked = JSON.stringify(query);
-    if (polled?.asked !== asked) polled = { asked, text: agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }) };
+    if (polled?.asked !== asked)
+      polled = { asked, text: agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }) };
     return jsonText(polled.text);
   };
 
   return [
     route({
-      method: "GET", path: "/api/v1/agents", summary: "All agents, oldest first, in pages",
+      method: "GET",
+      path: "/api/v1/agents",
+      summary: "All agents, oldest first, in pages",
       query: object({ ...filters, project: optional(schemas.projectName) }),
       handler: ({ query }) => page(query),
     }),
     route({
-      method: "GET", path: "/api/v1/projects/:name/agents", summary: "The project's agents, oldest first, in pages", query: object(filters),
+      method: "GET",
+      path: "/api/v1/projects/:name/agents",
+      summary: "The project's agents, oldest first, in pages",
+      query: object(filters),
       handler({ params, query }) {
         // A project with agents is there; the store is asked only about the others.
         if (!deps.supervisor.agents().some((agent) => agent.project === params.name)) getProject(store, params.name);
@@ -55,31 +63,58 @@ export function agentRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "POST", path: "/api/v1/projects/:name/agents", summary: "Make an agent; with a task it begins at once", body: schemas.newAgent, success: { status: 201 },
+      method: "POST",
+      path: "/api/v1/projects/:name/agents",
+      summary: "Make an agent; with a task it begins at once",
+      body: schemas.newAgent,
+      success: { status: 201 },
       handler({ params, body, req, url, bodyBytes }) {
         assertReady(deps);
         const project = getProject(store, params.name);
         return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
           const name = body.provider ?? project.defaults.provider;
           if (name === undefined) {
-            throw invalidRequest([{ path: "provider", message: `missing, expected one of ${[...deps.providers.keys()].join(", ")} (the project has no default)` }]);
+            throw invalidRequest([
+              {
+                path: "provider",
+                message: `missing, expected one of ${[...deps.providers.keys()].join(", ")} (the project has no default)`,
+              },
+            ]);
           }
           const provider = assertAvailable(deps, name, project, body.env ?? {});
           if (body.task !== undefined) assertTextFits(provider, body.task, "task");
           if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
           const now = clock.now();
           const settings: AgentSettings = {
-            model: body.model ?? null, permissions: body.permissions ?? null, systemPrompt: body.systemPrompt ?? null, env: body.env ?? {},
-            webhook: body.webhook ?? null, metadata: body.metadata ?? {},
+            model: body.model ?? null,
+            permissions: body.permissions ?? null,
+            systemPrompt: body.systemPrompt ?? null,
+            env: body.env ?? {},
+            webhook: body.webhook ?? null,
+            metadata: body.metadata ?? {},
           };
           const agent: Agent = {
-            id: freeId(deps), project: project.name, name: body.name ?? null, provider: name, uuid: deps.newUuid(), state: initialState(now), settings,
-            createdAt: now, updatedAt: now,
+            id: freeId(deps),
+            project: project.name,
+            name: body.name ?? null,
+            provider: name,
+            uuid: deps.newUuid(),
+            state: initialState(now),
+            settings,
+            createdAt: now,
+            updatedAt: now,
           };
           let answer: Answer = { status: 201, body: null, input: null };
           deps.supervisor.create(agent, (actor, step) => {
-            const input = body.task === undefined ? null : takeInput(deps, actor, step, { text: body.task, raw: false, mode: "queue" });
-            answer = { status: 201, body: { agent: agentView({ ...agent, state: step.state() }) }, input: input?.id ?? null };
+            const input =
+              body.task === undefined
+                ? null
+                : takeInput(deps, actor, step, { text: body.task, raw: false, mode: "queue" });
+            answer = {
+              status: 201,
+              body: { agent: agentView({ ...agent, state: step.state() }) },
+              input: input?.id ?? null,
+            };
             keep(answer);
           });
           return answer;
@@ -87,11 +122,16 @@ export function agentRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: ONE, summary: "One agent, by id or name",
+      method: "GET",
+      path: ONE,
+      summary: "One agent, by id or name",
       handler: ({ params }) => json({ agent: agentView(actorAt(deps, params).agent()) }),
     }),
     route({
-      method: "PATCH", path: ONE, summary: "Change an agent (JSON Merge Patch); model and permissions hold from the next turn", body: schemas.agentPatch,
+      method: "PATCH",
+      path: ONE,
+      summary: "Change an agent (JSON Merge Patch); model and permissions hold from the next turn",
+      body: schemas.agentPatch,
       handler({ params, body }) {
         const actor = actorAt(deps, params);
         const agent = actor.agent();
@@ -115,7 +155,10 @@ export function agentRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "DELETE", path: ONE, summary: "End the agent's whole process tree and forget it", success: { status: 204 },
+      method: "DELETE",
+      path: ONE,
+      summary: "End the agent's whole process tree and forget it",
+      success: { status: 204 },
       async handler({ params }) {
         await deps.supervisor.remove(actorAt(deps, params).id);
         return noContent();
@@ -124,14 +167,22 @@ export function agentRoutes(deps: ApiDeps) {
   ];
 }
 
-function mergeMetadata(old: Readonly<Record<string, string>>, patch: Readonly<Record<string, string | null>> | null): Record<string, string> {
+function mergeMetadata(
+  old: Readonly<Record<string, string>>,
+  patch: Readonly<Record<string, string | null>> | null,
+): Record<string, string> {
   const merged: Record<string, string> = {};
   if (patch !== null) {
     for (const [key, value] of Object.entries({ ...old, ...patch })) if (value !== null) merged[key] = value;
   }
   const bytes = new TextEncoder().encode(JSON.stringify(merged)).length;
   if (Object.keys(merged).length > 16 || bytes > 4096) {
-    throw invalidRequest([{ path: "metadata", message: `got ${Object.keys(merged).length} keys and ${bytes} bytes, expected at most 16 keys and 4096 bytes` }]);
+    throw invalidRequest([
+      {
+        path: "metadata",
+        message: `got ${Object.keys(merged).length} keys and ${bytes} bytes, expected at most 16 keys and 4096 bytes`,
+      },
+    ]);
   }
   return merged;
 }

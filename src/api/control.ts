@@ -22,7 +22,10 @@ export function controlRoutes(deps: ApiDeps) {
   const view = (actor: Actor, more: Record<string, unknown> = {}) => json({ agent: agentView(actor.agent()), ...more });
   return [
     route({
-      method: "POST", path: `${ONE}/abort`, summary: "End the running turn, keep the conversation", body: optional(schemas.abort),
+      method: "POST",
+      path: `${ONE}/abort`,
+      summary: "End the running turn, keep the conversation",
+      body: optional(schemas.abort),
       async handler({ params, body, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         const turn = actor.state().turn;
@@ -31,22 +34,40 @@ export function controlRoutes(deps: ApiDeps) {
         if (turn === null) return view(actor, { aborted: false });
         const over = await until(deps, actor, () => actor.state().turn?.id !== turn.id, INTERRUPT_GRACE_MS, signal);
         if (over) return view(actor, { aborted: true });
-        throw new HarnessError("ABORT_UNCONFIRMED", `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`, { status: 504 });
+        throw new HarnessError(
+          "ABORT_UNCONFIRMED",
+          `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`,
+          { status: 504 },
+        );
       },
     }),
     route({
-      method: "POST", path: `${ONE}/stop`, summary: "End the process, keep the conversation",
+      method: "POST",
+      path: `${ONE}/stop`,
+      summary: "End the process, keep the conversation",
       async handler({ params, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
         actor.facts("api", { type: "stop" });
-        const over = await until(deps, actor, () => actor.live() === null && actor.state().intent === null, STOP_MS, signal);
+        const over = await until(
+          deps,
+          actor,
+          () => actor.live() === null && actor.state().intent === null,
+          STOP_MS,
+          signal,
+        );
         if (over) return view(actor);
-        throw new HarnessError("STOP_UNCONFIRMED", "the process was told to end, terminated and killed, but is still there: GET …/debug names it", { status: 504 });
+        throw new HarnessError(
+          "STOP_UNCONFIRMED",
+          "the process was told to end, terminated and killed, but is still there: GET …/debug names it",
+          { status: 504 },
+        );
       },
     }),
     route({
-      method: "POST", path: `${ONE}/resume`, summary: "Bring the process back; a held queue goes on",
+      method: "POST",
+      path: `${ONE}/resume`,
+      summary: "Bring the process back; a held queue goes on",
       async handler({ params, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
@@ -57,16 +78,21 @@ export function controlRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: `${ONE}/wait`, summary: "Answer when the agent reaches a status, or its turn is over; or after the timeout (seconds)",
+      method: "GET",
+      path: `${ONE}/wait`,
+      summary: "Answer when the agent reaches a status, or its turn is over; or after the timeout (seconds)",
       query: object({
-        until: optional(listText(oneOf(...schemas.STATUSES))), turn: optional(string({ min: 1, max: 64 })), timeout: optional(integerText({ max: 3600 })),
+        until: optional(listText(oneOf(...schemas.STATUSES))),
+        turn: optional(string({ min: 1, max: 64 })),
+        timeout: optional(integerText({ max: 3600 })),
       }),
       async handler({ params, query, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         const turnOver = () => {
           if (query.turn === undefined) return false;
           const turn = findTurn(deps.store, actor.id, query.turn);
-          if (turn === null) throw new HarnessError("TURN_NOT_FOUND", `the agent has no turn "${query.turn}"`, { status: 404 });
+          if (turn === null)
+            throw new HarnessError("TURN_NOT_FOUND", `the agent has no turn "${query.turn}"`, { status: 404 });
           return turn.endedAt !== null;
         };
         const wanted = query.until ?? (query.turn === undefined ? DEFAULT_UNTIL : []);
@@ -77,7 +103,15 @@ export function controlRoutes(deps: ApiDeps) {
         const turn = query.turn === undefined ? null : findTurn(deps.store, actor.id, query.turn);
         return view(actor, {
           reached: ok,
-          ...(turn === null ? {} : { turn: { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: turn.endedAt === null ? null : new Date(turn.endedAt).toISOString() } }),
+          ...(turn === null
+            ? {}
+            : {
+                turn: {
+                  ...turn,
+                  startedAt: new Date(turn.startedAt).toISOString(),
+                  endedAt: turn.endedAt === null ? null : new Date(turn.endedAt).toISOString(),
+                },
+              }),
         });
       },
     }),
@@ -85,7 +119,13 @@ export function controlRoutes(deps: ApiDeps) {
 }
 
 /** true = `reached` held within the limit. Looks after each commit of the agent, never by polling. */
-function until({ bus, clock }: ApiDeps, actor: Actor, reached: () => boolean, limitMs: number, signal: AbortSignal): Promise<boolean> {
+function until(
+  { bus, clock }: ApiDeps,
+  actor: Actor,
+  reached: () => boolean,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (reached()) return Promise.resolve(true);
   return new Promise((resolve) => {
     const finish = (ok: boolean): void => {
@@ -102,4 +142,3 @@ function until({ bus, clock }: ApiDeps, actor: Actor, reached: () => boolean, li
     signal.addEventListener("abort", gone);
   });
 }
-

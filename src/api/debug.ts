@@ -1,4 +1,7 @@
-/** What is known about an agent's process, for the person who has to find out why. No secrets: no environment, no arguments. */
+/**
+ * What is known about an agent's process, for the person who has to find out why. No secrets: no environment, no
+ * arguments.
+ */
 import { readFileSync, statSync } from "node:fs";
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
@@ -11,7 +14,9 @@ import { iso } from "./views.ts";
 export function debugRoutes(deps: ApiDeps) {
   return [
     route({
-      method: "GET", path: "/api/v1/projects/:name/agents/:id/debug", summary: "Process, files, offsets, counters and last frames of an agent",
+      method: "GET",
+      path: "/api/v1/projects/:name/agents/:id/debug",
+      summary: "Process, files, offsets, counters and last frames of an agent",
       handler({ params }) {
         const actor = actorAt(deps, params);
         const { run, intent, starts, ready, held, startError, lastFrameAt, spawnedAt } = actor.state();
@@ -26,15 +31,35 @@ export function debugRoutes(deps: ApiDeps) {
             live === null
               ? null
               : {
-                  pid: live.identity.pid, wrapperPid: live.identity.wrapperPid, startTicks: live.identity.startTicks, bootId: live.identity.bootId,
-                  startedAt: iso(spawnedAt), rssBytes: rssBytes(live.identity.pid), watching: live.watching,
-                  tree: live.tree().map(({ pid, ppid }) => ({ pid, ppid })), survivors: live.survivors().map(({ pid }) => pid),
+                  pid: live.identity.pid,
+                  wrapperPid: live.identity.wrapperPid,
+                  startTicks: live.identity.startTicks,
+                  bootId: live.identity.bootId,
+                  startedAt: iso(spawnedAt),
+                  rssBytes: rssBytes(live.identity.pid),
+                  watching: live.watching,
+                  tree: live.tree().map(({ pid, ppid }) => ({ pid, ppid })),
+                  survivors: live.survivors().map(({ pid }) => pid),
                 },
-          run: row === null ? null : { n: run, state: row.state, version: progress.version ?? row.version, exitCode: row.exitCode },
+          run:
+            row === null
+              ? null
+              : { n: run, state: row.state, version: progress.version ?? row.version, exitCode: row.exitCode },
           files: { dir: paths.dir, stdoutBytes: sizeOf(paths.out), stderrBytes: sizeOf(paths.err) },
-          counters: { frames: progress.frames, unknownFrames: progress.unknownFrames, skippedLines: progress.skippedLines },
-          offset: progress.offset, intent, startsLeft: starts, ready, held, lastFrameAt: iso(lastFrameAt), error: startError,
-          lastFrames: actor.lastFrames(), stderrTail: live?.stderrTail() ?? "",
+          counters: {
+            frames: progress.frames,
+            unknownFrames: progress.unknownFrames,
+            skippedLines: progress.skippedLines,
+          },
+          offset: progress.offset,
+          intent,
+          startsLeft: starts,
+          ready,
+          held,
+          lastFrameAt: iso(lastFrameAt),
+          error: startError,
+          lastFrames: actor.lastFrames(),
+          stderrTail: live?.stderrTail() ?? "",
         });
       },
     }),

@@ -5,7 +5,14 @@ import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Delivery, ListedDelivery } from "../store/deliveries.ts";
-import { attemptsOf, findDelivery, insertDelivery, listDeliveries, listedDelivery, reviveDelivery } from "../store/deliveries.ts";
+import {
+  attemptsOf,
+  findDelivery,
+  insertDelivery,
+  listDeliveries,
+  listedDelivery,
+  reviveDelivery,
+} from "../store/deliveries.ts";
 import { currentTarget } from "../webhook/outbox.ts";
 import { webhookBody } from "../webhook/payload.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -17,8 +24,14 @@ export function deliveryRoutes(deps: ApiDeps) {
   const view = (id: string) => deliveryView(listedDelivery(store, id) ?? notFound(id));
   return [
     route({
-      method: "GET", path: "/api/v1/deliveries", summary: "Webhooks, newest first",
-      query: object({ state: optional(oneOf("pending", "delivered", "dead")), limit: optional(schemas.count(1000)), before: optional(schemas.idText) }),
+      method: "GET",
+      path: "/api/v1/deliveries",
+      summary: "Webhooks, newest first",
+      query: object({
+        state: optional(oneOf("pending", "delivered", "dead")),
+        limit: optional(schemas.count(1000)),
+        before: optional(schemas.idText),
+      }),
       handler({ query }) {
         const limit = query.limit ?? 100;
         const found = listDeliveries(store, { ...query, limit: limit + 1 });
@@ -27,7 +40,9 @@ export function deliveryRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: "/api/v1/deliveries/:id", summary: "One webhook with its attempts",
+      method: "GET",
+      path: "/api/v1/deliveries/:id",
+      summary: "One webhook with its attempts",
       handler({ params }) {
         const delivery = deliveryAt(deps, params.id);
         const attempts = attemptsOf(store, delivery.id).map(({ at, ...rest }) => ({ ...rest, at: iso(at) }));
@@ -35,15 +50,19 @@ export function deliveryRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "POST", path: "/api/v1/deliveries/:id/redeliver", summary: "Send it again, under the same id; ?fresh=1 = under a new one",
-      query: object({ fresh: optional(flagText()) }), success: { status: 202 },
+      method: "POST",
+      path: "/api/v1/deliveries/:id/redeliver",
+      summary: "Send it again, under the same id; ?fresh=1 = under a new one",
+      query: object({ fresh: optional(flagText()) }),
+      success: { status: 202 },
       handler({ params, query }) {
         const delivery = deliveryAt(deps, params.id);
         let id = delivery.id;
         store.transact(() => {
           // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.
           const target = currentTarget(store, config.webhook, delivery);
-          if (query.fresh === true) insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
+          if (query.fresh === true)
+            insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
           else reviveDelivery(store, delivery.id, target, clock.now());
         });
         deps.wakeWebhooks();
@@ -51,16 +70,31 @@ export function deliveryRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "POST", path: "/api/v1/webhook/test", summary: "Send a marked test event to the configured webhook", success: { status: 202 },
+      method: "POST",
+      path: "/api/v1/webhook/test",
+      summary: "Send a marked test event to the configured webhook",
+      success: { status: 202 },
       handler() {
         const { url } = config.webhook;
-        if (url === undefined) throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url", { status: 409 });
+        if (url === undefined)
+          throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url", { status: 409 });
         const id = deps.newDeliveryId();
         const body = webhookBody({
-          event: "test", project: "test", agentId: "00000000", provider: "test", status: "idle", timestampMs: clock.now(),
+          event: "test",
+          project: "test",
+          agentId: "00000000",
+          provider: "test",
+          status: "idle",
+          timestampMs: clock.now(),
           lastMessage: "This is a test of the webhook of agent-harness.",
         });
-        store.transact(() => insertDelivery(store, { id, project: null, agent: null, event: "test", url, token: null, own: false, body }, clock.now()));
+        store.transact(() =>
+          insertDelivery(
+            store,
+            { id, project: null, agent: null, event: "test", url, token: null, own: false, body },
+            clock.now(),
+          ),
+        );
         deps.wakeWebhooks();
         return json({ delivery: view(id) }, { status: 202 });
       },
@@ -73,14 +107,27 @@ function deliveryAt({ store }: ApiDeps, id: string): Delivery {
 }
 
 function notFound(id: string): never {
-  throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, { status: 404 });
+  throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, {
+    status: 404,
+  });
 }
 
 function deliveryView(delivery: ListedDelivery): Record<string, unknown> {
-  const { id, seq, project, agent, event, url, state, attempts, lastError, nextAt, createdAt, settledAt, waitsFor } = delivery;
+  const { id, seq, project, agent, event, url, state, attempts, lastError, nextAt, createdAt, settledAt, waitsFor } =
+    delivery;
   return {
-    id, seq, project, agentId: agent, event, url: withoutCredentials(url), state, attempts, lastError,
-    nextAttemptAt: nextAt === null || waitsFor !== null ? null : iso(nextAt), ...(waitsFor === null ? {} : { waitsFor }),
-    createdAt: iso(createdAt), settledAt: settledAt === null ? null : iso(settledAt),
+    id,
+    seq,
+    project,
+    agentId: agent,
+    event,
+    url: withoutCredentials(url),
+    state,
+    attempts,
+    lastError,
+    nextAttemptAt: nextAt === null || waitsFor !== null ? null : iso(nextAt),
+    ...(waitsFor === null ? {} : { waitsFor }),
+    createdAt: iso(createdAt),
+    settledAt: settledAt === null ? null : iso(settledAt),
   };
 }

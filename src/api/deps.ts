@@ -51,5 +51,9 @@ export function assertReady({ supervisor }: ApiDeps): void {
 }
 
 function notReady(): HarnessError {
-  return new HarnessError("NOT_READY", "the daemon is still looking at what survived its restart: try again in a second", { status: 503, headers: { "Retry-After": "1" } });
+  return new HarnessError(
+    "NOT_READY",
+    "the daemon is still looking at what survived its restart: try again in a second",
+    { status: 503, headers: { "Retry-After": "1" } },
+  );
 }

@@ -15,13 +15,26 @@ import { actorAt } from "./deps.ts";
 
 /** Every type of event there is, with what it says. Streams, docs and the CLI are made from this table. */
 export const EVENT_TYPES = {
-  project_created: "a project was made", project_updated: "a project was changed", project_deleted: "a project was forgotten",
-  agent_created: "an agent was made", agent_updated: "its settings were changed", agent_deleted: "it was forgotten",
-  agent_status: "from, to and the cause", agent_stalled: "no frame for limits.stallWarnMs", agent_resumed_output: "frames again after a stall",
-  turn_started: "id and origin of the turn", turn_ended: "the turn with its outcome", turn_timeout: "limits.turnTimeoutMs is over, the turn is being interrupted",
-  input: "an input and its new state", message: "a whole message", permission_requested: "the agent waits for an answer",
-  permission_settled: "allowed, denied or withdrawn, and by whom", retrying: "the program repeats a failed model call",
-  background: "how many background tasks live", note: "something worth knowing that changes no status", delivery: "a webhook was delivered, or is dead",
+  project_created: "a project was made",
+  project_updated: "a project was changed",
+  project_deleted: "a project was forgotten",
+  agent_created: "an agent was made",
+  agent_updated: "its settings were changed",
+  agent_deleted: "it was forgotten",
+  agent_status: "from, to and the cause",
+  agent_stalled: "no frame for limits.stallWarnMs",
+  agent_resumed_output: "frames again after a stall",
+  turn_started: "id and origin of the turn",
+  turn_ended: "the turn with its outcome",
+  turn_timeout: "limits.turnTimeoutMs is over, the turn is being interrupted",
+  input: "an input and its new state",
+  message: "a whole message",
+  permission_requested: "the agent waits for an answer",
+  permission_settled: "allowed, denied or withdrawn, and by whom",
+  retrying: "the program repeats a failed model call",
+  background: "how many background tasks live",
+  note: "something worth knowing that changes no status",
+  delivery: "a webhook was delivered, or is dead",
   delta: "streamed text, without id, never replayed",
 } as const;
 
@@ -40,22 +53,44 @@ interface Asked {
 export function eventRoutes(deps: ApiDeps) {
   const success = { type: "text/event-stream" };
   return [
-    route({ method: "GET", path: "/api/v1/events", summary: "Everything that happens (SSE)", query, success, handler: (ctx) => stream(deps, {}, ctx) }),
     route({
-      method: "GET", path: "/api/v1/projects/:name/events", summary: "What happens in a project (SSE)", query, success,
+      method: "GET",
+      path: "/api/v1/events",
+      summary: "Everything that happens (SSE)",
+      query,
+      success,
+      handler: (ctx) => stream(deps, {}, ctx),
+    }),
+    route({
+      method: "GET",
+      path: "/api/v1/projects/:name/events",
+      summary: "What happens in a project (SSE)",
+      query,
+      success,
       handler: (ctx) => stream(deps, { project: getProject(deps.store, ctx.params.name).name }, ctx),
     }),
     route({
-      method: "GET", path: "/api/v1/projects/:name/agents/:id/events", summary: "What happens to an agent (SSE)", query, success,
+      method: "GET",
+      path: "/api/v1/projects/:name/agents/:id/events",
+      summary: "What happens to an agent (SSE)",
+      query,
+      success,
       handler: (ctx) => stream(deps, { agent: actorAt(deps, ctx.params).id }, ctx),
     }),
     route({
-      method: "GET", path: "/api/v1/event-types", summary: "Every type of event, with what it says", handler: () => json({ types: EVENT_TYPES }),
+      method: "GET",
+      path: "/api/v1/event-types",
+      summary: "Every type of event, with what it says",
+      handler: () => json({ types: EVENT_TYPES }),
     }),
   ];
 }
 
-function stream({ store, bus, clock, log }: ApiDeps, place: { project?: string; agent?: string }, { req, query: { since, types }, signal, keepOpen }: Asked): Response {
+function stream(
+  { store, bus, clock, log }: ApiDeps,
+  place: { project?: string; agent?: string },
+  { req, query: { since, types }, signal, keepOpen }: Asked,
+): Response {
   const scope: EventScope = { ...place, ...(types === undefined ? {} : { types }) };
   const { oldest, newest } = eventRange(store);
   const asked = readCursor(req.headers.get("last-event-id"), since);
@@ -72,7 +107,8 @@ function stream({ store, bus, clock, log }: ApiDeps, place: { project?: string; 
           for (const each of commit.events) if (inScope(each, scope)) listener(asMessage(each));
         }),
         bus.onDelta((delta: Delta) => {
-          if (inScope({ type: "delta", agent: delta.agent, project: delta.project }, scope)) listener({ event: "delta", data: JSON.stringify(delta) });
+          if (inScope({ type: "delta", agent: delta.agent, project: delta.project }, scope))
+            listener({ event: "delta", data: JSON.stringify(delta) });
         }),
       ];
       return () => {
@@ -90,10 +126,18 @@ function readCursor(header: string | null, since: string | undefined): number | 
   if (text === undefined || text === null || text === "") return null;
   const cursor = parseCursor(text);
   if (cursor !== undefined) return cursor;
-  throw invalidRequest([{ path: header === null ? "since" : "Last-Event-ID", message: `got ${JSON.stringify(text.slice(0, 40))}, expected the id of an event` }]);
+  throw invalidRequest([
+    {
+      path: header === null ? "since" : "Last-Event-ID",
+      message: `got ${JSON.stringify(text.slice(0, 40))}, expected the id of an event`,
+    },
+  ]);
 }
 
-function inScope(each: { readonly type: string; readonly agent: string | null; readonly project: string | null }, { agent, project, types }: EventScope): boolean {
+function inScope(
+  each: { readonly type: string; readonly agent: string | null; readonly project: string | null },
+  { agent, project, types }: EventScope,
+): boolean {
   if (types !== undefined && !types.includes(each.type)) return false;
   if (agent !== undefined) return each.agent === agent;
   return project === undefined || each.project === project;

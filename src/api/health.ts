@@ -18,23 +18,42 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
   const uptime = () => Math.floor((clock.now() - startedAt) / 1000);
   return [
     route({
-      method: "GET", path: "/api/v1/status", summary: "The box at a glance: agents by status, the longest waiting permission, providers, webhooks",
+      method: "GET",
+      path: "/api/v1/status",
+      summary: "The box at a glance: agents by status, the longest waiting permission, providers, webhooks",
       async handler() {
         const oldest = oldestPending(store);
         return json({
-          version: VERSION, uptime: uptime(), ready: supervisor.ready, projects: countProjects(store), agents: countAgents(store),
+          version: VERSION,
+          uptime: uptime(),
+          ready: supervisor.ready,
+          projects: countProjects(store),
+          agents: countAgents(store),
           oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },
-          deliveries: countDeliveries(store), providers: await Promise.all([...providers.values()].map((provider) => reporter.glance(provider))),
+          deliveries: countDeliveries(store),
+          providers: await Promise.all([...providers.values()].map((provider) => reporter.glance(provider))),
         });
       },
     }),
     route({
-      method: "GET", path: "/api/v1/health", summary: "Version, uptime (seconds) and counts", auth: false,
+      method: "GET",
+      path: "/api/v1/health",
+      summary: "Version, uptime (seconds) and counts",
+      auth: false,
       handler: () => json({ status: "ok", version: VERSION, uptime: uptime(), ...counted(), ready: supervisor.ready }),
     }),
-    route({ method: "GET", path: "/healthz", summary: "200 while the process answers", auth: false, handler: () => new Response("ok\n") }),
     route({
-      method: "GET", path: "/readyz", summary: "200 once every agent was looked at after the start", auth: false,
+      method: "GET",
+      path: "/healthz",
+      summary: "200 while the process answers",
+      auth: false,
+      handler: () => new Response("ok\n"),
+    }),
+    route({
+      method: "GET",
+      path: "/readyz",
+      summary: "200 once every agent was looked at after the start",
+      auth: false,
       handler() {
         if (supervisor.ready) return new Response("ready\n");
         throw new HarnessError("NOT_READY", "still looking at what survived the restart", { status: 503 });

@@ -19,21 +19,36 @@ interface Asked {
 }
 
 /** `work` calls `keep` inside its transaction, so that the answer is stored with what it tells, or not at all. */
-export function answerOnce({ store, clock }: ApiDeps, { req, url, bodyBytes }: Asked, work: (keep: (answer: Answer) => void) => Answer): Response {
+export function answerOnce(
+  { store, clock }: ApiDeps,
+  { req, url, bodyBytes }: Asked,
+  work: (keep: (answer: Answer) => void) => Answer,
+): Response {
   const key = req.headers.get("idempotency-key");
   if (key === null) {
     const { status, body } = work(() => undefined);
     return json(body, { status });
   }
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw invalidRequest([{ path: "Idempotency-Key", message: "expected 1 to 255 printable ASCII characters without spaces" }]);
+    throw invalidRequest([
+      { path: "Idempotency-Key", message: "expected 1 to 255 printable ASCII characters without spaces" },
+    ]);
   }
   const scope = `${req.method} ${url.pathname}`;
   const hash = sha256(bodyBytes).toString("hex");
   const kept = keptAnswer(store, scope, key, hash);
-  if (kept !== null) return json(JSON.parse(kept.answer), { status: kept.status, headers: { "Idempotency-Replayed": "true" } });
+  if (kept !== null)
+    return json(JSON.parse(kept.answer), { status: kept.status, headers: { "Idempotency-Replayed": "true" } });
   const { status, body } = work((answer) => {
-    keepAnswer(store, scope, key, hash, { status: answer.status, answer: JSON.stringify(answer.body) }, answer.input, clock.now());
+    keepAnswer(
+      store,
+      scope,
+      key,
+      hash,
+      { status: answer.status, answer: JSON.stringify(answer.body) },
+      answer.input,
+      clock.now(),
+    );
   });
   return json(body, { status });
 }

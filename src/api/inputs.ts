@@ -24,27 +24,43 @@ export interface NewInput {
 }
 
 /** Stores an input and lets the reducer take it, inside the step's transaction. */
-export function takeInput({ store, clock, newUuid }: ApiDeps, actor: Actor, step: StepWork, { text, raw, mode }: NewInput): Input {
+export function takeInput(
+  { store, clock, newUuid }: ApiDeps,
+  actor: Actor,
+  step: StepWork,
+  { text, raw, mode }: NewInput,
+): Input {
   const input = insertInput(store, { agent: actor.id, key: newUuid(), text, raw, mode }, clock.now());
   step.fact({ type: "input", id: input.id, key: input.key, mode: mode === "interrupt" ? "interrupt" : "queue" });
   return getInput(store, input.id) ?? input;
 }
 
-/** 413 for what the program would refuse anyway, before anything is stored. Counted in code points, as the programs count. */
+/**
+ * 413 for what the program would refuse anyway, before anything is stored. Counted in code points, as the programs
+ * count.
+ */
 export function assertTextFits({ codec }: Pick<Provider, "codec">, text: string, path: string): void {
   const max = codec.traits.maxPromptChars;
   if (max === null || text.length <= max) return;
   let count = 0;
   for (const _ of text) count += 1;
   if (count <= max) return;
-  throw new HarnessError("TOO_LARGE", `the ${path} has ${count} characters, ${codec.kind} takes at most ${max}: put the rest into a file of the project and name it`, { status: 413 });
+  throw new HarnessError(
+    "TOO_LARGE",
+    `the ${path} has ${count} characters, ${codec.kind} takes at most ${max}: put the rest into a file of the project and name it`,
+    { status: 413 },
+  );
 }
 
 export function inputRoutes(deps: ApiDeps) {
   const { store } = deps;
   return [
     route({
-      method: "POST", path: `${ONE}/input`, summary: "Send the agent something; queued while it is busy", body: schemas.newInput, success: { status: 202 },
+      method: "POST",
+      path: `${ONE}/input`,
+      summary: "Send the agent something; queued while it is busy",
+      body: schemas.newInput,
+      success: { status: 202 },
       handler({ params, body, req, url, bodyBytes }) {
         const actor = actorAt(deps, params);
         return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
@@ -52,13 +68,19 @@ export function inputRoutes(deps: ApiDeps) {
           assertTextFits(actor.terms(), text, "text");
           const { status } = actor.state();
           if (mode === "reject" && isBusy(status)) {
-            throw new HarnessError("AGENT_BUSY", `the agent is ${status}: wait, or send with mode "queue" or "interrupt"`, { status: 409 });
+            throw new HarnessError(
+              "AGENT_BUSY",
+              `the agent is ${status}: wait, or send with mode "queue" or "interrupt"`,
+              { status: 409 },
+            );
           }
           return actor.step("api", (step) => {
             const input = takeInput(deps, actor, step, { text, raw, mode });
             const { turn } = step.state();
             const answer = {
-              status: 202, input: input.id, body: { input: inputView(input), ...(turn?.input === input.id ? { turn: turnView(turn) } : {}) },
+              status: 202,
+              input: input.id,
+              body: { input: inputView(input), ...(turn?.input === input.id ? { turn: turnView(turn) } : {}) },
             };
             keep(answer);
             return answer;
@@ -67,29 +89,45 @@ export function inputRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: `${ONE}/inputs`, summary: "What was sent, and how far each got",
+      method: "GET",
+      path: `${ONE}/inputs`,
+      summary: "What was sent, and how far each got",
       query: object({ after: optional(schemas.idText), limit: optional(schemas.count(1000)) }),
       handler({ params, query }) {
         const actor = actorAt(deps, params);
-        return json({ inputs: listInputs(store, actor.id, { after: query.after ?? 0, limit: query.limit ?? 200 }).map(inputView) });
+        return json({
+          inputs: listInputs(store, actor.id, { after: query.after ?? 0, limit: query.limit ?? 200 }).map(inputView),
+        });
       },
     }),
     route({
-      method: "DELETE", path: `${ONE}/inputs/:n`, summary: "Take an input back before it is delivered", success: { status: 204 },
+      method: "DELETE",
+      path: `${ONE}/inputs/:n`,
+      summary: "Take an input back before it is delivered",
+      success: { status: 204 },
       handler({ params }) {
         const actor = actorAt(deps, params);
         const input = /^[1-9]\d{0,14}$/.test(params.n) ? findInputByNumber(store, actor.id, Number(params.n)) : null;
-        if (input === null) throw new HarnessError("INPUT_NOT_FOUND", `the agent has no input ${params.n}: GET …/inputs lists them`, { status: 404 });
+        if (input === null)
+          throw new HarnessError("INPUT_NOT_FOUND", `the agent has no input ${params.n}: GET …/inputs lists them`, {
+            status: 404,
+          });
         if (input.state === "cancelled") return noContent();
         if (input.state !== "queued") {
-          throw new HarnessError("INPUT_DELIVERED", `input ${input.n} is ${input.state}: only queued ones can be taken back; abort ends the turn`, { status: 409 });
+          throw new HarnessError(
+            "INPUT_DELIVERED",
+            `input ${input.n} is ${input.state}: only queued ones can be taken back; abort ends the turn`,
+            { status: 409 },
+          );
         }
         actor.facts("api", { type: "drop_input", id: input.id });
         return noContent();
       },
     }),
     route({
-      method: "POST", path: `${ONE}/inputs/release`, summary: "Let a held queue go on",
+      method: "POST",
+      path: `${ONE}/inputs/release`,
+      summary: "Let a held queue go on",
       handler({ params }) {
         const actor = actorAt(deps, params);
         actor.facts("api", { type: "release" });

@@ -1,4 +1,7 @@
-/** Lists of agents. They are read most of all, so they come out of memory: the actors hold what is stored, and each is put into words once a change. */
+/**
+ * Lists of agents. They are read most of all, so they come out of memory: the actors hold what is stored, and each is
+ * put into words once a change.
+ */
 import type { Agent } from "../store/agents.ts";
 import { agentView } from "./views.ts";
 

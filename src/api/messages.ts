@@ -18,9 +18,14 @@ export function messageRoutes(deps: ApiDeps) {
   const id = optional(schemas.idText);
   return [
     route({
-      method: "GET", path: `${ONE}/messages`, summary: "Messages, oldest first: the newest page, or a page after or before an id; `more` = it goes on",
+      method: "GET",
+      path: `${ONE}/messages`,
+      summary: "Messages, oldest first: the newest page, or a page after or before an id; `more` = it goes on",
       query: object({
-        limit: optional(schemas.count(1000)), after: id, before: id, role: optional(oneOf("user", "assistant", "tool", "system")),
+        limit: optional(schemas.count(1000)),
+        after: id,
+        before: id,
+        role: optional(oneOf("user", "assistant", "tool", "system")),
       }),
       handler({ params, query }) {
         const actor = actorAt(deps, params);
@@ -28,11 +33,15 @@ export function messageRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: `${ONE}/messages/last`, summary: "The last thing the agent said, or null",
+      method: "GET",
+      path: `${ONE}/messages/last`,
+      summary: "The last thing the agent said, or null",
       handler: ({ params }) => json({ message: lastAssistantMessage(store, actorAt(deps, params).id) }),
     }),
     route({
-      method: "GET", path: `${ONE}/output`, summary: "Raw bytes of the latest process, for debugging",
+      method: "GET",
+      path: `${ONE}/output`,
+      summary: "Raw bytes of the latest process, for debugging",
       query: object({ stream: optional(oneOf("stdout", "stderr")), tail: optional(schemas.count(TAIL_MAX_BYTES)) }),
       success: { type: "application/octet-stream" },
       handler({ params, query }) {
@@ -41,7 +50,11 @@ export function messageRoutes(deps: ApiDeps) {
         const file = query.stream === "stderr" ? paths.err : paths.out;
         // Bytes of a program that nobody checked: never shown as a page.
         return new Response(lastBytes(file, query.tail ?? TAIL_BYTES), {
-          headers: { "Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" },
+          headers: {
+            "Content-Type": "application/octet-stream",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+          },
         });
       },
     }),

@@ -23,25 +23,62 @@ export function metricsRoutes(deps: ApiDeps) {
 function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Metric[] {
   const agents = countAgents(store);
   const actors = [...supervisor.actors()];
-  const total = (count: (actor: (typeof actors)[number]) => number): number => actors.reduce((sum, actor) => sum + count(actor), 0);
+  const total = (count: (actor: (typeof actors)[number]) => number): number =>
+    actors.reduce((sum, actor) => sum + count(actor), 0);
   return [
-    { name: "agent_harness_info", type: "gauge", help: "Always 1; the version is a label.", samples: [{ labels: { version: VERSION }, value: 1 }] },
-    { name: "agent_harness_uptime_seconds", type: "gauge", help: "Since the start of the daemon.", samples: [{ value: Math.floor((clock.now() - startedAt) / 1000) }] },
-    { name: "agent_harness_ready", type: "gauge", help: "1 once every agent was looked at after the start.", samples: [{ value: supervisor.ready ? 1 : 0 }] },
+    {
+      name: "agent_harness_info",
+      type: "gauge",
+      help: "Always 1; the version is a label.",
+      samples: [{ labels: { version: VERSION }, value: 1 }],
+    },
+    {
+      name: "agent_harness_uptime_seconds",
+      type: "gauge",
+      help: "Since the start of the daemon.",
+      samples: [{ value: Math.floor((clock.now() - startedAt) / 1000) }],
+    },
+    {
+      name: "agent_harness_ready",
+      type: "gauge",
+      help: "1 once every agent was looked at after the start.",
+      samples: [{ value: supervisor.ready ? 1 : 0 }],
+    },
     { name: "agent_harness_projects", type: "gauge", help: "Projects.", samples: [{ value: countProjects(store) }] },
     {
-      name: "agent_harness_agents", type: "gauge", help: "Agents by status.",
+      name: "agent_harness_agents",
+      type: "gauge",
+      help: "Agents by status.",
       samples: STATUSES.map((status) => ({ labels: { status }, value: agents[status] ?? 0 })),
     },
-    { name: "agent_harness_processes", type: "gauge", help: "Agent programs that run.", samples: [{ value: total((actor) => (actor.live() === null ? 0 : 1)) }] },
     {
-      name: "agent_harness_pending_permissions", type: "gauge", help: "Questions that wait for a person.",
+      name: "agent_harness_processes",
+      type: "gauge",
+      help: "Agent programs that run.",
+      samples: [{ value: total((actor) => (actor.live() === null ? 0 : 1)) }],
+    },
+    {
+      name: "agent_harness_pending_permissions",
+      type: "gauge",
+      help: "Questions that wait for a person.",
       samples: [{ value: total((actor) => actor.state().open.filter((each) => !each.answered).length) }],
     },
-    { name: "agent_harness_queued_inputs", type: "gauge", help: "Inputs that wait for their turn.", samples: [{ value: total((actor) => actor.state().queue.length) }] },
-    { name: "agent_harness_events_total", type: "counter", help: "Events ever written into the log.", samples: [{ value: eventRange(store).newest }] },
     {
-      name: "agent_harness_deliveries", type: "gauge", help: "Webhooks in the outbox by state.",
+      name: "agent_harness_queued_inputs",
+      type: "gauge",
+      help: "Inputs that wait for their turn.",
+      samples: [{ value: total((actor) => actor.state().queue.length) }],
+    },
+    {
+      name: "agent_harness_events_total",
+      type: "counter",
+      help: "Events ever written into the log.",
+      samples: [{ value: eventRange(store).newest }],
+    },
+    {
+      name: "agent_harness_deliveries",
+      type: "gauge",
+      help: "Webhooks in the outbox by state.",
       samples: Object.entries(countDeliveries(store)).map(([state, value]) => ({ labels: { state }, value })),
     },
   ];

@@ -16,7 +16,9 @@ export function permissionRoutes(deps: ApiDeps) {
   const { store } = deps;
   return [
     route({
-      method: "GET", path: `${ONE}/permissions`, summary: "What the agent asked, open and settled",
+      method: "GET",
+      path: `${ONE}/permissions`,
+      summary: "What the agent asked, open and settled",
       query: object({ state: optional(oneOf("pending", "allowed", "denied", "withdrawn")) }),
       handler({ params, query }) {
         const actor = actorAt(deps, params);
@@ -24,12 +26,19 @@ export function permissionRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "POST", path: `${ONE}/permissions/:pid`, summary: "Answer one; the same answer again is fine, another one is 409", body: schemas.decision,
+      method: "POST",
+      path: `${ONE}/permissions/:pid`,
+      summary: "Answer one; the same answer again is fine, another one is 409",
+      body: schemas.decision,
       handler({ params, body }) {
         const actor = actorAt(deps, params);
         const permission = getPermission(store, actor.id, params.pid);
         if (permission === null) {
-          throw new HarnessError("PERMISSION_NOT_FOUND", `the agent has no permission "${params.pid}": GET …/permissions lists them`, { status: 404 });
+          throw new HarnessError(
+            "PERMISSION_NOT_FOUND",
+            `the agent has no permission "${params.pid}": GET …/permissions lists them`,
+            { status: 404 },
+          );
         }
         if (permission.state !== "pending") return settled(permission, body);
         assertPossible(permission, body);
@@ -44,15 +53,27 @@ function settled(permission: Permission, given: StoredAnswer): Response {
   const stored = permission.answer;
   if (stored !== null && Bun.deepEquals(given, stored)) return json({ permission: permissionView(permission) });
   const how = permission.settledBy === null ? "" : ` (by ${permission.settledBy.replace("_", " ")})`;
-  throw new HarnessError("PERMISSION_SETTLED", `permission ${permission.id} is ${permission.state}${how} and cannot be answered again`, { status: 409 });
+  throw new HarnessError(
+    "PERMISSION_SETTLED",
+    `permission ${permission.id} is ${permission.state}${how} and cannot be answered again`,
+    { status: 409 },
+  );
 }
 
 function assertPossible(permission: Permission, { decision, answers }: StoredAnswer): void {
   if (!permission.options.includes(decision)) {
-    throw invalidRequest([{ path: "decision", message: `got "${decision}", this one offers ${permission.options.join(", ")}` }]);
+    throw invalidRequest([
+      { path: "decision", message: `got "${decision}", this one offers ${permission.options.join(", ")}` },
+    ]);
   }
-  if (permission.kind === "question" && decision !== "deny" && (answers === undefined || Object.keys(answers).length === 0)) {
-    throw invalidRequest([{ path: "answers", message: "missing, expected an object of question → answer, since this is a question" }]);
+  if (
+    permission.kind === "question" &&
+    decision !== "deny" &&
+    (answers === undefined || Object.keys(answers).length === 0)
+  ) {
+    throw invalidRequest([
+      { path: "answers", message: "missing, expected an object of question → answer, since this is a question" },
+    ]);
   }
   if (permission.kind !== "question" && answers !== undefined) {
     throw invalidRequest([{ path: "answers", message: `only a question takes answers, this is a ${permission.kind}` }]);

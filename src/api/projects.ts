@@ -36,15 +36,25 @@ export function projectRoutes(deps: ApiDeps) {
 
   return [
     route({
-      method: "GET", path: "/api/v1/projects", summary: "All projects, by name",
+      method: "GET",
+      path: "/api/v1/projects",
+      summary: "All projects, by name",
       handler: () => json({ projects: listProjects(store).map(view) }),
     }),
     route({
-      method: "POST", path: "/api/v1/projects", summary: "Make a project of a folder", body: schemas.newProject, success: { status: 201 },
+      method: "POST",
+      path: "/api/v1/projects",
+      summary: "Make a project of a folder",
+      body: schemas.newProject,
+      success: { status: 201 },
       handler({ body }) {
         const project: Project = {
-          name: body.name, cwd: realFolder(body.cwd, config.projects.roots), trusted: body.trusted ?? null,
-          webhook: body.webhook ?? null, defaults: body.defaults ?? {}, createdAt: clock.now(),
+          name: body.name,
+          cwd: realFolder(body.cwd, config.projects.roots),
+          trusted: body.trusted ?? null,
+          webhook: body.webhook ?? null,
+          defaults: body.defaults ?? {},
+          createdAt: clock.now(),
         };
         if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
         assertDefaults(deps, project.defaults);
@@ -53,11 +63,16 @@ export function projectRoutes(deps: ApiDeps) {
       },
     }),
     route({
-      method: "GET", path: PATH, summary: "One project",
+      method: "GET",
+      path: PATH,
+      summary: "One project",
       handler: ({ params }) => json({ project: view(getProject(store, params.name)) }),
     }),
     route({
-      method: "PATCH", path: PATH, summary: "Change a project (JSON Merge Patch: null takes a value away)", body: schemas.projectPatch,
+      method: "PATCH",
+      path: PATH,
+      summary: "Change a project (JSON Merge Patch: null takes a value away)",
+      body: schemas.projectPatch,
       handler({ params, body }) {
         assertReady(deps);
         const old = getProject(store, params.name);
@@ -69,26 +84,38 @@ export function projectRoutes(deps: ApiDeps) {
           ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
         };
         if (project.cwd !== old.cwd && agentsOf(store, old.name).length > 0) {
-          throw new HarnessError("PROJECT_HAS_AGENTS", "cwd cannot change while the project has agents: delete them, or make another project", { status: 409 });
+          throw new HarnessError(
+            "PROJECT_HAS_AGENTS",
+            "cwd cannot change while the project has agents: delete them, or make another project",
+            { status: 409 },
+          );
         }
         if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
         assertDefaults(deps, project.defaults);
         change(project.name, "project_updated", () => updateProject(store, project));
         // What is loaded and asked depends on these: running processes are replaced before their next turn.
-        for (const agent of agentsOf(store, project.name)) deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
+        for (const agent of agentsOf(store, project.name))
+          deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
         return json({ project: view(project) });
       },
     }),
     route({
-      method: "DELETE", path: PATH, summary: "Forget a project and its agents; ?force=1 also ends busy ones",
-      query: object({ force: optional(flagText()) }), success: { status: 204 },
+      method: "DELETE",
+      path: PATH,
+      summary: "Forget a project and its agents; ?force=1 also ends busy ones",
+      query: object({ force: optional(flagText()) }),
+      success: { status: 204 },
       async handler({ params, query }) {
         assertReady(deps);
         const project = getProject(store, params.name);
         const agents = agentsOf(store, project.name);
         const busy = agents.filter((agent) => isBusy(agent.state.status));
         if (busy.length > 0 && query.force !== true) {
-          throw new HarnessError("PROJECT_BUSY", `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`, { status: 409 });
+          throw new HarnessError(
+            "PROJECT_BUSY",
+            `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
+            { status: 409 },
+          );
         }
         await Promise.all(agents.map((agent) => deps.supervisor.remove(agent.id)));
         change(project.name, "project_deleted", () => deleteProject(store, project.name));

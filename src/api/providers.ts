@@ -11,10 +11,14 @@ import type { ApiDeps } from "./deps.ts";
 export function providerRoutes(deps: ApiDeps) {
   return [
     route({
-      method: "GET", path: "/api/v1/providers", summary: "The providers, where each program was found, and why one cannot be used",
+      method: "GET",
+      path: "/api/v1/providers",
+      summary: "The providers, where each program was found, and why one cannot be used",
       async handler({ keepOpen }) {
         keepOpen(); // the first look starts every program once
-        return json({ providers: await Promise.all([...deps.providers.values()].map((provider) => deps.reporter.examine(provider))) });
+        return json({
+          providers: await Promise.all([...deps.providers.values()].map((provider) => deps.reporter.examine(provider))),
+        });
       },
     }),
   ];
@@ -28,16 +32,28 @@ export function assertProvider({ providers }: ApiDeps, name: string, path: strin
 }
 
 /** 422 when it is switched off or its program cannot be found, before anything is stored. */
-export function assertAvailable(deps: ApiDeps, name: string, project: Project, requested: Readonly<Record<string, string>>): Provider {
+export function assertAvailable(
+  deps: ApiDeps,
+  name: string,
+  project: Project,
+  requested: Readonly<Record<string, string>>,
+): Provider {
   const provider = assertProvider(deps, name, "provider");
   const { settings, codec } = provider;
   if (!settings.enabled) throw unavailable(`provider "${name}" is switched off: set providers.${name}.enabled to true`);
   const env = childEnvironment({
-    inherited: deps.inheritedEnv, traits: codec.traits, passEnv: settings.passEnv, configured: settings.env, requested, ours: {},
+    inherited: deps.inheritedEnv,
+    traits: codec.traits,
+    passEnv: settings.passEnv,
+    configured: settings.env,
+    requested,
+    ours: {},
   });
   const [program = ""] = settings.command;
   if (findProgram(program, env["PATH"], project.cwd) === null) {
-    throw unavailable(`provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`);
+    throw unavailable(
+      `provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`,
+    );
   }
   return provider;
 }

@@ -20,11 +20,23 @@ import { providerRoutes } from "./providers.ts";
 
 export function apiRoutes(deps: ApiDeps): readonly Route[] {
   const routes: Route[] = [
-    ...healthRoutes(deps), ...providerRoutes(deps), ...projectRoutes(deps), ...agentRoutes(deps), ...inputRoutes(deps), ...messageRoutes(deps),
-    ...permissionRoutes(deps), ...controlRoutes(deps), ...eventRoutes(deps), ...debugRoutes(deps), ...deliveryRoutes(deps),
+    ...healthRoutes(deps),
+    ...providerRoutes(deps),
+    ...projectRoutes(deps),
+    ...agentRoutes(deps),
+    ...inputRoutes(deps),
+    ...messageRoutes(deps),
+    ...permissionRoutes(deps),
+    ...controlRoutes(deps),
+    ...eventRoutes(deps),
+    ...debugRoutes(deps),
+    ...deliveryRoutes(deps),
     ...metricsRoutes(deps),
     route({
-      method: "GET", path: "/api/v1/openapi.json", summary: "This API, described", handler: () => json(description()),
+      method: "GET",
+      path: "/api/v1/openapi.json",
+      summary: "This API, described",
+      handler: () => json(description()),
     }),
   ];
   const description = () => openApi({ title: "agent-harness", version: VERSION, routes });

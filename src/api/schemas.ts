@@ -8,19 +8,38 @@ const ID = /^[0-9a-f]{8}$/;
 /** The largest input text; the body may be a little larger. */
 const TEXT_MAX = 8 * 1024 * 1024;
 
-export const projectName = string({ pattern: NAME, what: "a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or digit" });
+export const projectName = string({
+  pattern: NAME,
+  what: "a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or digit",
+});
 
-export const agentName = refined(projectName, (name) => (ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined));
+export const agentName = refined(projectName, (name) =>
+  ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined,
+);
 
 export const permissions = oneOf("ask", "allow", "deny");
 
-export const NOTICE_EVENTS = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"] as const;
+export const NOTICE_EVENTS = [
+  "agent_completed",
+  "agent_error",
+  "agent_aborted",
+  "agent_exited",
+  "agent_waiting_input",
+] as const;
 
 const URL_WORDS = "an http or https URL of at most 2048 characters";
 
 export const webhook = object({
   url: refined(string({ max: 2048, secret: true, what: URL_WORDS }), (url) => (isHttpUrl(url) ? undefined : URL_WORDS)),
-  token: optional(string({ min: 1, max: 4096, secret: true, pattern: /^[\x21-\x7e]+$/, what: "a token of printable ASCII without spaces" })),
+  token: optional(
+    string({
+      min: 1,
+      max: 4096,
+      secret: true,
+      pattern: /^[\x21-\x7e]+$/,
+      what: "a token of printable ASCII without spaces",
+    }),
+  ),
   events: optional(array(oneOf(...NOTICE_EVENTS), { max: NOTICE_EVENTS.length })),
 });
 
@@ -29,7 +48,12 @@ function isHttpUrl(url: string): boolean {
   return parsed !== null && (parsed.protocol === "http:" || parsed.protocol === "https:");
 }
 
-export const model = string({ min: 1, max: 256, pattern: /^[^\u0000-\u001f]+$/, what: "a model's name of 1 to 256 characters" });
+export const model = string({
+  min: 1,
+  max: 256,
+  pattern: /^[^\u0000-\u001f]+$/,
+  what: "a model's name of 1 to 256 characters",
+});
 
 const systemPrompt = string({ max: 256 * 1024 });
 
@@ -40,7 +64,9 @@ export const metadata = refined(
 
 export const env = refined(
   record(string({ max: 128 * 1024, secret: true, pattern: /^[^\0]*$/, what: "a string without NUL" }), {
-    maxKeys: 256, keyPattern: /^[A-Za-z_][A-Za-z0-9_]*$/, keyWhat: "a variable name",
+    maxKeys: 256,
+    keyPattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+    keyWhat: "a variable name",
   }),
   (value) => {
     const ours = Object.keys(value).find((key) => key.startsWith("AH_"));
@@ -49,22 +75,33 @@ export const env = refined(
 );
 
 export const defaults = object({
-  provider: optional(projectName), model: optional(model), permissions: optional(permissions), systemPrompt: optional(systemPrompt),
+  provider: optional(projectName),
+  model: optional(model),
+  permissions: optional(permissions),
+  systemPrompt: optional(systemPrompt),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
 
 export const newProject = object({
-  name: projectName, cwd: absolutePath, trusted: optional(boolean()), webhook: optional(webhook), defaults: optional(defaults),
+  name: projectName,
+  cwd: absolutePath,
+  trusted: optional(boolean()),
+  webhook: optional(webhook),
+  defaults: optional(defaults),
 });
 
 /** JSON Merge Patch: null takes a value away. */
 export const projectPatch = object({
-  webhook: optional(nullable(webhook)), trusted: optional(nullable(boolean())), cwd: optional(absolutePath),
+  webhook: optional(nullable(webhook)),
+  trusted: optional(nullable(boolean())),
+  cwd: optional(absolutePath),
   defaults: optional(
     nullable(
       object({
-        provider: optional(nullable(projectName)), model: optional(nullable(model)), permissions: optional(nullable(permissions)),
+        provider: optional(nullable(projectName)),
+        model: optional(nullable(model)),
+        permissions: optional(nullable(permissions)),
         systemPrompt: optional(nullable(systemPrompt)),
       }),
     ),
@@ -74,17 +111,38 @@ export const projectPatch = object({
 const text = string({ min: 0, max: TEXT_MAX });
 
 export const newAgent = object({
-  provider: optional(projectName), task: optional(text), name: optional(agentName), model: optional(model), permissions: optional(permissions),
-  systemPrompt: optional(systemPrompt), env: optional(env), webhook: optional(webhook), metadata: optional(metadata),
+  provider: optional(projectName),
+  task: optional(text),
+  name: optional(agentName),
+  model: optional(model),
+  permissions: optional(permissions),
+  systemPrompt: optional(systemPrompt),
+  env: optional(env),
+  webhook: optional(webhook),
+  metadata: optional(metadata),
 });
 
 export const agentPatch = object({
   name: optional(nullable(agentName)),
-  metadata: optional(nullable(record(nullable(string({ max: 4096 })), { maxKeys: 16, keyPattern: /^[\s\S]{1,64}$/, keyWhat: "a key of 1 to 64 characters" }))),
-  webhook: optional(nullable(webhook)), model: optional(nullable(model)), permissions: optional(nullable(permissions)),
+  metadata: optional(
+    nullable(
+      record(nullable(string({ max: 4096 })), {
+        maxKeys: 16,
+        keyPattern: /^[\s\S]{1,64}$/,
+        keyWhat: "a key of 1 to 64 characters",
+      }),
+    ),
+  ),
+  webhook: optional(nullable(webhook)),
+  model: optional(nullable(model)),
+  permissions: optional(nullable(permissions)),
 });
 
-export const newInput = object({ text, mode: optional(oneOf("queue", "interrupt", "reject")), raw: optional(boolean()) });
+export const newInput = object({
+  text,
+  mode: optional(oneOf("queue", "interrupt", "reject")),
+  raw: optional(boolean()),
+});
 
 const answerText = string({ max: 64 * 1024 });
 

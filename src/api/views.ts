@@ -24,7 +24,12 @@ export function withoutCredentials(url: string): string {
 
 export function projectView(project: Project, trusted: boolean): unknown {
   return {
-    name: project.name, cwd: project.cwd, trusted, webhook: webhookView(project.webhook), defaults: project.defaults, createdAt: iso(project.createdAt),
+    name: project.name,
+    cwd: project.cwd,
+    trusted,
+    webhook: webhookView(project.webhook),
+    defaults: project.defaults,
+    createdAt: iso(project.createdAt),
   };
 }
 
@@ -32,22 +37,42 @@ export function turnView(turn: Turn | EndedTurn | null): unknown {
   if (turn === null) return null;
   const ended = "endedAt" in turn;
   return {
-    id: turn.id, origin: turn.origin, startedAt: iso(turn.startedAt), endedAt: ended ? iso(turn.endedAt) : null,
-    outcome: ended ? turn.outcome : null, ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
+    id: turn.id,
+    origin: turn.origin,
+    startedAt: iso(turn.startedAt),
+    endedAt: ended ? iso(turn.endedAt) : null,
+    outcome: ended ? turn.outcome : null,
+    ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
   };
 }
 
 export function agentView(agent: Agent): Record<string, unknown> {
   const { state, settings } = agent;
   return {
-    id: agent.id, project: agent.project, name: agent.name, provider: agent.provider,
-    status: state.status, cause: state.cause, process: state.process, turn: turnView(state.turn ?? state.lastTurn),
-    queuedInputs: queuedInputs(state), held: state.held, pendingPermissions: state.open.filter((each) => !each.answered).length,
-    backgroundTasks: state.background, usage: state.usage, retrying: state.retrying,
+    id: agent.id,
+    project: agent.project,
+    name: agent.name,
+    provider: agent.provider,
+    status: state.status,
+    cause: state.cause,
+    process: state.process,
+    turn: turnView(state.turn ?? state.lastTurn),
+    queuedInputs: queuedInputs(state),
+    held: state.held,
+    pendingPermissions: state.open.filter((each) => !each.answered).length,
+    backgroundTasks: state.background,
+    usage: state.usage,
+    retrying: state.retrying,
     ...(state.startError === null ? {} : { error: state.startError }),
-    model: settings.model, permissions: settings.permissions, systemPrompt: settings.systemPrompt, env: Object.keys(settings.env).sort(),
-    webhook: webhookView(settings.webhook), metadata: settings.metadata, session: state.session,
-    createdAt: iso(agent.createdAt), updatedAt: iso(agent.updatedAt),
+    model: settings.model,
+    permissions: settings.permissions,
+    systemPrompt: settings.systemPrompt,
+    env: Object.keys(settings.env).sort(),
+    webhook: webhookView(settings.webhook),
+    metadata: settings.metadata,
+    session: state.session,
+    createdAt: iso(agent.createdAt),
+    updatedAt: iso(agent.updatedAt),
   };
 }
 
@@ -58,15 +83,32 @@ function queuedInputs(state: AgentState): number {
 
 export function inputView(input: Input): unknown {
   return {
-    n: input.n, text: input.text, raw: input.raw, mode: input.mode, state: input.state, turnId: input.turn,
-    createdAt: iso(input.createdAt), endedAt: isoOrNull(input.endedAt),
+    n: input.n,
+    text: input.text,
+    raw: input.raw,
+    mode: input.mode,
+    state: input.state,
+    turnId: input.turn,
+    createdAt: iso(input.createdAt),
+    endedAt: isoOrNull(input.endedAt),
   };
 }
 
 export function permissionView(permission: Permission): unknown {
   const { id, kind, tool, title, detail, options, state, answer, settledBy, subagent, turn } = permission;
   return {
-    id, kind, tool, title, detail, options, state, turnId: turn, createdAt: iso(permission.createdAt), settledAt: isoOrNull(permission.settledAt),
-    ...(answer === null ? {} : { answer }), ...(settledBy === null ? {} : { settledBy }), ...(subagent === null ? {} : { subagent }),
+    id,
+    kind,
+    tool,
+    title,
+    detail,
+    options,
+    state,
+    turnId: turn,
+    createdAt: iso(permission.createdAt),
+    settledAt: isoOrNull(permission.settledAt),
+    ...(answer === null ? {} : { answer }),
+    ...(settledBy === null ? {} : { settledBy }),
+    ...(subagent === null ? {} : { subagent }),
   };
 }

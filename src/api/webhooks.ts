@@ -6,5 +6,7 @@ import type { ApiDeps } from "./deps.ts";
 export function assertWebhookAllowed({ config }: ApiDeps, url: string, path: string): void {
   const host = hostOf(url);
   if (mayReceive(config.webhook, host)) return;
-  throw invalidRequest([{ path, message: `the host "${host}" is not allowed: use a loopback address, or add it to webhook.allowedHosts` }]);
+  throw invalidRequest([
+    { path, message: `the host "${host}" is not allowed: use a loopback address, or add it to webhook.allowedHosts` },
+  ]);
 }

@@ -1,4 +1,6 @@
-/** Does what the core wants of the server, and brings the answer back. One call after the other in each of two lanes. */
+/**
+ * Does what the core wants of the server, and brings the answer back. One call after the other in each of two lanes.
+ */
 import { isFields, text } from "../providers/opencode-lines.ts";
 import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
@@ -20,7 +22,14 @@ export interface CallsOptions {
 const POST_MS = 60_000;
 const REPLIES = 5;
 
-export function createCalls({ client, session, model, system, pause, onHappening }: CallsOptions): (call: Call) => void {
+export function createCalls({
+  client,
+  session,
+  model,
+  system,
+  pause,
+  onHappening,
+}: CallsOptions): (call: Call) => void {
   // What changes something goes out in its order; questions do not wait for it, nor it for them.
   let writes: Promise<void> = Promise.resolve();
   let reads: Promise<void> = Promise.resolve();
@@ -31,16 +40,32 @@ export function createCalls({ client, session, model, system, pause, onHappening
       case "look_up":
         return lookUp(call.key, call.writtenAtMs);
       case "post": {
-        const body = { messageID: call.id, parts: [{ type: "text", text: call.text }], ...(model === null ? {} : { model }), ...(system === null ? {} : { system }) };
+        const body = {
+          messageID: call.id,
+          parts: [{ type: "text", text: call.text }],
+          ...(model === null ? {} : { model }),
+          ...(system === null ? {} : { system }),
+        };
         const reply = await client.post(`${path}/prompt_async`, body, POST_MS);
         if (reply.ok) return { h: "posted", key: call.key, result: "ok", message: "" };
-        return { h: "posted", key: call.key, result: reply.status >= 400 && reply.status < 500 ? "refused" : "unreachable", message: reply.message };
+        return {
+          h: "posted",
+          key: call.key,
+          result: reply.status >= 400 && reply.status < 500 ? "refused" : "unreachable",
+          message: reply.message,
+        };
       }
       case "reply": {
         const { body } = call;
-        const reply = body.cmd === "permission"
-          ? await insist(() => client.post(`/permission/${body.id}/reply`, { reply: body.reply, ...(body.message === null ? {} : { message: body.message }) }))
-          : await insist(() => client.post(`/question/${body.id}/reply`, { answers: body.answers }));
+        const reply =
+          body.cmd === "permission"
+            ? await insist(() =>
+                client.post(`/permission/${body.id}/reply`, {
+                  reply: body.reply,
+                  ...(body.message === null ? {} : { message: body.message }),
+                }),
+              )
+            : await insist(() => client.post(`/question/${body.id}/reply`, { answers: body.answers }));
         return { h: "replied", id: call.id, result: reply.ok ? "ok" : reply.status === 404 ? "gone" : "unreachable" };
       }
       case "dismiss": {
@@ -78,7 +103,12 @@ export function createCalls({ client, session, model, system, pause, onHappening
       if (all !== null) {
         const stored = all.find(({ info }) => info.role === "user" && isIdOf(info.id, key))?.info.id;
         if (stored !== undefined) return { h: "looked_up", key, stored: true, id: stored };
-        return { h: "looked_up", key, stored: false, id: last !== undefined && isMessageId(last) ? messageIdAfter(last, key) : id };
+        return {
+          h: "looked_up",
+          key,
+          stored: false,
+          id: last !== undefined && isMessageId(last) ? messageIdAfter(last, key) : id,
+        };
       }
       await pause(Math.min(5000, 200 * n));
     }
@@ -90,7 +120,11 @@ export function createCalls({ client, session, model, system, pause, onHappening
   }
 
   async function readTruth(): Promise<Happening> {
-    const [statuses, permissions, questions] = await Promise.all([client.get("/session/status"), client.get("/permission"), client.get("/question")]);
+    const [statuses, permissions, questions] = await Promise.all([
+      client.get("/session/status"),
+      client.get("/permission"),
+      client.get("/question"),
+    ]);
     if (!statuses.ok || !permissions.ok || !questions.ok) return { h: "read_failed" };
     const asks = [
       ...(Array.isArray(permissions.value) ? permissions.value.filter(isFields).map(readPermission) : []),
@@ -99,7 +133,9 @@ export function createCalls({ client, session, model, system, pause, onHappening
     return { h: "truth", truth: { statuses: readStatuses(statuses.value), asks } };
   }
 
-  /** The status first: what is stored when it is idle is all there will be, but for the completing of a failed message. */
+  /**
+   * The status first: what is stored when it is idle is all there will be, but for the completing of a failed message.
+   */
   async function readTurn(anchor: string): Promise<Happening> {
     const statuses = await client.get("/session/status");
     if (!statuses.ok) return { h: "read_failed" };
@@ -110,10 +146,17 @@ export function createCalls({ client, session, model, system, pause, onHappening
       if (limit === null || found.length < limit || found.some(({ info }) => info.id <= anchor)) break;
     }
     const [own, children] = await Promise.all([client.get(path), client.get(`${path}/children`)]);
-    const sessions = [...(own.ok ? [own.value] : []), ...(children.ok && Array.isArray(children.value) ? children.value : [])];
+    const sessions = [
+      ...(own.ok ? [own.value] : []),
+      ...(children.ok && Array.isArray(children.value) ? children.value : []),
+    ];
     return {
       h: "turn_read",
-      truth: { status: readStatuses(statuses.value).get(session) ?? { type: "idle" }, messages: found ?? [], totals: addTotals(sessions.map(readTotals)) },
+      truth: {
+        status: readStatuses(statuses.value).get(session) ?? { type: "idle" },
+        messages: found ?? [],
+        totals: addTotals(sessions.map(readTotals)),
+      },
     };
   }
 
@@ -135,7 +178,11 @@ export interface Opened {
 }
 
 /** The conversation to go on with, or a new one. A string tells why not. */
-export async function openSession(client: Client, session: string | null, title: string): Promise<Opened | { readonly code: string; readonly message: string }> {
+export async function openSession(
+  client: Client,
+  session: string | null,
+  title: string,
+): Promise<Opened | { readonly code: string; readonly message: string }> {
   if (session === null) {
     // With a plugin file in the configuration the first session waits for a package to be installed.
     const reply = await client.post("/session", { title }, 50_000);
@@ -144,7 +191,10 @@ export async function openSession(client: Client, session: string | null, title:
   }
   const reply = await client.get(`/session/${session}`, {}, 50_000);
   if (!reply.ok) {
-    return { code: "RESUME_REFUSED", message: `OpenCode does not have the conversation ${session} any more (${reply.message}): was its data folder changed?` };
+    return {
+      code: "RESUME_REFUSED",
+      message: `OpenCode does not have the conversation ${session} any more (${reply.message}): was its data folder changed?`,
+    };
   }
   const messages = await client.get(`/session/${session}/message`, { limit: "1" });
   return { session, newest: messages.ok ? (readMessages(messages.value).at(-1)?.info.id ?? "") : "" };

@@ -1,6 +1,6 @@
 /**
- * Calls to `opencode serve`. Every call has a time limit, and an answer counts only with JSON in it: an address that the
- * server does not know is answered with its web page and 200.
+ * Calls to `opencode serve`. Every call has a time limit, and an answer counts only with JSON in it: an address that
+ * the server does not know is answered with its web page and 200.
  */
 import { errorText } from "../lib/errors.ts";
 
@@ -30,7 +30,13 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
   const address = (path: string, query: Readonly<Record<string, string>>): string =>
     `${url}${path}?${new URLSearchParams({ directory, ...query })}`;
 
-  async function call(method: string, path: string, query: Readonly<Record<string, string>>, body: unknown, timeoutMs: number): Promise<Reply> {
+  async function call(
+    method: string,
+    path: string,
+    query: Readonly<Record<string, string>>,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<Reply> {
     try {
       const response = await fetch(address(path, query), {
         method,
@@ -42,8 +48,14 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
       const type = response.headers.get("content-type") ?? "";
       const text = await response.text();
       const value = /\bjson\b/.test(type) ? parse(text) : undefined;
-      if (!response.ok) return { ok: false, status: response.status, message: messageOf(value) ?? `HTTP ${response.status}` };
-      if (value === undefined) return { ok: false, status: 404, message: `${method} ${path} answered with ${type || "no type"} instead of JSON: this version has no such call` };
+      if (!response.ok)
+        return { ok: false, status: response.status, message: messageOf(value) ?? `HTTP ${response.status}` };
+      if (value === undefined)
+        return {
+          ok: false,
+          status: 404,
+          message: `${method} ${path} answered with ${type || "no type"} instead of JSON: this version has no such call`,
+        };
       return { ok: true, value };
     } catch (error) {
       return { ok: false, status: 0, message: errorText(error) };
@@ -54,9 +66,13 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
     get: (path, query = {}, timeoutMs = TIMEOUT_MS) => call("GET", path, query, undefined, timeoutMs),
     post: (path, body, timeoutMs = TIMEOUT_MS) => call("POST", path, {}, body, timeoutMs),
     async stream(path, signal) {
-      const response = await fetch(address(path, {}), { headers: { authorization, accept: "text/event-stream" }, signal });
+      const response = await fetch(address(path, {}), {
+        headers: { authorization, accept: "text/event-stream" },
+        signal,
+      });
       const type = response.headers.get("content-type") ?? "";
-      if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) throw new Error(`GET ${path} answered ${response.status} ${type}`);
+      if (!response.ok || !type.startsWith("text/event-stream") || response.body === null)
+        throw new Error(`GET ${path} answered ${response.status} ${type}`);
       return response.body;
     },
   };
@@ -65,7 +81,8 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
 /** Errors come as `{name,data:{message}}`, `{_tag,message}` or a list of problems. */
 function messageOf(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if ("data" in value && typeof value.data === "object" && value.data !== null && "message" in value.data) return String(value.data.message);
+  if ("data" in value && typeof value.data === "object" && value.data !== null && "message" in value.data)
+    return String(value.data.message);
   return "message" in value ? String(value.message) : JSON.stringify(value).slice(0, 500);
 }
 

@@ -40,12 +40,16 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   const ours = new Map<string, string>();
   const asks = new Map<string, WireAsk>();
   const busyChildren = new Set<string>();
-  const record = createRecord((session) => (session === root ? null : session), (id) => ours.has(id));
+  const record = createRecord(
+    (session) => (session === root ? null : session),
+    (id) => ours.has(id),
+  );
   let deeds: Deed[] = [];
   let now = 0;
   let heardAt = 0;
 
-  const tell = (...lines: readonly BridgeLine[]): void => void deeds.push(...lines.map((line): Deed => ({ do: "tell", line })));
+  const tell = (...lines: readonly BridgeLine[]): void =>
+    void deeds.push(...lines.map((line): Deed => ({ do: "tell", line })));
 
   function open(key: string | null, text: string, writtenAtMs: number): Turn {
     turn = newTurn({ key, text, writtenAtMs, anchor: newest });
@@ -118,7 +122,9 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     }
   }
 
-  /** A sub-agent's pending question first: with it open, an abort makes the parent go on and leaves the question behind. */
+  /**
+   * A sub-agent's pending question first: with it open, an abort makes the parent go on and leaves the question behind.
+   */
   function abort(of: Turn): void {
     of.aborts += 1;
     of.abortedAt = now;
@@ -148,14 +154,20 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     if (turn?.key !== key || turn.accepted) return;
     if (result === "ok") return; // accepted is what is stored, and the stream tells that
     if (result === "refused") return end(turn, "failed", { code: "PROMPT_REFUSED", message });
-    if (turn.posts >= POSTS) return end(turn, "failed", { code: "SERVER_UNREACHABLE", message: `the input could not be handed over: ${message}` });
+    if (turn.posts >= POSTS)
+      return end(turn, "failed", {
+        code: "SERVER_UNREACHABLE",
+        message: `the input could not be handed over: ${message}`,
+      });
     // Nobody knows whether it arrived: looking it up before sending it again runs it once.
     deeds.push({ do: "look_up", key, writtenAtMs: turn.writtenAtMs });
   }
 
   function onStatus(session: string, status: SessionStatus): void {
     if (session !== root) {
-      if (status.type === "idle" ? busyChildren.delete(session) : !busyChildren.has(session) && busyChildren.add(session)) {
+      if (
+        status.type === "idle" ? busyChildren.delete(session) : !busyChildren.has(session) && busyChildren.add(session)
+      ) {
         tell({ t: "background", tasks: busyChildren.size });
       }
       return;
@@ -211,7 +223,8 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       case "settled":
         return onSettled(event.id);
       case "compacted":
-        if (event.session === root) tell({ t: "note", level: "info", code: "compaction", message: "OpenCode has shortened its context" });
+        if (event.session === root)
+          tell({ t: "note", level: "info", code: "compaction", message: "OpenCode has shortened its context" });
         return;
       case "unknown":
         return tell({ t: "unknown", kind: event.kind });
@@ -230,7 +243,11 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       return;
     }
     const { request } = ask;
-    tell(request.kind === "permission" ? { t: "asked", ask: { ...request.asked, child } } : { t: "question", id: ask.id, questions: request.questions, child });
+    tell(
+      request.kind === "permission"
+        ? { t: "asked", ask: { ...request.asked, child } }
+        : { t: "question", id: ask.id, questions: request.questions, child },
+    );
   }
 
   function onSettled(id: string): void {
@@ -261,7 +278,12 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     // An input that is not even stored cannot be over; the time does not count for it.
     if (of.key !== null && !found) {
       of.idleSince = null;
-      if (of.interrupting && of.posts > 0 && status.type === "idle" && now - of.abortedAt + ABORT_AGAIN_MS * (of.aborts - 1) >= NEVER_STORED_MS) {
+      if (
+        of.interrupting &&
+        of.posts > 0 &&
+        status.type === "idle" &&
+        now - of.abortedAt + ABORT_AGAIN_MS * (of.aborts - 1) >= NEVER_STORED_MS
+      ) {
         return end(of, "interrupted", null);
       }
     }
@@ -287,7 +309,16 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       return;
     }
     newest = messages.at(-1)?.info.id ?? newest;
-    tell({ t: "usage", usage: { inputTokens: totals.input, outputTokens: totals.output, cacheReadTokens: totals.cacheRead, cacheWriteTokens: totals.cacheWrite, costUsd: totals.cost } });
+    tell({
+      t: "usage",
+      usage: {
+        inputTokens: totals.input,
+        outputTokens: totals.output,
+        cacheReadTokens: totals.cacheRead,
+        cacheWriteTokens: totals.cacheWrite,
+        costUsd: totals.cost,
+      },
+    });
     end(of, verdict.outcome, verdict.error);
   }
 
@@ -327,7 +358,13 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
           break;
         case "replied":
           if (happening.result === "gone") onSettled(happening.id);
-          if (happening.result === "unreachable") tell({ t: "note", level: "warn", code: "answer_undelivered", message: `the answer to ${happening.id} did not reach the server` });
+          if (happening.result === "unreachable")
+            tell({
+              t: "note",
+              level: "warn",
+              code: "answer_undelivered",
+              message: `the answer to ${happening.id} did not reach the server`,
+            });
           break;
         case "turn_read":
           onTurnRead(happening.truth);

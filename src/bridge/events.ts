@@ -57,7 +57,7 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
   }
 
   async function run(): Promise<void> {
-    for (let failures = 0; !closed; ) {
+    for (let failures = 0; !closed;) {
       const before = connections;
       try {
         await connection();

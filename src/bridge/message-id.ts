@@ -1,6 +1,6 @@
 /**
- * Ids of the messages that we put into a session. OpenCode takes an id of the client's choosing, orders a conversation by
- * ids, and stops without an answer when the newest answer's id is greater than the question's: so ours must ascend.
+ * Ids of the messages that we put into a session. OpenCode takes an id of the client's choosing, orders a conversation
+ * by ids, and stops without an answer when the newest answer's id is greater than the question's: so ours must ascend.
  * Shape: `msg_` + 12 hex digits of the low 48 bits of (epoch ms · 4096 + counter) + 14 base-62 characters.
  */
 import { createHash } from "node:crypto";

@@ -1,7 +1,7 @@
 /**
  * The child that the daemon sees of an OpenCode agent: `agent-harness bridge opencode -- opencode serve …`. Starts and
- * ends the server, follows its events, and carries lines between it and stdio. I/O only: what a line means is decided in
- * `core.ts`. The daemon may die and come back, nothing changes here: stdin is a FIFO that stays open, stdout a file.
+ * ends the server, follows its events, and carries lines between it and stdio. I/O only: what a line means is decided
+ * in `core.ts`. The daemon may die and come back, nothing changes here: stdin is a FIFO that stays open, stdout a file.
  */
 import { randomBytes } from "node:crypto";
 import { writeSync } from "node:fs";
@@ -25,10 +25,15 @@ const START_MS = 50_000;
 const FAREWELL_ABORT_MS = 1500;
 
 /** `argv`: `opencode -- PROGRAM ARGUMENTS…`. Resolves with the exit code when the server has ended. */
-export async function runBridge(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runBridge(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   const [kind, dashes, ...program] = argv;
   if (kind !== "opencode" || dashes !== "--" || program.length === 0) {
-    process.stderr.write(`agent-harness bridge ${VERSION}: this is the daemon's own; usage: bridge opencode -- PROGRAM ARGUMENTS…\n`);
+    process.stderr.write(
+      `agent-harness bridge ${VERSION}: this is the daemon's own; usage: bridge opencode -- PROGRAM ARGUMENTS…\n`,
+    );
     return 2;
   }
   const { promise: over, resolve: finish } = Promise.withResolvers<number>();
@@ -86,13 +91,19 @@ class Refused extends Error {
   }
 }
 
-async function startBridge(start: StartCommand, program: readonly string[], inherited: Readonly<Record<string, string>>, onGone: () => void): Promise<Bridge> {
+async function startBridge(
+  start: StartCommand,
+  program: readonly string[],
+  inherited: Readonly<Record<string, string>>,
+  onGone: () => void,
+): Promise<Bridge> {
   const password = randomBytes(24).toString("base64url");
   secret = password;
   const server = await startServer({
     argv: program,
     env: { ...inherited, OPENCODE_PERMISSION: JSON.stringify(start.permission) },
-    password, startMs: START_MS,
+    password,
+    startMs: START_MS,
     onOutput: (output) => void process.stderr.write(withoutSecret(output)),
   });
   const client = createClient({ url: server.url, password, directory: start.directory });
@@ -106,7 +117,11 @@ async function startBridge(start: StartCommand, program: readonly string[], inhe
 
 async function connect(start: StartCommand, server: Server, client: Client, onGone: () => void): Promise<Bridge> {
   const health = await client.get("/global/health");
-  if (!health.ok) throw new Refused("VERSION_UNSUPPORTED", `this OpenCode does not tell its health (${health.message}): version 1.18 or newer is needed`);
+  if (!health.ok)
+    throw new Refused(
+      "VERSION_UNSUPPORTED",
+      `this OpenCode does not tell its health (${health.message}): version 1.18 or newer is needed`,
+    );
   const version = isFields(health.value) ? text(health.value, "version") : "";
 
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -118,7 +133,8 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
   };
   // The stream comes first: nothing that the session does may be missed.
   const follow = followEvents({
-    client, pause: Bun.sleep,
+    client,
+    pause: Bun.sleep,
     onEvent: (json) => onHappening({ h: "event", event: readEvent(json) }),
     onAgain: () => perform({ do: "read_truth" }),
   });
@@ -132,9 +148,18 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
   });
   if ("code" in opened || opened.session === "") {
     await follow.close();
-    throw "code" in opened ? new Refused(opened.code, opened.message) : new Refused("START_REFUSED", "OpenCode opened a session without an id");
+    throw "code" in opened
+      ? new Refused(opened.code, opened.message)
+      : new Refused("START_REFUSED", "OpenCode opened a session without an id");
   }
-  const calls = createCalls({ client, session: opened.session, model: modelOf(start.model), system: start.system, pause: Bun.sleep, onHappening });
+  const calls = createCalls({
+    client,
+    session: opened.session,
+    model: modelOf(start.model),
+    system: start.system,
+    pause: Bun.sleep,
+    onHappening,
+  });
 
   function perform(deed: Deed): void {
     if (deed.do === "tell") return tell(deed.line);
@@ -177,12 +202,16 @@ async function readCommands(onCommand: (command: BridgeCommand) => void): Promis
     for (const line of splitter.push(bytes)) {
       const command = line.type === "line" ? readBridgeCommand(parse(line.text)) : null;
       if (command !== null) onCommand(command);
-      else if (line.type !== "line" || line.text.trim() !== "") tell({ t: "note", level: "warn", code: "torn_line", message: "the bridge got a line that is no command" });
+      else if (line.type !== "line" || line.text.trim() !== "")
+        tell({ t: "note", level: "warn", code: "torn_line", message: "the bridge got a line that is no command" });
     }
   }
 }
 
-/** OpenCode hands its environment, the password in it, to every tool: a tool that prints its environment must not publish it. */
+/**
+ * OpenCode hands its environment, the password in it, to every tool: a tool that prints its environment must not
+ * publish it.
+ */
 let secret: string | null = null;
 
 function withoutSecret(text: string): string {
@@ -192,7 +221,7 @@ function withoutSecret(text: string): string {
 /** Whole lines, in their order, out before anything else is done: stdout is a file, and what is in it survives us. */
 function tell(line: BridgeLine): void {
   const bytes = Buffer.from(`${withoutSecret(JSON.stringify(line))}\n`);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(1, bytes, at);
     } catch (error) {
@@ -210,7 +239,9 @@ function modelOf(model: string | null): { readonly providerID: string; readonly 
 }
 
 function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 function parse(json: string): unknown {

@@ -26,14 +26,20 @@ export interface Record {
   stored(message: WireMessage, final: boolean): BridgeLine[];
   /** Is it what the agent says, not what it thinks? */
   isSpeech(message: string, part: string): boolean;
-  /** The turn is over: gives out what is left (of sub-agents, whose messages nobody reads again), then nothing of it any more. */
+  /**
+   * The turn is over: gives out what is left (of sub-agents, whose messages nobody reads again), then nothing of it any
+   * more.
+   */
   close(): BridgeLine[];
 }
 
 const REMEMBERED = 2000;
 const WORDS: ReadonlySet<string> = new Set(["text", "reasoning"]);
 
-/** `childOf` names the sub-agent's session, null for the agent's own; `skip` is true for user messages that are known already. */
+/**
+ * `childOf` names the sub-agent's session, null for the agent's own; `skip` is true for user messages that are known
+ * already.
+ */
 export function createRecord(childOf: (session: string) => string | null, skip: (id: string) => boolean): Record {
   const open = new Map<string, Open>();
   const closed = new Set<string>();
@@ -42,7 +48,12 @@ export function createRecord(childOf: (session: string) => string | null, skip: 
 
   function entry(info: MessageInfo): Open {
     const known = open.get(info.id);
-    const made: Open = { info, parts: known?.parts ?? new Map(), told: known?.told ?? new Set(), done: known?.done ?? false };
+    const made: Open = {
+      info,
+      parts: known?.parts ?? new Map(),
+      told: known?.told ?? new Set(),
+      done: known?.done ?? false,
+    };
     open.set(info.id, made);
     for (const part of early.get(info.id) ?? []) made.parts.set(part.id, part);
     early.delete(info.id);
@@ -92,7 +103,13 @@ export function createRecord(childOf: (session: string) => string | null, skip: 
     closed.add(info.id);
     open.delete(info.id);
     return [
-      ...texts.map((part): BridgeLine => ({ t: "part", message: info.id, role: "user", part: { type: "text", text: part.text }, child: null })),
+      ...texts.map((part): BridgeLine => ({
+        t: "part",
+        message: info.id,
+        role: "user",
+        part: { type: "text", text: part.text },
+        child: null,
+      })),
       { t: "message", message: info.id },
     ];
   }
@@ -118,7 +135,9 @@ export function createRecord(childOf: (session: string) => string | null, skip: 
     },
     isSpeech: (message, part) => open.get(message)?.parts.get(part)?.type === "text",
     close() {
-      const lines = [...open.values()].flatMap((message) => (childOf(message.info.session) === null ? [] : flush(message, true)));
+      const lines = [...open.values()].flatMap((message) =>
+        childOf(message.info.session) === null ? [] : flush(message, true),
+      );
       for (const id of open.keys()) closed.add(id);
       open.clear();
       early.clear();

@@ -1,6 +1,6 @@
 /**
- * The `opencode serve` process: started with a password that only its environment knows, ended with us. It is killed even
- * when we are: a shell waits for the end of a pipe that only our death or our word closes.
+ * The `opencode serve` process: started with a password that only its environment knows, ended with us. It is killed
+ * even when we are: a shell waits for the end of a pipe that only our death or our word closes.
  */
 import { createLineSplitter } from "../lib/ndjson.ts";
 
@@ -32,7 +32,9 @@ const WATCH = 'read -r _; kill -TERM "$1" 2>/dev/null; sleep 1; kill -KILL -- "-
 export async function startServer({ argv, env, password, startMs, onOutput }: ServerOptions): Promise<Server> {
   const child = spawn(argv, { ...env, OPENCODE_SERVER_PASSWORD: password });
   const watchdog = Bun.spawn(["/bin/sh", "-c", WATCH, "ah-opencode-watch", String(child.pid)], {
-    env: { PATH: env["PATH"] ?? "/usr/bin:/bin" }, stdio: ["pipe", "ignore", "ignore"], detached: true,
+    env: { PATH: env["PATH"] ?? "/usr/bin:/bin" },
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
   });
   const gone = child.exited.then(() => {
     // First of all: the number of the server may be given to another process.
@@ -52,9 +54,17 @@ export async function startServer({ argv, env, password, startMs, onOutput }: Se
   void readLines(child.stderr, heard);
   void gone.then(async (how) => {
     await Bun.sleep(50); // its last words are still in the pipe
-    listening.reject(new ServerFailed(`opencode serve ended before it listened (${how}): ${tail.trim() || "it said nothing"}`));
+    listening.reject(
+      new ServerFailed(`opencode serve ended before it listened (${how}): ${tail.trim() || "it said nothing"}`),
+    );
   });
-  const late = setTimeout(() => listening.reject(new ServerFailed(`opencode serve did not listen within ${startMs} ms: ${tail.trim() || "it said nothing"}`)), startMs);
+  const late = setTimeout(
+    () =>
+      listening.reject(
+        new ServerFailed(`opencode serve did not listen within ${startMs} ms: ${tail.trim() || "it said nothing"}`),
+      ),
+    startMs,
+  );
 
   async function end(): Promise<void> {
     child.kill("SIGTERM");
@@ -85,7 +95,8 @@ function spawn(argv: readonly string[], env: Readonly<Record<string, string>>) {
 async function readLines(stream: ReadableStream<Uint8Array>, onLine: (text: string) => void): Promise<void> {
   const splitter = createLineSplitter({ maxLineBytes: 64 * 1024 });
   try {
-    for await (const bytes of stream) for (const line of splitter.push(bytes)) if (line.type === "line") onLine(line.text);
+    for await (const bytes of stream)
+      for (const line of splitter.push(bytes)) if (line.type === "line") onLine(line.text);
   } catch {
     // The pipe broke with its process, whose end is told by `gone`.
   }

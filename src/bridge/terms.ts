@@ -20,9 +20,19 @@ export type Happening =
   /** After every connection of the stream but the first, and when nothing was heard of a turn for long. */
   | { readonly h: "truth"; readonly truth: Truth }
   /** Was this input's message stored before? `id` is its id, or the one it is to get. */
-  | { readonly h: "looked_up"; readonly key: string; readonly stored: boolean; readonly id: string }
+  | {
+      readonly h: "looked_up";
+      readonly key: string;
+      readonly stored: boolean;
+      readonly id: string;
+    }
   /** `refused`: the server said no, and will say it again. Otherwise it could not be reached. */
-  | { readonly h: "posted"; readonly key: string; readonly result: "ok" | "refused" | "unreachable"; readonly message: string }
+  | {
+      readonly h: "posted";
+      readonly key: string;
+      readonly result: "ok" | "refused" | "unreachable";
+      readonly message: string;
+    }
   | { readonly h: "replied"; readonly id: string; readonly result: "ok" | "gone" | "unreachable" }
   | { readonly h: "turn_read"; readonly truth: TurnTruth }
   | { readonly h: "read_failed" }
@@ -31,8 +41,17 @@ export type Happening =
 export type Deed =
   | { readonly do: "tell"; readonly line: BridgeLine }
   | { readonly do: "look_up"; readonly key: string; readonly writtenAtMs: number }
-  | { readonly do: "post"; readonly key: string; readonly id: string; readonly text: string }
-  | { readonly do: "reply"; readonly id: string; readonly body: Extract<BridgeCommand, { cmd: "permission" | "question" }> }
+  | {
+      readonly do: "post";
+      readonly key: string;
+      readonly id: string;
+      readonly text: string;
+    }
+  | {
+      readonly do: "reply";
+      readonly id: string;
+      readonly body: Extract<BridgeCommand, { cmd: "permission" | "question" }>;
+    }
   /** A sub-agent's question that nobody will answer. */
   | { readonly do: "dismiss"; readonly ask: WireAsk }
   | { readonly do: "abort" }

@@ -20,7 +20,9 @@ export interface Turn {
   reading: boolean;
   /** It became idle while it was being read: what is read may be from before. */
   readAgain: boolean;
-  /** The daemon knows of it. A turn of nobody's is told with its first message: a late frame of the last one is no turn. */
+  /**
+   * The daemon knows of it. A turn of nobody's is told with its first message: a late frame of the last one is no turn.
+   */
   told: boolean;
   interrupting: boolean;
   aborts: number;
@@ -29,7 +31,20 @@ export interface Turn {
 
 export function newTurn(begin: Pick<Turn, "key" | "text" | "writtenAtMs" | "anchor">): Turn {
   return {
-    ...begin, told: begin.key !== null, accepted: false, orphan: false, posts: 0, busy: false, error: null, retrying: false, idleSince: null,
-    reads: 0, reading: false, readAgain: false, interrupting: false, aborts: 0, abortedAt: 0,
+    ...begin,
+    told: begin.key !== null,
+    accepted: false,
+    orphan: false,
+    posts: 0,
+    busy: false,
+    error: null,
+    retrying: false,
+    idleSince: null,
+    reads: 0,
+    reading: false,
+    readAgain: false,
+    interrupting: false,
+    aborts: 0,
+    abortedAt: 0,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Is the turn over, and how did it end? Decided from the stored messages alone: the stream says idle twice after failures
- * and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
+ * Is the turn over, and how did it end? Decided from the stored messages alone: the stream says idle twice after
+ * failures and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
  */
 import type { TurnError, TurnOutcome } from "../providers/provider.ts";
 import type { SessionStatus, WireMessage } from "./wire.ts";
@@ -42,24 +42,37 @@ export function judge({ status, messages, anchor, error, interrupting, orphan, w
     if (error !== null) return { over: true, outcome: "failed", error };
     if (interrupting) return { over: true, outcome: "interrupted", error: null };
     if (waitedMs < INCOMPLETE_MS) return { over: false, why: "incomplete" };
-    return { over: true, outcome: "failed", error: { code: "NO_ANSWER", message: "OpenCode became idle without an answer and without telling why" } };
+    return {
+      over: true,
+      outcome: "failed",
+      error: { code: "NO_ANSWER", message: "OpenCode became idle without an answer and without telling why" },
+    };
   }
   if (!last.completed) {
     if (orphan) return { over: true, outcome: "lost", error: LOST };
     if (waitedMs < INCOMPLETE_MS) return { over: false, why: "incomplete" };
-    return { over: true, outcome: "failed", error: error ?? { code: "INCOMPLETE", message: "OpenCode became idle and left its answer incomplete" } };
+    return {
+      over: true,
+      outcome: "failed",
+      error: error ?? { code: "INCOMPLETE", message: "OpenCode became idle and left its answer incomplete" },
+    };
   }
-  if (waitedMs < UNCOMPLETED_MS && answers.some(({ info }) => !info.completed)) return { over: false, why: "incomplete" };
+  if (waitedMs < UNCOMPLETED_MS && answers.some(({ info }) => !info.completed))
+    return { over: false, why: "incomplete" };
   if (last.error !== null) {
     return last.error.aborted
       ? { over: true, outcome: "interrupted", error: null }
       : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
   }
   // A step that ran beside the others may be the one that was cut off.
-  if (interrupting && answers.some(({ info }) => info.error?.aborted === true)) return { over: true, outcome: "interrupted", error: null };
+  if (interrupting && answers.some(({ info }) => info.error?.aborted === true))
+    return { over: true, outcome: "interrupted", error: null };
   // Completed without a reason: aborted while it waited for a retry.
   if (last.finish === "") return { over: true, outcome: "interrupted", error: null };
   return { over: true, outcome: "completed", error: null };
 }
 
-const LOST: TurnError = { code: "TURN_LOST", message: "the server ended in the middle of the turn, and its answer was never completed" };
+const LOST: TurnError = {
+  code: "TURN_LOST",
+  message: "the server ended in the middle of the turn, and its answer was never completed",
+};

@@ -55,7 +55,9 @@ export interface WireMessage {
 export interface WireAsk {
   readonly id: string;
   readonly session: string;
-  readonly request: { readonly kind: "permission"; readonly asked: Asked } | { readonly kind: "question"; readonly questions: readonly QuestionItem[] };
+  readonly request:
+    | { readonly kind: "permission"; readonly asked: Asked }
+    | { readonly kind: "question"; readonly questions: readonly QuestionItem[] };
 }
 
 export type WireEvent =
@@ -64,7 +66,13 @@ export type WireEvent =
   | { readonly type: "error"; readonly session: string; readonly error: NonNullable<MessageInfo["error"]> }
   | { readonly type: "message"; readonly info: MessageInfo }
   | { readonly type: "part"; readonly part: WirePart }
-  | { readonly type: "delta"; readonly session: string; readonly message: string; readonly part: string; readonly text: string }
+  | {
+      readonly type: "delta";
+      readonly session: string;
+      readonly message: string;
+      readonly part: string;
+      readonly text: string;
+    }
   | { readonly type: "asked"; readonly ask: WireAsk }
   | { readonly type: "settled"; readonly id: string }
   | { readonly type: "compacted"; readonly session: string }
@@ -85,7 +93,11 @@ export function readEvent(json: unknown): WireEvent {
       return { type: "status", session, status: readStatus(fields(properties, "status")) };
     case "session.created": {
       const parent = text(fields(properties, "info"), "parentID");
-      return { type: "session", session: session || text(fields(properties, "info"), "id"), parent: parent === "" ? null : parent };
+      return {
+        type: "session",
+        session: session || text(fields(properties, "info"), "id"),
+        parent: parent === "" ? null : parent,
+      };
     }
     case "session.error":
       return { type: "error", session, error: readError(fields(properties, "error")) };
@@ -93,13 +105,21 @@ export function readEvent(json: unknown): WireEvent {
       return { type: "compacted", session };
     case "message.updated": {
       const info = readInfo(fields(properties, "info"));
-      return info === null ? { type: "unknown", kind: "message.updated without its message" } : { type: "message", info };
+      return info === null
+        ? { type: "unknown", kind: "message.updated without its message" }
+        : { type: "message", info };
     }
     case "message.part.updated":
       return { type: "part", part: readPart(fields(properties, "part")) };
     case "message.part.delta":
       if (text(properties, "field") !== "text") return { type: "silent" };
-      return { type: "delta", session, message: text(properties, "messageID"), part: text(properties, "partID"), text: text(properties, "delta") };
+      return {
+        type: "delta",
+        session,
+        message: text(properties, "messageID"),
+        part: text(properties, "partID"),
+        text: text(properties, "delta"),
+      };
     case "permission.asked":
       return { type: "asked", ask: readPermission(properties) };
     case "question.asked":
@@ -122,7 +142,9 @@ export function readStatus(json: Fields): SessionStatus {
 /** `GET /session/status`: sessions that are idle are not in it. */
 export function readStatuses(json: unknown): ReadonlyMap<string, SessionStatus> {
   if (!isFields(json)) return new Map();
-  return new Map(Object.entries(json).flatMap(([id, status]) => (isFields(status) ? [[id, readStatus(status)] as const] : [])));
+  return new Map(
+    Object.entries(json).flatMap(([id, status]) => (isFields(status) ? [[id, readStatus(status)] as const] : [])),
+  );
 }
 
 export function readInfo(json: Fields): MessageInfo | null {
@@ -130,7 +152,11 @@ export function readInfo(json: Fields): MessageInfo | null {
   const role = text(json, "role");
   if (id === "" || (role !== "user" && role !== "assistant")) return null;
   return {
-    id, role, session: text(json, "sessionID"), parent: text(json, "parentID"), finish: text(json, "finish"),
+    id,
+    role,
+    session: text(json, "sessionID"),
+    parent: text(json, "parentID"),
+    finish: text(json, "finish"),
     completed: typeof fields(json, "time")["completed"] === "number",
     error: isFields(json["error"]) ? readError(json["error"]) : null,
     summary: json["summary"] === true,
@@ -148,13 +174,23 @@ function readPart(json: Fields): WirePart {
   const type = text(json, "type");
   const state = fields(json, "state");
   return {
-    id: text(json, "id"), message: text(json, "messageID"), session: text(json, "sessionID"), type, text: text(json, "text"),
+    id: text(json, "id"),
+    message: text(json, "messageID"),
+    session: text(json, "sessionID"),
+    type,
+    text: text(json, "text"),
     ended: typeof fields(json, "time")["end"] === "number",
     synthetic: json["synthetic"] === true || json["ignored"] === true,
-    tool: type !== "tool" ? null : {
-      call: text(json, "callID"), name: text(json, "tool"), status: text(state, "status"), input: state["input"],
-      output: text(state, "status") === "error" ? text(state, "error") : text(state, "output"),
-    },
+    tool:
+      type !== "tool"
+        ? null
+        : {
+            call: text(json, "callID"),
+            name: text(json, "tool"),
+            status: text(state, "status"),
+            input: state["input"],
+            output: text(state, "status") === "error" ? text(state, "error") : text(state, "output"),
+          },
   };
 }
 
@@ -163,16 +199,29 @@ function readError(json: Fields): NonNullable<MessageInfo["error"]> {
   const name = text(json, "name");
   const inner = fields(json, "data");
   const status = number(inner, "statusCode");
-  const message = (text(inner, "message") || text(json, "message") || name || "OpenCode tells no reason").split("\n    at ")[0] ?? "";
-  return { code: name === "" ? "UnknownError" : name, message: status === 0 ? message : `${message} (HTTP ${status})`, aborted: name === "MessageAbortedError" };
+  const message =
+    (text(inner, "message") || text(json, "message") || name || "OpenCode tells no reason").split("\n    at ")[0] ?? "";
+  return {
+    code: name === "" ? "UnknownError" : name,
+    message: status === 0 ? message : `${message} (HTTP ${status})`,
+    aborted: name === "MessageAbortedError",
+  };
 }
 
 export function readPermission(json: Fields): WireAsk {
-  return { id: text(json, "id"), session: text(json, "sessionID"), request: { kind: "permission", asked: readAsked(json) } };
+  return {
+    id: text(json, "id"),
+    session: text(json, "sessionID"),
+    request: { kind: "permission", asked: readAsked(json) },
+  };
 }
 
 export function readQuestion(json: Fields): WireAsk {
-  return { id: text(json, "id"), session: text(json, "sessionID"), request: { kind: "question", questions: readQuestions(list(json, "questions")) } };
+  return {
+    id: text(json, "id"),
+    session: text(json, "sessionID"),
+    request: { kind: "question", questions: readQuestions(list(json, "questions")) },
+  };
 }
 
 export interface SessionTotals {
@@ -188,12 +237,21 @@ export function readTotals(json: unknown): SessionTotals {
   const tokens = fields(session, "tokens");
   const cache = fields(tokens, "cache");
   return {
-    input: number(tokens, "input"), output: number(tokens, "output") + number(tokens, "reasoning"), cacheRead: number(cache, "read"),
-    cacheWrite: number(cache, "write"), cost: number(session, "cost"),
+    input: number(tokens, "input"),
+    output: number(tokens, "output") + number(tokens, "reasoning"),
+    cacheRead: number(cache, "read"),
+    cacheWrite: number(cache, "write"),
+    cost: number(session, "cost"),
   };
 }
 
 export function addTotals(all: readonly SessionTotals[]): SessionTotals {
   const sum = (pick: (each: SessionTotals) => number) => all.reduce((total, each) => total + pick(each), 0);
-  return { input: sum((t) => t.input), output: sum((t) => t.output), cacheRead: sum((t) => t.cacheRead), cacheWrite: sum((t) => t.cacheWrite), cost: sum((t) => t.cost) };
+  return {
+    input: sum((t) => t.input),
+    output: sum((t) => t.output),
+    cacheRead: sum((t) => t.cacheRead),
+    cacheWrite: sum((t) => t.cacheWrite),
+    cost: sum((t) => t.cost),
+  };
 }

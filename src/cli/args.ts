@@ -10,7 +10,11 @@ export interface ParsedArgs {
 }
 
 /** `--name value`, `--name=value`, `--flag`, and `--` before words that begin with a dash. Throws USAGE. */
-export function parseArgs(argv: readonly string[], options: Readonly<Record<string, OptionKind>>, maxWords = 0): ParsedArgs {
+export function parseArgs(
+  argv: readonly string[],
+  options: Readonly<Record<string, OptionKind>>,
+  maxWords = 0,
+): ParsedArgs {
   const flags = new Set<string>();
   const values = new Map<string, string>();
   const words: string[] = [];
@@ -27,7 +31,12 @@ export function parseArgs(argv: readonly string[], options: Readonly<Record<stri
     const equals = arg.indexOf("=");
     const name = arg.slice(2, equals === -1 ? undefined : equals);
     const kind = Object.hasOwn(options, name) ? options[name] : undefined;
-    if (kind === undefined) throw usage(`there is no option --${name}; known: ${Object.keys(options).map((key) => `--${key}`).join(", ")}`);
+    if (kind === undefined)
+      throw usage(
+        `there is no option --${name}; known: ${Object.keys(options)
+          .map((key) => `--${key}`)
+          .join(", ")}`,
+      );
     if (flags.has(name) || values.has(name)) throw usage(`--${name} stands more than once`);
     if (kind === "flag") {
       if (equals !== -1) throw usage(`--${name} takes no value`);
@@ -38,7 +47,10 @@ export function parseArgs(argv: readonly string[], options: Readonly<Record<stri
     if (value === undefined) throw usage(`--${name} needs a value`);
     values.set(name, value);
   }
-  if (words.length > maxWords) throw usage(`got ${JSON.stringify(words[maxWords])}, expected ${maxWords === 0 ? "only options" : `at most ${maxWords} argument(s)`}`);
+  if (words.length > maxWords)
+    throw usage(
+      `got ${JSON.stringify(words[maxWords])}, expected ${maxWords === 0 ? "only options" : `at most ${maxWords} argument(s)`}`,
+    );
   return { flags, values, words };
 }
 

@@ -27,7 +27,9 @@ export async function doctor(argv: readonly string[], env: Environment): Promise
   let reports: readonly ProviderReport[];
   try {
     // The daemon made these of its own reports.
-    ({ providers: reports } = (await client.get("/api/v1/providers", LOOK_MS)) as { providers: readonly ProviderReport[] });
+    ({ providers: reports } = (await client.get("/api/v1/providers", LOOK_MS)) as {
+      providers: readonly ProviderReport[];
+    });
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error;
     if (error.code === "UNAUTHORIZED") {
@@ -38,7 +40,11 @@ export async function doctor(argv: readonly string[], env: Environment): Promise
     where = "this shell (no daemon answers)";
     reports = await lookHere(args, env);
   }
-  console.log(args.flags.has("json") ? JSON.stringify({ providers: reports }, null, 2) : `Seen from ${where}:\n${render(reports)}`);
+  console.log(
+    args.flags.has("json")
+      ? JSON.stringify({ providers: reports }, null, 2)
+      : `Seen from ${where}:\n${render(reports)}`,
+  );
   // A program that is not installed is no illness; one that is there and cannot be used is.
   const ill = reports.some((each) => each.path !== null && !each.available) || !reports.some((each) => each.available);
   return ill ? EXIT.error : EXIT.ok;
@@ -51,9 +57,16 @@ async function lookHere(args: ParsedArgs, env: Environment): Promise<readonly Pr
   const stateDir = mkdtempSync(join(tmpdir(), "agent-harness-doctor-"));
   try {
     const reporter = createReporter({
-      inheritedEnv: env, clock: systemClock, stateDir, isRoot: process.getuid?.() === 0, self: selfCommand(), newUuid: () => crypto.randomUUID(),
+      inheritedEnv: env,
+      clock: systemClock,
+      stateDir,
+      isRoot: process.getuid?.() === 0,
+      self: selfCommand(),
+      newUuid: () => crypto.randomUUID(),
     });
-    return await Promise.all([...providerTable(loaded.value.providers).values()].map((provider) => reporter.examine(provider)));
+    return await Promise.all(
+      [...providerTable(loaded.value.providers).values()].map((provider) => reporter.examine(provider)),
+    );
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
@@ -62,7 +75,11 @@ async function lookHere(args: ParsedArgs, env: Environment): Promise<readonly Pr
 function render(reports: readonly ProviderReport[]): string {
   return table(
     reports.map(({ name, available, version, path, login, reason }) => [
-      name, available ? "ready" : "no", version ?? "-", path ?? "-", available ? (login?.detail ?? "") : (reason ?? "?"),
+      name,
+      available ? "ready" : "no",
+      version ?? "-",
+      path ?? "-",
+      available ? (login?.detail ?? "") : (reason ?? "?"),
     ]),
   );
 }

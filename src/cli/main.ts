@@ -1,6 +1,6 @@
 /**
- * The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. Each command is
- * loaded when it is asked for: who wants the version does not wait for the daemon's code.
+ * The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. Each
+ * command is loaded when it is asked for: who wants the version does not wait for the daemon's code.
  */
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { VERSION } from "../lib/version.ts";

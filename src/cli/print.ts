@@ -1,10 +1,22 @@
-/** Human output: aligned columns, and durations a person can read. Control characters of strangers never reach the terminal. */
+/**
+ * Human output: aligned columns, and durations a person can read. Control characters of strangers never reach the
+ * terminal.
+ */
 
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(plain(cell)));
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(plain(cell)));
   return rows
-    .map((row) => row.map((cell, i) => (i === row.length - 1 ? plain(cell) : plain(cell) + " ".repeat((widths[i] ?? 0) - Bun.stringWidth(plain(cell))))).join("  "))
+    .map((row) =>
+      row
+        .map((cell, i) =>
+          i === row.length - 1
+            ? plain(cell)
+            : plain(cell) + " ".repeat((widths[i] ?? 0) - Bun.stringWidth(plain(cell))),
+        )
+        .join("  "),
+    )
     .join("\n");
 }
 

@@ -24,7 +24,11 @@ export async function serve(argv: readonly string[], env: Environment): Promise<
     console.error(`agent-harness: ${formatProblems(loaded.problems, loaded.source)}`);
     return EXIT.usage;
   }
-  const log = createLogger({ level: loaded.value.logLevel, write: (line) => void process.stderr.write(line), clock: systemClock });
+  const log = createLogger({
+    level: loaded.value.logLevel,
+    write: (line) => void process.stderr.write(line),
+    clock: systemClock,
+  });
   const stopped = stopSignal(); // also one that comes while we start is followed in order
   try {
     const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock });

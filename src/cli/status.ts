@@ -11,8 +11,18 @@ interface Overview {
   readonly uptime: number;
   readonly projects: number;
   readonly agents: Readonly<Record<string, number>>;
-  readonly oldestPermission: { readonly project: string; readonly agent: string; readonly title: string; readonly createdAt: string } | null;
-  readonly providers: readonly { readonly name: string; readonly available: boolean; readonly version: string | null; readonly reason: string | null }[];
+  readonly oldestPermission: {
+    readonly project: string;
+    readonly agent: string;
+    readonly title: string;
+    readonly createdAt: string;
+  } | null;
+  readonly providers: readonly {
+    readonly name: string;
+    readonly available: boolean;
+    readonly version: string | null;
+    readonly reason: string | null;
+  }[];
   readonly deliveries: Readonly<Record<string, number>>;
 }
 
@@ -38,8 +48,14 @@ function fail(asJson: boolean, error: HarnessError, code: number): number {
   return code;
 }
 
-function render({ version, uptime, projects, agents, oldestPermission, providers, deliveries }: Overview, url: string, now: number): string {
-  const counts = Object.entries(agents).filter(([name]) => name !== "total").map(([name, n]) => `${n} ${name}`);
+function render(
+  { version, uptime, projects, agents, oldestPermission, providers, deliveries }: Overview,
+  url: string,
+  now: number,
+): string {
+  const counts = Object.entries(agents)
+    .filter(([name]) => name !== "total")
+    .map(([name, n]) => `${n} ${name}`);
   const waiting =
     oldestPermission === null
       ? "none"
@@ -50,6 +66,12 @@ function render({ version, uptime, projects, agents, oldestPermission, providers
     ["agents", `${agents["total"] ?? 0}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}`],
     ["waits longest", waiting],
     ["webhooks", `${deliveries["pending"] ?? 0} on their way, ${deliveries["dead"] ?? 0} dead`],
-    ...providers.map((each) => [`provider ${each.name}`, each.available ? `ready${each.version === null ? "" : ` (${each.version})`}` : `no: ${each.reason ?? "?"}`] as const),
+    ...providers.map(
+      (each) =>
+        [
+          `provider ${each.name}`,
+          each.available ? `ready${each.version === null ? "" : ` (${each.version})`}` : `no: ${each.reason ?? "?"}`,
+        ] as const,
+    ),
   ]);
 }

@@ -1,7 +1,7 @@
 /**
- * Loads a config: finds the file, reads it, lays the environment over it, checks everything, and gives a frozen value or
- * the list of all that is wrong. Used by both programs, each with its own schema. A config is never guessed at: whatever
- * is not understood stops the start.
+ * Loads a config: finds the file, reads it, lays the environment over it, checks everything, and gives a frozen value
+ * or the list of all that is wrong. Used by both programs, each with its own schema. A config is never guessed at:
+ * whatever is not understood stops the start.
  */
 import type { Issue, Schema } from "../lib/check.ts";
 import { isObject } from "../lib/check.ts";
@@ -103,7 +103,10 @@ export function formatProblems(problems: readonly Issue[], source: string | null
   ].join("\n");
 }
 
-/** Writes the variables into `raw`; gives the path → variable map, so that a problem is reported where it has to be mended. */
+/**
+ * Writes the variables into `raw`; gives the path → variable map, so that a problem is reported where it has to be
+ * mended.
+ */
 function overlay(
   raw: Record<string, unknown>,
   bindings: readonly EnvBinding[],

@@ -28,7 +28,9 @@ function tooLarge(maxBytes: number): HarnessError {
 export function requireJson(req: Request): void {
   const encoding = req.headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw unsupported(`got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected a body that is not compressed`);
+    throw unsupported(
+      `got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected a body that is not compressed`,
+    );
   }
   const header = req.headers.get("content-type");
   const [type = "", ...parameters] = (header ?? "").split(";").map((part) => part.trim().toLowerCase());

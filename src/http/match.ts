@@ -1,4 +1,7 @@
-/** Path templates (`/projects/:name/agents`) to routes: a tree built once, that refuses a table which contradicts itself. */
+/**
+ * Path templates (`/projects/:name/agents`) to routes: a tree built once, that refuses a table which contradicts
+ * itself.
+ */
 
 export interface Matchable {
   readonly method: string;

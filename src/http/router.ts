@@ -122,7 +122,14 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const EMPTY = object({});
 
 /** Compiles the table; a table that contradicts itself throws here, not while serving. */
-export function createApp({ routes, auth, guard, log, limits, hint = "GET /api/v1/openapi.json lists what there is" }: AppOptions): App {
+export function createApp({
+  routes,
+  auth,
+  guard,
+  log,
+  limits,
+  hint = "GET /api/v1/openapi.json lists what there is",
+}: AppOptions): App {
   const match = createMatcher(routes);
   const maxBodyBytes = limits?.bodyBytes ?? MAX_BODY_BYTES;
   const closing = new AbortController();
@@ -136,11 +143,7 @@ export function createApp({ routes, auth, guard, log, limits, hint = "GET /api/v
     if (found.type === "malformed")
       throw invalidRequest([{ path: "", message: `the path ${path} is not valid percent-encoding` }]);
     if (found.type === "unknown") {
-      throw new HarnessError(
-        "ROUTE_NOT_FOUND",
-        `there is no ${path} here; ${hint}`,
-        { status: 404 },
-      );
+      throw new HarnessError("ROUTE_NOT_FOUND", `there is no ${path} here; ${hint}`, { status: 404 });
     }
     if (found.type === "wrong_method") {
       const allow = found.allow.join(", ");

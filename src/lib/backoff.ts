@@ -35,7 +35,10 @@ export function nextAttemptAt(
   return Math.round(Math.min(deadlineMs, nowMs + Math.max(jitteredMs, retryAfterMs)));
 }
 
-/** `Retry-After` (RFC 9110, 10.2.3; fractions of seconds as some services send them) in ms from now; undefined when unreadable. */
+/**
+ * `Retry-After` (RFC 9110, 10.2.3; fractions of seconds as some services send them) in ms from now; undefined when
+ * unreadable.
+ */
 export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
   const text = header?.trim();
   if (!text) return undefined;

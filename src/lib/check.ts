@@ -1,6 +1,7 @@
 /**
  * Schemas by hand: one value checks bytes from outside, gives them their TypeScript type, and describes itself as JSON
- * Schema. Every problem is reported with its path, what was there, and what is expected; a result holds only known keys.
+ * Schema. Every problem is reported with its path, what was there, and what is expected; a result holds only known
+ * keys.
  */
 import { nearest } from "./nearest.ts";
 
@@ -281,7 +282,9 @@ export function nullable<T>(schema: Schema<T>): Schema<T | null> {
   };
 }
 
-/** The first schema that fits. When none does, one that knew the kind of value and failed further in explains itself. */
+/**
+ * The first schema that fits. When none does, one that knew the kind of value and failed further in explains itself.
+ */
 export function union<const S extends readonly Schema<unknown>[]>(...schemas: S): Schema<Infer<S[number]>> {
   const expects = schemas.map((schema) => schema.expects).join(" or ");
   return {

@@ -16,7 +16,12 @@ export interface RpcError {
 
 export type RpcMessage =
   /** The other side asks and waits for an answer with the same id. */
-  | { readonly kind: "request"; readonly id: RpcId; readonly method: string; readonly params: unknown }
+  | {
+      readonly kind: "request";
+      readonly id: RpcId;
+      readonly method: string;
+      readonly params: unknown;
+    }
   | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
   | { readonly kind: "result"; readonly id: RpcId; readonly result: unknown }
   /** `id` is null when the other side could not read the request it refuses. */
@@ -40,7 +45,8 @@ export function classifyRpc(json: unknown): RpcMessage {
     return { kind: "invalid", reason: "id is neither a number nor a string" };
   }
   if ("error" in json && json["error"] !== null) {
-    if (id !== undefined && id !== null && !isRpcId(id)) return { kind: "invalid", reason: "id is neither a number nor a string" };
+    if (id !== undefined && id !== null && !isRpcId(id))
+      return { kind: "invalid", reason: "id is neither a number nor a string" };
     return { kind: "error", id: isRpcId(id) ? id : null, error: readError(json["error"]) };
   }
   if (!isRpcId(id)) return { kind: "invalid", reason: "neither a method nor an id" };

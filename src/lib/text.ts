@@ -1,4 +1,6 @@
-/** Shortening text for people and limits. Lengths are UTF-16 units, as `String.length` and most services' limits count. */
+/**
+ * Shortening text for people and limits. Lengths are UTF-16 units, as `String.length` and most services' limits count.
+ */
 
 /** At most `max` units from the start; never half of a surrogate pair. */
 export function cutText(text: string, max: number): string {

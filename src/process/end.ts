@@ -83,7 +83,9 @@ function stopAll(scan: () => ProcessInfo[]): ProcessInfo[] {
   return members;
 }
 
-/** Also who turned up after the stop (started by a program that had not been stopped in time). They are not gone yet. */
+/**
+ * Also who turned up after the stop (started by a program that had not been stopped in time). They are not gone yet.
+ */
 function killLate(members: readonly ProcessInfo[]): false {
   for (const member of members) signal(member, "SIGKILL");
   return false;

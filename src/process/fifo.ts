@@ -1,6 +1,6 @@
 /**
- * Lines into a child's stdin, in order and without ever blocking the thread. A line that fits into one atomic write goes
- * at once (all of it or EAGAIN); longer ones, and those whose writing must leave a proof, go through the spool.
+ * Lines into a child's stdin, in order and without ever blocking the thread. A line that fits into one atomic write
+ * goes at once (all of it or EAGAIN); longer ones, and those whose writing must leave a proof, go through the spool.
  */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
@@ -12,8 +12,8 @@ export { endSpoolWriters, spoolStatus, waitSpool } from "./spool.ts";
 export type { SpoolStatus } from "./spool.ts";
 
 /**
- * `gone`: nobody reads the FIFO (any more); nothing of the line counts. `closed`: the line was not begun before `close`.
- * `torn`: half of this or of an earlier line may be in the FIFO; nothing more is written before `mend`.
+ * `gone`: nobody reads the FIFO (any more); nothing of the line counts. `closed`: the line was not begun before
+ * `close`. `torn`: half of this or of an earlier line may be in the FIFO; nothing more is written before `mend`.
  */
 export type WriteResult = "written" | "gone" | "torn" | "closed";
 
@@ -115,7 +115,10 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
   };
 }
 
-/** Opened for each line: an open without a reader is ENXIO, the cheapest test of life. Never read-write, that hides death. */
+/**
+ * Opened for each line: an open without a reader is ENXIO, the cheapest test of life. Never read-write, that hides
+ * death.
+ */
 function attemptWrite(path: string, bytes: Uint8Array): Attempt {
   let fd: number | null = null;
   try {

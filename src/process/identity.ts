@@ -27,7 +27,9 @@ export interface Probe {
   readonly root?: string;
 }
 
-/** What the process wrote about itself; null when it did not get that far. Written in one go: valid only with its LF. */
+/**
+ * What the process wrote about itself; null when it did not get that far. Written in one go: valid only with its LF.
+ */
 export function readIdentity(paths: Pick<RunPaths, "pid">): Identity | null {
   const text = readWhole(paths.pid);
   const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+) (\S+)\n$/.exec(text ?? "");
@@ -69,7 +71,9 @@ export function sameProcess(bootId: string, pid: number, startTicks: number, { r
   return info !== null && info.startTicks === startTicks && !isDead(info);
 }
 
-/** The exit code (128 + n for signal n, as shells tell it); null while there is none, or when the wrapper was killed. */
+/**
+ * The exit code (128 + n for signal n, as shells tell it); null while there is none, or when the wrapper was killed.
+ */
 export function readExit(paths: Pick<RunPaths, "exit">): { readonly code: number } | null {
   const match = /^(\d{1,3})\n$/.exec(readWhole(paths.exit) ?? "");
   return match === null ? null : { code: Number(match[1]) };

@@ -44,11 +44,23 @@ export function fingerprint(program: string, args: readonly string[]): string {
 
 async function ask(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<VersionAnswer> {
   try {
-    const child = Bun.spawn([...argv], { env, cwd: "/", stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: PROBE_MS, killSignal: "SIGKILL" });
+    const child = Bun.spawn([...argv], {
+      env,
+      cwd: "/",
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      timeout: PROBE_MS,
+      killSignal: "SIGKILL",
+    });
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     const code = await child.exited;
     const text = `${out}\n${err}`.slice(0, MAX_OUTPUT).trim();
-    if (code !== 0) return { version: null, problem: `--version ended with code ${code}${text === "" ? "" : `: ${text.slice(0, 500)}`}` };
+    if (code !== 0)
+      return {
+        version: null,
+        problem: `--version ended with code ${code}${text === "" ? "" : `: ${text.slice(0, 500)}`}`,
+      };
     return { version: /\d+\.\d+(\.\d+)?[\w.+-]*/.exec(text)?.[0] ?? null, problem: null };
   } catch (error) {
     return { version: null, problem: error instanceof Error ? error.message : String(error) };

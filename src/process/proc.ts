@@ -1,4 +1,6 @@
-/** What the kernel tells about processes under `/proc`. Reads only; a process that is gone or not ours to see is null. */
+/**
+ * What the kernel tells about processes under `/proc`. Reads only; a process that is gone or not ours to see is null.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessInfo {
@@ -47,7 +49,10 @@ export function readBootId(root = "/proc"): string {
   return (readText(`${root}/sys/kernel/random/boot_id`) ?? "").trim();
 }
 
-/** The name stands in parentheses and may itself hold parentheses, spaces and newlines: fields are counted from the last `)`. */
+/**
+ * The name stands in parentheses and may itself hold parentheses, spaces and newlines: fields are counted from the last
+ * `)`.
+ */
 function parseStat(text: string | null): ProcessInfo | null {
   if (text === null) return null;
   const open = text.indexOf("(");

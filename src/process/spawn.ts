@@ -1,6 +1,6 @@
 /**
- * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program (DESIGN 5).
- * Decides nothing: what an exit means, and whether to try again, is for the caller.
+ * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program (DESIGN
+ * 5). Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { HarnessError, errorText } from "../lib/errors.ts";
@@ -27,13 +27,17 @@ export interface SpawnRequest {
   readonly nonce: string;
   /** stdin: the run's FIFO, or a regular file for programs that read to the end of it (`/dev/null` for none). */
   readonly input: { readonly kind: "fifo" } | { readonly kind: "file"; readonly path: string };
-  /** An existing, empty cgroup v2 folder of this run's own: the program and all it starts live in it, the wrapper does not. */
+  /**
+   * An existing, empty cgroup v2 folder of this run's own: the program and all it starts live in it, the wrapper does
+   * not.
+   */
   readonly cgroup?: string;
 }
 
 /**
  * Resolves when the process has recorded itself in `paths.pid`: from then on its FIFO may be written to.
- * Throws SPAWN_FAILED when it did not get that far. A missing program is no failure here: that is exit code 127 and a line in `err`.
+ * Throws SPAWN_FAILED when it did not get that far. A missing program is no failure here: that is exit code 127 and a
+ * line in `err`.
  */
 export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   const { paths, argv, input } = request;
@@ -58,7 +62,9 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   await wrapper.exited;
   const code = readExit(paths)?.code ?? wrapper.exitCode;
   const said = readTail(paths.err, 2000).text.trim();
-  throw failed(`the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`);
+  throw failed(
+    `the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`,
+  );
 }
 
 function startWrapper({ paths, argv, env, cwd, nonce, input, cgroup }: SpawnRequest) {

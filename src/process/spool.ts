@@ -16,11 +16,20 @@ export type SpoolStatus = "absent" | "writing" | "done" | "torn";
 
 type SpoolPaths = Pick<RunPaths, "spool">;
 
-/** Begun by this process and perhaps not recorded yet: without it such a line would be taken for one that nobody writes. */
+/**
+ * Begun by this process and perhaps not recorded yet: without it such a line would be taken for one that nobody writes.
+ */
 const begun = new Set<string>();
 
-/** Writes the line (and its LF). Resolves when the writer has ended. The same id again replaces an earlier, settled line. */
-export async function spoolLine(paths: Pick<RunPaths, "spool" | "in">, id: string, line: string): Promise<"done" | "torn"> {
+/**
+ * Writes the line (and its LF). Resolves when the writer has ended. The same id again replaces an earlier, settled
+ * line.
+ */
+export async function spoolLine(
+  paths: Pick<RunPaths, "spool" | "in">,
+  id: string,
+  line: string,
+): Promise<"done" | "torn"> {
   const base = basePath(paths, id);
   begun.add(base);
   try {
@@ -43,9 +52,9 @@ export async function spoolLine(paths: Pick<RunPaths, "spool" | "in">, id: strin
 }
 
 /**
- * What became of a line. Settles the one open case: spooled by a daemon that died before its writer had recorded itself.
- * The line file is taken away first and the record looked for after that, the writer does it the other way round:
- * so "absent" means that nothing was written and nothing ever will be.
+ * What became of a line. Settles the one open case: spooled by a daemon that died before its writer had recorded
+ * itself. The line file is taken away first and the record looked for after that, the writer does it the other way
+ * round: so "absent" means that nothing was written and nothing ever will be.
  */
 export function spoolStatus(paths: SpoolPaths, id: string): SpoolStatus {
   const base = basePath(paths, id);
@@ -59,7 +68,10 @@ export function spoolStatus(paths: SpoolPaths, id: string): SpoolStatus {
   return existsSync(`${base}.done`) ? "done" : "torn"; // it may have ended between the two looks
 }
 
-/** Resolves when nobody writes this line any more. Looks again and again, less and less often, as long as a writer lives. */
+/**
+ * Resolves when nobody writes this line any more. Looks again and again, less and less often, as long as a writer
+ * lives.
+ */
 export async function waitSpool(paths: SpoolPaths, id: string): Promise<Exclude<SpoolStatus, "writing">> {
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 500)) {
     const status = spoolStatus(paths, id);
@@ -117,7 +129,10 @@ function takeAway(base: string): boolean {
 
 function basePath(paths: SpoolPaths, id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id)) return join(paths.spool, id);
-  throw new HarnessError("BAD_SPOOL_ID", `cannot spool a line as ${JSON.stringify(id)}, expected letters, digits, . _ -`);
+  throw new HarnessError(
+    "BAD_SPOOL_ID",
+    `cannot spool a line as ${JSON.stringify(id)}, expected letters, digits, . _ -`,
+  );
 }
 
 function readIfThere(path: string): string {

@@ -1,6 +1,12 @@
-/** The few system programs we call (`mkfifo`, `cat`, `fallocate`): found by our own PATH, given nothing else of our environment. */
+/**
+ * The few system programs we call (`mkfifo`, `cat`, `fallocate`): found by our own PATH, given nothing else of our
+ * environment.
+ */
 
-/** What such a program may see: the daemon's secrets are not its business. The one place here that reads the environment. */
+/**
+ * What such a program may see: the daemon's secrets are not its business. The one place here that reads the
+ * environment.
+ */
 export function toolEnv(): Record<string, string> {
   return { PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C" };
 }

@@ -1,6 +1,7 @@
 /**
  * Everything that a run started and that still lives. Without a cgroup no list is complete (a process that leaves its
- * session, its parent and its environment behind cannot be told from a stranger); each source here finds what others miss.
+ * session, its parent and its environment behind cannot be told from a stranger); each source here finds what others
+ * miss.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,10 @@ export interface TreeOptions {
   readonly cgroup?: string;
 }
 
-/** Living members without the wrapper, the program itself among them. One scan of `/proc`: for endings and questions, not for loops. */
+/**
+ * Living members without the wrapper, the program itself among them. One scan of `/proc`: for endings and questions,
+ * not for loops.
+ */
 export function treeOf(identity: Identity, { known = [], cgroup }: TreeOptions = {}): ProcessInfo[] {
   // Older than the run, the wrapper, init or we ourselves: never a member, whatever the rest says.
   const strangers = new Set([1, process.pid, identity.wrapperPid]);
@@ -52,7 +56,7 @@ export function treeOf(identity: Identity, { known = [], cgroup }: TreeOptions =
   for (const info of candidates.values()) {
     if (!members.has(info.pid) && readProcessEnv(info.pid, NONCE_ENV) === identity.nonce) take(info);
   }
-  for (let before = -1; before !== members.size; ) {
+  for (let before = -1; before !== members.size;) {
     before = members.size;
     for (const info of candidates.values()) if (parents.has(info.ppid) || sessions.has(info.session)) take(info);
   }
@@ -63,7 +67,8 @@ export function treeOf(identity: Identity, { known = [], cgroup }: TreeOptions =
 export function cgroupMembers(dir: string): number[] {
   const pids: number[] = [];
   try {
-    for (const line of readFileSync(join(dir, "cgroup.procs"), "latin1").split("\n")) if (line !== "") pids.push(Number(line));
+    for (const line of readFileSync(join(dir, "cgroup.procs"), "latin1").split("\n"))
+      if (line !== "") pids.push(Number(line));
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
       if (entry.isDirectory()) pids.push(...cgroupMembers(join(dir, entry.name)));
     }

@@ -1,6 +1,6 @@
 /**
- * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death, and
- * the caller's one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
+ * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death,
+ * and the caller's one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
  */
 import { closeSync, constants, openSync, readSync, statSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
@@ -22,7 +22,10 @@ export interface WatchOptions {
   readonly paths: RunPaths;
   /** The output may have grown. May come often, and when nothing did. */
   readonly onOutput: () => void;
-  /** The wrapper is gone, once: `exit` is written, or never will be. The program may still live if the wrapper was killed. */
+  /**
+   * The wrapper is gone, once: `exit` is written, or never will be. The program may still live if the wrapper was
+   * killed.
+   */
   readonly onGone: () => void;
   /** The watch was lost later: from here on it is the sweep. */
   readonly onLost: (reason: string) => void;
@@ -48,7 +51,9 @@ export function watchRun({ paths, onOutput, onGone, onLost }: WatchOptions): Run
  */
 const LOOK_AGAIN_MS = 5;
 
-/** The folder, not the file: a file watch misses replacements. Our own writes to `in` are in it too and are left out. */
+/**
+ * The folder, not the file: a file watch misses replacements. Our own writes to `in` are in it too and are left out.
+ */
 function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: string) => void) {
   const none = (reason: string) => ({ reason, close: () => undefined });
   const network = networkFileSystem(paths.dir);

@@ -34,8 +34,9 @@ printf '%s\\n' "$?" >"$2/exit"
 /**
  * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup program args…
  * Opens everything first, then records itself, then becomes the program: whoever has seen the record can write to the
- * FIFO, and no program runs that is not recorded (125 = could not record). 126/127: the shell could not run the program.
- * It traps only what a dead daemon's pipe would send: any other signal must end it as it would end the program.
+ * FIFO, and no program runs that is not recorded (125 = could not record). 126/127: the shell could not run the
+ * program. It traps only what a dead daemon's pipe would send: any other signal must end it as it would end the
+ * program.
  */
 export const CHILD_SCRIPT = `
 trap : PIPE
@@ -63,7 +64,10 @@ ${START_TICKS("_ah_start")} || exit 1
 /bin/sh -c "$1" ah-spool "$$" "$_ah_start" "$2" "$3" "$4" && printf 'done\\n' >"$4.done"
 `;
 
-/** argv: outerPid outerStart line-file fifo state-file-prefix. The record precedes the opening of the line file: see `spoolStatus`. */
+/**
+ * argv: outerPid outerStart line-file fifo state-file-prefix. The record precedes the opening of the line file: see
+ * `spoolStatus`.
+ */
 export const COPY_SCRIPT = `
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 1
 printf 'v1 %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" >"$5.pid" || exit 1

@@ -9,7 +9,15 @@ import { answered, asked, askWithdrawn } from "./acp/permissions.ts";
 import { programExtras } from "./acp/programs.ts";
 import { isJson } from "./acp/read.ts";
 import { type AcpState, lines, step } from "./acp/state.ts";
-import { beforeAsk, cancelPrompt, lastWords, promptAnswered, promptFailed, sendPrompt, sessionUpdate } from "./acp/turn.ts";
+import {
+  beforeAsk,
+  cancelPrompt,
+  lastWords,
+  promptAnswered,
+  promptFailed,
+  sendPrompt,
+  sessionUpdate,
+} from "./acp/turn.ts";
 import type { Codec, LaunchContext, ProviderFact, Step } from "./provider.ts";
 
 export type { AcpState } from "./acp/state.ts";
@@ -48,7 +56,9 @@ export const acpCodec: Codec<AcpState> = {
     const message = classifyRpc(json);
     switch (message.kind) {
       case "request":
-        return message.method === "session/request_permission" ? permission(state, message.id, message.params) : unsupported(state, message.id, message.method);
+        return message.method === "session/request_permission"
+          ? permission(state, message.id, message.params)
+          : unsupported(state, message.id, message.method);
       case "notification":
         return notification(state, message.method, message.params);
       case "result":
@@ -82,7 +92,9 @@ function permission(before: AcpState, id: RpcId, params: unknown): Step<AcpState
   return joined(step(state, facts), asked(state, id, params));
 }
 
-/** Files and terminals were not offered, but some agents ask all the same; a request left open would hang their turn. */
+/**
+ * Files and terminals were not offered, but some agents ask all the same; a request left open would hang their turn.
+ */
 function unsupported(state: AcpState, id: RpcId, method: string): Step<AcpState> {
   const error = { code: METHOD_NOT_FOUND, message: `this client does not support ${method}` };
   return step(state, [{ type: "unknown_frame", kind: `request ${method}` }], [lines.error(id, error)]);
@@ -98,7 +110,8 @@ function notification(state: AcpState, method: string, params: unknown): Step<Ac
 /** What an agent of this kind cannot be held to. */
 function limits(launch: LaunchContext): readonly ProviderFact[] {
   if (launch.trusted || programExtras(launch).enforcesTrust) return [];
-  const message = "ACP cannot keep the agent from loading what the untrusted project brings (settings, hooks, MCP servers): switch that off in providers.X.args";
+  const message =
+    "ACP cannot keep the agent from loading what the untrusted project brings (settings, hooks, MCP servers): switch that off in providers.X.args";
   return [{ type: "note", level: "warn", code: "trust_not_enforced", message }];
 }
 

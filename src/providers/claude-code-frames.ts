@@ -8,18 +8,61 @@ import { type Fields, fields, isFields, items, number, refusalLine, text } from 
 
 /** Known kinds that carry nothing for us: progress of tasks and hooks, listings, screen matters. */
 const silentSystem = new Set([
-  "init", "status", "thinking_tokens", "thinking", "task_started", "task_progress", "task_updated", "task_notification", "task_summary",
-  "task_list_statuses", "hook_started", "hook_progress", "hook_response", "stop_hook_summary", "turn_duration", "commands_changed",
-  "session_title_changed", "session_metadata", "files_persisted", "file_snapshot", "memory_recall", "memory_saved", "post_turn_summary",
-  "permission_check_status", "per_turn_effort_changed", "shell_cwd", "vcs_state_changed", "plugin_install", "control_request_progress",
+  "init",
+  "status",
+  "thinking_tokens",
+  "thinking",
+  "task_started",
+  "task_progress",
+  "task_updated",
+  "task_notification",
+  "task_summary",
+  "task_list_statuses",
+  "hook_started",
+  "hook_progress",
+  "hook_response",
+  "stop_hook_summary",
+  "turn_duration",
+  "commands_changed",
+  "session_title_changed",
+  "session_metadata",
+  "files_persisted",
+  "file_snapshot",
+  "memory_recall",
+  "memory_saved",
+  "post_turn_summary",
+  "permission_check_status",
+  "per_turn_effort_changed",
+  "shell_cwd",
+  "vcs_state_changed",
+  "plugin_install",
+  "control_request_progress",
 ]);
 /** Known kinds that a person may want to know of. */
 const notedSystem: Readonly<Record<string, "info" | "warn">> = {
-  permission_denied: "info", compact_boundary: "info", model_fallback: "warn", model_refusal_fallback: "warn", api_error: "warn",
-  model_refusal_no_fallback: "warn", informational: "info", notification: "info", session_writes_lost: "warn", mirror_error: "warn",
-  instruction_size_warning: "warn", local_command_output: "info", agents_killed: "info", late_allow_not_run: "warn",
+  permission_denied: "info",
+  compact_boundary: "info",
+  model_fallback: "warn",
+  model_refusal_fallback: "warn",
+  api_error: "warn",
+  model_refusal_no_fallback: "warn",
+  informational: "info",
+  notification: "info",
+  session_writes_lost: "warn",
+  mirror_error: "warn",
+  instruction_size_warning: "warn",
+  local_command_output: "info",
+  agents_killed: "info",
+  late_allow_not_run: "warn",
 };
-const silentTypes = new Set(["keep_alive", "prompt_suggestion", "tool_progress", "tool_use_summary", "rate_limit_event", "auth_status"]);
+const silentTypes = new Set([
+  "keep_alive",
+  "prompt_suggestion",
+  "tool_progress",
+  "tool_use_summary",
+  "rate_limit_event",
+  "auth_status",
+]);
 
 export function readLine(work: Draft, raw: string, line: unknown): void {
   if (!isFields(line)) {
@@ -56,7 +99,12 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
       return closePermissions(work, (_open, id) => id === text(line, "request_id"));
     case "conversation_reset":
       // `/clear`. Its `new_conversation_id` cannot be resumed; the id that can is in the lines that follow.
-      work.facts.push({ type: "note", level: "info", code: "conversation_reset", message: "the conversation was cleared and goes on under a new id" });
+      work.facts.push({
+        type: "note",
+        level: "info",
+        code: "conversation_reset",
+        message: "the conversation was cleared and goes on under a new id",
+      });
       return;
     default:
       if (!silentTypes.has(type)) work.facts.push({ type: "unknown_frame", kind: type });
@@ -64,8 +112,8 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
 }
 
 /**
- * The conversation can be resumed only once its file exists, about 100 ms after `init`: a process killed before that has
- * left nothing. These are the first lines that come later than the file is begun.
+ * The conversation can be resumed only once its file exists, about 100 ms after `init`: a process killed before that
+ * has left nothing. These are the first lines that come later than the file is begun.
  */
 const afterFile = new Set(["assistant", "user", "result", "stream_event", "control_request"]);
 
@@ -99,14 +147,17 @@ function systemLine(work: Draft, line: Fields): void {
     }
     default: {
       const level = notedSystem[subtype];
-      if (level !== undefined) work.facts.push({ type: "note", level, code: subtype, message: noteText(line, subtype) });
+      if (level !== undefined)
+        work.facts.push({ type: "note", level, code: subtype, message: noteText(line, subtype) });
       else if (!silentSystem.has(subtype)) work.facts.push({ type: "unknown_frame", kind: `system/${subtype}` });
     }
   }
 }
 
 function noteText(line: Fields, subtype: string): string {
-  const words = ["message", "content", "text", "error"].map((name) => text(line, name)).find((value) => value !== undefined);
+  const words = ["message", "content", "text", "error"]
+    .map((name) => text(line, name))
+    .find((value) => value !== undefined);
   const tool = text(line, "tool_name");
   return `${tool === undefined ? "" : `${tool}: `}${words ?? subtype.replaceAll("_", " ")}`;
 }
@@ -135,7 +186,8 @@ function controlResponse(work: Draft, response: Fields): void {
   switch (purpose) {
     case "initialize":
       if (!failed) initialized(work, response);
-      else if (work.state.ready) work.facts.push({ type: "note", level: "warn", code: "resync_failed", message: error });
+      else if (work.state.ready)
+        work.facts.push({ type: "note", level: "warn", code: "resync_failed", message: error });
       else refuse(work, "HANDSHAKE_FAILED", `Claude Code refused the handshake: ${error}`);
       return;
     case "interrupt":
@@ -143,6 +195,12 @@ function controlResponse(work: Draft, response: Fields): void {
       else interruptAnswered(work, fields(response, "response"));
       return;
     case "grants":
-      if (failed) work.facts.push({ type: "note", level: "warn", code: "grants_dropped", message: `permissions given for good must be given again: ${error}` });
+      if (failed)
+        work.facts.push({
+          type: "note",
+          level: "warn",
+          code: "grants_dropped",
+          message: `permissions given for good must be given again: ${error}`,
+        });
   }
 }

@@ -14,7 +14,8 @@ export function initialized(work: Draft, response: Fields): void {
   const reply = fields(response, "response");
   if (!work.state.ready) {
     const version = text(reply, "claude_code_version");
-    const capable = text(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
+    const capable =
+      text(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
     if (version === undefined || !capable || olderThan(version, NEEDED_VERSION)) {
       const found = version ?? "an older one, which does not tell its version";
       const message = `Claude Code ${NEEDED_VERSION} or newer is needed, found ${found}: update it (npm install -g @anthropic-ai/claude-code@latest)`;
@@ -37,9 +38,15 @@ export function initialized(work: Draft, response: Fields): void {
 
 /** `apiKeySource` and `tokenSource` name where a credential was found, and are missing or "none" where none was. */
 function login(account: Fields): Extract<ProviderFact, { type: "login" }> {
-  const sources = [text(account, "apiKeySource"), text(account, "tokenSource")].filter((source) => source !== undefined && source !== "none");
+  const sources = [text(account, "apiKeySource"), text(account, "tokenSource")].filter(
+    (source) => source !== undefined && source !== "none",
+  );
   if (sources.length > 0) return { type: "login", loggedIn: true, detail: `credential from ${sources.join(", ")}` };
-  return { type: "login", loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
+  return {
+    type: "login",
+    loggedIn: false,
+    detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY",
+  };
 }
 
 /** A `result` before the handshake: the program says why it will not start. */
@@ -47,7 +54,8 @@ export function startFailed(work: Draft, line: Fields): void {
   const message = resultErrors(line);
   const { resuming } = work.state;
   if (resuming !== null && message.includes("No conversation found")) {
-    // Sessions are deleted after some weeks, or their process died before it wrote the first line. The id is free again.
+    // Sessions are deleted after some weeks, or their process died before it wrote the first line. The id is free
+    // again.
     work.facts.push({ type: "session", id: freeSession(resuming) });
     const cure = "it was deleted, or its process died in its first moment; the next input begins a new conversation";
     refuse(work, "SESSION_NOT_FOUND", `Claude Code has no conversation ${resuming} any more: ${cure}`);

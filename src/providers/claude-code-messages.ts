@@ -16,7 +16,8 @@ export function assistantLine(work: Draft, line: Fields): void {
     // Not the model's words: the program made this message of an API failure, and the `result` will call it a success.
     closeMessage(work, subagent);
     if (subagent === undefined) patchEnding(work, { apiError: error ?? "api_error" });
-    for (const block of items(message, "content")) addPart(work, key, "system", { type: "text", text: text(block, "text") ?? "" }, subagent);
+    for (const block of items(message, "content"))
+      addPart(work, key, "system", { type: "text", text: text(block, "text") ?? "" }, subagent);
     work.facts.push({ type: "message_done", key });
     return;
   }
@@ -29,7 +30,8 @@ export function assistantLine(work: Draft, line: Fields): void {
       patch(work, { plan: { call: part.id, text: text(part.input, "plan") ?? "" } });
     }
     addPart(work, key, "assistant", part, subagent);
-    if (subagent === undefined && work.state.message !== null) patch(work, { message: { ...work.state.message, parts: true } });
+    if (subagent === undefined && work.state.message !== null)
+      patch(work, { message: { ...work.state.message, parts: true } });
   }
 }
 
@@ -43,7 +45,12 @@ function partOf(block: Fields): Part | "silent" | undefined {
       return "silent";
     case "tool_use":
     case "server_tool_use":
-      return { type: "tool_use", id: text(block, "id") ?? "", name: text(block, "name") ?? "", input: block["input"] ?? {} };
+      return {
+        type: "tool_use",
+        id: text(block, "id") ?? "",
+        name: text(block, "name") ?? "",
+        input: block["input"] ?? {},
+      };
     default: {
       const call = text(block, "tool_use_id");
       if (call === undefined) return undefined;
@@ -58,7 +65,8 @@ export function userLine(work: Draft, line: Fields): void {
   const key = text(line, "uuid") ?? "user";
   const subagent = subagentOf(line);
   const content = fields(line, "message")["content"];
-  const blocks = typeof content === "string" ? [{ type: "text", text: content }] : items(fields(line, "message"), "content");
+  const blocks =
+    typeof content === "string" ? [{ type: "text", text: content }] : items(fields(line, "message"), "content");
   let parts = 0;
   for (const block of blocks) {
     const part = partOf(block);
@@ -67,7 +75,8 @@ export function userLine(work: Draft, line: Fields): void {
       closePermissions(work, ({ call }) => call === part.id);
       if (parts === 0) toolResultArrived(work, subagent);
     }
-    const role = part.type === "tool_result" ? "tool" : subagent === undefined || isNotice(line, part) ? "system" : "user";
+    const role =
+      part.type === "tool_result" ? "tool" : subagent === undefined || isNotice(line, part) ? "system" : "user";
     addPart(work, key, role, part, subagent);
     parts += 1;
   }
@@ -98,7 +107,8 @@ export function streamEvent(work: Draft, line: Fields): void {
     case "content_block_delta": {
       const delta = fields(event, "delta");
       const words = delta["type"] === "text_delta" ? text(delta, "text") : undefined;
-      if (words !== undefined && work.state.message !== null) work.facts.push({ type: "delta", key: work.state.message.key, text: words });
+      if (words !== undefined && work.state.message !== null)
+        work.facts.push({ type: "delta", key: work.state.message.key, text: words });
       return;
     }
     case "message_stop":
@@ -137,6 +147,12 @@ export function closeMessage(work: Draft, subagent: string | undefined): void {
   patch(work, { subagents: without(work.state.subagents, subagent) });
 }
 
-function addPart(work: Draft, key: string, role: "assistant" | "tool" | "system" | "user", part: Part, subagent: string | undefined): void {
+function addPart(
+  work: Draft,
+  key: string,
+  role: "assistant" | "tool" | "system" | "user",
+  part: Part,
+  subagent: string | undefined,
+): void {
   work.facts.push({ type: "part", key, role, part, ...(subagent === undefined ? {} : { subagent }) });
 }

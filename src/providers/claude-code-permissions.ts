@@ -1,6 +1,7 @@
 /**
  * Claude Code's questions to a person: `can_use_tool` requests become permission facts, answers become response lines.
- * "Always" is asked for the program's session only and as narrowly as it offers; nothing is written into a settings file.
+ * "Always" is asked for the program's session only and as narrowly as it offers; nothing is written into a settings
+ * file.
  */
 import { excerpt } from "../lib/text.ts";
 import { ask, type Draft, patch, without } from "./claude-code-state.ts";
@@ -48,7 +49,11 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
         ? { questions: input["questions"] ?? [] }
         : kind === "plan"
           ? { plan: plan ?? null }
-          : { input, ...(description === undefined ? {} : { description }), ...(blockedPath === undefined ? {} : { blockedPath }) },
+          : {
+              input,
+              ...(description === undefined ? {} : { description }),
+              ...(blockedPath === undefined ? {} : { blockedPath }),
+            },
     options: grant.length > 0 ? ["allow", "allow_always", "deny"] : ["allow", "deny"],
     data: { input, grant, exact } satisfies Asked,
     ...(agent === undefined ? {} : { subagent: agent }),
@@ -106,7 +111,10 @@ export function answerLine(answer: Answer): string {
   }
   const { input, grant } = readAsked(answer.data);
   if (answer.kind === "question") {
-    return responseLine(answer.id, { behavior: "allow", updatedInput: { ...input, answers: answersOf(input, answer) } });
+    return responseLine(answer.id, {
+      behavior: "allow",
+      updatedInput: { ...input, answers: answersOf(input, answer) },
+    });
   }
   return responseLine(answer.id, {
     behavior: "allow",
@@ -121,7 +129,9 @@ function answersOf(input: Fields, answer: Answer): Record<string, string> {
   const given = answer.answers ?? {};
   const result: Record<string, string> = {};
   for (const [key, value] of Object.entries(given)) {
-    const question = questions.find((each, n) => key === text(each, "question") || key === text(each, "header") || key === String(n + 1));
+    const question = questions.find(
+      (each, n) => key === text(each, "question") || key === text(each, "header") || key === String(n + 1),
+    );
     const name = (question === undefined ? undefined : text(question, "question")) ?? key;
     result[name] = typeof value === "string" ? value : value.join(", ");
   }
@@ -136,7 +146,10 @@ export function permissionAnswered(work: Draft, id: string): void {
 }
 
 /** The program no longer waits for these. */
-export function closePermissions(work: Draft, which: (open: { readonly call: string; readonly answered: boolean }, id: string) => boolean): void {
+export function closePermissions(
+  work: Draft,
+  which: (open: { readonly call: string; readonly answered: boolean }, id: string) => boolean,
+): void {
   for (const [id, open] of Object.entries(work.state.open)) {
     if (!which(open, id)) continue;
     patch(work, { open: without(work.state.open, id) });
@@ -159,7 +172,9 @@ export function reapplyGrants(work: Draft, grants: readonly unknown[]): void {
       const content = text(rule, "ruleContent");
       return tool === undefined ? [] : [content === undefined ? tool : `${tool}(${content})`];
     });
-  const folders = all.filter((grant) => grant["type"] === "addDirectories").flatMap((grant) => strings(grant, "directories"));
+  const folders = all
+    .filter((grant) => grant["type"] === "addDirectories")
+    .flatMap((grant) => strings(grant, "directories"));
   if (rules.length > 0 || folders.length > 0) {
     const permissions = { allow: [...new Set(rules)], additionalDirectories: [...new Set(folders)] };
     ask(work, "grants", { subtype: "apply_flag_settings", settings: { permissions } });

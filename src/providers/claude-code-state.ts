@@ -29,7 +29,10 @@ export interface ClaudeState {
   readonly subagents: Readonly<Record<string, string>>;
   /** Permission requests that the program waits for, by its id. */
   readonly open: Readonly<Record<string, { readonly call: string; readonly answered: boolean }>>;
-  /** Requests that were allowed for good, exactly: the program's own rules leave out some that a person has just allowed. */
+  /**
+   * Requests that were allowed for good, exactly: the program's own rules leave out some that a person has just
+   * allowed.
+   */
   readonly always: readonly string[];
   /** The newest plan: the request to approve it does not repeat its text. */
   readonly plan: { readonly call: string; readonly text: string } | null;
@@ -63,8 +66,23 @@ export const noEnding: Ending = {
 
 export function initialState(resuming: string | null): ClaudeState {
   return {
-    ready: false, refused: false, session: resuming, resuming, next: 1, asked: {}, says: "idle", turn: false, inputs: {},
-    ending: noEnding, message: null, subagents: {}, open: {}, always: [], plan: null, retrying: false, tasks: 0,
+    ready: false,
+    refused: false,
+    session: resuming,
+    resuming,
+    next: 1,
+    asked: {},
+    says: "idle",
+    turn: false,
+    inputs: {},
+    ending: noEnding,
+    message: null,
+    subagents: {},
+    open: {},
+    always: [],
+    plan: null,
+    retrying: false,
+    tasks: 0,
   };
 }
 

@@ -1,7 +1,7 @@
 /**
- * When Claude Code's turn begins and ends. `result` is never the end: with a background sub-agent there are two of them,
- * and an API failure calls itself "success". The end is the program's word `idle` while no input that we wrote is on
- * its way, and the outcome is that of the last `result` before it.
+ * When Claude Code's turn begins and ends. `result` is never the end: with a background sub-agent there are two of
+ * them, and an API failure calls itself "success". The end is the program's word `idle` while no input that we wrote is
+ * on its way, and the outcome is that of the last `result` before it.
  */
 import { closeMessage } from "./claude-code-messages.ts";
 import { closePermissions } from "./claude-code-permissions.ts";
@@ -70,7 +70,10 @@ function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcom
   const subtype = text(line, "subtype");
   const code = ending.apiError ?? (reason === undefined || reason === "completed" ? (subtype ?? "error") : reason);
   const words = text(line, "result");
-  return { outcome: "failed", error: { code, message: words === undefined || words === "" ? resultErrors(line) : words } };
+  return {
+    outcome: "failed",
+    error: { code, message: words === undefined || words === "" ? resultErrors(line) : words },
+  };
 }
 
 export function resultErrors(line: Fields): string {

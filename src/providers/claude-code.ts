@@ -7,8 +7,23 @@
  */
 import { readLine } from "./claude-code-frames.ts";
 import { claudeLaunch, claudeTraits, resumedSession } from "./claude-code-launch.ts";
-import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./claude-code-permissions.ts";
-import { ask, type ClaudeState, type Draft, draft, initialState, patch, patchEnding, step } from "./claude-code-state.ts";
+import {
+  answerLine,
+  closePermissions,
+  permissionAnswered,
+  reapplyGrants,
+  rememberAlways,
+} from "./claude-code-permissions.ts";
+import {
+  ask,
+  type ClaudeState,
+  type Draft,
+  draft,
+  initialState,
+  patch,
+  patchEnding,
+  step,
+} from "./claude-code-state.ts";
 import { promptLine, requestLine } from "./claude-code-wire.ts";
 import type { Codec, PromptInput } from "./provider.ts";
 
@@ -30,7 +45,8 @@ export const claudeCodec: Codec<ClaudeState> = {
   adopt(state, { unconfirmed, unsettled, open, interrupting }) {
     const work = draft(state);
     for (const id of open) {
-      if (work.state.open[id] === undefined) patch(work, { open: { ...work.state.open, [id]: { call: "", answered: false } } });
+      if (work.state.open[id] === undefined)
+        patch(work, { open: { ...work.state.open, [id]: { call: "", answered: false } } });
     }
     // Allowed at any time; its reply lists what the program waits for, which settles every doubt about permissions.
     ask(work, "initialize", { subtype: "initialize" });

@@ -11,7 +11,9 @@ import type { Answer, ProviderFact } from "./provider.ts";
 type Permission = Extract<ProviderFact, { type: "permission" }>;
 type Asked = Pick<Permission, "kind" | "tool" | "title" | "detail"> & { readonly data: Data };
 
-/** Comes back with the answer. `grant` names what `allow_always` covers: exactly the same thing again, nothing wider. */
+/**
+ * Comes back with the answer. `grant` names what `allow_always` covers: exactly the same thing again, nothing wider.
+ */
 interface Data extends Fields {
   readonly method: Method;
   readonly grant?: string;
@@ -34,7 +36,9 @@ export function serverRequest(draft: Draft, id: RpcId, method: string, params: u
   const thread = text(params, "threadId");
   if (asked === undefined) return refuse(draft, id, method, thread);
   const permission: Permission = {
-    type: "permission", id: rpcIdKey(id), ...asked,
+    type: "permission",
+    id: rpcIdKey(id),
+    ...asked,
     options: asked.data.grant === undefined ? ["allow", "deny"] : ["allow", "allow_always", "deny"],
     ...subagentOf(draft.state, thread),
   };
@@ -101,7 +105,13 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const network = isFields(params["networkApprovalContext"]) ? { network: params["networkApprovalContext"] } : {};
       const title = command === "" ? `network access: ${JSON.stringify(network)}` : `run: ${command}`;
       const grant = `command:${cwd}:${command}:${JSON.stringify(network)}`;
-      return { kind: "tool", tool: "shell", title: line(title), detail: { command, cwd, ...why, ...network }, data: { method, grant } };
+      return {
+        kind: "tool",
+        tool: "shell",
+        title: line(title),
+        detail: { command, cwd, ...why, ...network },
+        data: { method, grant },
+      };
     }
     case "item/fileChange/requestApproval": {
       const item = draft.state.items[text(params, "itemId")];
@@ -119,12 +129,24 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const wanted = JSON.stringify(permissions);
       const title = line(`more permissions: ${reason || wanted}`);
       const data = { method, permissions, grant: `permissions:${wanted}` };
-      return { kind: "tool", tool: "permissions", title, detail: { permissions, cwd: text(params, "cwd"), ...why }, data };
+      return {
+        kind: "tool",
+        tool: "permissions",
+        title,
+        detail: { permissions, cwd: text(params, "cwd"), ...why },
+        data,
+      };
     }
     case "item/tool/requestUserInput": {
       const questions = list(params, "questions").map((each) => ({
-        id: text(each, "id"), header: text(each, "header"), question: text(each, "question"), multiSelect: false,
-        options: list(each, "options").map((option) => ({ label: text(option, "label"), description: text(option, "description") })),
+        id: text(each, "id"),
+        header: text(each, "header"),
+        question: text(each, "question"),
+        multiSelect: false,
+        options: list(each, "options").map((option) => ({
+          label: text(option, "label"),
+          description: text(option, "description"),
+        })),
       }));
       const title = line(questions.map(({ question }) => question).join(" "));
       const data = { method, questions: questions.map(({ id, question }) => ({ id, question })) };
@@ -137,7 +159,13 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const tool = `${text(params, "serverName")}.${text(meta, "tool_name")}`;
       const input = meta["tool_params"];
       const title = line(`${tool} ${JSON.stringify(input ?? {})}`);
-      return { kind: "tool", tool, title, detail: { tool, input, message: text(params, "message") }, data: { method, grant: `mcp:${tool}` } };
+      return {
+        kind: "tool",
+        tool,
+        title,
+        detail: { tool, input, message: text(params, "message") },
+        data: { method, grant: `mcp:${tool}` },
+      };
     }
   }
 }

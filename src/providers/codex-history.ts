@@ -13,7 +13,12 @@ import { VERSION } from "../lib/version.ts";
 const HISTORY_TURNS = 20;
 
 /** Large or frequent, and nothing here listens to them. */
-const UNWANTED = ["account/rateLimits/updated", "thread/readState/changed", "turn/diff/updated", "item/reasoning/textDelta"];
+const UNWANTED = [
+  "account/rateLimits/updated",
+  "thread/readState/changed",
+  "turn/diff/updated",
+  "item/reasoning/textDelta",
+];
 
 export function sendInitialize(draft: Draft): void {
   ask(draft, { kind: "initialize" }, "initialize", {
@@ -33,22 +38,34 @@ export function initialized(draft: Draft, result: unknown): void {
   const { session, params, probe } = opening;
   if (probe) ask(draft, { kind: "account" }, "account/read", { refreshToken: false });
   if (session === null) ask(draft, { kind: "open", resumed: false }, "thread/start", params);
-  else ask(draft, { kind: "open", resumed: true }, "thread/resume", { threadId: session, excludeTurns: true, ...params });
+  else
+    ask(draft, { kind: "open", resumed: true }, "thread/resume", { threadId: session, excludeTurns: true, ...params });
 }
 
 /** A custom provider may need no login of Codex's own. */
 export function accountTold(draft: Draft, result: unknown): void {
   const { account, requiresOpenaiAuth } = isObject(result) ? result : {};
-  if (isObject(account)) return say(draft, { type: "login", loggedIn: true, detail: `logged in (${text(account, "type")})` });
-  if (requiresOpenaiAuth !== true) return say(draft, { type: "login", loggedIn: true, detail: "the configured model provider needs no login of Codex" });
-  say(draft, { type: "login", loggedIn: false, detail: "not logged in: run codex login, or configure a model provider with a key" });
+  if (isObject(account))
+    return say(draft, { type: "login", loggedIn: true, detail: `logged in (${text(account, "type")})` });
+  if (requiresOpenaiAuth !== true)
+    return say(draft, {
+      type: "login",
+      loggedIn: true,
+      detail: "the configured model provider needs no login of Codex",
+    });
+  say(draft, {
+    type: "login",
+    loggedIn: false,
+    detail: "not logged in: run codex login, or configure a model provider with a key",
+  });
 }
 
 export function opened(draft: Draft, call: Extract<Call, { kind: "open" }>, result: unknown): void {
   const { opening } = draft.state;
   const thread = text(fields(result, "thread"), "id");
   if (opening === null) return;
-  if (thread === "") return say(draft, { type: "start_failed", code: "PROTOCOL", message: "Codex opened a thread without an id" });
+  if (thread === "")
+    return say(draft, { type: "start_failed", code: "PROTOCOL", message: "Codex opened a thread without an id" });
   patch(draft, { thread });
   say(draft, { type: "session", id: thread });
   if (call.resumed && opening.unconfirmed.length > 0) return askHistory(draft, opening.unconfirmed);
@@ -60,10 +77,19 @@ export function openFailed(draft: Draft, call: Extract<Call, { kind: "open" }>, 
   const { opening } = draft.state;
   if (opening === null) return;
   if (!call.resumed || !error.message.includes("no rollout found")) {
-    return say(draft, { type: "start_failed", code: call.resumed ? "RESUME_REFUSED" : "START_REFUSED", message: error.message });
+    return say(draft, {
+      type: "start_failed",
+      code: call.resumed ? "RESUME_REFUSED" : "START_REFUSED",
+      message: error.message,
+    });
   }
   // A thread is stored with its first turn; one that never had any is begun again, and nothing is lost.
-  note(draft, "warn", "conversation_restarted", `Codex has no stored conversation ${opening.session ?? ""}: a new one was begun`);
+  note(
+    draft,
+    "warn",
+    "conversation_restarted",
+    `Codex has no stored conversation ${opening.session ?? ""}: a new one was begun`,
+  );
   ask(draft, { kind: "open", resumed: false }, "thread/start", opening.params);
 }
 
@@ -74,7 +100,12 @@ function beReady(draft: Draft): void {
 }
 
 function askHistory(draft: Draft, keys: readonly string[]): void {
-  const params = { threadId: draft.state.thread ?? "", limit: HISTORY_TURNS, sortDirection: "desc", itemsView: "summary" };
+  const params = {
+    threadId: draft.state.thread ?? "",
+    limit: HISTORY_TURNS,
+    sortDirection: "desc",
+    itemsView: "summary",
+  };
   ask(draft, { kind: "history", keys }, "thread/turns/list", params);
 }
 
@@ -86,7 +117,9 @@ export function historyTold(draft: Draft, keys: readonly string[], result: unkno
   for (const turn of turns.slice(0, 1)) catchUp(draft, turn);
 }
 
-/** After an adoption every frame has been read; only a line too long to be read can have hidden a turn's start or end. */
+/**
+ * After an adoption every frame has been read; only a line too long to be read can have hidden a turn's start or end.
+ */
 function catchUp(draft: Draft, newest: unknown): void {
   const { turn } = draft.state;
   const id = text(newest, "id");
@@ -102,7 +135,12 @@ export function historyFailed(draft: Draft, keys: readonly string[], error: RpcE
   const fresh = error.message.includes("not materialized");
   for (const key of keys) {
     if (fresh) say(draft, { type: "input_absent", key });
-    else say(draft, { type: "input_unknown", key, message: `Codex did not tell its history (${error.message}): the input may have been run` });
+    else
+      say(draft, {
+        type: "input_unknown",
+        key,
+        message: `Codex did not tell its history (${error.message}): the input may have been run`,
+      });
   }
   if (draft.state.opening !== null) beReady(draft);
 }
@@ -120,7 +158,9 @@ export function sendBarrier(draft: Draft, keys: readonly string[]): void {
 export function barrierPassed(draft: Draft, keys: readonly string[], status: Fields): void {
   const { calls, turn } = draft.state;
   const unread = Object.entries(calls).filter(([, call]) => call.kind === "turn" && keys.includes(call.key));
-  patch(draft, { calls: Object.fromEntries(Object.entries(calls).filter((entry) => !unread.some(([id]) => id === entry[0]))) });
+  patch(draft, {
+    calls: Object.fromEntries(Object.entries(calls).filter((entry) => !unread.some(([id]) => id === entry[0]))),
+  });
   const absent = unread.map(([, call]) => (call.kind === "turn" ? call.key : ""));
   for (const key of absent) say(draft, { type: "input_absent", key });
   const open = keys.filter((key) => !absent.includes(key) && key !== turn?.key);

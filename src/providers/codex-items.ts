@@ -46,7 +46,8 @@ export function itemCompleted(draft: Draft, item: Fields, place: Place): void {
       return userMessage(draft, item, key, place);
     case "agentMessage":
     case "plan":
-      if (text(item, "text") !== "") message(draft, key, "assistant", { type: "text", text: text(item, "text") }, place);
+      if (text(item, "text") !== "")
+        message(draft, key, "assistant", { type: "text", text: text(item, "text") }, place);
       return;
     case "reasoning": {
       const thought = texts(list(item, "summary")) || texts(list(item, "content"));
@@ -76,7 +77,13 @@ function changesOf(item: Fields): { readonly changes?: unknown } {
   if (text(item, "type") !== "fileChange") return {};
   const changes = list(item, "changes");
   if (JSON.stringify(changes).length <= MAX_CHANGES_CHARS) return { changes };
-  return { changes: changes.map((change) => ({ path: text(change, "path"), kind: fields(change, "kind"), diff: "(too long to be shown here: see the messages)" })) };
+  return {
+    changes: changes.map((change) => ({
+      path: text(change, "path"),
+      kind: fields(change, "kind"),
+      diff: "(too long to be shown here: see the messages)",
+    })),
+  };
 }
 
 /** The echo of an input carries our key; anything else was typed by somebody on the same thread. */
@@ -134,13 +141,18 @@ function resultText(item: Fields): string {
       return code === undefined ? text(item, "status") : `exit code ${code}`;
     }
     case "fileChange":
-      return `${text(item, "status")}: ${list(item, "changes").map((change) => text(change, "path")).join(", ")}`;
+      return `${text(item, "status")}: ${list(item, "changes")
+        .map((change) => text(change, "path"))
+        .join(", ")}`;
     case "mcpToolCall":
       return text(fields(item, "error"), "message") || texts(list(fields(item, "result"), "content"));
     case "dynamicToolCall":
       return texts(list(item, "contentItems"));
     case "collabAgentToolCall":
-      return Object.values(fields(item, "agentsStates")).filter(isFields).map((agent) => text(agent, "message") || text(agent, "status")).join("\n");
+      return Object.values(fields(item, "agentsStates"))
+        .filter(isFields)
+        .map((agent) => text(agent, "message") || text(agent, "status"))
+        .join("\n");
     default:
       return text(item, "status") || text(item, "result");
   }

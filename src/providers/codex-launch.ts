@@ -11,7 +11,8 @@ const SWITCHED_OFF = [
   // Sub-agents outlive the turn of their parent and an interrupt.
   "multi_agent",
   // Both look up hosts on the internet at every start.
-  "plugins", "apps",
+  "plugins",
+  "apps",
   // Would offer to install MCP servers that a skill asks for.
   "skill_mcp_dependency_install",
   // A refused connection would be tried for ever, so the turn would never fail.
@@ -21,7 +22,10 @@ const SWITCHED_OFF = [
 export function codexLaunch(context: LaunchContext): Launch {
   const { command, args, cwd, trusted, permissions } = context;
   const switches = SWITCHED_OFF.flatMap((feature) => ["--disable", feature]);
-  return { argv: [...command, "app-server", ...switches, "-c", trust(cwd, trusted), ...questions(permissions), ...args], env: {} };
+  return {
+    argv: [...command, "app-server", ...switches, "-c", trust(cwd, trusted), ...questions(permissions), ...args],
+    env: {},
+  };
 }
 
 /**
@@ -31,7 +35,9 @@ export function codexLaunch(context: LaunchContext): Launch {
  */
 function trust(cwd: string, trusted: boolean): string {
   const level = trusted ? "trusted" : "untrusted";
-  return `projects={${ancestors(cwd).map((folder) => `${tomlString(folder)}={trust_level="${level}"}`).join(",")}}`;
+  return `projects={${ancestors(cwd)
+    .map((folder) => `${tomlString(folder)}={trust_level="${level}"}`)
+    .join(",")}}`;
 }
 
 function ancestors(cwd: string): readonly string[] {
@@ -57,18 +63,20 @@ export function threadParams({ cwd, model, permissions, systemPrompt, trusted }:
     ...(model === null ? {} : { model }),
     ...(systemPrompt === null ? {} : { developerInstructions: systemPrompt }),
     ...policy(permissions),
-    // Codex wants each hook of a trusted project to be reviewed in its own interface as well; here trust is one decision.
+    // Codex wants each hook of a trusted project to be reviewed in its own interface as well; here trust is one
+    // decision.
     ...(trusted ? { config: { bypass_hook_trust: true } } : {}),
   };
 }
 
 /**
- * "untrusted" is Codex's word for: every command and every patch is asked for, harmless ones, too, in any sandbox. What a
- * person allowed must then really run: in a closed sandbox Codex runs it there first, takes "exit code 0" for success though
- * nothing was written, and runs it a second time in the open when it failed.
+ * "untrusted" is Codex's word for: every command and every patch is asked for, harmless ones, too, in any sandbox. What
+ * a person allowed must then really run: in a closed sandbox Codex runs it there first, takes "exit code 0" for success
+ * though nothing was written, and runs it a second time in the open when it failed.
  */
 function policy(permissions: LaunchContext["permissions"]): Fields {
-  if (permissions === "allow") return { approvalPolicy: "never", approvalsReviewer: "user", sandbox: "danger-full-access" };
+  if (permissions === "allow")
+    return { approvalPolicy: "never", approvalsReviewer: "user", sandbox: "danger-full-access" };
   // The user's settings may name a model as the reviewer; we promise that a person is asked.
   const asks = { approvalPolicy: "untrusted", approvalsReviewer: "user" };
   return { ...asks, sandbox: permissions === "ask" ? "danger-full-access" : "read-only" };

@@ -56,7 +56,9 @@ export interface CodexState {
   readonly calls: Readonly<Record<string, Call>>;
   readonly opening: Opening | null;
   readonly thread: string | null;
-  /** `key`: the input that it answers, as long as Codex has not shown that it has it. `begun`: it can be interrupted. */
+  /**
+   * `key`: the input that it answers, as long as Codex has not shown that it has it. `begun`: it can be interrupted.
+   */
   readonly turn: { readonly id: string; readonly key: string | null; readonly begun: boolean } | null;
   /** An answer to `turn/start` may come after its turn ended, and must not open it again. */
   readonly lastEnded: string;
@@ -78,8 +80,21 @@ export interface CodexState {
 }
 
 export const EMPTY: CodexState = {
-  nextId: 1, calls: {}, opening: null, thread: null, turn: null, lastEnded: "", interrupting: false,
-  asks: {}, replies: {}, items: {}, others: {}, background: 0, retrying: false, grants: [], warned: [],
+  nextId: 1,
+  calls: {},
+  opening: null,
+  thread: null,
+  turn: null,
+  lastEnded: "",
+  interrupting: false,
+  asks: {},
+  replies: {},
+  items: {},
+  others: {},
+  background: 0,
+  retrying: false,
+  grants: [],
+  warned: [],
 };
 
 /** One step being worked out: the only mutable thing in this codec. */

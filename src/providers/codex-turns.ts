@@ -1,6 +1,7 @@
 /**
- * When a turn of Codex begins and ends, and what happens on its way. Only `turn/completed` of the agent's own thread ends
- * one: an `error` may be retried, the status "idle" comes before it, and sub-agents tell of their turns on the same stream.
+ * When a turn of Codex begins and ends, and what happens on its way. Only `turn/completed` of the agent's own thread
+ * ends one: an `error` may be retried, the status "idle" comes before it, and sub-agents tell of their turns on the
+ * same stream.
  */
 import { ask, type Draft, isOwn, note, patch, say, without } from "./codex-state.ts";
 import { type Fields, fields, isFields, list, number, text } from "./codex-wire.ts";
@@ -42,7 +43,11 @@ export function endTurn(draft: Draft, id: string, status: string, error: Fields)
   // Codex takes its questions back only after this line; the questions of sub-agents stay.
   const elsewhere = Object.fromEntries(Object.entries(asks).filter(([, open]) => open.thread !== thread));
   patch(draft, {
-    turn: null, lastEnded: id, interrupting: false, asks: elsewhere, items: withoutCalls(draft, thread ?? ""),
+    turn: null,
+    lastEnded: id,
+    interrupting: false,
+    asks: elsewhere,
+    items: withoutCalls(draft, thread ?? ""),
     replies: Object.fromEntries(Object.entries(replies).filter(([, each]) => each.thread !== thread)),
   });
   if (status === "failed") say(draft, { type: "turn_ended", outcome: "failed", error: turnError(error) });
@@ -60,7 +65,8 @@ function settleCommands(draft: Draft, status: string): void {
   const { thread, items } = draft.state;
   if (thread === null) return;
   // An interrupt does not reach what runs in the background, and that could be all that somebody wanted to end.
-  if (status === "interrupted") return ask(draft, { kind: "clean" }, "thread/backgroundTerminals/clean", { threadId: thread });
+  if (status === "interrupted")
+    return ask(draft, { kind: "clean" }, "thread/backgroundTerminals/clean", { threadId: thread });
   tellBackground(draft);
   if (Object.values(items).some((item) => item.thread === thread)) {
     ask(draft, { kind: "terminals" }, "thread/backgroundTerminals/list", { threadId: thread });
@@ -70,7 +76,9 @@ function settleCommands(draft: Draft, status: string): void {
 /** The answers to the two requests above: which commands of the own thread are alive. */
 export function commandsAlive(draft: Draft, alive: readonly string[]): void {
   const { turn, thread, items } = draft.state;
-  const left = Object.entries(items).filter(([id, item]) => item.thread !== thread || item.turn === turn?.id || alive.includes(id));
+  const left = Object.entries(items).filter(
+    ([id, item]) => item.thread !== thread || item.turn === turn?.id || alive.includes(id),
+  );
   patch(draft, { items: Object.fromEntries(left) });
   tellBackground(draft);
 }
@@ -83,7 +91,8 @@ export function terminalIds(result: unknown): readonly string[] {
 export function tellBackground(draft: Draft): void {
   const { items, others, turn, background } = draft.state;
   const turns = new Set([...Object.values(others), ...(turn === null ? [] : [turn.id])]);
-  const tasks = Object.keys(others).length + Object.values(items).filter((item) => item.command && !turns.has(item.turn)).length;
+  const tasks =
+    Object.keys(others).length + Object.values(items).filter((item) => item.command && !turns.has(item.turn)).length;
   if (tasks === background) return;
   patch(draft, { background: tasks });
   say(draft, { type: "background", tasks });
@@ -105,7 +114,8 @@ function sendInterrupt(draft: Draft): void {
   if (thread === null || turn === null) return;
   ask(draft, { kind: "interrupt" }, "turn/interrupt", { threadId: thread, turnId: turn.id });
   // Sub-agents do not end with their parent.
-  for (const [threadId, turnId] of Object.entries(others)) ask(draft, { kind: "interrupt" }, "turn/interrupt", { threadId, turnId });
+  for (const [threadId, turnId] of Object.entries(others))
+    ask(draft, { kind: "interrupt" }, "turn/interrupt", { threadId, turnId });
 }
 
 /** `error`: only its announcement of another attempt means something; the end is told by `turn/completed`. */
@@ -115,7 +125,12 @@ export function errorSaid(draft: Draft, params: Fields): void {
   const message = text(error, "message");
   const attempt = Number(/(\d+)\/\d+/.exec(message)?.[1] ?? 1);
   patch(draft, { retrying: true });
-  say(draft, { type: "retrying", attempt, reason: text(error, "additionalDetails") || message, status: httpStatus(error) });
+  say(draft, {
+    type: "retrying",
+    attempt,
+    reason: text(error, "additionalDetails") || message,
+    status: httpStatus(error),
+  });
 }
 
 export function retryOver(draft: Draft): void {
@@ -160,11 +175,18 @@ export function turnError(error: Fields): TurnError {
   const code = typeof kind === "string" ? kind : isFields(kind) ? (Object.keys(kind)[0] ?? "other") : "other";
   const message = text(error, "message");
   const more = text(error, "additionalDetails");
-  return { code, message: more === "" || message.includes(more) ? message || "Codex gave no reason" : `${message}: ${more}` };
+  return {
+    code,
+    message: more === "" || message.includes(more) ? message || "Codex gave no reason" : `${message}: ${more}`,
+  };
 }
 
 function httpStatus(error: Fields): number | null {
   const kind = error["codexErrorInfo"];
   if (!isFields(kind)) return null;
-  return Object.values(kind).map((value) => number(value, "httpStatusCode")).find((status) => status !== undefined) ?? null;
+  return (
+    Object.values(kind)
+      .map((value) => number(value, "httpStatusCode"))
+      .find((status) => status !== undefined) ?? null
+  );
 }

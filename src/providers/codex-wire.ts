@@ -33,5 +33,8 @@ export function number(of: unknown, key: string): number | undefined {
 
 /** The texts of a list of strings, or of `{type:"text",text}` blocks. */
 export function texts(items: readonly unknown[]): string {
-  return items.map((item) => (typeof item === "string" ? item : text(item, "text"))).filter((each) => each !== "").join("\n");
+  return items
+    .map((item) => (typeof item === "string" ? item : text(item, "text")))
+    .filter((each) => each !== "")
+    .join("\n");
 }

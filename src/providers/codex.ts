@@ -1,6 +1,7 @@
 /**
  * The codec of kind `codex`: OpenAI's Codex through `codex app-server`, JSON-RPC over stdio, one process an agent.
- * Owns which line goes where; the parts are in `codex-*.ts`. Measured with 0.169.0, whose protocol is called experimental.
+ * Owns which line goes where; the parts are in `codex-*.ts`. Measured with 0.169.0, whose protocol is called
+ * experimental.
  *
  * Traps: the two sides number their requests independently; sub-agents tell of their turns, items and questions on the
  * same stream under another thread id; `turn/start` during a turn does not queue but changes that turn.
@@ -8,15 +9,44 @@
 import { classifyRpc, rpcIdKey, type RpcError } from "../lib/jsonrpc.ts";
 import { answerRequest, grantsOf, requestResolved, serverRequest } from "./codex-approvals.ts";
 import {
-  accountTold, barrierPassed, historyFailed, historyTold, initialized, openFailed, opened, sendBarrier, sendInitialize,
+  accountTold,
+  barrierPassed,
+  historyFailed,
+  historyTold,
+  initialized,
+  openFailed,
+  opened,
+  sendBarrier,
+  sendInitialize,
 } from "./codex-history.ts";
 import { itemCompleted, itemStarted, messageKey } from "./codex-items.ts";
 import { codexLaunch, threadParams } from "./codex-launch.ts";
 import {
-  ask, type Call, type CodexState, type Draft, draftOf, EMPTY, isOwn, patch, say, stepOf, without,
+  ask,
+  type Call,
+  type CodexState,
+  type Draft,
+  draftOf,
+  EMPTY,
+  isOwn,
+  patch,
+  say,
+  stepOf,
+  without,
 } from "./codex-state.ts";
 import {
-  commandsAlive, endTurn, errorSaid, interruptTurn, retryOver, tellBackground, terminalIds, turnBegan, turnCompleted, turnStarted, usageSaid, warned,
+  commandsAlive,
+  endTurn,
+  errorSaid,
+  interruptTurn,
+  retryOver,
+  tellBackground,
+  terminalIds,
+  turnBegan,
+  turnCompleted,
+  turnStarted,
+  usageSaid,
+  warned,
 } from "./codex-turns.ts";
 import { type Fields, fields, isFields, text } from "./codex-wire.ts";
 import type { Codec } from "./provider.ts";
@@ -34,7 +64,15 @@ export const codexCodec: Codec<CodexState> = {
     startDeadlineMs: 60_000,
     // Codex's own limit, over which it refuses the input.
     maxPromptChars: 1_048_576,
-    passEnv: ["CODEX_HOME", "CODEX_API_KEY", "CODEX_CA_CERTIFICATE", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT"],
+    passEnv: [
+      "CODEX_HOME",
+      "CODEX_API_KEY",
+      "CODEX_CA_CERTIFICATE",
+      "OPENAI_API_KEY",
+      "OPENAI_BASE_URL",
+      "OPENAI_ORGANIZATION",
+      "OPENAI_PROJECT",
+    ],
     // Set by Codex for what it runs, so a daemon that was started by one has them.
     stripEnv: ["CODEX_SANDBOX*", "CODEX_THREAD_ID", "CODEX_CI", "CODEX_INTERNAL_*", "CODEX_MANAGED_*"],
   },
@@ -42,7 +80,13 @@ export const codexCodec: Codec<CodexState> = {
   launch: codexLaunch,
 
   start({ launch, unconfirmed, grants, probe = false }) {
-    const opening = { session: launch.session, params: threadParams(launch), unconfirmed: unconfirmed.map(({ key }) => key), version: "", probe };
+    const opening = {
+      session: launch.session,
+      params: threadParams(launch),
+      unconfirmed: unconfirmed.map(({ key }) => key),
+      version: "",
+      probe,
+    };
     const draft = draftOf({ ...EMPTY, opening, grants: grantsOf(grants) });
     sendInitialize(draft);
     return stepOf(draft);
@@ -57,7 +101,10 @@ export const codexCodec: Codec<CodexState> = {
     }
     for (const answer of unsettled) answerRequest(draft, answer);
     if (interrupting) interruptTurn(draft);
-    sendBarrier(draft, unconfirmed.map(({ key }) => key));
+    sendBarrier(
+      draft,
+      unconfirmed.map(({ key }) => key),
+    );
     return stepOf(draft);
   },
 
@@ -110,7 +157,10 @@ export const codexCodec: Codec<CodexState> = {
   exit: () => [],
 };
 
-/** What the codec said by itself may have died with the daemon: it is said again. Prompts are not, they are kept elsewhere. */
+/**
+ * What the codec said by itself may have died with the daemon: it is said again. Prompts are not, they are kept
+ * elsewhere.
+ */
 function repeatOwn(draft: Draft): void {
   const { calls, replies, thread } = draft.state;
   draft.lines.push(...Object.values(replies).map(({ line }) => line));
@@ -118,7 +168,8 @@ function repeatOwn(draft: Draft): void {
   if (thread === null) return;
   const kinds = Object.values(calls).map(({ kind }) => kind);
   if (kinds.includes("clean")) ask(draft, { kind: "clean" }, "thread/backgroundTerminals/clean", { threadId: thread });
-  else if (kinds.includes("terminals")) ask(draft, { kind: "terminals" }, "thread/backgroundTerminals/list", { threadId: thread });
+  else if (kinds.includes("terminals"))
+    ask(draft, { kind: "terminals" }, "thread/backgroundTerminals/list", { threadId: thread });
 }
 
 function takeCall(draft: Draft, id: string): Call | undefined {
@@ -199,7 +250,8 @@ function notification(draft: Draft, method: string, params: Fields): void {
       itemCompleted(draft, fields(params, "item"), { thread, turn });
       return tellBackground(draft);
     case "item/agentMessage/delta":
-      if (isOwn(draft.state, thread)) say(draft, { type: "delta", key: messageKey(turn, text(params, "itemId")), text: text(params, "delta") });
+      if (isOwn(draft.state, thread))
+        say(draft, { type: "delta", key: messageKey(turn, text(params, "itemId")), text: text(params, "delta") });
       return;
     case "error":
       return errorSaid(draft, params);
@@ -230,9 +282,29 @@ function threadClosed(draft: Draft): void {
 /** Known, and of no use here: progress, accounts, catalogues, and the status that says less than the turns do. */
 const QUIET = new RegExp(
   `^(${[
-    "deprecationNotice", "account/", "app/", "command/", "configWarning", "externalAgentConfig/", "fs/", "fuzzyFileSearch/", "hook/", "mcpServer/", "model/",
-    "modelProvider/", "process/", "project/", "rawResponse", "remoteControl/", "skills/", "windows", "autoApprovalReview/",
-    "item/(reasoning|plan|commandExecution|fileChange|mcpToolCall|autoApprovalReview)/", "turn/(diff|plan)/", "turn/moderationMetadata$",
-    "thread/(realtime|goal|queue|attachment|section|settings|readState|name|status|prediction|project|environment)/", "thread/(started|archived|unarchived|compacted)$",
+    "deprecationNotice",
+    "account/",
+    "app/",
+    "command/",
+    "configWarning",
+    "externalAgentConfig/",
+    "fs/",
+    "fuzzyFileSearch/",
+    "hook/",
+    "mcpServer/",
+    "model/",
+    "modelProvider/",
+    "process/",
+    "project/",
+    "rawResponse",
+    "remoteControl/",
+    "skills/",
+    "windows",
+    "autoApprovalReview/",
+    "item/(reasoning|plan|commandExecution|fileChange|mcpToolCall|autoApprovalReview)/",
+    "turn/(diff|plan)/",
+    "turn/moderationMetadata$",
+    "thread/(realtime|goal|queue|attachment|section|settings|readState|name|status|prediction|project|environment)/",
+    "thread/(started|archived|unarchived|compacted)$",
   ].join("|")})`,
 );

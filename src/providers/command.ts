@@ -3,7 +3,14 @@
  * its whole stdout is the answer, its exit ends the turn. It owns nothing but argv and the reading of the exit;
  * a plain program has no conversation, no questions and no model switch, and this file never pretends that it has.
  */
-import { type Codec, type ExitContext, type LaunchContext, LaunchRefused, type ProviderFact, type TurnError } from "./provider.ts";
+import {
+  type Codec,
+  type ExitContext,
+  type LaunchContext,
+  LaunchRefused,
+  type ProviderFact,
+  type TurnError,
+} from "./provider.ts";
 
 export interface CommandState {
   /** Key of the input that this process answers; null until it was handed over. */
@@ -33,16 +40,26 @@ export const commandCodec: Codec<CommandState> = {
 
   launch(context) {
     if (context.model !== null) {
-      throw new LaunchRefused("MODEL_UNSUPPORTED", "a plain command has no model switch: leave `model` out and name it in providers.X.args");
+      throw new LaunchRefused(
+        "MODEL_UNSUPPORTED",
+        "a plain command has no model switch: leave `model` out and name it in providers.X.args",
+      );
     }
     if (context.systemPrompt !== null) {
-      throw new LaunchRefused("SYSTEM_PROMPT_UNSUPPORTED", "a plain command has no system prompt: leave `systemPrompt` out and put it into the input");
+      throw new LaunchRefused(
+        "SYSTEM_PROMPT_UNSUPPORTED",
+        "a plain command has no system prompt: leave `systemPrompt` out and put it into the input",
+      );
     }
     return { argv: [...context.command, ...context.args, ...promptArgument(context)], env: {} };
   },
 
   start({ launch }) {
-    return { state: { input: null, interrupting: false }, facts: [{ type: "ready" }, ...notEnforced(launch)], lines: [] };
+    return {
+      state: { input: null, interrupting: false },
+      facts: [{ type: "ready" }, ...notEnforced(launch)],
+      lines: [],
+    };
   },
 
   adopt(state) {
@@ -56,7 +73,11 @@ export const commandCodec: Codec<CommandState> = {
 
   /** The process was spawned with the text, so it has it: from here on only the exit counts. */
   prompt(state, { key }) {
-    return { state: { ...state, input: key }, facts: [{ type: "input_accepted", key }, { type: "turn_started" }], lines: [] };
+    return {
+      state: { ...state, input: key },
+      facts: [{ type: "input_accepted", key }, { type: "turn_started" }],
+      lines: [],
+    };
   },
 
   /** There is no line to send: the caller signals the process (`farewell`); its exit then reads as interrupted. */
@@ -80,7 +101,12 @@ export const commandCodec: Codec<CommandState> = {
       { type: "message_done", key: ANSWER },
     ];
     if (context.stdout?.truncated === true) {
-      facts.push({ type: "note", level: "warn", code: "output_truncated", message: `the answer was cut after ${text.length} characters` });
+      facts.push({
+        type: "note",
+        level: "warn",
+        code: "output_truncated",
+        message: `the answer was cut after ${text.length} characters`,
+      });
     }
     return [...facts, turnEnd(state, context)];
   },
@@ -89,17 +115,26 @@ export const commandCodec: Codec<CommandState> = {
 function promptArgument({ prompt }: LaunchContext): readonly string[] {
   if (prompt === undefined || prompt.as === "stdin") return [];
   if (prompt.text.includes("\0")) {
-    throw new LaunchRefused("PROMPT_INVALID", 'the input holds a NUL character, which no argument can carry: use promptAs "stdin"');
+    throw new LaunchRefused(
+      "PROMPT_INVALID",
+      'the input holds a NUL character, which no argument can carry: use promptAs "stdin"',
+    );
   }
   const bytes = Buffer.byteLength(prompt.text);
   if (bytes > MAX_ARG_BYTES) {
-    throw new LaunchRefused("PROMPT_TOO_LARGE", `the input has ${bytes} bytes, an argument holds at most ${MAX_ARG_BYTES}: use promptAs "stdin"`);
+    throw new LaunchRefused(
+      "PROMPT_TOO_LARGE",
+      `the input has ${bytes} bytes, an argument holds at most ${MAX_ARG_BYTES}: use promptAs "stdin"`,
+    );
   }
   return [prompt.text];
 }
 
 function notEnforced({ permissions, trusted }: LaunchContext): readonly ProviderFact[] {
-  const what = [...(permissions === "allow" ? [] : [`permissions "${permissions}"`]), ...(trusted ? [] : ["the project's missing trust"])];
+  const what = [
+    ...(permissions === "allow" ? [] : [`permissions "${permissions}"`]),
+    ...(trusted ? [] : ["the project's missing trust"]),
+  ];
   if (what.length === 0) return [];
   const message = `a plain command cannot be asked to respect ${what.join(" and ")}: give it such options in providers.X.args, or run it in a sandbox`;
   return [{ type: "note", level: "info", code: "not_enforced", message }];
@@ -108,9 +143,18 @@ function notEnforced({ permissions, trusted }: LaunchContext): readonly Provider
 function turnEnd(state: CommandState, { code, stderrTail }: ExitContext): ProviderFact {
   if (state.interrupting) return { type: "turn_ended", outcome: "interrupted" };
   if (code === 0) return { type: "turn_ended", outcome: "completed" };
-  if (code === null) return { type: "turn_ended", outcome: "lost", error: failure("EXIT_UNKNOWN", "the process is gone and left no exit code", stderrTail) };
+  if (code === null)
+    return {
+      type: "turn_ended",
+      outcome: "lost",
+      error: failure("EXIT_UNKNOWN", "the process is gone and left no exit code", stderrTail),
+    };
   const signal = code > 128 ? ` or signal ${code - 128}` : "";
-  return { type: "turn_ended", outcome: "failed", error: failure("COMMAND_FAILED", `the command ended with code ${code}${signal}`, stderrTail) };
+  return {
+    type: "turn_ended",
+    outcome: "failed",
+    error: failure("COMMAND_FAILED", `the command ended with code ${code}${signal}`, stderrTail),
+  };
 }
 
 function failure(code: string, what: string, stderrTail: string): TurnError {

@@ -30,7 +30,10 @@ export interface Provider {
 
 export type ProviderTable = ReadonlyMap<string, Provider>;
 
-/** Forgets the type of a codec's state: it is opaque to everybody else, and only ever handed back to the codec that made it. */
+/**
+ * Forgets the type of a codec's state: it is opaque to everybody else, and only ever handed back to the codec that made
+ * it.
+ */
 function opaque<S>(codec: Codec<S>): AnyCodec {
   return codec as unknown as AnyCodec;
 }
@@ -45,10 +48,15 @@ const CODECS: Readonly<Record<ProviderKind, AnyCodec>> = {
 };
 
 export function providerTable(settings: Readonly<Record<string, ProviderSettings>>): ProviderTable {
-  return new Map(Object.entries(settings).map(([name, each]) => [name, { name, settings: each, codec: CODECS[each.kind] }]));
+  return new Map(
+    Object.entries(settings).map(([name, each]) => [name, { name, settings: each, codec: CODECS[each.kind] }]),
+  );
 }
 
-/** Stands in for a provider that was taken out of the config while agents of it exist: they are shown, but cannot be started. */
+/**
+ * Stands in for a provider that was taken out of the config while agents of it exist: they are shown, but cannot be
+ * started.
+ */
 export function missingProvider(name: string): Provider {
   const nothing = { state: null, facts: [], lines: [] };
   return {
@@ -56,11 +64,27 @@ export function missingProvider(name: string): Provider {
     settings: { kind: "command", command: [], args: [], env: {}, passEnv: [], enabled: false },
     codec: {
       kind: "missing",
-      traits: { redelivery: "none", tornLine: "newline", oneshot: false, startDeadlineMs: 1000, maxPromptChars: null, passEnv: [], stripEnv: [] },
-      launch() {
-        throw new LaunchRefused("PROVIDER_UNAVAILABLE", `the config has no provider "${name}": put it back under providers.${name}`);
+      traits: {
+        redelivery: "none",
+        tornLine: "newline",
+        oneshot: false,
+        startDeadlineMs: 1000,
+        maxPromptChars: null,
+        passEnv: [],
+        stripEnv: [],
       },
-      start: () => nothing, adopt: () => nothing, frame: () => nothing, prompt: () => nothing, interrupt: () => nothing, answer: () => nothing,
+      launch() {
+        throw new LaunchRefused(
+          "PROVIDER_UNAVAILABLE",
+          `the config has no provider "${name}": put it back under providers.${name}`,
+        );
+      },
+      start: () => nothing,
+      adopt: () => nothing,
+      frame: () => nothing,
+      prompt: () => nothing,
+      interrupt: () => nothing,
+      answer: () => nothing,
       farewell: () => ({ lines: [], graceMs: 0 }),
       exit: () => [],
     },

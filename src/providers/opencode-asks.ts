@@ -25,18 +25,33 @@ export function permissionFact(ask: Asked): PermissionFact {
 
 /** One line: the command, the file, the address; else the patterns, which always tell something. */
 function title({ permission, patterns, metadata }: Asked): string {
-  const what = [text(metadata, "command"), text(metadata, "filepath"), text(metadata, "url"), text(metadata, "query"), patterns.join(", ")];
+  const what = [
+    text(metadata, "command"),
+    text(metadata, "filepath"),
+    text(metadata, "url"),
+    text(metadata, "query"),
+    patterns.join(", "),
+  ];
   return `${permission}: ${what.find((each) => each !== "") ?? ""}`.replace(/\s+/g, " ").trim().slice(0, 500);
 }
 
 export function questionFact(id: string, questions: readonly QuestionItem[], child: string | null): PermissionFact {
-  const shown = questions.map(({ question, header, options, multiple }) => ({ question, header, options, multiSelect: multiple }));
+  const shown = questions.map(({ question, header, options, multiple }) => ({
+    question,
+    header,
+    options,
+    multiSelect: multiple,
+  }));
   return {
     type: "permission",
     id,
     kind: "question",
     tool: "question",
-    title: questions.map((each) => each.question).join(" ").replace(/\s+/g, " ").slice(0, 500),
+    title: questions
+      .map((each) => each.question)
+      .join(" ")
+      .replace(/\s+/g, " ")
+      .slice(0, 500),
     detail: { questions: shown },
     options: ["allow", "deny"],
     data: { questions },
@@ -47,19 +62,27 @@ export function questionFact(id: string, questions: readonly QuestionItem[], chi
 export function answerCommand(answer: Answer): BridgeCommand {
   const message = answer.message === undefined || answer.message === "" ? null : answer.message;
   if (answer.kind === "question") return { cmd: "question", id: answer.id, answers: questionAnswers(answer, message) };
-  if (answer.decision === "deny") return { cmd: "permission", id: answer.id, reply: "reject", message: message ?? REFUSED };
+  if (answer.decision === "deny")
+    return { cmd: "permission", id: answer.id, reply: "reject", message: message ?? REFUSED };
   const always = answer.decision === "allow_always" && readGrant(answer.data).always.length > 0;
   return { cmd: "permission", id: answer.id, reply: always ? "always" : "once", message: null };
 }
 
-/** OpenCode wants the answers in the order of the questions. Its own way to decline would end the turn, so we say it in words. */
+/**
+ * OpenCode wants the answers in the order of the questions. Its own way to decline would end the turn, so we say it in
+ * words.
+ */
 function questionAnswers({ decision, answers, data }: Answer, message: string | null): readonly (readonly string[])[] {
   const questions = isFields(data) && Array.isArray(data["questions"]) ? readQuestions(data["questions"]) : [];
-  if (decision === "deny") return questions.map(() => [message === null ? "(the user declined to answer)" : `(the user declined to answer: ${message})`]);
+  if (decision === "deny")
+    return questions.map(() => [
+      message === null ? "(the user declined to answer)" : `(the user declined to answer: ${message})`,
+    ]);
   const given: Fields = answers ?? {};
   const values = Object.values(given);
   return questions.map(({ question, header }, index) => {
-    const value = given[question] ?? given[header] ?? given[String(index)] ?? (questions.length === 1 ? values[0] : undefined);
+    const value =
+      given[question] ?? given[header] ?? given[String(index)] ?? (questions.length === 1 ? values[0] : undefined);
     if (Array.isArray(value)) return value.map(String);
     return [typeof value === "string" ? value : (message ?? "(no answer)")];
   });

@@ -25,9 +25,19 @@ export interface StartCommand {
 /** From the codec to the bridge. Every one may come twice. */
 export type BridgeCommand =
   | StartCommand
-  | { readonly cmd: "prompt"; readonly key: string; readonly text: string; readonly writtenAtMs: number }
+  | {
+      readonly cmd: "prompt";
+      readonly key: string;
+      readonly text: string;
+      readonly writtenAtMs: number;
+    }
   | { readonly cmd: "interrupt" }
-  | { readonly cmd: "permission"; readonly id: string; readonly reply: "once" | "always" | "reject"; readonly message: string | null }
+  | {
+      readonly cmd: "permission";
+      readonly id: string;
+      readonly reply: "once" | "always" | "reject";
+      readonly message: string | null;
+    }
   /** Chosen labels or free text, question by question. */
   | { readonly cmd: "question"; readonly id: string; readonly answers: readonly (readonly string[])[] }
   | { readonly cmd: "end" };
@@ -57,17 +67,33 @@ export type BridgeLine =
   | { readonly t: "accepted"; readonly key: string }
   | { readonly t: "busy" }
   | { readonly t: "turn"; readonly outcome: TurnOutcome; readonly error: TurnError | null }
-  | { readonly t: "part"; readonly message: string; readonly role: MessageRole; readonly part: Part; readonly child: string | null }
+  | {
+      readonly t: "part";
+      readonly message: string;
+      readonly role: MessageRole;
+      readonly part: Part;
+      readonly child: string | null;
+    }
   | { readonly t: "message"; readonly message: string }
   | { readonly t: "delta"; readonly message: string; readonly text: string }
   | { readonly t: "asked"; readonly ask: Asked }
-  | { readonly t: "question"; readonly id: string; readonly questions: readonly QuestionItem[]; readonly child: string | null }
+  | {
+      readonly t: "question";
+      readonly id: string;
+      readonly questions: readonly QuestionItem[];
+      readonly child: string | null;
+    }
   | { readonly t: "closed"; readonly id: string }
   | { readonly t: "retry"; readonly attempt: number; readonly reason: string }
   | { readonly t: "retry_over" }
   | { readonly t: "background"; readonly tasks: number }
   | { readonly t: "usage"; readonly usage: Usage }
-  | { readonly t: "note"; readonly level: "info" | "warn"; readonly code: string; readonly message: string }
+  | {
+      readonly t: "note";
+      readonly level: "info" | "warn";
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly t: "unknown"; readonly kind: string };
 
 export function isFields(value: unknown): value is Fields {
@@ -119,12 +145,22 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
       return { t };
     case "turn": {
       const error = json["error"];
-      return { t, outcome: readOutcome(text(json, "outcome")), error: isFields(error) ? { code: text(error, "code"), message: text(error, "message") } : null };
+      return {
+        t,
+        outcome: readOutcome(text(json, "outcome")),
+        error: isFields(error) ? { code: text(error, "code"), message: text(error, "message") } : null,
+      };
     }
     case "part": {
       const part = readPart(fields(json, "part"));
       if (part === null) return { t: "unknown", kind: `part ${text(fields(json, "part"), "type")}` };
-      return { t, message: text(json, "message"), role: readRole(text(json, "role")), part, child: textOrNull(json, "child") };
+      return {
+        t,
+        message: text(json, "message"),
+        role: readRole(text(json, "role")),
+        part,
+        child: textOrNull(json, "child"),
+      };
     }
     case "message":
       return { t, message: text(json, "message") };
@@ -133,7 +169,12 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
     case "asked":
       return { t, ask: readAsked(fields(json, "ask")) };
     case "question":
-      return { t, id: text(json, "id"), questions: readQuestions(list(json, "questions")), child: textOrNull(json, "child") };
+      return {
+        t,
+        id: text(json, "id"),
+        questions: readQuestions(list(json, "questions")),
+        child: textOrNull(json, "child"),
+      };
     case "closed":
       return { t, id: text(json, "id") };
     case "retry":
@@ -143,7 +184,12 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
     case "usage":
       return { t, usage: readUsage(fields(json, "usage")) };
     case "note":
-      return { t, level: text(json, "level") === "info" ? "info" : "warn", code: text(json, "code"), message: text(json, "message") };
+      return {
+        t,
+        level: text(json, "level") === "info" ? "info" : "warn",
+        code: text(json, "code"),
+        message: text(json, "message"),
+      };
     case "unknown":
       return { t, kind: text(json, "kind") };
     default:
@@ -158,8 +204,13 @@ export function readBridgeCommand(json: unknown): BridgeCommand | null {
   switch (cmd) {
     case "start":
       return {
-        cmd, session: textOrNull(json, "session"), title: text(json, "title"), directory: text(json, "directory"),
-        model: textOrNull(json, "model"), system: textOrNull(json, "system"), permission: readRules(json["permission"]),
+        cmd,
+        session: textOrNull(json, "session"),
+        title: text(json, "title"),
+        directory: text(json, "directory"),
+        model: textOrNull(json, "model"),
+        system: textOrNull(json, "system"),
+        permission: readRules(json["permission"]),
       };
     case "prompt":
       return { cmd, key: text(json, "key"), text: text(json, "text"), writtenAtMs: number(json, "writtenAtMs") };
@@ -172,7 +223,11 @@ export function readBridgeCommand(json: unknown): BridgeCommand | null {
       return { cmd, id: text(json, "id"), reply, message: textOrNull(json, "message") };
     }
     case "question":
-      return { cmd, id: text(json, "id"), answers: list(json, "answers").map((each) => (Array.isArray(each) ? each.map(String) : [String(each)])) };
+      return {
+        cmd,
+        id: text(json, "id"),
+        answers: list(json, "answers").map((each) => (Array.isArray(each) ? each.map(String) : [String(each)])),
+      };
     default:
       return null;
   }
@@ -183,7 +238,10 @@ export function readRules(value: unknown): PermissionRules {
   if (!isFields(value)) return rules;
   for (const [permission, rule] of Object.entries(value)) {
     if (typeof rule === "string") rules[permission] = rule;
-    else if (isFields(rule)) rules[permission] = Object.fromEntries(Object.entries(rule).map(([pattern, action]) => [pattern, String(action)]));
+    else if (isFields(rule))
+      rules[permission] = Object.fromEntries(
+        Object.entries(rule).map(([pattern, action]) => [pattern, String(action)]),
+      );
   }
   return rules;
 }
@@ -191,8 +249,12 @@ export function readRules(value: unknown): PermissionRules {
 /** The shape is the same on OpenCode's wire and on ours. */
 export function readAsked(json: Fields): Asked {
   return {
-    id: text(json, "id"), permission: text(json, "permission"), patterns: strings(json, "patterns"), metadata: fields(json, "metadata"),
-    always: strings(json, "always"), child: textOrNull(json, "child"),
+    id: text(json, "id"),
+    permission: text(json, "permission"),
+    patterns: strings(json, "patterns"),
+    metadata: fields(json, "metadata"),
+    always: strings(json, "always"),
+    child: textOrNull(json, "child"),
   };
 }
 
@@ -200,7 +262,9 @@ export function readQuestions(items: readonly unknown[]): readonly QuestionItem[
   return items.filter(isFields).map((item) => ({
     question: text(item, "question"),
     header: text(item, "header"),
-    options: list(item, "options").filter(isFields).map((option) => ({ label: text(option, "label"), description: text(option, "description") })),
+    options: list(item, "options")
+      .filter(isFields)
+      .map((option) => ({ label: text(option, "label"), description: text(option, "description") })),
     multiple: item["multiple"] === true,
   }));
 }

@@ -1,6 +1,6 @@
 /**
- * OpenCode, behind our bridge: the bridge speaks HTTP with `opencode serve` and finds out what is true there; this codec
- * turns the bridge's lines into facts, one for one. What a permission mode means to OpenCode: opencode-launch.ts.
+ * OpenCode, behind our bridge: the bridge speaks HTTP with `opencode serve` and finds out what is true there; this
+ * codec turns the bridge's lines into facts, one for one. What a permission mode means to OpenCode: opencode-launch.ts.
  */
 import { answerCommand, permissionFact, questionFact } from "./opencode-asks.ts";
 import { launch, startCommand, traits } from "./opencode-launch.ts";
@@ -50,7 +50,14 @@ function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
   const line = readBridgeLine(json);
   if (line === null) return { state, facts: [{ type: "unknown_frame", kind: "no line of the bridge" }], lines: [] };
   if (line.t !== "ready") return { state, facts: [toFact(line)], lines: [] };
-  return { state: { start: null, session: line.session }, facts: [{ type: "session", id: line.session }, { type: "ready", version: line.version }], lines: [] };
+  return {
+    state: { start: null, session: line.session },
+    facts: [
+      { type: "session", id: line.session },
+      { type: "ready", version: line.version },
+    ],
+    lines: [],
+  };
 }
 
 function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
@@ -64,7 +71,13 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
     case "turn":
       return { type: "turn_ended", outcome: line.outcome, ...(line.error === null ? {} : { error: line.error }) };
     case "part":
-      return { type: "part", key: line.message, role: line.role, part: line.part, ...(line.child === null ? {} : { subagent: line.child }) };
+      return {
+        type: "part",
+        key: line.message,
+        role: line.role,
+        part: line.part,
+        ...(line.child === null ? {} : { subagent: line.child }),
+      };
     case "message":
       return { type: "message_done", key: line.message };
     case "delta":

@@ -1,6 +1,7 @@
 /**
- * What Pi waits for a person with: the dialogs of our own extension (permission for a tool, a question of the model) and
- * those of the user's other extensions (shown as questions). Pi never says that a dialog is over, so that is inferred.
+ * What Pi waits for a person with: the dialogs of our own extension (permission for a tool, a question of the model)
+ * and those of the user's other extensions (shown as questions). Pi never says that a dialog is over, so that is
+ * inferred.
  */
 import type { Answer, ProviderFact } from "./provider.ts";
 import { ANSWERS, MARK } from "./pi-extension.ts";
@@ -37,7 +38,11 @@ function toolPermission(dialog: PiDialog, mark: Fields, grant: string): Provider
   const input = mark["input"];
   const subject = isFields(input) ? text(input, "command") || text(input, "path") || JSON.stringify(input) : "";
   return {
-    type: "permission", id: dialog.id, kind: "tool", tool, title: oneLine(`${tool}: ${subject}`),
+    type: "permission",
+    id: dialog.id,
+    kind: "tool",
+    tool,
+    title: oneLine(`${tool}: ${subject}`),
     detail: { input, allowAlways: text(mark, "scope") },
     options: ["allow", "allow_always", "deny"],
     data: { method: dialog.method, grant },
@@ -47,7 +52,10 @@ function toolPermission(dialog: PiDialog, mark: Fields, grant: string): Provider
 function question(dialog: PiDialog, mark: Fields): ProviderFact {
   const asked = text(mark, "question") || dialog.title;
   return {
-    type: "permission", id: dialog.id, kind: "question", tool: mark["ask"] === "question" ? "ask_user" : dialog.method,
+    type: "permission",
+    id: dialog.id,
+    kind: "question",
+    tool: mark["ask"] === "question" ? "ask_user" : dialog.method,
     title: oneLine(asked),
     detail: {
       questions: [{ question: asked, options: dialog.options.map((label) => ({ label })), multiSelect: false }],
@@ -65,7 +73,11 @@ export function answerDialog(work: Draft, answer: Answer): void {
   if (answer.decision === "allow_always" && grant !== "" && !work.state.grants.includes(grant)) {
     patch(work, { grants: [...work.state.grants, grant] });
   }
-  send(work, { type: "extension_ui_response", id: answer.id, ...answerValue(answer, text(data, "method"), text(data, "question")) });
+  send(work, {
+    type: "extension_ui_response",
+    id: answer.id,
+    ...answerValue(answer, text(data, "method"), text(data, "question")),
+  });
   const open = work.state.dialogs[answer.id];
   if (open !== undefined) patch(work, { dialogs: { ...work.state.dialogs, [answer.id]: { ...open, answered: true } } });
 }
@@ -89,10 +101,15 @@ function answerValue(answer: Answer, method: string, asked: string): Fields {
  * other calls of the batch may run on while it is open.
  */
 export function closeDialogs(work: Draft, frame: PiFrame): void {
-  if (frame.kind === "response" || frame.kind === "dialog" || frame.kind === "notice" || frame.kind === "unknown") return;
+  if (frame.kind === "response" || frame.kind === "dialog" || frame.kind === "notice" || frame.kind === "unknown")
+    return;
   if (frame.kind === "silent" && !frame.ofRun) return;
   const batchOver =
-    frame.kind === "assistant_start" || frame.kind === "turn_end" || frame.kind === "agent_start" || frame.kind === "agent_end" || frame.kind === "agent_settled";
+    frame.kind === "assistant_start" ||
+    frame.kind === "turn_end" ||
+    frame.kind === "agent_start" ||
+    frame.kind === "agent_end" ||
+    frame.kind === "agent_settled";
   const ownCall = frame.kind === "tool_update" || frame.kind === "tool_end" ? frame.call : undefined;
   for (const [id, dialog] of Object.entries(work.state.dialogs)) {
     if (dialog.answered || batchOver || (ownCall !== undefined && dialog.call === ownCall)) forget(work, id);
@@ -107,7 +124,9 @@ export function forget(work: Draft, id: string): void {
 
 /** The `data` of earlier answers "allow_always". */
 export function readGrants(grants: readonly unknown[]): string[] {
-  return [...new Set(grants.map((grant) => (isFields(grant) ? text(grant, "grant") : "")).filter((grant) => grant !== ""))];
+  return [
+    ...new Set(grants.map((grant) => (isFields(grant) ? text(grant, "grant") : "")).filter((grant) => grant !== "")),
+  ];
 }
 
 function readMark(title: string): Fields {

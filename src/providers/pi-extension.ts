@@ -6,7 +6,10 @@
  * throws blocks the tool, and a file that does not load ends Pi at its start, so an error here never lets a tool run.
  */
 
-/** Titles of our dialogs are this mark and one JSON object: the only place where Pi lets an extension say more than a line. */
+/**
+ * Titles of our dialogs are this mark and one JSON object: the only place where Pi lets an extension say more than a
+ * line.
+ */
 export const MARK = "agent-harness:";
 
 /** What the dialog of a tool is answered with; `deny: REASON` gives the model the reason. */

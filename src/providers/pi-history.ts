@@ -1,12 +1,13 @@
 /**
  * Did an input that was written, but never confirmed, reach Pi? Its session knows: first all user texts are asked for
- * (short), then only the entries since the one before the first candidate. The whole session in one line could be longer
- * than a line may be.
+ * (short), then only the entries since the one before the first candidate. The whole session in one line could be
+ * longer than a line may be.
  *
  * The text alone proves nothing, people say "go on" twice. An entry counts when it is not older than the writing of the
  * input; both times come from the clock of this machine.
  *
- * Only a new process is asked. While one process lives, the daemon knows whether the line went out, and Pi's frames tell the rest.
+ * Only a new process is asked. While one process lives, the daemon knows whether the line went out, and Pi's frames
+ * tell the rest.
  */
 import type { PromptInput } from "./provider.ts";
 import type { Draft, HistoryCheck } from "./pi-state.ts";
@@ -30,7 +31,10 @@ export function wireText({ text: words, raw }: { readonly text: string; readonly
 
 export function pendingCheck(unconfirmed: readonly PromptInput[]): HistoryCheck | null {
   if (unconfirmed.length === 0) return null;
-  return { stage: "handshake", inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })) };
+  return {
+    stage: "handshake",
+    inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })),
+  };
 }
 
 /** Begins with the first question, also again after a new daemon took over: an answer that comes twice is ignored. */
@@ -50,7 +54,11 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
     patch(work, { history: null });
     // Neither present nor absent can be shown: the turn is lost, only the user may send the input again.
     for (const { key } of history.inputs) {
-      work.facts.push({ type: "input_unknown", key, message: `Pi did not tell its history (${frame.error}): the input may have been run` });
+      work.facts.push({
+        type: "input_unknown",
+        key,
+        message: `Pi did not tell its history (${frame.error}): the input may have been run`,
+      });
     }
     return true;
   }
@@ -60,8 +68,12 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
 }
 
 function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[]): void {
-  const users = messages.filter(isFields).map((message) => ({ id: text(message, "entryId"), text: text(message, "text") }));
-  const first = users.findIndex((user, at) => history.inputs.some((input) => couldBe(input, user.text, at === users.length - 1)));
+  const users = messages
+    .filter(isFields)
+    .map((message) => ({ id: text(message, "entryId"), text: text(message, "text") }));
+  const first = users.findIndex((user, at) =>
+    history.inputs.some((input) => couldBe(input, user.text, at === users.length - 1)),
+  );
   if (first === -1) return settle(work, history, () => false);
   patch(work, { history: { ...history, stage: "entries" } });
   const before = users[first - 1];
@@ -71,7 +83,10 @@ function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[
 function onEntries(work: Draft, history: HistoryCheck, entries: readonly unknown[]): void {
   const users = entries.filter(isFields).flatMap(readUser);
   settle(work, history, (input) =>
-    users.some((user, at) => user.atMs >= input.writtenAtMs - CLOCK_SLACK_MS && couldBe(input, user.text, at === users.length - 1)),
+    users.some(
+      (user, at) =>
+        user.atMs >= input.writtenAtMs - CLOCK_SLACK_MS && couldBe(input, user.text, at === users.length - 1),
+    ),
   );
 }
 

@@ -46,7 +46,8 @@ export function onHandledCheck(work: Draft, frame: Response): boolean {
   if (!frame.id.startsWith(HANDLED)) return false;
   const { prompt, run } = work.state;
   const stillWaits = prompt !== null && run === "none" && frame.id === `${HANDLED}${prompt.key}`;
-  if (stillWaits && frame.ok && frame.result["isStreaming"] === false && frame.result["isCompacting"] === false) handled(work);
+  if (stillWaits && frame.ok && frame.result["isStreaming"] === false && frame.result["isCompacting"] === false)
+    handled(work);
   return true;
 }
 
@@ -101,7 +102,10 @@ export function onMessage(work: Draft, message: PiMessage): void {
 
 function onAssistant(work: Draft, message: Assistant): void {
   patch(work, { last: { stopReason: message.stopReason, error: message.error } });
-  say(work, message.parts.map((part) => ({ role: "assistant" as const, part })));
+  say(
+    work,
+    message.parts.map((part) => ({ role: "assistant" as const, part })),
+  );
   if (message.usage !== null) addUsage(work, message.usage);
 }
 
@@ -120,14 +124,27 @@ export function messageKey({ state }: Draft): string {
 export function addUsage(work: Draft, used: PiTotals): void {
   const { totals } = work.state;
   const sum: PiTotals = {
-    input: totals.input + used.input, output: totals.output + used.output, cacheRead: totals.cacheRead + used.cacheRead,
-    cacheWrite: totals.cacheWrite + used.cacheWrite, cost: totals.cost + used.cost,
+    input: totals.input + used.input,
+    output: totals.output + used.output,
+    cacheRead: totals.cacheRead + used.cacheRead,
+    cacheWrite: totals.cacheWrite + used.cacheWrite,
+    cost: totals.cost + used.cost,
   };
-  if (sum.input + sum.output + sum.cacheRead + sum.cacheWrite === totals.input + totals.output + totals.cacheRead + totals.cacheWrite) return;
+  if (
+    sum.input + sum.output + sum.cacheRead + sum.cacheWrite ===
+    totals.input + totals.output + totals.cacheRead + totals.cacheWrite
+  )
+    return;
   patch(work, { totals: sum });
   work.facts.push({
     type: "usage",
-    usage: { inputTokens: sum.input, outputTokens: sum.output, cacheReadTokens: sum.cacheRead, cacheWriteTokens: sum.cacheWrite, costUsd: sum.cost },
+    usage: {
+      inputTokens: sum.input,
+      outputTokens: sum.output,
+      cacheReadTokens: sum.cacheRead,
+      cacheWriteTokens: sum.cacheWrite,
+      costUsd: sum.cost,
+    },
   });
 }
 
@@ -136,8 +153,10 @@ export function onSettled(work: Draft, aborted: boolean | null): void {
   if (run !== "ending") return;
   // Old versions do not say that a run was aborted, and end an aborted tool with an error message.
   const asked = interrupt === "sent" && last?.stopReason !== "stop" && last?.stopReason !== "length";
-  if (aborted === true || last?.stopReason === "aborted" || (aborted === null && asked)) finish(work, { type: "turn_ended", outcome: "interrupted" });
-  else if (last?.stopReason === "error") finish(work, { type: "turn_ended", outcome: "failed", error: turnError(last.error) });
+  if (aborted === true || last?.stopReason === "aborted" || (aborted === null && asked))
+    finish(work, { type: "turn_ended", outcome: "interrupted" });
+  else if (last?.stopReason === "error")
+    finish(work, { type: "turn_ended", outcome: "failed", error: turnError(last.error) });
   else finish(work, { type: "turn_ended", outcome: "completed" });
 }
 
@@ -148,11 +167,17 @@ function finish(work: Draft, end: Extract<ProviderFact, { type: "turn_ended" }>)
   work.facts.push(end);
 }
 
-/** Pi hands the API's answer through as `401: {json}`, `401 {json}` or a sentence. The JSON holds the provider's own word. */
+/**
+ * Pi hands the API's answer through as `401: {json}`, `401 {json}` or a sentence. The JSON holds the provider's own
+ * word.
+ */
 export function turnError(message: string): TurnError {
   const found = /^(\d{3})\b:?\s*(\{[\s\S]*\})?/.exec(message);
   const word = found?.[2] === undefined ? "" : errorWord(found[2]);
-  return { code: word || (found === null ? "provider_error" : `http_${found[1]}`), message: message === "" ? "Pi gave no reason" : message };
+  return {
+    code: word || (found === null ? "provider_error" : `http_${found[1]}`),
+    message: message === "" ? "Pi gave no reason" : message,
+  };
 }
 
 function errorWord(json: string): string {

@@ -19,8 +19,8 @@ export interface PiState {
     readonly accepted: boolean;
   } | null;
   /**
-   * `started`: agent_start came, and no attempt of this run has ended since; an agent_settled now belongs to something else.
-   * `ending`: an attempt has ended (agent_end or turn_end); more may follow until agent_settled.
+   * `started`: agent_start came, and no attempt of this run has ended since; an agent_settled now belongs to something
+   * else. `ending`: an attempt has ended (agent_end or turn_end); more may follow until agent_settled.
    */
   readonly run: "none" | "started" | "ending";
   /** `wanted`: an abort before agent_start would be answered and do nothing, so it waits. */
@@ -49,7 +49,12 @@ export interface OpenDialog {
 
 /** The question whether inputs that were written, but not confirmed, ever reached Pi. */
 export interface HistoryCheck {
-  readonly inputs: readonly { readonly key: string; readonly text: string; readonly raw: boolean; readonly writtenAtMs: number }[];
+  readonly inputs: readonly {
+    readonly key: string;
+    readonly text: string;
+    readonly raw: boolean;
+    readonly writtenAtMs: number;
+  }[];
   /** What is waited for: the end of the handshake, then the answers to two questions. */
   readonly stage: "handshake" | "users" | "entries";
 }

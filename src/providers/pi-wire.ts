@@ -38,7 +38,14 @@ export interface PiDialog {
 }
 
 export type PiFrame =
-  | { readonly kind: "response"; readonly id: string; readonly command: string; readonly ok: boolean; readonly error: string; readonly result: Fields }
+  | {
+      readonly kind: "response";
+      readonly id: string;
+      readonly command: string;
+      readonly ok: boolean;
+      readonly error: string;
+      readonly result: Fields;
+    }
   | { readonly kind: "agent_start" | "agent_end" | "turn_end" | "retry_end" }
   /** `aborted` is null before version 1.1.0, which does not tell. */
   | { readonly kind: "agent_settled"; readonly aborted: boolean | null }
@@ -50,7 +57,12 @@ export type PiFrame =
   | { readonly kind: "compaction_start"; readonly reason: string }
   | { readonly kind: "compaction_end"; readonly error: string; readonly usage: PiTotals | null }
   | { readonly kind: "dialog"; readonly dialog: PiDialog }
-  | { readonly kind: "notice"; readonly level: "info" | "warn"; readonly code: string; readonly text: string }
+  | {
+      readonly kind: "notice";
+      readonly level: "info" | "warn";
+      readonly code: string;
+      readonly text: string;
+    }
   /** A known kind that is part of a run, or only news about the queue and the screen. */
   | { readonly kind: "silent"; readonly ofRun: boolean }
   | { readonly kind: "unknown"; readonly name: string };
@@ -64,8 +76,12 @@ export function readPiFrame(json: unknown): PiFrame {
   switch (name) {
     case "response":
       return {
-        kind: "response", id: text(json, "id"), command: text(json, "command"), ok: json["success"] === true,
-        error: text(json, "error"), result: fields(json, "data"),
+        kind: "response",
+        id: text(json, "id"),
+        command: text(json, "command"),
+        ok: json["success"] === true,
+        error: text(json, "error"),
+        result: fields(json, "data"),
       };
     case "agent_start":
     case "agent_end":
@@ -92,12 +108,18 @@ export function readPiFrame(json: unknown): PiFrame {
     case "compaction_start":
       return { kind: "compaction_start", reason: text(json, "reason") };
     case "compaction_end":
-      return { kind: "compaction_end", error: text(json, "errorMessage"), usage: readTotals(fields(json, "result")["usage"]) };
+      return {
+        kind: "compaction_end",
+        error: text(json, "errorMessage"),
+        usage: readTotals(fields(json, "result")["usage"]),
+      };
     case "extension_ui_request":
       return readDialog(json);
     case "extension_error":
       return {
-        kind: "notice", level: "warn", code: "extension_error",
+        kind: "notice",
+        level: "warn",
+        code: "extension_error",
         text: `${text(json, "extensionPath")} (${text(json, "event")}): ${text(json, "error")}`,
       };
     case "turn_start":
@@ -128,12 +150,20 @@ function readMessage(message: Fields): PiMessage {
       return { role, text: contentText(message["content"]) };
     case "assistant":
       return {
-        role, parts: readParts(message["content"]), stopReason: text(message, "stopReason"),
-        error: text(message, "errorMessage"), usage: readTotals(message["usage"]),
+        role,
+        parts: readParts(message["content"]),
+        stopReason: text(message, "stopReason"),
+        error: text(message, "errorMessage"),
+        usage: readTotals(message["usage"]),
       };
     case "toolResult": {
       const call = text(message, "toolCallId");
-      const part: Part = { type: "tool_result", id: call, text: contentText(message["content"]), isError: message["isError"] === true };
+      const part: Part = {
+        type: "tool_result",
+        id: call,
+        text: contentText(message["content"]),
+        isError: message["isError"] === true,
+      };
       return { role, call, part };
     }
     case "custom":
@@ -151,7 +181,12 @@ function readParts(content: unknown): Part[] {
     if (type === "text" && text(block, "text") !== "") parts.push({ type, text: text(block, "text") });
     else if (type === "thinking" && text(block, "thinking") !== "") parts.push({ type, text: text(block, "thinking") });
     else if (type === "toolCall") {
-      parts.push({ type: "tool_use", id: text(block, "id"), name: text(block, "name"), input: block["arguments"] ?? {} });
+      parts.push({
+        type: "tool_use",
+        id: text(block, "id"),
+        name: text(block, "name"),
+        input: block["arguments"] ?? {},
+      });
     }
   }
   return parts;
@@ -169,8 +204,11 @@ export function contentText(content: unknown): string {
 export function readTotals(usage: unknown): PiTotals | null {
   if (!isFields(usage)) return null;
   return {
-    input: number(usage, "input"), output: number(usage, "output"), cacheRead: number(usage, "cacheRead"),
-    cacheWrite: number(usage, "cacheWrite"), cost: number(fields(usage, "cost"), "total"),
+    input: number(usage, "input"),
+    output: number(usage, "output"),
+    cacheRead: number(usage, "cacheRead"),
+    cacheWrite: number(usage, "cacheWrite"),
+    cost: number(fields(usage, "cost"), "total"),
   };
 }
 
@@ -184,12 +222,20 @@ function readDialog(json: Fields): PiFrame {
       return {
         kind: "dialog",
         dialog: {
-          id: text(json, "id"), method, title: text(json, "title"), message: text(json, "message"),
+          id: text(json, "id"),
+          method,
+          title: text(json, "title"),
+          message: text(json, "message"),
           options: list(json["options"]).filter((option) => typeof option === "string"),
         },
       };
     case "notify":
-      return { kind: "notice", level: json["notifyType"] === "info" ? "info" : "warn", code: "pi_notify", text: text(json, "message") };
+      return {
+        kind: "notice",
+        level: json["notifyType"] === "info" ? "info" : "warn",
+        code: "pi_notify",
+        text: text(json, "message"),
+      };
     case "setStatus":
     case "setWidget":
     case "setTitle":

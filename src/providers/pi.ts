@@ -7,7 +7,19 @@
 import { answerDialog, closeDialogs, forget, openDialog, readGrants, repeatGrants } from "./pi-dialogs.ts";
 import { askHistory, onHistoryResponse, pendingCheck, wireText } from "./pi-history.ts";
 import { launch, traits } from "./pi-launch.ts";
-import { abort, addUsage, askHandled, messageKey, onAgentStart, onHandledCheck, onMessage, onPromptResponse, onRetryEnd, onRetryStart, onSettled } from "./pi-run.ts";
+import {
+  abort,
+  addUsage,
+  askHandled,
+  messageKey,
+  onAgentStart,
+  onHandledCheck,
+  onMessage,
+  onPromptResponse,
+  onRetryEnd,
+  onRetryStart,
+  onSettled,
+} from "./pi-run.ts";
 import type { Draft, PiState } from "./pi-state.ts";
 import { draft, emptyTotals, patch, send, step } from "./pi-state.ts";
 import type { Fields, PiFrame } from "./pi-wire.ts";
@@ -16,10 +28,16 @@ import type { AdoptContext, Codec, Frame, PromptInput, StartContext, Step } from
 
 export type { PiState } from "./pi-state.ts";
 
-/** The oldest version with everything that this codec rests on: agent_settled, --session-id, delta-only updates, clear_queue. */
+/**
+ * The oldest version with everything that this codec rests on: agent_settled, --session-id, delta-only updates,
+ * clear_queue.
+ */
 export const PI_MINIMUM = "0.84.4";
 
-/** `clear_queue` came last of all that we need, so knowing it is being new enough. Pi does not tell its version in RPC mode. */
+/**
+ * `clear_queue` came last of all that we need, so knowing it is being new enough. Pi does not tell its version in RPC
+ * mode.
+ */
 const HANDSHAKE = { state: "get_state", queue: "clear_queue", stats: "get_session_stats" } as const;
 const handshakeId = (command: string) => `handshake-${command}`;
 
@@ -50,17 +68,30 @@ export const piCodec: Codec<PiState> = {
 function start({ launch: { model, permissions }, unconfirmed, grants }: StartContext): Step<PiState> {
   const commands = Object.values(HANDSHAKE);
   const work = draft({
-    awaited: commands.map(handshakeId), refused: false, session: null, modelGiven: model !== null, prompt: null, run: "none",
-    interrupt: "none", last: null, messages: 0, retrying: false, tools: [], dialogs: {},
-    grants: permissions === "ask" ? readGrants(grants) : [], totals: emptyTotals, history: pendingCheck(unconfirmed),
+    awaited: commands.map(handshakeId),
+    refused: false,
+    session: null,
+    modelGiven: model !== null,
+    prompt: null,
+    run: "none",
+    interrupt: "none",
+    last: null,
+    messages: 0,
+    retrying: false,
+    tools: [],
+    dialogs: {},
+    grants: permissions === "ask" ? readGrants(grants) : [],
+    totals: emptyTotals,
+    history: pendingCheck(unconfirmed),
   });
   for (const type of commands) send(work, { id: handshakeId(type), type });
   return step(work);
 }
 
 /**
- * The same process, a new daemon. Lines that may have died with the old one are said again; Pi ignores what it gets twice
- * of them. Prompts are not among them: whether their line went out is known, and a second one would run a second time.
+ * The same process, a new daemon. Lines that may have died with the old one are said again; Pi ignores what it gets
+ * twice of them. Prompts are not among them: whether their line went out is known, and a second one would run a second
+ * time.
  */
 function adopt(state: PiState, { unsettled, open, interrupting }: AdoptContext): Step<PiState> {
   const work = draft(state);
@@ -122,11 +153,17 @@ function apply(work: Draft, frame: PiFrame): void {
     case "retry_end":
       return onRetryEnd(work);
     case "compaction_start":
-      work.facts.push({ type: "note", level: "info", code: "compaction", message: `Pi shortens its context (${frame.reason})` });
+      work.facts.push({
+        type: "note",
+        level: "info",
+        code: "compaction",
+        message: `Pi shortens its context (${frame.reason})`,
+      });
       return;
     case "compaction_end":
       if (frame.usage !== null) addUsage(work, frame.usage);
-      if (frame.error !== "") work.facts.push({ type: "note", level: "warn", code: "compaction_failed", message: frame.error });
+      if (frame.error !== "")
+        work.facts.push({ type: "note", level: "warn", code: "compaction_failed", message: frame.error });
       return;
     case "dialog":
       return openDialog(work, frame.dialog);
@@ -154,7 +191,11 @@ function onResponse(work: Draft, frame: Extract<PiFrame, { kind: "response" }>):
 function onHandshake(work: Draft, frame: Extract<PiFrame, { kind: "response" }>): void {
   if (work.state.refused) return;
   if (frame.command === HANDSHAKE.queue && !frame.ok) {
-    return refuse(work, "VERSION_UNSUPPORTED", `this Pi is older than ${PI_MINIMUM} (it answered "${frame.error}"): install a newer @earendil-works/pi-coding-agent, on Node 22.19 or newer`);
+    return refuse(
+      work,
+      "VERSION_UNSUPPORTED",
+      `this Pi is older than ${PI_MINIMUM} (it answered "${frame.error}"): install a newer @earendil-works/pi-coding-agent, on Node 22.19 or newer`,
+    );
   }
   if (frame.command === HANDSHAKE.state) {
     if (!frame.ok) return refuse(work, "START_FAILED", `Pi did not tell its state: ${frame.error}`);
@@ -182,9 +223,18 @@ function refuse(work: Draft, code: string, message: string): void {
 }
 
 /** Pi takes another provider's model when the default one's key is missing, and says nothing. So we do. */
-function modelNote(model: Fields): { type: "note"; level: "info"; code: string; message: string } {
+function modelNote(model: Fields): {
+  type: "note";
+  level: "info";
+  code: string;
+  message: string;
+} {
   const id = text(model, "id");
   const chosen = id === "" ? "found none" : `chose ${text(model, "provider")}/${id}`;
-  return { type: "note", level: "info", code: "model_not_set", message: `no model is set, so Pi ${chosen} by itself; set "model" to be sure of it` };
+  return {
+    type: "note",
+    level: "info",
+    code: "model_not_set",
+    message: `no model is set, so Pi ${chosen} by itself; set "model" to be sure of it`,
+  };
 }
-

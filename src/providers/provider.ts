@@ -1,5 +1,6 @@
 /**
- * The contract between the agent machinery and a provider: pure functions from lines to facts and from commands to lines.
+ * The contract between the agent machinery and a provider: pure functions from lines to facts and from commands to
+ * lines.
  *
  * A codec never does I/O, never reads the clock and keeps everything it must remember in `S`, which is plain JSON:
  * it is stored in the same transaction as the read offset, so a restarted daemon goes on in the middle of a turn.
@@ -13,8 +14,18 @@ export type MessageRole = "user" | "assistant" | "tool" | "system";
 export type Part =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "thinking"; readonly text: string }
-  | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: unknown }
-  | { readonly type: "tool_result"; readonly id: string; readonly text: string; readonly isError: boolean };
+  | {
+      readonly type: "tool_use";
+      readonly id: string;
+      readonly name: string;
+      readonly input: unknown;
+    }
+  | {
+      readonly type: "tool_result";
+      readonly id: string;
+      readonly text: string;
+      readonly isError: boolean;
+    };
 
 export interface TurnError {
   /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
@@ -53,7 +64,13 @@ export type ProviderFact =
   | { readonly type: "turn_ended"; readonly outcome: TurnOutcome; readonly error?: TurnError }
   /** One whole content block. `key` groups the blocks of one message (unique in the run). Never built from deltas
    *  where the provider sends the whole text. `subagent`: it was not the agent itself who said it. */
-  | { readonly type: "part"; readonly key: string; readonly role: MessageRole; readonly part: Part; readonly subagent?: string }
+  | {
+      readonly type: "part";
+      readonly key: string;
+      readonly role: MessageRole;
+      readonly part: Part;
+      readonly subagent?: string;
+    }
   /** No more parts are expected for this message: it is announced. Open messages are also closed by `turn_ended`. */
   | { readonly type: "message_done"; readonly key: string }
   /** Streamed text, shown live, never stored. */
@@ -76,13 +93,23 @@ export type ProviderFact =
   /** The program no longer waits for this answer: it was settled by our answer, or dropped. */
   | { readonly type: "permission_closed"; readonly id: string }
   /** The program repeats a failed model call by itself: still processing. */
-  | { readonly type: "retrying"; readonly attempt: number; readonly reason: string; readonly status: number | null }
+  | {
+      readonly type: "retrying";
+      readonly attempt: number;
+      readonly reason: string;
+      readonly status: number | null;
+    }
   | { readonly type: "retry_over" }
   /** How many background tasks of the program are alive. They never change the status; they prevent parking. */
   | { readonly type: "background"; readonly tasks: number }
   | { readonly type: "usage"; readonly usage: Usage }
   /** Something worth an event and a log line, but no status (a refused tool, a compaction, a dropped grant). */
-  | { readonly type: "note"; readonly level: "info" | "warn"; readonly code: string; readonly message: string }
+  | {
+      readonly type: "note";
+      readonly level: "info" | "warn";
+      readonly code: string;
+      readonly message: string;
+    }
   /** A frame of a kind this codec does not know: counted, kept raw in `debug`, never fatal. */
   | { readonly type: "unknown_frame"; readonly kind: string };
 
@@ -106,12 +133,16 @@ export interface PromptInput {
   readonly text: string;
   /** true = verbatim, no slash commands or other client-side expansion. */
   readonly raw: boolean;
-  /** Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time). */
+  /**
+   * Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time).
+   */
   readonly writtenAtMs: number;
 }
 
 export interface LaunchContext {
-  /** Program and leading arguments from the config, never empty; [0] is already resolved to a path where it was found. */
+  /**
+   * Program and leading arguments from the config, never empty; [0] is already resolved to a path where it was found.
+   */
   readonly command: readonly string[];
   /** `providers.X.args`. */
   readonly args: readonly string[];
@@ -133,7 +164,10 @@ export interface LaunchContext {
   readonly isRoot: boolean;
   /** argv prefix that runs this very program (for the hidden `bridge` mode). */
   readonly self: readonly string[];
-  /** Only for `oneshot` codecs: the turn's text. "stdin" = the caller makes it the child's stdin, "arg" = `launch` puts it into argv. */
+  /**
+   * Only for `oneshot` codecs: the turn's text. "stdin" = the caller makes it the child's stdin, "arg" = `launch` puts
+   * it into argv.
+   */
   readonly prompt?: { readonly text: string; readonly as: "stdin" | "arg" };
 }
 
@@ -159,7 +193,8 @@ export interface StartContext {
   readonly launch: LaunchContext;
   readonly nowMs: number;
   /** Inputs written to an earlier process that died before it confirmed them. Only for redelivery "history": the codec
-   *  asks the program's history after the handshake and answers each with `input_accepted`, `input_absent` or `input_unknown`. */
+   *  asks the program's history after the handshake and answers each with `input_accepted`, `input_absent` or
+   * `input_unknown`. */
   readonly unconfirmed: readonly PromptInput[];
   /** `data` of the permissions that were answered `allow_always` in this agent's life: apply again, or say in a `note`
    *  with code `grants_dropped` that they no longer hold. */
@@ -207,7 +242,10 @@ export interface Traits {
   readonly tornLine: "restart" | "newline";
   /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
   readonly oneshot: boolean;
-  /** How many processes the program itself consists of when it is idle; 1 when absent. More in its tree is work of its own. */
+  /**
+   * How many processes the program itself consists of when it is idle; 1 when absent. More in its tree is work of its
+   * own.
+   */
   readonly ownProcesses?: number;
   /** From the spawn to `ready`. */
   readonly startDeadlineMs: number;
@@ -215,11 +253,16 @@ export interface Traits {
   readonly maxPromptChars: number | null;
   /** Environment variables handed through by default: the program's documented keys, base URLs, config dirs. */
   readonly passEnv: readonly string[];
-  /** Inherited variables that must not reach the child (exact names, or a prefix ending in `*`). Applied before passEnv and env. */
+  /**
+   * Inherited variables that must not reach the child (exact names, or a prefix ending in `*`). Applied before passEnv
+   * and env.
+   */
   readonly stripEnv: readonly string[];
 }
 
-/** How a process is ended gracefully: these lines are written, then the signal after `graceMs` (at once when no lines). */
+/**
+ * How a process is ended gracefully: these lines are written, then the signal after `graceMs` (at once when no lines).
+ */
 export interface Farewell {
   readonly lines: readonly string[];
   readonly graceMs: number;
@@ -241,7 +284,10 @@ export interface Codec<S> {
   interrupt(state: S, nowMs: number): Step<S>;
   answer(state: S, answer: Answer, nowMs: number): Step<S>;
   farewell(state: S): Farewell;
-  /** The process is gone and its output read to the end. Facts of the last moment (usually none: the reducer ends the turn). */
+  /**
+   * The process is gone and its output read to the end. Facts of the last moment (usually none: the reducer ends the
+   * turn).
+   */
   exit(state: S, context: ExitContext): readonly ProviderFact[];
 }
 

@@ -39,7 +39,10 @@ export function discordUrlProblem(text: string, allowOtherHost: boolean): string
   return WEBHOOK_PATH.test(url.pathname) ? undefined : "the path /api/webhooks/<id>/<token>";
 }
 
-/** The URL to post to: API version 10 (unversioned means a deprecated one), `wait` (without it a lost message is no error). */
+/**
+ * The URL to post to: API version 10 (unversioned means a deprecated one), `wait` (without it a lost message is no
+ * error).
+ */
 export function discordPostUrl(webhookUrl: string, threadId?: string): string {
   const url = new URL(webhookUrl);
   const [, id, token] = WEBHOOK_PATH.exec(url.pathname) ?? [];
@@ -88,7 +91,8 @@ export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeo
   return {
     name: "discord",
     lookAhead: 1,
-    // Answered failures and outages alike: the order is kept for ten tries, then others pass while this one goes on for a day.
+    // Answered failures and outages alike: the order is kept for ten tries, then others pass while this one goes on for
+    // a day.
     retry: {
       delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND),
       maxTries: Infinity,

@@ -34,7 +34,9 @@ const CHECKPOINT_PAGES = 8000;
 export interface NewWebhook {
   /** What makes two webhooks the same. */
   readonly key: string;
-  /** 52 bits of it: what is indexed, because an index of long random keys touches a page per webhook at every commit. */
+  /**
+   * 52 bits of it: what is indexed, because an index of long random keys touches a page per webhook at every commit.
+   */
   readonly hash: number;
   readonly receivedMs: number;
   readonly event: string;
@@ -73,7 +75,10 @@ interface DueRow {
 export interface Inbox {
   readonly store: Store;
   accept(webhook: NewWebhook): Promise<{ readonly duplicate: boolean }>;
-  /** The next delivery of a sink, due or not. Oldest first; those that failed `stepAsideAfter` times only stand in line by their time. */
+  /**
+   * The next delivery of a sink, due or not. Oldest first; those that failed `stepAsideAfter` times only stand in line
+   * by their time.
+   */
   next(sink: SinkName, nowMs: number, stepAsideAfter: number): Due | null;
   /** What may go out with `due`, itself included, in order. */
   candidates(sink: SinkName, due: Due, limit: number): readonly Delivery[];

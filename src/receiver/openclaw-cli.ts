@@ -1,7 +1,7 @@
 /**
  * OpenClaw over its command line: `openclaw system event`, about three seconds and 400 MB a call, hence one at a time.
- * No shell; the text is an argument of its own, tokens go by the environment only. The launcher starts a second process,
- * so at the deadline the whole tree is ended.
+ * No shell; the text is an argument of its own, tokens go by the environment only. The launcher starts a second
+ * process, so at the deadline the whole tree is ended.
  */
 import { isDead, listProcesses, readProcess, type ProcessInfo } from "../process/proc.ts";
 import { isObject } from "../lib/check.ts";
@@ -17,7 +17,10 @@ export interface CliSettings {
   readonly command: readonly string[];
   readonly gatewayUrl?: string;
   readonly gatewayToken?: string;
-  /** An empty folder of ours. With URL and token given for a local gateway, the program need not read (and check) the user's settings: four times faster. */
+  /**
+   * An empty folder of ours. With URL and token given for a local gateway, the program need not read (and check) the
+   * user's settings: four times faster.
+   */
   readonly scratchDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For tests. */
@@ -51,7 +54,12 @@ export async function runSystemEvent(
 }
 
 export type Ran =
-  | { readonly type: "exited"; readonly code: number; readonly stdout: string; readonly stderr: string }
+  | {
+      readonly type: "exited";
+      readonly code: number;
+      readonly stdout: string;
+      readonly stderr: string;
+    }
   | { readonly type: "ended_by_us"; readonly why: string }
   | { readonly type: "not_started"; readonly errorCode: string; readonly message: string };
 
@@ -150,7 +158,10 @@ export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSetting
   return { ...Object.fromEntries(kept), ...own };
 }
 
-/** SIGTERM, then SIGKILL for what is left of the tree after `killAfterMs`; a killed launcher alone would leave its child. */
+/**
+ * SIGTERM, then SIGKILL for what is left of the tree after `killAfterMs`; a killed launcher alone would leave its
+ * child.
+ */
 async function endTree(pid: number, killAfterMs: number, clock: Clock): Promise<void> {
   // Taken before the first signal: orphans lose their parent's pid. The start time guards against a pid used again.
   const tree = treeOf(pid);

@@ -27,7 +27,12 @@ export type WakeOutcome =
   /** Down or busy: the same gateway would be no better by another way. */
   | { readonly type: "retry"; readonly reason: string; readonly waitMs?: number }
   /** This way is not set up right; another way may work. `retryInMs`: when looking again costs little. */
-  | { readonly type: "unusable"; readonly reason: string; readonly retryInMs: number; readonly onlyThisWake?: true }
+  | {
+      readonly type: "unusable";
+      readonly reason: string;
+      readonly retryInMs: number;
+      readonly onlyThisWake?: true;
+    }
   | { readonly type: "refused"; readonly reason: string };
 
 const TIMEOUT_MS = 5000;
@@ -92,7 +97,9 @@ export function classifyWake(status: number, said: string, waitMs?: number): Wak
   return { type: "refused", reason };
 }
 
-/** A blank text is refused after the token was checked: so it tells whether a wake would pass, without waking anybody. */
+/**
+ * A blank text is refused after the token was checked: so it tells whether a wake would pass, without waking anybody.
+ */
 export async function probeHook(settings: HookSettings, clock: Clock, signal: AbortSignal): Promise<Finding> {
   const outcome = await postWake(settings, { text: " ", mode: "next-heartbeat", sessionKey: null }, clock, signal);
   if (outcome.type === "refused" && outcome.reason.endsWith("400: text required"))

@@ -1,4 +1,7 @@
-/** Puts the receiver together: lock, inbox, one worker a sink, listener; and takes it apart again without losing anything. */
+/**
+ * Puts the receiver together: lock, inbox, one worker a sink, listener; and takes it apart again without losing
+ * anything.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ReceiverConfig } from "../config/receiver.ts";

@@ -1,4 +1,7 @@
-/** What the receiver's worker knows of a destination. A sink sends once and says what came of it; it never waits or retries. */
+/**
+ * What the receiver's worker knows of a destination. A sink sends once and says what came of it; it never waits or
+ * retries.
+ */
 import type { HarnessEvent } from "./event.ts";
 
 export const SINKS = ["discord", "openclaw"] as const;
@@ -15,7 +18,12 @@ export interface Delivery {
 export type SendOutcome =
   | { readonly type: "delivered"; readonly detail: string }
   /** Try again later. `waitMs`: the other side asked for it. `free`: it was not even looked at, so it costs no try. */
-  | { readonly type: "retry"; readonly reason: string; readonly waitMs?: number; readonly free?: boolean }
+  | {
+      readonly type: "retry";
+      readonly reason: string;
+      readonly waitMs?: number;
+      readonly free?: boolean;
+    }
   /** These deliveries will never pass; the next ones may. */
   | { readonly type: "dead"; readonly reason: string }
   /** The destination itself is unusable as configured. Deliveries wait. `retryInMs: null` = not before a restart. */

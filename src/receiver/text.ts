@@ -1,6 +1,8 @@
 /** Making foreign text harmless: what an agent wrote must stay data in a chat channel and in another agent's prompt. */
 
-/** Controls and the bidi overrides that can make a line read as something else. Line breaks and tabs are for the caller. */
+/**
+ * Controls and the bidi overrides that can make a line read as something else. Line breaks and tabs are for the caller.
+ */
 const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** One line without controls; runs of white space become one space. */

@@ -41,9 +41,15 @@ interface AgentRow {
 
 function fromRow(row: AgentRow): Agent {
   return {
-    id: row.id, project: row.project, name: row.name, provider: row.provider, uuid: row.uuid,
-    state: JSON.parse(row.state) as AgentState, settings: JSON.parse(row.settings) as AgentSettings,
-    createdAt: row.created_at, updatedAt: row.updated_at,
+    id: row.id,
+    project: row.project,
+    name: row.name,
+    provider: row.provider,
+    uuid: row.uuid,
+    state: JSON.parse(row.state) as AgentState,
+    settings: JSON.parse(row.settings) as AgentSettings,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
   };
 }
 
@@ -52,22 +58,50 @@ export function insertAgent(store: Store, agent: Agent): void {
   store.run(
     `INSERT INTO agents (id, project, name, provider, uuid, status, state, settings, created_at, updated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    agent.id, agent.project, agent.name, agent.provider, agent.uuid, agent.state.status, JSON.stringify(agent.state),
-    JSON.stringify(agent.settings), agent.createdAt, agent.updatedAt,
+    agent.id,
+    agent.project,
+    agent.name,
+    agent.provider,
+    agent.uuid,
+    agent.state.status,
+    JSON.stringify(agent.state),
+    JSON.stringify(agent.settings),
+    agent.createdAt,
+    agent.updatedAt,
   );
 }
 
 export function assertNameFree(store: Store, project: string, name: string | null): void {
   if (name === null || store.get("SELECT 1 FROM agents WHERE project = ? AND name = ?", project, name) === null) return;
-  throw new HarnessError("NAME_TAKEN", `project "${project}" has an agent named "${name}": choose another name`, { status: 409 });
+  throw new HarnessError("NAME_TAKEN", `project "${project}" has an agent named "${name}": choose another name`, {
+    status: 409,
+  });
 }
 
 export function saveAgentState(store: Store, id: string, state: AgentState, now: number): void {
-  store.run("UPDATE agents SET status = ?, state = ?, updated_at = ? WHERE id = ?", state.status, JSON.stringify(state), now, id);
+  store.run(
+    "UPDATE agents SET status = ?, state = ?, updated_at = ? WHERE id = ?",
+    state.status,
+    JSON.stringify(state),
+    now,
+    id,
+  );
 }
 
-export function saveAgentSettings(store: Store, id: string, name: string | null, settings: AgentSettings, now: number): void {
-  store.run("UPDATE agents SET name = ?, settings = ?, updated_at = ? WHERE id = ?", name, JSON.stringify(settings), now, id);
+export function saveAgentSettings(
+  store: Store,
+  id: string,
+  name: string | null,
+  settings: AgentSettings,
+  now: number,
+): void {
+  store.run(
+    "UPDATE agents SET name = ?, settings = ?, updated_at = ? WHERE id = ?",
+    name,
+    JSON.stringify(settings),
+    now,
+    id,
+  );
 }
 
 export function findAgent(store: Store, id: string): Agent | null {
@@ -81,7 +115,11 @@ export function getAgent(store: Store, project: string, idOrName: string): Agent
     store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND id = ?", project, idOrName) ??
     store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND name = ?", project, idOrName);
   if (row === null) {
-    throw new HarnessError("AGENT_NOT_FOUND", `project "${project}" has no agent "${idOrName}": GET /api/v1/projects/${project}/agents lists them`, { status: 404 });
+    throw new HarnessError(
+      "AGENT_NOT_FOUND",
+      `project "${project}" has no agent "${idOrName}": GET /api/v1/projects/${project}/agents lists them`,
+      { status: 404 },
+    );
   }
   return fromRow(row);
 }
@@ -96,7 +134,9 @@ export function allAgentIds(store: Store): string[] {
 
 export function countAgents(store: Store): Partial<Record<Status, number>> & { total: number } {
   const counts: Partial<Record<Status, number>> & { total: number } = { total: 0 };
-  for (const row of store.all<{ status: Status; n: number }>("SELECT status, count(*) AS n FROM agents GROUP BY status")) {
+  for (const row of store.all<{ status: Status; n: number }>(
+    "SELECT status, count(*) AS n FROM agents GROUP BY status",
+  )) {
     counts[row.status] = row.n;
     counts.total += row.n;
   }

@@ -50,9 +50,24 @@ interface DeliveryRow {
 
 function fromRow(row: DeliveryRow): Delivery {
   return {
-    id: row.id, seq: row.seq, project: row.project, agent: row.agent, event: row.event, url: row.url, token: row.token, own: row.own === 1,
-    body: row.body, state: row.state, attempts: row.attempts, round: row.round, refusals: row.refusals, nextAt: row.next_at, firstAt: row.first_at,
-    lastError: row.last_error, createdAt: row.created_at, settledAt: row.settled_at,
+    id: row.id,
+    seq: row.seq,
+    project: row.project,
+    agent: row.agent,
+    event: row.event,
+    url: row.url,
+    token: row.token,
+    own: row.own === 1,
+    body: row.body,
+    state: row.state,
+    attempts: row.attempts,
+    round: row.round,
+    refusals: row.refusals,
+    nextAt: row.next_at,
+    firstAt: row.first_at,
+    lastError: row.last_error,
+    createdAt: row.created_at,
+    settledAt: row.settled_at,
   };
 }
 
@@ -63,7 +78,16 @@ export function insertDelivery(store: Store, each: NewDelivery, now: number): vo
   store.run(
     `INSERT INTO deliveries (id, seq, project, agent, event, url, token, own, body, state, next_at, created_at)
      VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM deliveries), ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
-    each.id, each.project, each.agent, each.event, each.url, each.token, each.own ? 1 : 0, each.body, now, now,
+    each.id,
+    each.project,
+    each.agent,
+    each.event,
+    each.url,
+    each.token,
+    each.own ? 1 : 0,
+    each.body,
+    now,
+    now,
   );
 }
 
@@ -106,12 +130,23 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
   store.run(
     `INSERT INTO attempts (delivery, n, at, duration_ms, status, error, response)
      VALUES (?1, (SELECT attempts + 1 FROM deliveries WHERE id = ?1), ?2, ?3, ?4, ?5, ?6)`,
-    id, attempt.at, attempt.durationMs, attempt.status, attempt.error, attempt.response,
+    id,
+    attempt.at,
+    attempt.durationMs,
+    attempt.status,
+    attempt.error,
+    attempt.response,
   );
   store.run(
     `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, first_at = ?, last_error = ?, settled_at = ?
      WHERE id = ?`,
-    end.state, end.refusals, end.nextAt, end.firstAt, end.lastError, end.state === "pending" ? null : now, id,
+    end.state,
+    end.refusals,
+    end.nextAt,
+    end.firstAt,
+    end.lastError,
+    end.state === "pending" ? null : now,
+    id,
   );
 }
 
@@ -119,7 +154,14 @@ export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
 
 /** To be tried now, under the same id; a settled one from the beginning of the schedule. */
 export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
-  store.run("UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ? WHERE id = ?", url, token, own ? 1 : 0, now, id);
+  store.run(
+    "UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ? WHERE id = ?",
+    url,
+    token,
+    own ? 1 : 0,
+    now,
+    id,
+  );
   store.run(
     `UPDATE deliveries SET state = 'pending', round = 0, refusals = 0, first_at = NULL, settled_at = NULL, last_error = NULL
      WHERE id = ? AND state <> 'pending'`,
@@ -153,29 +195,43 @@ function listed({ waits_for, ...row }: DeliveryRow & { readonly waits_for: strin
 }
 
 /** Newest first, before a `seq`. */
-export function listDeliveries(store: Store, { state, before, limit }: { state?: DeliveryState; before?: number; limit: number }): ListedDelivery[] {
+export function listDeliveries(
+  store: Store,
+  { state, before, limit }: { state?: DeliveryState; before?: number; limit: number },
+): ListedDelivery[] {
   const states = state === undefined ? [] : [state];
   return store
     .all<DeliveryRow & { waits_for: string | null }>(
       `SELECT ${LISTED} FROM deliveries d WHERE d.seq < ? ${state === undefined ? "" : "AND d.state = ?"} ORDER BY d.seq DESC LIMIT ?`,
-      before ?? Number.MAX_SAFE_INTEGER, ...states, limit,
+      before ?? Number.MAX_SAFE_INTEGER,
+      ...states,
+      limit,
     )
     .map(listed);
 }
 
 /** One as it is listed. */
 export function listedDelivery(store: Store, id: string): ListedDelivery | null {
-  const row = store.get<DeliveryRow & { waits_for: string | null }>(`SELECT ${LISTED} FROM deliveries d WHERE d.id = ?`, id);
+  const row = store.get<DeliveryRow & { waits_for: string | null }>(
+    `SELECT ${LISTED} FROM deliveries d WHERE d.id = ?`,
+    id,
+  );
   return row === null ? null : listed(row);
 }
 
 export function attemptsOf(store: Store, id: string): (AttemptRecord & { readonly n: number })[] {
-  return store.all("SELECT n, at, duration_ms AS durationMs, status, error, response FROM attempts WHERE delivery = ? ORDER BY n", id);
+  return store.all(
+    "SELECT n, at, duration_ms AS durationMs, status, error, response FROM attempts WHERE delivery = ? ORDER BY n",
+    id,
+  );
 }
 
 export function countDeliveries(store: Store): Record<DeliveryState, number> {
   const counts = { pending: 0, delivered: 0, dead: 0 };
-  for (const row of store.all<{ state: DeliveryState; n: number }>("SELECT state, count(*) AS n FROM deliveries GROUP BY state")) counts[row.state] = row.n;
+  for (const row of store.all<{ state: DeliveryState; n: number }>(
+    "SELECT state, count(*) AS n FROM deliveries GROUP BY state",
+  ))
+    counts[row.state] = row.n;
   return counts;
 }
 
@@ -183,6 +239,7 @@ export function countDeliveries(store: Store): Record<DeliveryState, number> {
 export function pruneDeliveries(store: Store, olderThan: number, limit: number): number {
   return store.run(
     "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state <> 'pending' AND settled_at < ? ORDER BY settled_at LIMIT ?)",
-    olderThan, limit,
+    olderThan,
+    limit,
   ).changes;
 }

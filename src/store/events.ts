@@ -25,15 +25,30 @@ export interface EventScope {
   readonly types?: readonly string[];
 }
 
-export function insertEvent(store: Store, event: { project: string | null; agent: string | null; type: string; data: unknown; at: number }): EventRecord {
+export function insertEvent(
+  store: Store,
+  event: {
+    project: string | null;
+    agent: string | null;
+    type: string;
+    data: unknown;
+    at: number;
+  },
+): EventRecord {
   const { lastId } = store.run(
     "INSERT INTO events (project, agent, type, data, at) VALUES (?, ?, ?, ?, ?)",
-    event.project, event.agent, event.type, JSON.stringify(event.data), event.at,
+    event.project,
+    event.agent,
+    event.type,
+    JSON.stringify(event.data),
+    event.at,
   );
   return { ...event, id: lastId, at: new Date(event.at).toISOString() };
 }
 
-/** A page stops behind the event that brings it over this: one event may hold megabytes, and a page is held in memory. */
+/**
+ * A page stops behind the event that brings it over this: one event may hold megabytes, and a page is held in memory.
+ */
 const PAGE_BYTES = 256 * 1024;
 
 /** Events after an id, in order; fewer than `limit` when they are large, none only when there is none. */
@@ -48,7 +63,11 @@ export function eventsAfter(store: Store, scope: EventScope, afterId: number, li
   }
   const from = `FROM events WHERE ${where.join(" AND ")}`;
   // Lengths first: they stand in the head of a row, its text is not read for them.
-  const sizes = store.all<{ id: number; bytes: number }>(`SELECT id, octet_length(data) AS bytes ${from} ORDER BY id LIMIT ?`, ...params, limit);
+  const sizes = store.all<{ id: number; bytes: number }>(
+    `SELECT id, octet_length(data) AS bytes ${from} ORDER BY id LIMIT ?`,
+    ...params,
+    limit,
+  );
   let bytes = 0;
   const last = sizes.find((row) => (bytes += row.bytes) > PAGE_BYTES) ?? sizes.at(-1);
   if (last === undefined) return [];
@@ -66,5 +85,9 @@ export function eventRange(store: Store): { oldest: number; newest: number } {
 
 /** One small batch; returns how many went. */
 export function pruneEvents(store: Store, olderThan: number, limit: number): number {
-  return store.run("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)", olderThan, limit).changes;
+  return store.run(
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)",
+    olderThan,
+    limit,
+  ).changes;
 }

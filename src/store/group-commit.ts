@@ -7,9 +7,9 @@ import type { Store } from "./sqlite.ts";
 
 export interface GroupCommit {
   /**
-   * `work` is done in the shared transaction, `committed` right after it, before anything else can happen. Resolves with
-   * what `work` gave. Rejects when the store cannot be written; then nothing of it is stored. `work` may be called again
-   * after it was rolled back because of a neighbour.
+   * `work` is done in the shared transaction, `committed` right after it, before anything else can happen. Resolves
+   * with what `work` gave. Rejects when the store cannot be written; then nothing of it is stored. `work` may be called
+   * again after it was rolled back because of a neighbour.
    */
   write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
   /** Commits what waits now. */

@@ -12,19 +12,39 @@ export interface KeptAnswer {
 /** `scope` = method and path. Throws IDEMPOTENCY_MISMATCH when the key was used with another body. */
 export function keptAnswer(store: Store, scope: string, key: string, bodyHash: string): KeptAnswer | null {
   const row = store.get<{ body_hash: string; status: number; answer: string }>(
-    "SELECT body_hash, status, answer FROM idempotency WHERE scope = ? AND key = ?", scope, key,
+    "SELECT body_hash, status, answer FROM idempotency WHERE scope = ? AND key = ?",
+    scope,
+    key,
   );
   if (row === null) return null;
   if (row.body_hash !== bodyHash) {
-    throw new HarnessError("IDEMPOTENCY_MISMATCH", "this Idempotency-Key was used with another body: use a new key for a new request", { status: 422 });
+    throw new HarnessError(
+      "IDEMPOTENCY_MISMATCH",
+      "this Idempotency-Key was used with another body: use a new key for a new request",
+      { status: 422 },
+    );
   }
   return { status: row.status, answer: row.answer };
 }
 
-export function keepAnswer(store: Store, scope: string, key: string, bodyHash: string, kept: KeptAnswer, input: number | null, now: number): void {
+export function keepAnswer(
+  store: Store,
+  scope: string,
+  key: string,
+  bodyHash: string,
+  kept: KeptAnswer,
+  input: number | null,
+  now: number,
+): void {
   store.run(
     "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    scope, key, bodyHash, kept.status, kept.answer, input, now,
+    scope,
+    key,
+    bodyHash,
+    kept.status,
+    kept.answer,
+    input,
+    now,
   );
 }
 
@@ -34,6 +54,7 @@ export function pruneIdempotency(store: Store, olderThan: number, limit: number)
     `DELETE FROM idempotency WHERE (scope, key) IN (
        SELECT k.scope, k.key FROM idempotency k LEFT JOIN inputs i ON i.id = k.input
        WHERE k.created_at < ? AND (i.id IS NULL OR i.state IN ('ended', 'unknown', 'cancelled')) LIMIT ?)`,
-    olderThan, limit,
+    olderThan,
+    limit,
   ).changes;
 }

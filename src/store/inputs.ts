@@ -38,27 +38,70 @@ interface InputRow {
 
 function fromRow(row: InputRow): Input {
   return {
-    id: row.id, agent: row.agent, n: row.n, key: row.key, text: row.text, raw: row.raw === 1, mode: row.mode, state: row.state,
-    turn: row.turn, run: row.run, writtenAt: row.written_at, createdAt: row.created_at, endedAt: row.ended_at,
+    id: row.id,
+    agent: row.agent,
+    n: row.n,
+    key: row.key,
+    text: row.text,
+    raw: row.raw === 1,
+    mode: row.mode,
+    state: row.state,
+    turn: row.turn,
+    run: row.run,
+    writtenAt: row.written_at,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
   };
 }
 
-export function insertInput(store: Store, input: Pick<Input, "agent" | "key" | "text" | "raw" | "mode">, now: number): Input {
-  const n = (store.get<{ n: number }>("SELECT coalesce(max(n), 0) + 1 AS n FROM inputs WHERE agent = ?", input.agent)?.n ?? 1);
+export function insertInput(
+  store: Store,
+  input: Pick<Input, "agent" | "key" | "text" | "raw" | "mode">,
+  now: number,
+): Input {
+  const n =
+    store.get<{ n: number }>("SELECT coalesce(max(n), 0) + 1 AS n FROM inputs WHERE agent = ?", input.agent)?.n ?? 1;
   const { lastId } = store.run(
     "INSERT INTO inputs (agent, n, key, text, raw, mode, state, created_at) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
-    input.agent, n, input.key, input.text, input.raw ? 1 : 0, input.mode, now,
+    input.agent,
+    n,
+    input.key,
+    input.text,
+    input.raw ? 1 : 0,
+    input.mode,
+    now,
   );
-  return { ...input, id: lastId, n, state: "queued", turn: null, run: null, writtenAt: null, createdAt: now, endedAt: null };
+  return {
+    ...input,
+    id: lastId,
+    n,
+    state: "queued",
+    turn: null,
+    run: null,
+    writtenAt: null,
+    createdAt: now,
+    endedAt: null,
+  };
 }
 
 /** `run` goes with the step to `written`. The time of the first writing is kept when an input is written again. */
-export function saveInputState(store: Store, id: number, state: InputState, now: number, { turn, run }: { turn?: string; run?: number }): void {
+export function saveInputState(
+  store: Store,
+  id: number,
+  state: InputState,
+  now: number,
+  { turn, run }: { turn?: string; run?: number },
+): void {
   const over = state === "ended" || state === "unknown" || state === "cancelled";
   store.run(
     `UPDATE inputs SET state = ?1, turn = coalesce(?2, turn), run = coalesce(?3, run),
        written_at = CASE WHEN ?3 IS NULL THEN written_at ELSE coalesce(written_at, ?4) END, ended_at = ?5 WHERE id = ?6`,
-    state, turn ?? null, run ?? null, now, over ? now : null, id,
+    state,
+    turn ?? null,
+    run ?? null,
+    now,
+    over ? now : null,
+    id,
   );
 }
 
@@ -73,7 +116,9 @@ export function findInputByNumber(store: Store, agent: string, n: number): Input
 }
 
 export function listInputs(store: Store, agent: string, { after, limit }: { after: number; limit: number }): Input[] {
-  return store.all<InputRow>("SELECT * FROM inputs WHERE agent = ? AND n > ? ORDER BY n LIMIT ?", agent, after, limit).map(fromRow);
+  return store
+    .all<InputRow>("SELECT * FROM inputs WHERE agent = ? AND n > ? ORDER BY n LIMIT ?", agent, after, limit)
+    .map(fromRow);
 }
 
 /** What a codec is given of it. */

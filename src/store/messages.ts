@@ -1,6 +1,7 @@
 /**
- * Rows of messages: what was said, whole. A message grows part by part as the program writes it; it is announced once, when
- * it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes twice.
+ * Rows of messages: what was said, whole. A message grows part by part as the program writes it; it is announced once,
+ * when it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes
+ * twice.
  */
 import type { MessageRole, Part } from "../providers/provider.ts";
 import type { Store } from "./database.ts";
@@ -30,9 +31,14 @@ interface MessageRow {
 
 function fromRow(row: MessageRow): Message {
   return {
-    id: row.id, turnId: row.turn, role: row.role, text: row.text, parts: JSON.parse(row.parts) as Part[],
+    id: row.id,
+    turnId: row.turn,
+    role: row.role,
+    text: row.text,
+    parts: JSON.parse(row.parts) as Part[],
     createdAt: new Date(row.created_at).toISOString(),
-    ...(row.subagent === null ? {} : { subagent: row.subagent }), ...(row.truncated === 1 ? { truncated: true } : {}),
+    ...(row.subagent === null ? {} : { subagent: row.subagent }),
+    ...(row.truncated === 1 ? { truncated: true } : {}),
   };
 }
 
@@ -52,7 +58,15 @@ export function appendPart(store: Store, { agent, turn, run, key, role, part, su
   store.run(
     `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, json_array(json(?7)), ?8, ?9)
      ON CONFLICT (agent, run, key) DO UPDATE SET text = text || excluded.text, parts = json_insert(parts, '$[#]', json(?7)), announced = 0`,
-    agent, turn, run, key, role, text, JSON.stringify(part), subagent ?? null, at,
+    agent,
+    turn,
+    run,
+    key,
+    role,
+    text,
+    JSON.stringify(part),
+    subagent ?? null,
+    at,
   );
 }
 
@@ -66,10 +80,26 @@ export function insertWhole(store: Store, all: readonly NewPart[]): Message | nu
   const { changes, lastId } = store.run(
     `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, announced, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
      ON CONFLICT (agent, run, key) DO NOTHING`,
-    agent, turn, run, key, role, text, JSON.stringify(parts), subagent ?? null, at,
+    agent,
+    turn,
+    run,
+    key,
+    role,
+    text,
+    JSON.stringify(parts),
+    subagent ?? null,
+    at,
   );
   if (changes === 0) return null;
-  return { id: lastId, turnId: turn, role, text, parts, createdAt: new Date(at).toISOString(), ...(subagent === undefined ? {} : { subagent }) };
+  return {
+    id: lastId,
+    turnId: turn,
+    role,
+    text,
+    parts,
+    createdAt: new Date(at).toISOString(),
+    ...(subagent === undefined ? {} : { subagent }),
+  };
 }
 
 /** The readable text of a part: what was said, or for a tool's message what the tool answered. */
@@ -78,12 +108,34 @@ function textOf(part: Part, role: MessageRole): string {
   return role === "tool" && part.type === "tool_result" ? part.text : "";
 }
 
-/** What a person sent; run 0, so that its key is free of the runs it is written to. Repeats move it to the newer turn. */
-export function saveUserMessage(store: Store, { agent, turn, key, text, at }: { agent: string; turn: string; key: string; text: string; at: number }): void {
+/**
+ * What a person sent; run 0, so that its key is free of the runs it is written to. Repeats move it to the newer turn.
+ */
+export function saveUserMessage(
+  store: Store,
+  {
+    agent,
+    turn,
+    key,
+    text,
+    at,
+  }: {
+    agent: string;
+    turn: string;
+    key: string;
+    text: string;
+    at: number;
+  },
+): void {
   store.run(
     `INSERT INTO messages (agent, turn, run, key, role, text, parts, created_at) VALUES (?, ?, 0, ?, 'user', ?, ?, ?)
      ON CONFLICT (agent, run, key) DO UPDATE SET turn = excluded.turn`,
-    agent, turn, key, text, JSON.stringify([{ type: "text", text }]), at,
+    agent,
+    turn,
+    key,
+    text,
+    JSON.stringify([{ type: "text", text }]),
+    at,
   );
 }
 
@@ -92,7 +144,12 @@ export function takeUnannounced(store: Store, agent: string, which?: { run: numb
   const rows =
     which === undefined
       ? store.all<MessageRow>("SELECT * FROM messages WHERE agent = ? AND announced = 0 ORDER BY id", agent)
-      : store.all<MessageRow>("SELECT * FROM messages WHERE agent = ? AND run = ? AND key = ? AND announced = 0", agent, which.run, which.key);
+      : store.all<MessageRow>(
+          "SELECT * FROM messages WHERE agent = ? AND run = ? AND key = ? AND announced = 0",
+          agent,
+          which.run,
+          which.key,
+        );
   for (const row of rows) store.run("UPDATE messages SET announced = 1 WHERE id = ?", row.id);
   return rows.map(fromRow);
 }
@@ -109,14 +166,23 @@ export const PAGE_BYTES = 32 * 1024 * 1024;
 
 /**
  * In order of id. `before` pages backwards: the newest `limit` before it; without a cursor the newest `limit`.
- * `more`: the page was cut, by its limit or by its bytes, and goes on behind (after its last, or before its first message).
+ * `more`: the page was cut, by its limit or by its bytes, and goes on behind (after its last, or before its first
+ * message).
  */
-export function listMessages(store: Store, agent: string, { after, before, role, limit }: MessagePage): { messages: Message[]; more: boolean } {
+export function listMessages(
+  store: Store,
+  agent: string,
+  { after, before, role, limit }: MessagePage,
+): { messages: Message[]; more: boolean } {
   const forward = after !== undefined;
   const sizes = store.all<{ id: number; bytes: number }>(
     `SELECT id, length(text) + length(parts) AS bytes FROM messages
      WHERE agent = ?1 AND id > ?2 AND id < ?3 ${role === undefined ? "" : "AND role = ?5"} ORDER BY id ${forward ? "" : "DESC"} LIMIT ?4`,
-    agent, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit + 1, ...(role === undefined ? [] : [role]),
+    agent,
+    after ?? 0,
+    before ?? Number.MAX_SAFE_INTEGER,
+    limit + 1,
+    ...(role === undefined ? [] : [role]),
   );
   let bytes = 0;
   const fits = sizes.findIndex((each, i) => i === limit || ((bytes += each.bytes) > PAGE_BYTES && i > 0));

@@ -52,32 +52,73 @@ interface PermissionRow {
 
 function fromRow(row: PermissionRow): Permission {
   return {
-    id: row.id, agent: row.agent, run: row.run, ref: row.ref, turn: row.turn, kind: row.kind, tool: row.tool, title: row.title,
-    detail: JSON.parse(row.detail) as unknown, options: JSON.parse(row.options) as Permission["options"], data: JSON.parse(row.data) as unknown,
-    subagent: row.subagent, state: row.state, answer: row.answer === null ? null : (JSON.parse(row.answer) as StoredAnswer),
-    settledBy: row.settled_by, createdAt: row.created_at, settledAt: row.settled_at,
+    id: row.id,
+    agent: row.agent,
+    run: row.run,
+    ref: row.ref,
+    turn: row.turn,
+    kind: row.kind,
+    tool: row.tool,
+    title: row.title,
+    detail: JSON.parse(row.detail) as unknown,
+    options: JSON.parse(row.options) as Permission["options"],
+    data: JSON.parse(row.data) as unknown,
+    subagent: row.subagent,
+    state: row.state,
+    answer: row.answer === null ? null : (JSON.parse(row.answer) as StoredAnswer),
+    settledBy: row.settled_by,
+    createdAt: row.created_at,
+    settledAt: row.settled_at,
   };
 }
 
 export function insertPermission(
   store: Store,
-  at: { agent: string; id: string; run: number; turn: string | null; now: number },
+  at: {
+    agent: string;
+    id: string;
+    run: number;
+    turn: string | null;
+    now: number;
+  },
   fact: Extract<ProviderFact, { type: "permission" }>,
 ): void {
   store.run(
     `INSERT INTO permissions (agent, id, run, ref, turn, kind, tool, title, detail, options, data, subagent, state, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
-    at.agent, at.id, at.run, fact.id, at.turn, fact.kind, fact.tool, fact.title, JSON.stringify(fact.detail ?? null),
-    JSON.stringify(fact.options), JSON.stringify(fact.data ?? null), fact.subagent ?? null, at.now,
+    at.agent,
+    at.id,
+    at.run,
+    fact.id,
+    at.turn,
+    fact.kind,
+    fact.tool,
+    fact.title,
+    JSON.stringify(fact.detail ?? null),
+    JSON.stringify(fact.options),
+    JSON.stringify(fact.data ?? null),
+    fact.subagent ?? null,
+    at.now,
   );
 }
 
 export function settlePermission(
-  store: Store, agent: string, id: string, state: Exclude<PermissionState, "pending">, by: string, answer: StoredAnswer | null, now: number,
+  store: Store,
+  agent: string,
+  id: string,
+  state: Exclude<PermissionState, "pending">,
+  by: string,
+  answer: StoredAnswer | null,
+  now: number,
 ): void {
   store.run(
     "UPDATE permissions SET state = ?, settled_by = ?, answer = ?, settled_at = ? WHERE agent = ? AND id = ?",
-    state, by, answer === null ? null : JSON.stringify(answer), now, agent, id,
+    state,
+    by,
+    answer === null ? null : JSON.stringify(answer),
+    now,
+    agent,
+    id,
   );
 }
 
@@ -99,11 +140,20 @@ export function listPermissions(store: Store, agent: string, state?: PermissionS
 /** `data` of what was allowed for always: for the next process of the same agent. */
 export function grantsOf(store: Store, agent: string): unknown[] {
   return store
-    .all<{ data: string }>("SELECT data FROM permissions WHERE agent = ? AND state = 'allowed' AND answer ->> 'decision' = 'allow_always' ORDER BY created_at", agent)
+    .all<{ data: string }>(
+      "SELECT data FROM permissions WHERE agent = ? AND state = 'allowed' AND answer ->> 'decision' = 'allow_always' ORDER BY created_at",
+      agent,
+    )
     .map((row) => JSON.parse(row.data) as unknown);
 }
 
-export function oldestPending(store: Store): { agent: string; project: string; id: string; title: string; createdAt: number } | null {
+export function oldestPending(store: Store): {
+  agent: string;
+  project: string;
+  id: string;
+  title: string;
+  createdAt: number;
+} | null {
   return store.get(
     `SELECT p.agent AS agent, a.project AS project, p.id AS id, p.title AS title, p.created_at AS createdAt
      FROM permissions p JOIN agents a ON a.id = p.agent WHERE p.state = 'pending' ORDER BY p.created_at LIMIT 1`,

@@ -37,33 +37,52 @@ interface ProjectRow {
 
 function fromRow(row: ProjectRow): Project {
   return {
-    name: row.name, cwd: row.cwd, trusted: row.trusted === null ? null : row.trusted === 1,
+    name: row.name,
+    cwd: row.cwd,
+    trusted: row.trusted === null ? null : row.trusted === 1,
     webhook: row.webhook === null ? null : (JSON.parse(row.webhook) as WebhookTarget),
-    defaults: JSON.parse(row.defaults) as ProjectDefaults, createdAt: row.created_at,
+    defaults: JSON.parse(row.defaults) as ProjectDefaults,
+    createdAt: row.created_at,
   };
 }
 
 export function insertProject(store: Store, project: Project): void {
   const taken = store.get("SELECT 1 FROM projects WHERE name = ?", project.name);
   if (taken !== null) {
-    throw new HarnessError("PROJECT_EXISTS", `a project named "${project.name}" exists: choose another name, or PATCH that one`, { status: 409 });
+    throw new HarnessError(
+      "PROJECT_EXISTS",
+      `a project named "${project.name}" exists: choose another name, or PATCH that one`,
+      { status: 409 },
+    );
   }
   store.run(
     "INSERT INTO projects (name, cwd, trusted, webhook, defaults, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-    project.name, project.cwd, bit(project.trusted), json(project.webhook), JSON.stringify(project.defaults), project.createdAt,
+    project.name,
+    project.cwd,
+    bit(project.trusted),
+    json(project.webhook),
+    JSON.stringify(project.defaults),
+    project.createdAt,
   );
 }
 
 export function updateProject(store: Store, project: Project): void {
   store.run(
     "UPDATE projects SET cwd = ?, trusted = ?, webhook = ?, defaults = ? WHERE name = ?",
-    project.cwd, bit(project.trusted), json(project.webhook), JSON.stringify(project.defaults), project.name,
+    project.cwd,
+    bit(project.trusted),
+    json(project.webhook),
+    JSON.stringify(project.defaults),
+    project.name,
   );
 }
 
 export function getProject(store: Store, name: string): Project {
   const row = store.get<ProjectRow>("SELECT * FROM projects WHERE name = ?", name);
-  if (row === null) throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`, { status: 404 });
+  if (row === null)
+    throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`, {
+      status: 404,
+    });
   return fromRow(row);
 }
 

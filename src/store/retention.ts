@@ -11,14 +11,25 @@ const EVERY_MS = 60 * 60 * 1000;
 const PAUSE_MS = 50;
 const BATCH = 500;
 
-export function startRetention({ store, clock, log, eventsDays }: { store: Store; clock: Clock; log: Logger; eventsDays: number }): { stop(): void } {
+export function startRetention({
+  store,
+  clock,
+  log,
+  eventsDays,
+}: {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  eventsDays: number;
+}): { stop(): void } {
   let timer: Timer;
   const run = (): void => {
     try {
       const now = clock.now();
       const gone = store.transact(
         () =>
-          pruneEvents(store, now - eventsDays * DAY_MS, BATCH) + pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneEvents(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
           pruneIdempotency(store, now - IDEMPOTENCY_TTL_MS, BATCH),
       );
       timer = clock.setTimer(gone > 0 ? PAUSE_MS : EVERY_MS, run);

@@ -1,7 +1,11 @@
-/** Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together. */
+/**
+ * Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together.
+ */
 import type { Store } from "./database.ts";
 
-/** A prompt line that was decided, but is not yet known to have reached the program whole; `id` names its spool file. */
+/**
+ * A prompt line that was decided, but is not yet known to have reached the program whole; `id` names its spool file.
+ */
 export interface OutboxLine {
   readonly id: string;
   readonly line: string;
@@ -44,11 +48,22 @@ interface RunRow {
 }
 
 export function insertRun(store: Store, agent: string, n: number, nonce: string, now: number): void {
-  store.run("INSERT INTO runs (agent, n, nonce, state, started_at) VALUES (?, ?, ?, 'spawning', ?)", agent, n, nonce, now);
+  store.run(
+    "INSERT INTO runs (agent, n, nonce, state, started_at) VALUES (?, ?, ?, 'spawning', ?)",
+    agent,
+    n,
+    nonce,
+    now,
+  );
 }
 
 export function saveRunIdentity(store: Store, agent: string, n: number, identity: unknown): void {
-  store.run("UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?", JSON.stringify(identity), agent, n);
+  store.run(
+    "UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?",
+    JSON.stringify(identity),
+    agent,
+    n,
+  );
 }
 
 export interface RunProgress {
@@ -64,23 +79,46 @@ export interface RunProgress {
 export function saveRunProgress(store: Store, agent: string, n: number, progress: RunProgress): void {
   store.run(
     "UPDATE runs SET codec = ?, read_offset = ?, frames = ?, unknown_frames = ?, skipped_lines = ?, version = ?, outbox = ? WHERE agent = ? AND n = ?",
-    JSON.stringify(progress.codec ?? null), progress.offset, progress.frames, progress.unknownFrames, progress.skippedLines, progress.version,
-    progress.outbox.length === 0 ? null : JSON.stringify(progress.outbox), agent, n,
+    JSON.stringify(progress.codec ?? null),
+    progress.offset,
+    progress.frames,
+    progress.unknownFrames,
+    progress.skippedLines,
+    progress.version,
+    progress.outbox.length === 0 ? null : JSON.stringify(progress.outbox),
+    agent,
+    n,
   );
 }
 
 export function endRun(store: Store, agent: string, n: number, exitCode: number | null, now: number): void {
-  store.run("UPDATE runs SET state = 'ended', exit_code = ?, ended_at = ? WHERE agent = ? AND n = ?", exitCode, now, agent, n);
+  store.run(
+    "UPDATE runs SET state = 'ended', exit_code = ?, ended_at = ? WHERE agent = ? AND n = ?",
+    exitCode,
+    now,
+    agent,
+    n,
+  );
 }
 
 export function getRun(store: Store, agent: string, n: number): Run | null {
   const row = store.get<RunRow>("SELECT * FROM runs WHERE agent = ? AND n = ?", agent, n);
   if (row === null) return null;
   return {
-    agent: row.agent, n: row.n, nonce: row.nonce, state: row.state,
+    agent: row.agent,
+    n: row.n,
+    nonce: row.nonce,
+    state: row.state,
     identity: row.identity === null ? null : JSON.parse(row.identity),
     codec: row.codec === null ? null : JSON.parse(row.codec),
-    offset: row.read_offset, frames: row.frames, unknownFrames: row.unknown_frames, skippedLines: row.skipped_lines,
-    version: row.version, outbox: row.outbox === null ? [] : (JSON.parse(row.outbox) as OutboxLine[]), exitCode: row.exit_code, startedAt: row.started_at, endedAt: row.ended_at,
+    offset: row.read_offset,
+    frames: row.frames,
+    unknownFrames: row.unknown_frames,
+    skippedLines: row.skipped_lines,
+    version: row.version,
+    outbox: row.outbox === null ? [] : (JSON.parse(row.outbox) as OutboxLine[]),
+    exitCode: row.exit_code,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
   };
 }

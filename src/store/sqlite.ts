@@ -1,7 +1,7 @@
 /**
- * Opens the store: one SQLite file, one writer, WAL, `synchronous=FULL`. Everything that is announced was committed here first.
- * The lock on the state directory is a second SQLite file held by an exclusive transaction: the kernel frees it when we
- * die, however we die, so there is no stale pid file to race about.
+ * Opens the store: one SQLite file, one writer, WAL, `synchronous=FULL`. Everything that is announced was committed
+ * here first. The lock on the state directory is a second SQLite file held by an exclusive transaction: the kernel
+ * frees it when we die, however we die, so there is no stale pid file to race about.
  */
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { HarnessError } from "../lib/errors.ts";
@@ -77,9 +77,13 @@ export function openSqlite(path: string, steps: readonly string[]): Store {
 export function migrate(db: Database, steps: readonly string[]): void {
   const version = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
   if (version > steps.length) {
-    throw new HarnessError("STORE_TOO_NEW", `the store has schema ${version}, this program knows ${steps.length}: start the newer program`, {
-      status: 500,
-    });
+    throw new HarnessError(
+      "STORE_TOO_NEW",
+      `the store has schema ${version}, this program knows ${steps.length}: start the newer program`,
+      {
+        status: 500,
+      },
+    );
   }
   for (let step = version; step < steps.length; step++) {
     db.transaction(() => {

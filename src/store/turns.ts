@@ -24,14 +24,22 @@ interface TurnRow {
 export function insertTurn(store: Store, agent: string, n: number, turn: Turn): void {
   store.run(
     "INSERT INTO turns (id, agent, n, origin, input, started_at) VALUES (?, ?, ?, ?, ?, ?)",
-    turn.id, agent, n, turn.origin, turn.input, turn.startedAt,
+    turn.id,
+    agent,
+    n,
+    turn.origin,
+    turn.input,
+    turn.startedAt,
   );
 }
 
 export function endTurn(store: Store, turn: EndedTurn): void {
   store.run(
     "UPDATE turns SET ended_at = ?, outcome = ?, error = ? WHERE id = ?",
-    turn.endedAt, turn.outcome, turn.error === undefined ? null : JSON.stringify(turn.error), turn.id,
+    turn.endedAt,
+    turn.outcome,
+    turn.error === undefined ? null : JSON.stringify(turn.error),
+    turn.id,
   );
 }
 
@@ -39,7 +47,11 @@ export function findTurn(store: Store, agent: string, id: string): TurnRecord | 
   const row = store.get<TurnRow>("SELECT * FROM turns WHERE agent = ? AND id = ?", agent, id);
   if (row === null) return null;
   return {
-    id: row.id, origin: row.origin, startedAt: row.started_at, endedAt: row.ended_at, outcome: row.outcome,
+    id: row.id,
+    origin: row.origin,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    outcome: row.outcome,
     ...(row.error === null ? {} : { error: JSON.parse(row.error) as TurnError }),
   };
 }

@@ -73,7 +73,9 @@ export async function postWebhook(request: AttemptRequest): Promise<AttemptResul
   }
 }
 
-/** The headers of one attempt; the timestamp is the attempt's, so that a late retry still passes the receiver's window. */
+/**
+ * The headers of one attempt; the timestamp is the attempt's, so that a late retry still passes the receiver's window.
+ */
 export function webhookHeaders({ id, body, token, secret }: AttemptRequest, nowMs: number): Record<string, string> {
   const timestampSeconds = Math.floor(nowMs / 1000);
   const headers: Record<string, string> = {

@@ -25,14 +25,20 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Link-local (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead there. */
+/**
+ * Link-local (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead
+ * there.
+ */
 export function isNobodysAddress(address: string): boolean {
   const plain = address.toLowerCase().replace(/^::ffff:(?=[\d.]+$)/, "");
   if (isIP(plain) === 4) return /^(0|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(plain);
   return /^(fe[89ab][0-9a-f]:|ff|::$|::ffff:a9fe:)/.test(plain);
 }
 
-/** What in a URL may be a secret: its password, its query, and the values in it. Receivers like to name the URL they were called by. */
+/**
+ * What in a URL may be a secret: its password, its query, and the values in it. Receivers like to name the URL they
+ * were called by.
+ */
 export function secretsIn(url: string): readonly string[] {
   const { password, search, searchParams } = new URL(url);
   return [password, search.slice(1), ...searchParams.values()];

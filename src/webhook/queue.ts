@@ -1,7 +1,7 @@
 /**
- * Which delivery goes out next. Pure. One at a time for a destination and agent, so that order is kept; few at a time for a
- * destination, and those with the fewest under way first, so that receivers that hang cannot keep the others waiting.
- * Those known to give no answer share half of the places.
+ * Which delivery goes out next. Pure. One at a time for a destination and agent, so that order is kept; few at a time
+ * for a destination, and those with the fewest under way first, so that receivers that hang cannot keep the others
+ * waiting. Those known to give no answer share half of the places.
  */
 import type { DeliveryHead } from "../store/deliveries.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Sends what the outbox holds: woken by new rows and due times, never by polling. A row stays pending until its outcome is
- * stored, so a death of ours in between only means that the same id is sent again.
+ * Sends what the outbox holds: woken by new rows and due times, never by polling. A row stays pending until its outcome
+ * is stored, so a death of ours in between only means that the same id is sent again.
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
@@ -19,7 +19,9 @@ import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts"
 import { afterAttempt } from "./schedule.ts";
 import { isIP } from "../lib/ip.ts";
 
-/** A timer counts running time, a due time is one of the clock: a box that slept or got its time set is looked at again. */
+/**
+ * A timer counts running time, a due time is one of the clock: a box that slept or got its time set is looked at again.
+ */
 const LOOK_AGAIN_MS = 5 * 60_000;
 /** After the store refused a read or write: the disk is full or gone, trying at once again helps nobody. */
 const STORE_RETRY_MS = 5000;
@@ -134,7 +136,9 @@ export function createWorker(deps: WorkerDeps): Worker {
       ...(config.secret === undefined ? {} : { secret: config.secret }),
     });
 
-  /** The host was checked when the webhook was named. Its name may mean something else by now, and so may the config. */
+  /**
+   * The host was checked when the webhook was named. Its name may mean something else by now, and so may the config.
+   */
   const refusal = async ({ own, url }: Delivery): Promise<AttemptResult | null> => {
     const dead = (reason: string): AttemptResult => ({
       outcome: { type: "dead", reason },

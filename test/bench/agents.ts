@@ -18,7 +18,12 @@ export function hasBash(): boolean {
 }
 
 /** Starts the compiled daemon on a state directory. `shell` runs the agents. */
-export async function startHarness(world: World, stateDir: string, config: Record<string, unknown> = {}, shell = "/bin/sh"): Promise<Harness> {
+export async function startHarness(
+  world: World,
+  stateDir: string,
+  config: Record<string, unknown> = {},
+  shell = "/bin/sh",
+): Promise<Harness> {
   const file = join(stateDir, "harness.json");
   const providers = { bench: { kind: "claude-code", command: [shell, AGENT] } };
   writeFileSync(file, JSON.stringify({ port: 0, stateDir, logLevel: "error", providers, ...config }));

@@ -1,4 +1,7 @@
-/** What a hundred agents cost that do nothing: with their processes, and parked. Beside it a bare server, in the same seconds. */
+/**
+ * What a hundred agents cost that do nothing: with their processes, and parked. Beside it a bare server, in the same
+ * seconds.
+ */
 import { eventually } from "../support/api.ts";
 import { countAgents, endHarness, makeAgents, makeProject, startHarness } from "./agents.ts";
 import type { Harness } from "./agents.ts";
@@ -8,7 +11,9 @@ import { mb, percent } from "./row.ts";
 import type { Measurement, Served, World } from "./world.ts";
 
 const AGENTS = 100;
-/** The daemon gives back what it kept to be fast after half a minute without work, and the collector's clock slows down. */
+/**
+ * The daemon gives back what it kept to be fast after half a minute without work, and the collector's clock slows down.
+ */
 const SETTLE_MS = 40_000;
 /** Three sweeps of the daemon. */
 const WINDOW_MS = 15_000;
@@ -21,7 +26,10 @@ export const idle: Measurement = async (world) => {
   const [live, parked] = await Promise.all([begin(world, "running", 0), begin(world, "parked", 1000)]);
   await Bun.sleep(SETTLE_MS);
   const rows = await Promise.all([claims("live idle", live.served, hello), claims("parked", parked.served, hello)]);
-  for (const [harness, state] of [[live, "running"], [parked, "parked"]] as const) {
+  for (const [harness, state] of [
+    [live, "running"],
+    [parked, "parked"],
+  ] as const) {
     if ((await countAgents(harness.api, "process", state)) !== AGENTS) throw new Error(`not all agents were ${state}`);
     await endHarness(harness);
   }
@@ -34,7 +42,11 @@ async function begin(world: World, state: string, parkIdleMs: number): Promise<H
   const harness = await startHarness(world, world.folder("idle"), { limits: { parkIdleMs } });
   await makeProject(harness.api, world.dir);
   await makeAgents(harness.api, AGENTS);
-  await eventually(`all agents to be ${state}`, async () => (await countAgents(harness.api, "process", state)) === AGENTS, 60_000);
+  await eventually(
+    `all agents to be ${state}`,
+    async () => (await countAgents(harness.api, "process", state)) === AGENTS,
+    60_000,
+  );
   return harness;
 }
 
@@ -42,9 +54,16 @@ async function claims(state: string, { pid }: Served, hello: Served): Promise<Cl
   const core = (await cpuNs(pid, WINDOW_MS)) / 1e6 / WINDOW_MS;
   const [ours, bare] = [rssBytes(pid), rssBytes(hello.pid)];
   return [
-    { what: `CPU, ${AGENTS} ${state} agents`, measured: `${percent(core)} of a core`, must: `< ${percent(MOST_CORE)}`, fine: core < MOST_CORE },
     {
-      what: `RSS, ${AGENTS} ${state} agents`, measured: `${mb(ours)} (hello ${mb(bare)})`, must: `<= hello + ${mb(MOST_BYTES)}`,
+      what: `CPU, ${AGENTS} ${state} agents`,
+      measured: `${percent(core)} of a core`,
+      must: `< ${percent(MOST_CORE)}`,
+      fine: core < MOST_CORE,
+    },
+    {
+      what: `RSS, ${AGENTS} ${state} agents`,
+      measured: `${mb(ours)} (hello ${mb(bare)})`,
+      must: `<= hello + ${mb(MOST_BYTES)}`,
       fine: ours <= bare + MOST_BYTES,
     },
   ];

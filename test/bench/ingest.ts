@@ -24,15 +24,20 @@ export const ingest: Measurement = async (world) => {
   const startMs = performance.now();
   await api.post(`${PROJECT}/agents/${id}/input`, { text: `flood ${FRAMES}` });
   const sizes: { atMs: number; bytes: number }[] = [];
-  await eventually("a million frames to be stored", async () => {
-    sizes.push({ atMs: performance.now() - startMs, bytes: rssBytes(served.pid) });
-    const { agent } = await api.get(`${PROJECT}/agents/${id}`);
-    return String(agent?.["status"]) === "idle";
-  }, 180_000);
+  await eventually(
+    "a million frames to be stored",
+    async () => {
+      sizes.push({ atMs: performance.now() - startMs, bytes: rssBytes(served.pid) });
+      const { agent } = await api.get(`${PROJECT}/agents/${id}`);
+      return String(agent?.["status"]) === "idle";
+    },
+    180_000,
+  );
   const tookMs = performance.now() - startMs;
   const { messages } = await api.get(`${PROJECT}/agents/${id}/messages?limit=2`);
   const last = [...(messages ?? [])].map((message) => String(message["text"]));
-  if (last[0]?.includes(`file ${FRAMES - 1} `) !== true) throw new Error(`the last message is missing: ${last.join(" / ")}`);
+  if (last[0]?.includes(`file ${FRAMES - 1} `) !== true)
+    throw new Error(`the last message is missing: ${last.join(" / ")}`);
   const perSecond = (FRAMES / tookMs) * 1000;
   const early = Math.max(...sizes.filter(({ atMs }) => atMs <= tookMs / 4).map(({ bytes }) => bytes));
   const late = Math.max(...sizes.filter(({ atMs }) => atMs > tookMs / 4).map(({ bytes }) => bytes));
@@ -45,16 +50,24 @@ export const ingest: Measurement = async (world) => {
   const stored = mb(statSync(join(stateDir, "harness.db")).size);
   return [
     {
-      what: `ingest of ${FRAMES} frames, each a message and an event`, measured: `${Math.round(perSecond)} frames/s`, must: `>= ${LEAST_PER_SECOND} frames/s`,
-      fine: perSecond >= LEAST_PER_SECOND, absolute: true,
+      what: `ingest of ${FRAMES} frames, each a message and an event`,
+      measured: `${Math.round(perSecond)} frames/s`,
+      must: `>= ${LEAST_PER_SECOND} frames/s`,
+      fine: perSecond >= LEAST_PER_SECOND,
+      absolute: true,
     },
     {
-      what: "memory over these frames", measured: `first quarter ${mb(early)}, then ${mb(late)}`, must: `flat (+ ${mb(FLAT_BYTES)})`,
+      what: "memory over these frames",
+      measured: `first quarter ${mb(early)}, then ${mb(late)}`,
+      must: `flat (+ ${mb(FLAT_BYTES)})`,
       fine: late <= early + FLAT_BYTES,
     },
     {
-      what: `spawn of serve -> health answers, 1 M events (${stored})`, measured: ms(started), must: `<= ${MOST_START_MS} ms`,
-      fine: started <= MOST_START_MS, absolute: true,
+      what: `spawn of serve -> health answers, 1 M events (${stored})`,
+      measured: ms(started),
+      must: `<= ${MOST_START_MS} ms`,
+      fine: started <= MOST_START_MS,
+      absolute: true,
     },
   ];
 };
@@ -64,11 +77,17 @@ async function startMsOf(harness: string, stateDir: string): Promise<number> {
   const port = freePort();
   const startMs = performance.now();
   const child = Bun.spawn([harness, "serve", "--config", join(stateDir, "harness.json")], {
-    env: { PATH: process.env["PATH"] ?? "", HOME: stateDir, AH_PORT: String(port) }, stdin: "ignore", stdout: "ignore", stderr: "inherit",
+    env: { PATH: process.env["PATH"] ?? "", HOME: stateDir, AH_PORT: String(port) },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "inherit",
   });
   try {
     while (child.exitCode === null) {
-      const answered = await fetch(`http://127.0.0.1:${port}/api/v1/health`).then(({ ok }) => ok, () => false);
+      const answered = await fetch(`http://127.0.0.1:${port}/api/v1/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
       if (answered) return performance.now() - startMs;
       await Bun.sleep(1);
     }

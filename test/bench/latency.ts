@@ -8,7 +8,10 @@ const AGENTS = 20;
 const MESSAGES = 30;
 const PAUSE_SECONDS = 0.25;
 const TURNS = 30;
-const STREAM = { what: `frame written by a child -> SSE client has it, ${AGENTS} busy agents`, must: "p50 <= 5 ms, p99 <= 30 ms" };
+const STREAM = {
+  what: `frame written by a child -> SSE client has it, ${AGENTS} busy agents`,
+  must: "p50 <= 5 ms, p99 <= 30 ms",
+};
 const WEBHOOK = { what: "turn ended -> webhook request arrives", must: "p50 <= 15 ms" };
 
 /** Milliseconds with a fraction, on the same clock as the shell's. */
@@ -27,7 +30,8 @@ export const latency: Measurement = async (world) => {
     async fetch(req) {
       const at = nowMs();
       const body: unknown = await req.json();
-      if (typeof body === "object" && body !== null && "lastMessage" in body) webhooks.push(at - Number(body.lastMessage) * 1000);
+      if (typeof body === "object" && body !== null && "lastMessage" in body)
+        webhooks.push(at - Number(body.lastMessage) * 1000);
       arrived();
       return new Response();
     },
@@ -47,7 +51,9 @@ export const latency: Measurement = async (world) => {
       if (streamed.length === AGENTS * MESSAGES) return;
     }
   })();
-  await Promise.all(ids.map((id) => api.post(`${PROJECT}/agents/${id}/input`, { text: `stream ${MESSAGES} ${PAUSE_SECONDS}` })));
+  await Promise.all(
+    ids.map((id) => api.post(`${PROJECT}/agents/${id}/input`, { text: `stream ${MESSAGES} ${PAUSE_SECONDS}` })),
+  );
   await reading;
   stream.close();
   await Promise.all(ids.map((id) => api.get(`${PROJECT}/agents/${id}/wait?until=idle&timeout=60`)));

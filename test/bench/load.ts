@@ -1,4 +1,6 @@
-/** Requests over keep-alive connections, as many as the server answers: by `wrk` where it is installed, else from here. */
+/**
+ * Requests over keep-alive connections, as many as the server answers: by `wrk` where it is installed, else from here.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { World } from "./world.ts";
@@ -27,7 +29,11 @@ export const generator = (): string => (Bun.which("wrk") === null ? "in-process 
 async function byWrk(world: World, { url, seconds, connections, post }: Load): Promise<number> {
   const script = join(world.dir, "load.lua");
   writeFileSync(script, `${post === undefined ? "" : luaPost(new URL(url).pathname, post)}${LUA_DONE}`);
-  const child = Bun.spawn(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, url], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, url], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
   const text = await new Response(child.stdout).text();
   const [, good, took] = /^good (\d+) in (\d+) us$/m.exec(text) ?? [];
   if (good === undefined || took === undefined) throw new Error(`wrk: ${text}`);
@@ -58,7 +64,10 @@ async function fromHere({ url, seconds, connections, post }: Load): Promise<numb
   const startMs = performance.now();
   const one = async (): Promise<void> => {
     while (performance.now() - startMs < seconds * 1000) {
-      const init = post === undefined ? {} : { method: "POST", body: post.body, headers: { ...post.headers, "webhook-id": `${post.idPrefix}${n++}` } };
+      const init =
+        post === undefined
+          ? {}
+          : { method: "POST", body: post.body, headers: { ...post.headers, "webhook-id": `${post.idPrefix}${n++}` } };
       const response = await fetch(url, init);
       await response.bytes();
       if (response.ok) good++;

@@ -27,7 +27,7 @@ export function fsyncMs(dir: string): number {
 export async function cpuNs(pid: number, windowMs: number): Promise<number> {
   const before = threadNs(pid);
   const after = new Map<string, number>();
-  for (const endMs = performance.now() + windowMs; performance.now() < endMs; ) {
+  for (const endMs = performance.now() + windowMs; performance.now() < endMs;) {
     await Bun.sleep(1000);
     for (const [thread, ns] of threadNs(pid)) after.set(thread, ns);
   }

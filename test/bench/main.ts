@@ -1,7 +1,7 @@
 /**
  * `make bench`: every promised number, side by side in one run. Ratios are taken in turns and as medians, because other
- * programs load the machine, too. Arguments: the flags of `bun build --compile`, and names of measurements (default: all).
- * Exit code 1 when an asserted number is missed.
+ * programs load the machine, too. Arguments: the flags of `bun build --compile`, and names of measurements (default:
+ * all). Exit code 1 when an asserted number is missed.
  */
 import { cpus, loadavg } from "node:os";
 import { idle } from "./idle.ts";
@@ -24,7 +24,9 @@ const flags = args.filter((arg) => arg.startsWith("--"));
 const names = args.filter((arg) => !arg.startsWith("--"));
 const unknown = names.filter((name) => MEASUREMENTS[name] === undefined);
 if (flags.length === 0 || unknown.length > 0) {
-  console.error(`cannot measure ${unknown.join(", ")}: run "make bench"; measurements are ${Object.keys(MEASUREMENTS).join(", ")}`);
+  console.error(
+    `cannot measure ${unknown.join(", ")}: run "make bench"; measurements are ${Object.keys(MEASUREMENTS).join(", ")}`,
+  );
   process.exit(2);
 }
 
@@ -48,10 +50,16 @@ try {
   const fsync = median(fsyncs);
   const fastDisk = fsync <= FAST_FSYNC_MS;
   for (const each of measured) {
-    rows.push("skipped" in each ? { what: each.what, measured: each.skipped, must: each.must, verdict: "skipped" } : judge(each, fastDisk));
+    rows.push(
+      "skipped" in each
+        ? { what: each.what, measured: each.skipped, must: each.must, verdict: "skipped" }
+        : judge(each, fastDisk),
+    );
   }
   console.log(printTable(rows));
-  console.log(`fsync p50 ${ms(fsync)}: absolute figures are ${fastDisk ? "asserted" : "only reported"}; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, ${Math.round((performance.now() - startMs) / 1000)} s`);
+  console.log(
+    `fsync p50 ${ms(fsync)}: absolute figures are ${fastDisk ? "asserted" : "only reported"}; ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, ${Math.round((performance.now() - startMs) / 1000)} s`,
+  );
 } finally {
   world.close();
 }

@@ -14,7 +14,11 @@ const SECONDS = 1;
 const CONNECTIONS = 32;
 const SENDERS = 16;
 const BODY = JSON.stringify({
-  event: "agent_completed", project: "lumen-fix-123", agentId: "a3f2b1c0", provider: "claude-code", status: "idle",
+  event: "agent_completed",
+  project: "lumen-fix-123",
+  agentId: "a3f2b1c0",
+  provider: "claude-code",
+  status: "idle",
   lastMessage: "The login test was flaky because two clocks were compared. I pass one clock in now; 412 tests pass.",
   timestamp: "2026-02-18T10:00:00.000Z",
 });
@@ -32,7 +36,12 @@ async function faster(world: World, stateDir: string): Promise<Claim | Skipped> 
   const rate = async (start: () => Promise<Served>, path: string, round: number): Promise<number> => {
     const served = await start();
     const post = { body: BODY, headers: HEADERS, idPrefix: `round-${round}-` };
-    const perSecond = await requestsPerSecond(world, { url: `${served.url}${path}`, seconds: SECONDS, connections: CONNECTIONS, post });
+    const perSecond = await requestsPerSecond(world, {
+      url: `${served.url}${path}`,
+      seconds: SECONDS,
+      connections: CONNECTIONS,
+      post,
+    });
     await served.kill();
     return perSecond;
   };
@@ -43,10 +52,16 @@ async function faster(world: World, stateDir: string): Promise<Claim | Skipped> 
   }
   const ratio = median(rounds.map((round) => round.ours / round.theirs));
   const [mine, other] = [median(rounds.map((round) => round.ours)), median(rounds.map((round) => round.theirs))];
-  return { ...row, measured: `${ratio.toFixed(1)} x (${Math.round(mine)}/s, webhook ${Math.round(other)}/s)`, fine: ratio > 1 };
+  return {
+    ...row,
+    measured: `${ratio.toFixed(1)} x (${Math.round(mine)}/s, webhook ${Math.round(other)}/s)`,
+    fine: ratio > 1,
+  };
 }
 
-/** Sends until the receiver is killed in the middle of it; what was answered 202 must be in the inbox of the next one. */
+/**
+ * Sends until the receiver is killed in the middle of it; what was answered 202 must be in the inbox of the next one.
+ */
 async function nothingLost(world: World, stateDir: string): Promise<Claim> {
   const first = await startReceiver(world, stateDir);
   const accepted: string[] = [];
@@ -55,7 +70,11 @@ async function nothingLost(world: World, stateDir: string): Promise<Claim> {
     for (let n = 0; !dead; n++) {
       const id = `kill-${sender}-${n}`;
       try {
-        const response = await fetch(`${first.url}/harness-webhook`, { method: "POST", headers: { ...HEADERS, "webhook-id": id }, body: BODY });
+        const response = await fetch(`${first.url}/harness-webhook`, {
+          method: "POST",
+          headers: { ...HEADERS, "webhook-id": id },
+          body: BODY,
+        });
         if (response.status === 202) accepted.push(id);
       } catch {
         return; // killed
@@ -70,10 +89,20 @@ async function nothingLost(world: World, stateDir: string): Promise<Claim> {
   const second = await startReceiver(world, stateDir);
   await second.kill("SIGTERM");
   const inbox = new Database(join(stateDir, "inbox.db"), { readonly: true });
-  const stored = new Set(inbox.query<{ key: string }, []>("SELECT key FROM inbox").all().map(({ key }) => key));
+  const stored = new Set(
+    inbox
+      .query<{ key: string }, []>("SELECT key FROM inbox")
+      .all()
+      .map(({ key }) => key),
+  );
   inbox.close();
   const lost = accepted.filter((id) => !stored.has(`id ${id}`)).length;
-  return { what: "accepted webhooks lost over kill -9", measured: `${lost} of ${accepted.length}`, must: "0", fine: lost === 0 };
+  return {
+    what: "accepted webhooks lost over kill -9",
+    measured: `${lost} of ${accepted.length}`,
+    must: "0",
+    fine: lost === 0,
+  };
 }
 
 async function startReceiver(world: World, stateDir: string): Promise<Served> {
@@ -86,14 +115,24 @@ async function startReceiver(world: World, stateDir: string): Promise<Served> {
 /** Answers at once and runs the command beside it, as it does by default. */
 async function startWebhook(world: World): Promise<Served> {
   const file = join(world.dir, "hooks.json");
-  const bearer = { match: { type: "value", value: "Bearer bench-token", parameter: { source: "header", name: "Authorization" } } };
-  writeFileSync(file, JSON.stringify([{ id: "true", "execute-command": "/bin/true", "http-methods": ["POST"], "trigger-rule": bearer }]));
+  const bearer = {
+    match: { type: "value", value: "Bearer bench-token", parameter: { source: "header", name: "Authorization" } },
+  };
+  writeFileSync(
+    file,
+    JSON.stringify([{ id: "true", "execute-command": "/bin/true", "http-methods": ["POST"], "trigger-rule": bearer }]),
+  );
   const port = freePort();
   return await startOn(world, port, "/", ["webhook", "-hooks", file, "-ip", "127.0.0.1", "-port", String(port)]);
 }
 
 async function startOn(world: World, port: number, path: string, argv: readonly string[]): Promise<Served> {
   const served = world.start(argv, `http://127.0.0.1:${port}`);
-  await eventually(`${argv[0]} to answer`, () => fetch(`${served.url}${path}`).then(() => true, () => false));
+  await eventually(`${argv[0]} to answer`, () =>
+    fetch(`${served.url}${path}`).then(
+      () => true,
+      () => false,
+    ),
+  );
   return served;
 }

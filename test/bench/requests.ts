@@ -1,4 +1,7 @@
-/** How much of a bare server's speed is left when the answers are ours. Taken in turns, so that other load hits all alike. */
+/**
+ * How much of a bare server's speed is left when the answers are ours. Taken in turns, so that other load hits all
+ * alike.
+ */
 import { PROJECT, endHarness, makeAgents, makeProject, startHarness } from "./agents.ts";
 import { generator, requestsPerSecond } from "./load.ts";
 import { median, percent } from "./row.ts";
@@ -29,7 +32,9 @@ export const requests: Measurement = async (world) => {
     const rps = median(rounds.map((round) => round[name]));
     return {
       what: `${name === "health" ? "GET /api/v1/health" : "GET a list of 10 agents"}, ${generator()}`,
-      measured: `${percent(ratio)} (${Math.round(rps)}/s, hello ${Math.round(bare)}/s)`, must: `>= ${percent(LEAST)} of hello`, fine: ratio >= LEAST,
+      measured: `${percent(ratio)} (${Math.round(rps)}/s, hello ${Math.round(bare)}/s)`,
+      must: `>= ${percent(LEAST)} of hello`,
+      fine: ratio >= LEAST,
     };
   });
 };

@@ -27,9 +27,17 @@ export function judge({ what, measured, must, fine, absolute }: Claim, fastDisk:
 
 /** The table, aligned. */
 export function printTable(rows: readonly Row[]): string {
-  const cells = [["what", "measured", "must", ""], ...rows.map(({ what, measured, must, verdict }) => [what, measured, must, verdict])];
+  const cells = [
+    ["what", "measured", "must", ""],
+    ...rows.map(({ what, measured, must, verdict }) => [what, measured, must, verdict]),
+  ];
   const widths = [0, 1, 2].map((column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
-  const lines = cells.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ").trimEnd());
+  const lines = cells.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join(" | ")
+      .trimEnd(),
+  );
   return [lines[0], widths.map((width) => "-".repeat(width)).join("-+-") + "-+---------", ...lines.slice(1)].join("\n");
 }
 

@@ -20,14 +20,19 @@ export const sizes: Measurement = async (world) => {
   const hello = statSync(world.hello).size;
   for (const { name, entry, bytes } of BOUNDS) {
     const bundle = world.folder("bundle");
-    await run([world.bun, "build", "--minify", "--splitting", "--target=bun", join(SRC, entry), "--outdir", bundle], world.dir);
+    await run(
+      [world.bun, "build", "--minify", "--splitting", "--target=bun", join(SRC, entry), "--outdir", bundle],
+      world.dir,
+    );
     const binary = name === "agent-harness" ? world.harness : world.receiver;
     const bundled = readdirSync(bundle).reduce((sum, file) => sum + statSync(join(bundle, file)).size, 0);
     const whole = statSync(binary).size;
     claims.push(
       { what: `bundle of ${name}`, measured: kb(bundled), must: `<= ${kb(bytes)}`, fine: bundled <= bytes },
       {
-        what: `binary of ${name}`, measured: `${mb(whole)} (hello ${mb(hello)})`, must: `hello + bundle`,
+        what: `binary of ${name}`,
+        measured: `${mb(whole)} (hello ${mb(hello)})`,
+        must: `hello + bundle`,
         fine: whole <= hello + bundled + SLACK_BYTES,
       },
       await versionClaim(world, name, binary),
@@ -40,7 +45,12 @@ async function versionClaim({ hello }: World, name: string, binary: string): Pro
   const pairs: { ours: number; bare: number }[] = [];
   for (let n = 0; n < STARTS; n++) pairs.push({ bare: await tookMs(hello), ours: await tookMs(binary) });
   const [ours, bare] = [median(pairs.map((pair) => pair.ours)), median(pairs.map((pair) => pair.bare))];
-  return { what: `${name} version`, measured: `${ms(ours)} (hello ${ms(bare)})`, must: "<= 2 x hello", fine: ours <= 2 * bare };
+  return {
+    what: `${name} version`,
+    measured: `${ms(ours)} (hello ${ms(bare)})`,
+    must: "<= 2 x hello",
+    fine: ours <= 2 * bare,
+  };
 }
 
 async function tookMs(binary: string): Promise<number> {

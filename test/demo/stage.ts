@@ -1,6 +1,6 @@
 /**
- * What the demo needs around itself: both programs on free ports with throw-away folders, a stand-in for Discord and OpenClaw on
- * this machine, and an end that leaves nothing behind, also after Ctrl-C.
+ * What the demo needs around itself: both programs on free ports with throw-away folders, a stand-in for Discord and
+ * OpenClaw on this machine, and an end that leaves nothing behind, also after Ctrl-C.
  */
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -34,20 +34,37 @@ export async function buildStage(script: string, told: Told): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), "agent-harness-demo-"));
   const [project, state] = [join(dir, "project"), join(dir, "state")];
   mkdirSync(project);
-  for (const [name, text] of [["README.md", "# A project\n"], ["main.py", "print('hello')\n"], ["notes.txt", "buy milk\n"]] as const) writeFileSync(join(project, name), text);
+  for (const [name, text] of [
+    ["README.md", "# A project\n"],
+    ["main.py", "print('hello')\n"],
+    ["notes.txt", "buy milk\n"],
+  ] as const)
+    writeFileSync(join(project, name), text);
   writeFileSync(join(dir, "agent.sh"), script);
   chmodSync(join(dir, "agent.sh"), 0o755);
 
   const outside = pretendOutside(told);
   const token = randomBytes(16).toString("hex");
   const children: Bun.Subprocess[] = [];
-  const start = async (program: string, config: object, look: (text: string) => string | undefined, onLine: (line: string) => void = () => undefined) => {
+  const start = async (
+    program: string,
+    config: object,
+    look: (text: string) => string | undefined,
+    onLine: (line: string) => void = () => undefined,
+  ) => {
     const path = join(ROOT, program);
     if (!existsSync(path)) throw new Error(`${program} is not built: run make build`);
     const file = join(dir, `${program}.json`);
     writeFileSync(file, JSON.stringify(config));
     // A session of its own: Ctrl-C in the terminal is for the demo, which then ends everything in order.
-    const child = Bun.spawn([path, "serve", "--config", file], { cwd: dir, env: withoutOurs(), stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true });
+    const child = Bun.spawn([path, "serve", "--config", file], {
+      cwd: dir,
+      env: withoutOurs(),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      detached: true,
+    });
     children.push(child);
     return { child, url: await addressOf(child, program, look, onLine) };
   };
@@ -55,7 +72,10 @@ export async function buildStage(script: string, told: Told): Promise<Stage> {
   const receiver = await start(
     "webhook-receiver",
     {
-      port: 0, stateDir: join(dir, "receiver"), token, logLevel: "debug",
+      port: 0,
+      stateDir: join(dir, "receiver"),
+      token,
+      logLevel: "debug",
       discord: { webhookUrl: `${outside.url}/api/webhooks/1/demo`, allowOtherHost: true },
       openclaw: { transport: "hook", hookUrl: `${outside.url}/hooks/wake`, hookToken: "demo" },
     },
@@ -66,7 +86,9 @@ export async function buildStage(script: string, told: Told): Promise<Stage> {
     },
   );
   const config = {
-    port: 0, stateDir: state, webhook: { url: `${receiver.url}/harness-webhook`, token },
+    port: 0,
+    stateDir: state,
+    webhook: { url: `${receiver.url}/harness-webhook`, token },
     providers: {
       script: { kind: "command", command: [join(dir, "agent.sh")], env: { AGENT_HARNESS_DEMO: dir } },
       // One retry instead of many: whether it can answer shows soon.
@@ -107,7 +129,12 @@ function pretendOutside({ discord, openclaw }: Told): { url: string; stop(): voi
   return { url: `http://127.0.0.1:${server.port}`, stop: () => void server.stop(true) };
 }
 
-async function addressOf(child: Bun.Subprocess<"ignore", "pipe", "pipe">, program: string, look: (text: string) => string | undefined, onLine: (line: string) => void): Promise<string> {
+async function addressOf(
+  child: Bun.Subprocess<"ignore", "pipe", "pipe">,
+  program: string,
+  look: (text: string) => string | undefined,
+  onLine: (line: string) => void,
+): Promise<string> {
   let seen = "";
   const found = Promise.withResolvers<string>();
   const follow = async (stream: ReadableStream<Uint8Array>): Promise<void> => {

@@ -36,7 +36,9 @@ afterAll(async () => {
   await sink.stop(true);
 });
 
-const deliveries = async (query = ""): Promise<Json[]> => [...((await api.get(`/deliveries${query}`))["deliveries"] ?? [])];
+const deliveries = async (query = ""): Promise<Json[]> => [
+  ...((await api.get(`/deliveries${query}`))["deliveries"] ?? []),
+];
 const settled = (state: string, count: number): Promise<Json[] | false> =>
   eventually(`${count} ${state} deliveries`, async () => {
     const found = await deliveries(`?state=${state}`);
@@ -50,7 +52,7 @@ test("each is listed, newest first, in pages, with its attempts and its body", a
   }
   await settled("delivered", 5);
   const ids: string[] = [];
-  for (let query = "?limit=2"; ; ) {
+  for (let query = "?limit=2"; ;) {
     const page = await api.get(`/deliveries${query}`);
     ids.push(...[...(page["deliveries"] ?? [])].map((each) => String(each["id"])));
     if ((page["next"] as unknown) === null) break;
@@ -59,7 +61,12 @@ test("each is listed, newest first, in pages, with its attempts and its body", a
   expect(ids).toEqual(received.map((each) => each.id).reverse());
   const { delivery } = await api.get(`/deliveries/${ids[0]}`);
   expect(delivery as unknown).toMatchObject({
-    event: "agent_completed", project: "p", state: "delivered", lastError: null, nextAttemptAt: null, attempts: [{ n: 1, status: 200, response: "noted" }],
+    event: "agent_completed",
+    project: "p",
+    state: "delivered",
+    lastError: null,
+    nextAttemptAt: null,
+    attempts: [{ n: 1, status: 200, response: "noted" }],
     body: { event: "agent_completed", project: "p", name: "a4", status: "idle", lastMessage: "echo: task 4" },
   });
   expect(await deliveries("?state=dead")).toEqual([]);

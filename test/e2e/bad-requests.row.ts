@@ -15,6 +15,12 @@ export interface BadRequest {
 
 type Sent = readonly [method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>];
 
-export function bad(what: string, [method, path, body, headers = {}]: Sent, status: number, code: string, says: readonly string[]): BadRequest {
+export function bad(
+  what: string,
+  [method, path, body, headers = {}]: Sent,
+  status: number,
+  code: string,
+  says: readonly string[],
+): BadRequest {
   return { what, method, path, body, headers, status, code, says };
 }

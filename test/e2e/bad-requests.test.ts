@@ -22,12 +22,29 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function send({ method, path, body, headers }: BadRequest): Promise<{ status: number; text: string; allow: string | null }> {
+async function send({
+  method,
+  path,
+  body,
+  headers,
+}: BadRequest): Promise<{ status: number; text: string; allow: string | null }> {
   const bytes =
-    body === undefined ? undefined : body instanceof Uint8Array ? Buffer.from(body) : world.fill(typeof body === "string" ? body : JSON.stringify(body));
-  const all = new Headers({ authorization: `Bearer ${TOKEN}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers });
+    body === undefined
+      ? undefined
+      : body instanceof Uint8Array
+        ? Buffer.from(body)
+        : world.fill(typeof body === "string" ? body : JSON.stringify(body));
+  const all = new Headers({
+    authorization: `Bearer ${TOKEN}`,
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+    ...headers,
+  });
   if (all.get("authorization") === "") all.delete("authorization");
-  const response = await fetch(`${world.api.url}/api/v1${world.fill(path)}`, { method, headers: all, ...(bytes === undefined ? {} : { body: bytes }) });
+  const response = await fetch(`${world.api.url}/api/v1${world.fill(path)}`, {
+    method,
+    headers: all,
+    ...(bytes === undefined ? {} : { body: bytes }),
+  });
   return { status: response.status, text: await response.text(), allow: response.headers.get("allow") };
 }
 
@@ -39,7 +56,11 @@ test("there are at least 80 of them, each with its own name", () => {
 describe("refused with", () => {
   test.each(badRequests.map((row) => [row.what, row] as const))("%s", async (_, row) => {
     const { status, text, allow } = await send(row);
-    const { error, message, issues } = JSON.parse(text) as { error: string; message: string; issues?: { path: string; message: string }[] };
+    const { error, message, issues } = JSON.parse(text) as {
+      error: string;
+      message: string;
+      issues?: { path: string; message: string }[];
+    };
     const says = issues === undefined ? [message] : issues.map((issue) => `${issue.path}: ${issue.message}`);
     expect({ status, error, says }).toEqual({ status: row.status, error: row.code, says: row.says.map(world.fill) });
     expect(text).not.toContain("hunter2");
@@ -50,14 +71,22 @@ describe("refused with", () => {
 describe("broken HTTP", () => {
   test.each(rawRequests.map((row) => [row.what, row] as const))("%s", async (_, { bytes, status, code }) => {
     const answer = await rawRequest(world.port, bytes);
-    expect({ status: answer.status, code: code === undefined ? undefined : JSON.parse(answer.body).error }).toEqual({ status, code });
+    expect({ status: answer.status, code: code === undefined ? undefined : JSON.parse(answer.body).error }).toEqual({
+      status,
+      code,
+    });
   });
 
   test("requests that break off in the middle hold nothing", async () => {
-    const halves = ["GET /api/v1/hea", `POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\n{"na`];
+    const halves = [
+      "GET /api/v1/hea",
+      `POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\n{"na`,
+    ];
     for (let i = 0; i < 200; i++) {
       await new Promise<void>((resolve) => {
-        const socket = connect(world.port, "127.0.0.1", () => socket.write(halves[i % 2] ?? "", () => socket.destroy()));
+        const socket = connect(world.port, "127.0.0.1", () =>
+          socket.write(halves[i % 2] ?? "", () => socket.destroy()),
+        );
         socket.once("close", () => resolve());
       });
     }
@@ -65,7 +94,8 @@ describe("broken HTTP", () => {
 });
 
 test("20 wrong tokens, then 429 for wrong ones with the seconds to wait, and never for the right one", async () => {
-  const ask = (token: string) => fetch(`${world.api.url}/api/v1/projects`, { headers: { authorization: `Bearer ${token}` } });
+  const ask = (token: string) =>
+    fetch(`${world.api.url}/api/v1/projects`, { headers: { authorization: `Bearer ${token}` } });
   const answers: number[] = [];
   for (let i = 0; i < 25; i++) answers.push((await ask(`wrong-${i}`)).status);
   expect(answers).toEqual([...Array<number>(20).fill(401), ...Array<number>(5).fill(429)]);

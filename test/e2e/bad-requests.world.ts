@@ -1,4 +1,7 @@
-/** A daemon with something to lose: agents that work, ask and rest, so that a refused request could do harm if it were taken. */
+/**
+ * A daemon with something to lose: agents that work, ask and rest, so that a refused request could do harm if it were
+ * taken.
+ */
 import { Database } from "bun:sqlite";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,22 +62,33 @@ export async function makeWorld(): Promise<World> {
   await api.post("/projects", { name: "empty", cwd });
   const ask = await start("busy", script({ ask: "Bash", input: { command: "ls" }, result: "" }));
   const question = await start("asking", script({ question: "Which?", options: ["Red", "Blue"] }));
-  const settled = await start("done", script({ ask: "Bash", input: { command: "ls" }, result: "" }), { metadata: { old: "1" } });
+  const settled = await start("done", script({ ask: "Bash", input: { command: "ls" }, result: "" }), {
+    metadata: { old: "1" },
+  });
   await api.post(`/projects/p/agents/done/permissions/${settled}`, { decision: "deny" });
   await api.get("/projects/p/agents/done/wait?until=idle");
   await api.call("POST", "/projects/p/agents/done/input", '{"text":"first"}', { "idempotency-key": "used" });
   await api.get("/projects/p/agents/done/wait?until=idle");
   await api.post("/projects/p/agents", { provider: "codex", name: "codex" });
-  await eventually("the webhooks to be delivered", async () => [...((await api.get("/deliveries?state=pending"))["deliveries"] ?? [])].length === 0);
+  await eventually(
+    "the webhooks to be delivered",
+    async () => [...((await api.get("/deliveries?state=pending"))["deliveries"] ?? [])].length === 0,
+  );
 
   return {
     box,
     api,
     port: Number(new URL(api.url).port),
-    fill: (text) => Object.entries({ cwd, roots, outside, ask, question, settled }).reduce((all, [name, value]) => all.replaceAll(`{${name}}`, value), text),
+    fill: (text) =>
+      Object.entries({ cwd, roots, outside, ask, question, settled }).reduce(
+        (all, [name, value]) => all.replaceAll(`{${name}}`, value),
+        text,
+      ),
     rows() {
       const db = new Database(join(box.stateDir, "harness.db"), { readonly: true });
-      const tables = db.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
+      const tables = db
+        .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .all();
       const rows = Object.fromEntries(tables.map(({ name }) => [name, db.query(`SELECT * FROM ${name}`).all()]));
       db.close();
       return rows;

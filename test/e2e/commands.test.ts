@@ -14,7 +14,9 @@ let url: string;
 beforeAll(async () => {
   const providers = {
     "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] },
-    codex: { enabled: false }, opencode: { enabled: false }, pi: { command: "no-such-program-anywhere" },
+    codex: { enabled: false },
+    opencode: { enabled: false },
+    pi: { command: "no-such-program-anywhere" },
   };
   box = await makeBox({ providers }, {}, TOKEN);
   const api = await box.start();
@@ -26,8 +28,15 @@ beforeAll(async () => {
 });
 afterAll(() => box.close());
 
-function run(args: readonly string[], env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
-  const done = Bun.spawnSync([BINARY, ...args], { cwd: box.dir, env: { PATH: box.env["PATH"] ?? "", HOME: box.home, ...env }, timeout: 20_000 });
+function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { code: number | null; out: string; err: string } {
+  const done = Bun.spawnSync([BINARY, ...args], {
+    cwd: box.dir,
+    env: { PATH: box.env["PATH"] ?? "", HOME: box.home, ...env },
+    timeout: 20_000,
+  });
   return { code: done.exitCode, out: done.stdout.toString(), err: done.stderr.toString() };
 }
 
@@ -35,8 +44,24 @@ describe("status", () => {
   test("prints a table for people and exits 0", () => {
     const { code, out, err } = run(["status", "--url", url], { AH_AUTH_TOKEN: TOKEN });
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    const rows = Object.fromEntries(out.trimEnd().split("\n").map((line) => line.split(/ {2,}/)).map(([name = "", ...rest]) => [name, rest.join("  ")]));
-    expect(Object.keys(rows)).toEqual(["daemon", "projects", "agents", "waits longest", "webhooks", "provider claude-code", "provider codex", "provider opencode", "provider pi"]);
+    const rows = Object.fromEntries(
+      out
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ {2,}/))
+        .map(([name = "", ...rest]) => [name, rest.join("  ")]),
+    );
+    expect(Object.keys(rows)).toEqual([
+      "daemon",
+      "projects",
+      "agents",
+      "waits longest",
+      "webhooks",
+      "provider claude-code",
+      "provider codex",
+      "provider opencode",
+      "provider pi",
+    ]);
     expect(rows["daemon"]).toMatch(new RegExp(`^${packageJson.version} at ${url}, up \\d+ s$`));
     expect(rows["projects"]).toBe("1");
     expect(rows["agents"]).toBe("1 (1 waiting_input)");

@@ -1,4 +1,6 @@
-/** Every malformed config stops the compiled daemon with exit code 2, all problems on stderr, and nothing made on disk. */
+/**
+ * Every malformed config stops the compiled daemon with exit code 2, all problems on stderr, and nothing made on disk.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

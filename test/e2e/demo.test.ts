@@ -1,4 +1,7 @@
-/** `make demo` as a new user sees it: with and without a Claude Code, to its end and cut short. It leaves nothing behind. */
+/**
+ * `make demo` as a new user sees it: with and without a Claude Code, to its end and cut short. It leaves nothing
+ * behind.
+ */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +25,13 @@ function demo(claude?: string) {
     writeFileSync(join(dir, "bin/claude"), `#!/bin/sh\n${claude}\n`);
     chmodSync(join(dir, "bin/claude"), 0o755);
   }
-  const env = { PATH: `${join(dir, "bin")}:/usr/bin:/bin`, HOME: join(dir, "home"), TMPDIR: join(dir, "tmp"), AH_PORT: "1", AH_STATE_DIR: "/nonexistent" };
+  const env = {
+    PATH: `${join(dir, "bin")}:/usr/bin:/bin`,
+    HOME: join(dir, "home"),
+    TMPDIR: join(dir, "tmp"),
+    AH_PORT: "1",
+    AH_STATE_DIR: "/nonexistent",
+  };
   const child = Bun.spawn([process.execPath, DEMO], { env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let text = "";
   const read = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
@@ -50,7 +59,14 @@ test("without any agent installed: one turn over the death of the daemon, and th
   const run = demo();
   const code = await run.exit();
   expect(`${code} ${run.text()}`).toStartWith("0 ");
-  const order = ["listens on", "killed with SIGKILL", "started again", "processing → idle", "agent_completed arrived", "would show"];
+  const order = [
+    "listens on",
+    "killed with SIGKILL",
+    "started again",
+    "processing → idle",
+    "agent_completed arrived",
+    "would show",
+  ];
   const places = order.map((words) => run.text().indexOf(words));
   expect(places.every((place) => place > 0)).toBe(true);
   expect(places).toEqual([...places].sort((a, b) => a - b));
@@ -66,8 +82,13 @@ test("with a Claude Code that answers it is the agent; with one that does not, t
   expect(`${await broken.exit()} ${broken.text()}`).toStartWith("0 ");
   expect(broken.text()).toMatch(/Claude Code cannot be used \(.*no good/);
   expect(broken.text()).toContain("helper** completed");
-  writeFileSync(join(dir, "scripts.json"), JSON.stringify({ [TASK]: [{ fail: "authentication_failed", message: "Not logged in" }] }));
-  const silent = demo(`export FAKE_SCRIPTS='${join(dir, "scripts.json")}'\nexec '${process.execPath}' '${join(FAKES, "claude.ts")}' "$@"`);
+  writeFileSync(
+    join(dir, "scripts.json"),
+    JSON.stringify({ [TASK]: [{ fail: "authentication_failed", message: "Not logged in" }] }),
+  );
+  const silent = demo(
+    `export FAKE_SCRIPTS='${join(dir, "scripts.json")}'\nexec '${process.execPath}' '${join(FAKES, "claude.ts")}' "$@"`,
+  );
   expect(`${await silent.exit()} ${silent.text()}`).toStartWith("0 ");
   expect(silent.text()).toContain("did not answer");
   expect(silent.text()).toContain("helper** completed");

@@ -19,7 +19,10 @@ beforeAll(async () => {
       pi: { command: fake("pi") },
       acp: { kind: "acp", command: fake("acp") },
       old: { kind: "claude-code", command: fake("claude"), env: { FAKE_CLAUDE_VERSION: "2.1.197" } },
-      dead: { kind: "codex", command: ["sh", "-c", "case $* in *--version*) echo 1.2.3;; *) echo broken library >&2; exit 3;; esac", "sh"] },
+      dead: {
+        kind: "codex",
+        command: ["sh", "-c", "case $* in *--version*) echo 1.2.3;; *) echo broken library >&2; exit 3;; esac", "sh"],
+      },
       off: { kind: "command", command: ["cat"], enabled: false },
       sh: { kind: "command", command: ["cat"] },
       opencode: { command: "no-such-program" },
@@ -36,7 +39,8 @@ async function reports(): Promise<Map<string, Json>> {
 
 test("what can be used is ready, with the version that its own handshake told", async () => {
   const found = await reports();
-  for (const name of ["claude-code", "codex", "pi", "acp", "sh"]) expect(`${name} ${found.get(name)?.["available"]} ${found.get(name)?.["reason"]}`).toBe(`${name} true null`);
+  for (const name of ["claude-code", "codex", "pi", "acp", "sh"])
+    expect(`${name} ${found.get(name)?.["available"]} ${found.get(name)?.["reason"]}`).toBe(`${name} true null`);
   expect(String(found.get("claude-code")?.["version"])).toBe("2.1.330");
 });
 
@@ -46,13 +50,16 @@ test("what cannot be used says why, and how to mend it", async () => {
   expect(reason("old")).toContain("2.1.268 or newer is needed, found");
   expect(reason("dead")).toBe("it ended with code 3: broken library");
   expect(reason("off")).toBe("switched off: set providers.off.enabled to true");
-  expect(reason("opencode")).toBe('the program "no-such-program" is not in PATH: install it, or set providers.opencode.command');
+  expect(reason("opencode")).toBe(
+    'the program "no-such-program" is not in PATH: install it, or set providers.opencode.command',
+  );
 });
 
 test("a program is started once as long as its file is the same, and again when it changed", async () => {
   const program = join(box.dir, "counted");
   const starts = join(box.dir, "starts");
-  const script = (note: string): string => `#!/bin/sh\n# ${note}\nif [ "$1" = --version ]; then echo 9.9.9; exit; fi\necho x >> ${starts}\nexec ${fake("pi").join(" ")} "$@"\n`;
+  const script = (note: string): string =>
+    `#!/bin/sh\n# ${note}\nif [ "$1" = --version ]; then echo 9.9.9; exit; fi\necho x >> ${starts}\nexec ${fake("pi").join(" ")} "$@"\n`;
   writeFileSync(program, script("one"));
   chmodSync(program, 0o755);
   const other = await makeBox({ providers: { pi: { command: program } } });
@@ -75,7 +82,12 @@ test("a program is started once as long as its file is the same, and again when 
 
 test("doctor asks the daemon where one runs, and looks itself where none does; it leaves nothing behind", async () => {
   const run = async (...args: string[]) => {
-    const child = Bun.spawn([BINARY, "doctor", ...args], { env: box.env, cwd: box.dir, stdout: "pipe", stderr: "pipe" });
+    const child = Bun.spawn([BINARY, "doctor", ...args], {
+      env: box.env,
+      cwd: box.dir,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     const out = await new Response(child.stdout).text();
     return { out, code: await child.exited };
   };

@@ -14,7 +14,10 @@ const ROUNDS = 100;
 let box: Box;
 
 beforeAll(async () => {
-  box = await makeBox({ providers: { "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] } }, limits: { maxAgents: 1000 } });
+  box = await makeBox({
+    providers: { "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] } },
+    limits: { maxAgents: 1000 },
+  });
   const api = await box.start();
   await api.post("/projects", { name: "p", cwd: box.cwd });
 });
@@ -36,9 +39,18 @@ test(`${ROUNDS} rounds: every message once, every turn ended once, the event log
   const next = random(seed);
   console.log(`seed ${seed}`);
   for (let round = 0; round < ROUNDS; round++) {
-    const said = Array.from({ length: 5 }, (_, i) => `round ${round} part ${i} ${"x".repeat(Math.floor(next() * 3000))}`);
-    const script = said.flatMap((text, i) => [{ say: text, chunks: 3 }, { tool: "Bash", input: { command: `echo ${i}` }, result: String(i) }]);
-    const made = await box.api().post("/projects/p/agents", { provider: "claude-code", task: `SCRIPT ${JSON.stringify([...script, { say: "the end" }])}` });
+    const said = Array.from(
+      { length: 5 },
+      (_, i) => `round ${round} part ${i} ${"x".repeat(Math.floor(next() * 3000))}`,
+    );
+    const script = said.flatMap((text, i) => [
+      { say: text, chunks: 3 },
+      { tool: "Bash", input: { command: `echo ${i}` }, result: String(i) },
+    ]);
+    const made = await box.api().post("/projects/p/agents", {
+      provider: "claude-code",
+      task: `SCRIPT ${JSON.stringify([...script, { say: "the end" }])}`,
+    });
     const id = String(made["agent"]?.["id"]);
     const path = `/projects/p/agents/${id}`;
     await Bun.sleep(next() * 160);
@@ -47,9 +59,14 @@ test(`${ROUNDS} rounds: every message once, every turn ended once, the event log
 
     const done = await box.api().get(`${path}/wait?until=idle,error,exited&timeout=30`);
     const where = `round ${round}, seed ${seed}`;
-    expect(`${where}: ${done["agent"]?.["status"]} ${JSON.stringify(done["agent"]?.["turn"]?.["error"])}`).toBe(`${where}: idle undefined`);
+    expect(`${where}: ${done["agent"]?.["status"]} ${JSON.stringify(done["agent"]?.["turn"]?.["error"])}`).toBe(
+      `${where}: idle undefined`,
+    );
     const messages = [...((await box.api().get(`${path}/messages?after=0&limit=1000`))["messages"] as Json)];
-    const texts = messages.filter((each) => String(each["role"]) === "assistant").map((each) => String(each["text"])).filter((text) => text !== "");
+    const texts = messages
+      .filter((each) => String(each["role"]) === "assistant")
+      .map((each) => String(each["text"]))
+      .filter((text) => text !== "");
     expect(texts).toEqual([...said, "the end"]);
     expect(messages.filter((each) => String(each["role"]) === "user")).toHaveLength(1);
     expect(messages.filter((each) => String(each["role"]) === "tool")).toHaveLength(5);
@@ -59,8 +76,12 @@ test(`${ROUNDS} rounds: every message once, every turn ended once, the event log
     expect(ids).toEqual([...ids].sort((a, b) => a - b));
     expect(new Set(ids).size).toBe(ids.length);
     expect(events.filter((each) => String(each["type"]) === "turn_ended")).toHaveLength(1);
-    const announced = events.filter((each) => String(each["type"]) === "message").map((each) => Number(each["data"]?.["message"]?.["id"]));
-    expect([...announced].sort((a, b) => a - b)).toEqual(messages.map((each) => Number(each["id"])).sort((a, b) => a - b));
+    const announced = events
+      .filter((each) => String(each["type"]) === "message")
+      .map((each) => Number(each["data"]?.["message"]?.["id"]));
+    expect([...announced].sort((a, b) => a - b)).toEqual(
+      messages.map((each) => Number(each["id"])).sort((a, b) => a - b),
+    );
 
     expect((await box.api().call("DELETE", path)).status).toBe(204);
     await eventually("no process of the agent to be left", () => box.agentProcesses().length === 0);

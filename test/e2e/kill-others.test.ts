@@ -1,4 +1,7 @@
-/** kill -9 of everything else: the CLI, its wrapper, a spool writer in the middle of a line, and the daemon at chosen moments. */
+/**
+ * kill -9 of everything else: the CLI, its wrapper, a spool writer in the middle of a line, and the daemon at chosen
+ * moments.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,13 +37,18 @@ async function make(provider: string, task?: string): Promise<string> {
 
 async function reach(path: string, ...statuses: string[]): Promise<Json> {
   const answer = await box.api().get(`${path}/wait?until=${statuses.join(",")}&timeout=30`);
-  if ((answer["reached"] as unknown) !== true) throw new Error(`${JSON.stringify(answer)} ${JSON.stringify(await box.api().get(`${path}/debug`))} ${box.stderr()}`);
+  if ((answer["reached"] as unknown) !== true)
+    throw new Error(
+      `${JSON.stringify(answer)} ${JSON.stringify(await box.api().get(`${path}/debug`))} ${box.stderr()}`,
+    );
   return answer["agent"] as Json;
 }
 
 async function said(path: string): Promise<string[]> {
   const { messages } = await box.api().get(`${path}/messages?after=0&limit=1000`);
-  return [...(messages ?? [])].filter((each) => String(each["role"]) === "assistant" && String(each["text"]) !== "").map((each) => String(each["text"]));
+  return [...(messages ?? [])]
+    .filter((each) => String(each["role"]) === "assistant" && String(each["text"]) !== "")
+    .map((each) => String(each["text"]));
 }
 
 async function processOf(path: string): Promise<{ pid: number; wrapper: number }> {
@@ -49,7 +57,9 @@ async function processOf(path: string): Promise<{ pid: number; wrapper: number }
 }
 
 const turnEnds = async (path: string): Promise<string[]> =>
-  (await storedEvents(box.api(), path)).filter((each) => String(each["type"]) === "turn_ended").map((each) => String(each["data"]?.["turn"]?.["outcome"]));
+  (await storedEvents(box.api(), path))
+    .filter((each) => String(each["type"]) === "turn_ended")
+    .map((each) => String(each["data"]?.["turn"]?.["outcome"]));
 
 describe("kill -9 of the CLI", () => {
   test("in the middle of a turn: lost and exited, told at once; nothing of its tree is left; the next input resumes", async () => {

@@ -1,4 +1,6 @@
-/** Limits, seen from outside: parking and its wake-up, turn timeout, stall, permission deadline. Never an automatic yes. */
+/**
+ * Limits, seen from outside: parking and its wake-up, turn timeout, stall, permission deadline. Never an automatic yes.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +20,10 @@ afterEach(async () => {
 async function boxWith(limits: Record<string, unknown>): Promise<Box> {
   const box = await makeBox({
     limits,
-    providers: { "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] }, sh: { kind: "command", command: ["sh", "-c", "cat; sleep 60"] } },
+    providers: {
+      "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] },
+      sh: { kind: "command", command: ["sh", "-c", "cat; sleep 60"] },
+    },
   });
   boxes.push(box);
   const api = await box.start();
@@ -45,11 +50,14 @@ const processIs = (box: Box, path: string, state: string): Promise<Json> =>
     return String(agent?.["process"]) === state ? (agent as Json) : undefined;
   });
 
-const eventsOf = async (box: Box, path: string, type: string): Promise<Json[]> => (await storedEvents(box.api(), path)).filter((each) => String(each["type"]) === type);
+const eventsOf = async (box: Box, path: string, type: string): Promise<Json[]> =>
+  (await storedEvents(box.api(), path)).filter((each) => String(each["type"]) === type);
 
 async function said(box: Box, path: string): Promise<string[]> {
   const { messages } = await box.api().get(`${path}/messages?after=0&limit=1000`);
-  return [...(messages ?? [])].filter((each) => String(each["role"]) === "assistant" && String(each["text"]) !== "").map((each) => String(each["text"]));
+  return [...(messages ?? [])]
+    .filter((each) => String(each["role"]) === "assistant" && String(each["text"]) !== "")
+    .map((each) => String(each["text"]));
 }
 
 test("an idle agent is parked: no process is left, it is still idle, and the next input wakes the same conversation", async () => {
@@ -107,7 +115,10 @@ test("a turn beyond the limit is interrupted and failed with TURN_TIMEOUT; the a
   const box = await boxWith({ turnTimeoutMs: 700 });
   const path = await make(box, script({ say: "begun" }, { gate: join(box.dir, "never") }));
   const failed = await reach(box, path, "error");
-  expect([String(failed["turn"]?.["outcome"]), String(failed["turn"]?.["error"]?.["code"])]).toEqual(["failed", "TURN_TIMEOUT"]);
+  expect([String(failed["turn"]?.["outcome"]), String(failed["turn"]?.["error"]?.["code"])]).toEqual([
+    "failed",
+    "TURN_TIMEOUT",
+  ]);
   expect(await eventsOf(box, path, "turn_timeout")).toHaveLength(1);
   await box.api().post(`${path}/input`, { text: "again" });
   await reach(box, path, "idle");
@@ -148,7 +159,10 @@ test("silence is shown as a cause and an event, and kills nothing", async () => 
 test("a permission nobody answers is denied with the reason, never allowed", async () => {
   const box = await boxWith({ permissionTimeoutMs: 500 });
   const made = join(box.cwd, "x");
-  const path = await make(box, script({ ask: "Bash", input: { command: `touch ${made}` }, result: "ok" }, { say: "went on" }));
+  const path = await make(
+    box,
+    script({ ask: "Bash", input: { command: `touch ${made}` }, result: "ok" }, { say: "went on" }),
+  );
   await reach(box, path, "idle");
   const { permissions } = await box.api().get(`${path}/permissions`);
   const [permission] = [...(permissions ?? [])];

@@ -5,7 +5,10 @@ import { makeBox } from "../support/binary.ts";
 
 let box: Box;
 beforeAll(async () => {
-  box = await makeBox({ auth: { token: "a-token-of-the-test" }, providers: { sh: { kind: "command", command: ["cat"] } } });
+  box = await makeBox({
+    auth: { token: "a-token-of-the-test" },
+    providers: { sh: { kind: "command", command: ["cat"] } },
+  });
   await box.start();
 });
 afterAll(async () => {

@@ -1,6 +1,7 @@
 /**
  * Who is told what, from real turns: the compiled daemon, the fake Claude Code as a process of its own, and a receiver.
- * The outbox is written in the transaction of the status change, so what `GET /deliveries` lists right after a wait is all.
+ * The outbox is written in the transaction of the status change, so what `GET /deliveries` lists right after a wait is
+ * all.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** None of the secrets that the daemon is given comes out again: not in its log, its answers, its events, nor in a child. */
+/**
+ * None of the secrets that the daemon is given comes out again: not in its log, its answers, its events, nor in a
+ * child.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -44,8 +47,17 @@ beforeAll(async () => {
   box = await makeBox(
     {
       logLevel: "debug",
-      webhook: { url: `http://127.0.0.1:${sink.port}/hook?key=${planted.webhookQuery}`, token: planted.webhookToken, secret: planted.webhookSecret },
-      providers: { "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")], env: { PROVIDER_KEY: planted.providerEnv } } },
+      webhook: {
+        url: `http://127.0.0.1:${sink.port}/hook?key=${planted.webhookQuery}`,
+        token: planted.webhookToken,
+        secret: planted.webhookSecret,
+      },
+      providers: {
+        "claude-code": {
+          command: [process.execPath, join(FAKES, "claude.ts")],
+          env: { PROVIDER_KEY: planted.providerEnv },
+        },
+      },
     },
     { AH_WEBHOOK_TOKEN: planted.envWebhookToken },
     planted.token,
@@ -58,16 +70,27 @@ afterAll(async () => {
 });
 
 function leaks(text: string, among: Record<string, string> = planted): string[] {
-  return Object.entries(among).filter(([, value]) => text.includes(value) || text.includes(encodeURIComponent(value))).map(([name]) => name);
+  return Object.entries(among)
+    .filter(([, value]) => text.includes(value) || text.includes(encodeURIComponent(value)))
+    .map(([name]) => name);
 }
 
 test("no secret in any answer, event, file name or log line at debug level", async () => {
   const api = box.api();
   const answers: string[] = [];
-  const call = async (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; text: string }> => {
+  const call = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; text: string }> => {
     const response = await fetch(`${api.url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${planted.token}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: {
+        authorization: `Bearer ${planted.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -78,9 +101,24 @@ test("no secret in any answer, event, file name or log line at debug level", asy
 
   // A turn that asks, one that crashes, one that fails: each speaks in its own way.
   await call("POST", "/projects", { name: "p", cwd: box.cwd });
-  await call("POST", "/projects", { name: "q", cwd: box.cwd, webhook: hook(planted.projectQuery, planted.projectToken) });
+  await call("POST", "/projects", {
+    name: "q",
+    cwd: box.cwd,
+    webhook: hook(planted.projectQuery, planted.projectToken),
+  });
   const make = (project: string, name: string, steps: unknown[], more: Record<string, unknown> = {}) =>
-    call("POST", `/projects/${project}/agents`, { provider: "claude-code", name, task: `SCRIPT ${JSON.stringify(steps)}`, env: { AGENT_KEY: planted.agentEnv }, ...more }, { "idempotency-key": `k-${name}` });
+    call(
+      "POST",
+      `/projects/${project}/agents`,
+      {
+        provider: "claude-code",
+        name,
+        task: `SCRIPT ${JSON.stringify(steps)}`,
+        env: { AGENT_KEY: planted.agentEnv },
+        ...more,
+      },
+      { "idempotency-key": `k-${name}` },
+    );
   await make("p", "asks", [{ ask: "Bash", input: { command: "ls" }, result: "" }]);
   await make("p", "crashes", [{ crash: true }]);
   await make("p", "fails", [{ fail: "rate_limit", message: "no" }], { webhook: hook("x", planted.agentToken) });
@@ -90,11 +128,23 @@ test("no secret in any answer, event, file name or log line at debug level", asy
     await call("GET", `/projects/${each}/wait?until=idle,error,exited,waiting_input`);
   }
   await call("POST", "/webhook/test");
-  await eventually("webhooks to be tried", async () => [...((await api.get("/deliveries"))["deliveries"] ?? [])].filter((each) => Number(each["attempts"]) > 0).length >= 4);
+  await eventually(
+    "webhooks to be tried",
+    async () =>
+      [...((await api.get("/deliveries"))["deliveries"] ?? [])].filter((each) => Number(each["attempts"]) > 0).length >=
+      4,
+  );
 
   // Wrong ones, which the answer and the log must not repeat.
-  await call("POST", "/projects/p/agents", { provider: "claude-code", env: { AH_X: planted.agentEnv, "A B": planted.agentEnv } });
-  await call("POST", "/projects", { name: "r", cwd: box.cwd, webhook: { url: `ftp://host/?${planted.projectQuery}`, token: `${planted.projectToken} ` } });
+  await call("POST", "/projects/p/agents", {
+    provider: "claude-code",
+    env: { AH_X: planted.agentEnv, "A B": planted.agentEnv },
+  });
+  await call("POST", "/projects", {
+    name: "r",
+    cwd: box.cwd,
+    webhook: { url: `ftp://host/?${planted.projectQuery}`, token: `${planted.projectToken} ` },
+  });
   await call("GET", "/projects", undefined, { authorization: `Bearer ${planted.wrongToken}` });
 
   // Every GET of the API, as its own description lists them.
@@ -107,7 +157,9 @@ test("no secret in any answer, event, file name or log line at debug level", asy
     const route = path.slice("/api/v1".length);
     const filled = route.includes("/deliveries/{id}")
       ? deliveries.map((id) => route.replace("{id}", id))
-      : ["p asks", "p crashes", "p fails", "q works"].map((pair) => route.replace("{name}", pair.split(" ")[0] ?? "").replace("{id}", pair.split(" ")[1] ?? ""));
+      : ["p asks", "p crashes", "p fails", "q works"].map((pair) =>
+          route.replace("{name}", pair.split(" ")[0] ?? "").replace("{id}", pair.split(" ")[1] ?? ""),
+        );
     for (const each of new Set(filled)) {
       expect([each, (await call("GET", each)).status]).toEqual([each, 200]);
       asked += 1;
@@ -118,10 +170,17 @@ test("no secret in any answer, event, file name or log line at debug level", asy
   const events = JSON.stringify(await storedEvents(api, "", 0, { authorization: `Bearer ${planted.token}` }));
   expect(events).toContain("turn_ended");
 
-  expect(answers.filter((each) => leaks(each).length > 0).map((each) => `${leaks(each)}: ${each.slice(0, 400)}`)).toEqual([]);
+  expect(
+    answers.filter((each) => leaks(each).length > 0).map((each) => `${leaks(each)}: ${each.slice(0, 400)}`),
+  ).toEqual([]);
   expect(leaks(events)).toEqual([]);
   expect(box.stderr()).toContain('"level":"debug"');
-  expect(box.stderr().split("\n").filter((line) => leaks(line).length > 0)).toEqual([]);
+  expect(
+    box
+      .stderr()
+      .split("\n")
+      .filter((line) => leaks(line).length > 0),
+  ).toEqual([]);
   // They were in use all the time.
   expect(received).toContain(`Bearer ${planted.envWebhookToken}`);
 });
@@ -141,7 +200,13 @@ test("files on disk that hold secrets are the user's alone", () => {
 
 test("a config with secrets in wrong places is refused without repeating them", () => {
   const file = join(box.dir, "wrong.json");
-  writeFileSync(file, JSON.stringify({ auth: { token: [planted.token] }, webhook: { url: `ftp://x/?${planted.webhookQuery}`, secret: planted.webhookToken } }));
+  writeFileSync(
+    file,
+    JSON.stringify({
+      auth: { token: [planted.token] },
+      webhook: { url: `ftp://x/?${planted.webhookQuery}`, secret: planted.webhookToken },
+    }),
+  );
   const done = Bun.spawnSync([BINARY, "serve", "--config", file], { env: box.env });
   expect(done.exitCode).toBe(2);
   expect(leaks(done.stderr.toString())).toEqual([]);

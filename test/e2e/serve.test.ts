@@ -26,7 +26,11 @@ async function newBox(config: Record<string, unknown> = {}): Promise<Box> {
 /** Runs `serve` to its end: it must not come up. */
 async function refused(box: Box, ...args: string[]): Promise<{ code: number; said: string; stdout: string }> {
   const child = Bun.spawn([BINARY, "serve", ...(args.length > 0 ? args : ["--config", box.configFile])], {
-    cwd: box.dir, env: box.env, stdin: "ignore", stdout: "pipe", stderr: "pipe",
+    cwd: box.dir,
+    env: box.env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
   });
   const [code, said, stdout] = await Promise.all([child.exited, child.stderr.text(), child.stdout.text()]);
   return { code, said, stdout };
@@ -46,12 +50,16 @@ describe("serve does not start, says why in one line, and with its own exit code
     const { port } = server;
     const { code, said, stdout } = await refused(await newBox({ port }));
     await server.stop(true);
-    expect(said).toBe(`agent-harness: cannot listen on 127.0.0.1:${port}: another program uses it; stop that one or choose another port\n`);
+    expect(said).toBe(
+      `agent-harness: cannot listen on 127.0.0.1:${port}: another program uses it; stop that one or choose another port\n`,
+    );
     expect([code, stdout]).toEqual([69, ""]);
   });
 
   test("on an address that is not of this machine: 69", async () => {
-    const { code, said } = await refused(await newBox({ host: "203.0.113.7", port: 7070, auth: { token: "x".repeat(32) } }));
+    const { code, said } = await refused(
+      await newBox({ host: "203.0.113.7", port: 7070, auth: { token: "x".repeat(32) } }),
+    );
     expect(said).toBe("agent-harness: cannot listen on 203.0.113.7:7070: this machine has no such address\n");
     expect(code).toBe(69);
   });
@@ -109,7 +117,9 @@ describe("serve does not start, says why in one line, and with its own exit code
     db.run("PRAGMA user_version = 999");
     db.close();
     const { code, said } = await refused(box);
-    expect(said).toMatch(/^agent-harness: cannot use the store .*harness\.db: the store has schema 999, this program knows \d+: start the newer program\n$/);
+    expect(said).toMatch(
+      /^agent-harness: cannot use the store .*harness\.db: the store has schema 999, this program knows \d+: start the newer program\n$/,
+    );
     expect(code).toBe(73);
   });
 
@@ -136,8 +146,14 @@ test("the state directory and what is in it is the user's alone", async () => {
 });
 
 describe("on a unix socket", () => {
-  const overSocket = (path: string, route: string): Promise<Response> => fetch(`http://localhost${route}`, { unix: path });
-  const up = (path: string) => eventually("the socket to answer", () => overSocket(path, "/healthz").then((response) => response.ok).catch(() => false));
+  const overSocket = (path: string, route: string): Promise<Response> =>
+    fetch(`http://localhost${route}`, { unix: path });
+  const up = (path: string) =>
+    eventually("the socket to answer", () =>
+      overSocket(path, "/healthz")
+        .then((response) => response.ok)
+        .catch(() => false),
+    );
 
   test("only its owner may connect, a stale socket is replaced after kill -9, and SIGTERM removes it", async () => {
     const box = await newBox();
@@ -164,7 +180,9 @@ describe("on a unix socket", () => {
     writeFileSync(path, "keep me");
     writeFileSync(box.configFile, JSON.stringify({ listen: `unix:${path}`, stateDir: box.stateDir }));
     const { code, said } = await refused(box);
-    expect(said).toBe(`agent-harness: cannot listen on unix:${path}: a file that is no socket is in the way; move it or choose another path\n`);
+    expect(said).toBe(
+      `agent-harness: cannot listen on unix:${path}: a file that is no socket is in the way; move it or choose another path\n`,
+    );
     expect([code, readFileSync(path, "utf8")]).toEqual([69, "keep me"]);
   });
 });
@@ -175,14 +193,23 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     const api = await box.start();
     await api.post("/projects", { name: "p", cwd: box.cwd });
     const gate = join(box.dir, "gate");
-    const { agent } = await api.post("/projects/p/agents", { provider: "claude-code", task: `SCRIPT ${JSON.stringify([{ mark: `${gate}-on` }, { gate }, { say: "done" }])}` });
+    const { agent } = await api.post("/projects/p/agents", {
+      provider: "claude-code",
+      task: `SCRIPT ${JSON.stringify([{ mark: `${gate}-on` }, { gate }, { say: "done" }])}`,
+    });
     await eventually("the turn to run", () => existsSync(`${gate}-on`));
     const streams = await Promise.all(Array.from({ length: 20 }, () => openStream(api, "/events")));
     const ends = Promise.all(streams.map((stream) => take(stream, Infinity)));
-    const polls = Promise.all(Array.from({ length: 20 }, () => api.call("GET", `/projects/p/agents/${agent?.["id"]}/wait?until=idle&timeout=60`).catch(() => null)));
+    const polls = Promise.all(
+      Array.from({ length: 20 }, () =>
+        api.call("GET", `/projects/p/agents/${agent?.["id"]}/wait?until=idle&timeout=60`).catch(() => null),
+      ),
+    );
     const slow = connect(Number(new URL(api.url).port), "127.0.0.1");
     slow.on("error", () => undefined);
-    slow.write("POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{");
+    slow.write(
+      "POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{",
+    );
     const [working] = box.agentProcesses();
 
     const startedAt = performance.now();
@@ -196,7 +223,9 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     writeFileSync(gate, "");
     const again = await box.start();
     await again.get(`/projects/p/agents/${agent?.["id"]}/wait?until=idle`);
-    expect(String((await again.get(`/projects/p/agents/${agent?.["id"]}/messages/last`))["message"]?.["text"])).toBe("done");
+    expect(String((await again.get(`/projects/p/agents/${agent?.["id"]}/messages/last`))["message"]?.["text"])).toBe(
+      "done",
+    );
   });
 });
 
@@ -221,13 +250,19 @@ describe("while the daemon still looks at what survived", () => {
   test("health answers at once; agents are shown and changed only after it", async () => {
     const port = await freePort();
     const { box, path } = await bootsSlowly(port);
-    const ask = (route: string, method = "GET"): Promise<Response> => fetch(`http://127.0.0.1:${port}${route}`, { method });
+    const ask = (route: string, method = "GET"): Promise<Response> =>
+      fetch(`http://127.0.0.1:${port}${route}`, { method });
     const spawnedAt = performance.now();
     box.launch();
     const health = await eventually("health", () => ask("/api/v1/health").catch(() => null));
     const tookMs = performance.now() - spawnedAt;
     const answers = await Promise.all([
-      ask("/readyz"), ask(`/api/v1${path}`), ask("/api/v1/agents"), ask("/api/v1/projects/p", "DELETE"), ask("/healthz"), ask("/api/v1/projects"),
+      ask("/readyz"),
+      ask(`/api/v1${path}`),
+      ask("/api/v1/agents"),
+      ask("/api/v1/projects/p", "DELETE"),
+      ask("/healthz"),
+      ask("/api/v1/projects"),
     ]);
     expect(await health.json()).toMatchObject({ status: "ok", ready: false, projects: 1, agents: 1 });
     expect(tookMs).toBeLessThan(1000);

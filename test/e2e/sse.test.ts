@@ -1,4 +1,7 @@
-/** The event stream of the compiled daemon: nothing missed, nothing twice, whoever comes late, leaves early or does not read. */
+/**
+ * The event stream of the compiled daemon: nothing missed, nothing twice, whoever comes late, leaves early or does not
+ * read.
+ */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -31,7 +34,8 @@ beforeAll(async () => {
 afterAll(() => box.close());
 
 const script = (...steps: unknown[]): string => `SCRIPT ${JSON.stringify(steps)}`;
-const lines = (count: number, what: string): unknown[] => Array.from({ length: count }, (_, i) => ({ say: `${what} ${i}` }));
+const lines = (count: number, what: string): unknown[] =>
+  Array.from({ length: count }, (_, i) => ({ say: `${what} ${i}` }));
 const store = <T>(work: (db: Database) => T): T => {
   const db = new Database(join(box.stateDir, "harness.db"));
   try {
@@ -40,7 +44,13 @@ const store = <T>(work: (db: Database) => T): T => {
     db.close();
   }
 };
-const storedIds = (where: string): number[] => store((db) => db.query<{ id: number }, []>(`SELECT id FROM events WHERE ${where} ORDER BY id`).all().map((row) => row.id));
+const storedIds = (where: string): number[] =>
+  store((db) =>
+    db
+      .query<{ id: number }, []>(`SELECT id FROM events WHERE ${where} ORDER BY id`)
+      .all()
+      .map((row) => row.id),
+  );
 
 async function start(project: string, task: string): Promise<string> {
   const { agent } = await box.api().post(`/projects/${project}/agents`, { provider: "claude-code", task });
@@ -48,7 +58,12 @@ async function start(project: string, task: string): Promise<string> {
 }
 
 /** Reads a stream to the end of the agent's turn; after every `stretch` events it goes away and comes back. */
-async function follow(path: string, agent: string, stretch: number, lastEventId?: number): Promise<{ ids: number[]; connections: number }> {
+async function follow(
+  path: string,
+  agent: string,
+  stretch: number,
+  lastEventId?: number,
+): Promise<{ ids: number[]; connections: number }> {
   const ids: number[] = [];
   for (let connections = 1, last = lastEventId; ; connections++) {
     const stream = await openStream(box.api(), path, last === undefined ? {} : { lastEventId: last });
@@ -82,7 +97,11 @@ test("a burst of 10 000 events, read with hundreds of reconnects: none missed, n
   writeFileSync(gate, "");
   // The turn ends after its neighbour, so that "all" has one meaning for every reader.
   await box.api().get(`/projects/other/agents/${neighbour}/wait?until=idle`);
-  await eventually("the burst to be stored", () => storedIds(`agent = '${agent}' AND type = 'message'`).length >= 10_000, 60_000);
+  await eventually(
+    "the burst to be stored",
+    () => storedIds(`agent = '${agent}' AND type = 'message'`).length >= 10_000,
+    60_000,
+  );
   writeFileSync(`${gate}-end`, "");
   const [all, project, own, some, late] = await readers;
 
@@ -115,7 +134,12 @@ test("a cursor outside of what is stored gets a reset with the range first, and 
   for (const cursor of [0, 2, 4, newest + 1, 999_999_999]) {
     const stream = await openStream(box.api(), "/events", { lastEventId: cursor });
     const [reset, first] = await take(stream, 2);
-    expect([cursor, reset?.id, reset?.event, reset?.data]).toEqual([cursor, null, "reset", { oldest, newest } as never]);
+    expect([cursor, reset?.id, reset?.event, reset?.data]).toEqual([
+      cursor,
+      null,
+      "reset",
+      { oldest, newest } as never,
+    ]);
     expect(first?.id).toBe(oldest);
     stream.close();
   }
@@ -141,7 +165,8 @@ test("streamed text has no id, is told live, and is not replayed", async () => {
 });
 
 test("a client that does not read is dropped while 100 MB pass, the daemon does not grow, others miss nothing", async () => {
-  const rssMiB = (): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${box.pid()}/status`, "utf8"))?.[1]) / 1024;
+  const rssMiB = (): number =>
+    Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${box.pid()}/status`, "utf8"))?.[1]) / 1024;
   const gate = join(box.dir, "flood");
   // An event holds the text of its message twice (as text and as a part), and is kept under 64 KiB.
   const big = (count: number): unknown[] => Array.from({ length: count }, () => ({ long: 30_000 }));

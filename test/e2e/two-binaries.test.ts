@@ -1,7 +1,7 @@
 /**
- * Both compiled programs together: agents end, Discord shows it and OpenClaw is woken. With kill -9 of either program at
- * random moments the account is: nothing is lost, and a double is allowed only for a send that the receiver itself found
- * unrecorded after a death.
+ * Both compiled programs together: agents end, Discord shows it and OpenClaw is woken. With kill -9 of either program
+ * at random moments the account is: nothing is lost, and a double is allowed only for a send that the receiver itself
+ * found unrecorded after a death.
  */
 import { afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 #!/usr/bin/env bun
 /**
  * A fake agent that speaks ACP v1 as real ones do, with their traps: its request ids begin at 0, option ids are its own
- * words, a tool may first be seen in progress or only when it is done, a loaded session replays its history before AND after
- * the answer (Gemini), files are written through a client that never offered it (OpenCode).
+ * words, a tool may first be seen in progress or only when it is done, a loaded session replays its history before AND
+ * after the answer (Gemini), files are written through a client that never offered it (OpenCode).
  *
  * FAKE_HISTORY: file of the conversations. FAKE_ACP: JSON of `Options`.
  */
@@ -30,7 +30,12 @@ interface Options {
 
 type Record_ =
   | { readonly session: string; readonly kind: "user" | "agent"; readonly text: string }
-  | { readonly session: string; readonly kind: "tool"; readonly call: ToolCall; readonly text: string };
+  | {
+      readonly session: string;
+      readonly kind: "tool";
+      readonly call: ToolCall;
+      readonly text: string;
+    };
 
 // Tests write the variable; a wrong one is seen in their first assertion.
 const options: Options = JSON.parse(process.env["FAKE_ACP"] ?? "{}");
@@ -66,20 +71,27 @@ function update(of: string, body: Record<string, unknown>): void {
 function pieces(text: string, count: number): string[] {
   const letters = [...text];
   const size = Math.max(1, Math.ceil(letters.length / Math.max(1, count)));
-  return Array.from({ length: Math.ceil(letters.length / size) }, (_, at) => letters.slice(at * size, (at + 1) * size).join(""));
+  return Array.from({ length: Math.ceil(letters.length / size) }, (_, at) =>
+    letters.slice(at * size, (at + 1) * size).join(""),
+  );
 }
 
 /** A wire whose updates carry this session's id; sub-agents get one of their own. */
 function wireOf(of: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
   const announced = new Set<string>();
-  const kindOf = (name: string) => (name === "Bash" ? "execute" : name === "Write" || name === "Edit" ? "edit" : "other");
+  const kindOf = (name: string) =>
+    name === "Bash" ? "execute" : name === "Write" || name === "Edit" ? "edit" : "other";
   const titleOf = ({ name, input }: ToolCall) => (typeof input["command"] === "string" ? input["command"] : name);
 
   function announce(call: ToolCall): void {
     if (announced.has(call.id)) return;
     announced.add(call.id);
     const what = { toolCallId: call.id, title: titleOf(call), kind: kindOf(call.name), rawInput: call.input };
-    update(of(), { sessionUpdate: options.pendingFirst ? "tool_call_update" : "tool_call", ...what, status: "in_progress" });
+    update(of(), {
+      sessionUpdate: options.pendingFirst ? "tool_call_update" : "tool_call",
+      ...what,
+      status: "in_progress",
+    });
   }
 
   function chunk(kind: string, text: string, messageId: string | undefined): void {
@@ -104,7 +116,14 @@ function wireOf(of: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
     },
     toolCall(call) {
       if (options.pendingFirst) {
-        update(of(), { sessionUpdate: "tool_call", toolCallId: call.id, title: call.name, kind: kindOf(call.name), status: "pending", rawInput: {} });
+        update(of(), {
+          sessionUpdate: "tool_call",
+          toolCallId: call.id,
+          title: call.name,
+          kind: kindOf(call.name),
+          status: "pending",
+          rawInput: {},
+        });
       }
       // A tool that asks is announced by its question alone; one that runs is seen at once.
       setImmediate(() => {
@@ -120,32 +139,53 @@ function wireOf(of: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
       const status = isError ? "failed" : "completed";
       // After a question the result may be the first update of all.
       const input = asked ? { title: titleOf(call), kind: kindOf(call.name), rawInput: call.input } : {};
-      update(of(), { sessionUpdate: "tool_call_update", toolCallId: call.id, status, ...input, content, rawOutput: { output: text } });
+      update(of(), {
+        sessionUpdate: "tool_call_update",
+        toolCallId: call.id,
+        status,
+        ...input,
+        content,
+        rawOutput: { output: text },
+      });
     },
     async ask(call): Promise<Decision> {
-      const toolCall = { toolCallId: call.id, title: titleOf(call), kind: kindOf(call.name), status: "pending", rawInput: call.input };
+      const toolCall = {
+        toolCallId: call.id,
+        title: titleOf(call),
+        kind: kindOf(call.name),
+        status: "pending",
+        rawInput: call.input,
+      };
       const always = { optionId: "q-7 for this session", kind: "allow_always", name: "Allow for this session" };
       const saved = { optionId: "q-8", kind: "allow_always", name: "Allow in all future sessions" };
       const no = { optionId: "allow_me_not", kind: "reject_once", name: "No" };
-      const offered = options.grantsOnly ? [saved, always, no] : [saved, no, always, { optionId: "q-3", kind: "allow_once", name: "Once" }];
+      const offered = options.grantsOnly
+        ? [saved, always, no]
+        : [saved, no, always, { optionId: "q-3", kind: "allow_once", name: "Once" }];
       const { id, answer } = request("session/request_permission", { sessionId: of(), toolCall, options: offered });
       openAsks.set(call.id, id);
       const chosen = optionOf(await answer);
       const allow = chosen === "q-3" || chosen === "q-7 for this session";
       if (allow && call.name === "Write") {
         const refused = await request("fs/write_text_file", { sessionId: of(), path: "/f", content: "x" }).answer;
-        if (refused !== METHOD_NOT_FOUND) throw new Error(`fs/write_text_file was answered with ${JSON.stringify(refused)}`);
+        if (refused !== METHOD_NOT_FOUND)
+          throw new Error(`fs/write_text_file was answered with ${JSON.stringify(refused)}`);
       }
       return allow ? { allow } : { allow, message: chosen === "allow_me_not" ? "rejected" : "cancelled" };
     },
     async question({ question, options: labels }) {
-      const answer = await request("elicitation/create", { sessionId: of(), message: question, requestedSchema: { enum: labels } }).answer;
+      const answer = await request("elicitation/create", {
+        sessionId: of(),
+        message: question,
+        requestedSchema: { enum: labels },
+      }).answer;
       return answer === METHOD_NOT_FOUND ? "" : JSON.stringify(answer);
     },
     withdraw(id) {
       const requestId = openAsks.get(id);
       // After a cancel the client has to answer by itself, without being told.
-      if (requestId !== undefined && prompts[0] !== undefined && !cancelling) send(rpc.notification("$/cancel_request", { requestId }));
+      if (requestId !== undefined && prompts[0] !== undefined && !cancelling)
+        send(rpc.notification("$/cancel_request", { requestId }));
     },
     // Agents retry in silence.
     retry: () => undefined,
@@ -185,7 +225,14 @@ const engine = createEngine({
   },
   subagent(id): SubWire {
     const sub = wireOf(() => `${session}/${id}`);
-    update(session, { sessionUpdate: "tool_call", toolCallId: id, title: "sub-agent", kind: "think", status: "in_progress", rawInput: {} });
+    update(session, {
+      sessionUpdate: "tool_call",
+      toolCallId: id,
+      title: "sub-agent",
+      kind: "think",
+      status: "in_progress",
+      rawInput: {},
+    });
     return {
       wire: { ...sub, turnStart: () => undefined, turnEnd: () => undefined },
       done(lastText) {
@@ -196,19 +243,42 @@ const engine = createEngine({
   },
 });
 
-/** "max_tokens" and its like are stop reasons, "401" is a model service's number, everything else the agent's own error. */
+/**
+ * "max_tokens" and its like are stop reasons, "401" is a model service's number, everything else the agent's own error.
+ */
 function failed(id: RpcId, code: string, message: string): void {
   if (["max_tokens", "max_turn_requests", "refusal"].includes(code)) send(rpc.result(id, { stopReason: code }));
-  else if (/^\d{3}$/.test(code)) send(rpc.error(id, { code: Number(code), message: JSON.stringify({ error: { code: Number(code), message } }) }));
-  else send(rpc.error(id, { code: -32603, message: `Internal error: ${message}`, data: { service: "session", errorName: code } }));
+  else if (/^\d{3}$/.test(code))
+    send(rpc.error(id, { code: Number(code), message: JSON.stringify({ error: { code: Number(code), message } }) }));
+  else
+    send(
+      rpc.error(id, {
+        code: -32603,
+        message: `Internal error: ${message}`,
+        data: { service: "session", errorName: code },
+      }),
+    );
 }
 
 function sessionResult(): Record<string, unknown> {
   switch (options.models ?? "config") {
     case "config":
-      return { configOptions: [{ id: "pick", name: "Model", category: "model", type: "select", currentValue: model, options: MODELS.map((value) => ({ value, name: value })) }] };
+      return {
+        configOptions: [
+          {
+            id: "pick",
+            name: "Model",
+            category: "model",
+            type: "select",
+            currentValue: model,
+            options: MODELS.map((value) => ({ value, name: value })),
+          },
+        ],
+      };
     case "set_model":
-      return { models: { availableModels: MODELS.map((modelId) => ({ modelId, name: modelId })), currentModelId: model } };
+      return {
+        models: { availableModels: MODELS.map((modelId) => ({ modelId, name: modelId })), currentModelId: model },
+      };
     case "none":
       return {};
   }
@@ -218,7 +288,13 @@ function replay(records: readonly Record_[]): void {
   for (const record of records) {
     if (record.kind === "tool") {
       const content = [{ type: "content", content: { type: "text", text: record.text } }];
-      update(session, { sessionUpdate: "tool_call", toolCallId: record.call.id, title: record.call.name, status: "completed", content });
+      update(session, {
+        sessionUpdate: "tool_call",
+        toolCallId: record.call.id,
+        title: record.call.name,
+        status: "completed",
+        content,
+      });
     } else {
       update(session, { sessionUpdate: `${record.kind}_message_chunk`, content: { type: "text", text: record.text } });
     }
@@ -226,12 +302,16 @@ function replay(records: readonly Record_[]): void {
 }
 
 function paramText(params: unknown, key: string): string {
-  const value: unknown = typeof params === "object" && params !== null ? new Map<string, unknown>(Object.entries(params)).get(key) : undefined;
+  const value: unknown =
+    typeof params === "object" && params !== null
+      ? new Map<string, unknown>(Object.entries(params)).get(key)
+      : undefined;
   return typeof value === "string" ? value : "";
 }
 
 function setModel(id: RpcId, wanted: string): void {
-  if (!MODELS.includes(wanted)) return send(rpc.error(id, { code: -32602, message: `Invalid params: model not found: ${wanted}` }));
+  if (!MODELS.includes(wanted))
+    return send(rpc.error(id, { code: -32602, message: `Invalid params: model not found: ${wanted}` }));
   model = wanted;
   send(rpc.result(id, options.models === "set_model" ? {} : sessionResult()));
 }
@@ -240,10 +320,15 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
   switch (method) {
     case "initialize": {
       const resume = options.resume ?? "load";
-      const agentCapabilities = { loadSession: resume === "load", sessionCapabilities: resume === "resume" ? { resume: {} } : {} };
+      const agentCapabilities = {
+        loadSession: resume === "load",
+        sessionCapabilities: resume === "resume" ? { resume: {} } : {},
+      };
       const authMethods = [{ id: "fake-login", name: "Log in with Fake" }];
       const agentInfo = { name: "fake-acp", title: "Fake Agent", version: "1.2.3" };
-      return send(rpc.result(id, { protocolVersion: options.protocolVersion ?? 1, agentCapabilities, authMethods, agentInfo }));
+      return send(
+        rpc.result(id, { protocolVersion: options.protocolVersion ?? 1, agentCapabilities, authMethods, agentInfo }),
+      );
     }
     case "session/new":
       if (options.auth === "login") return send(rpc.error(id, { code: -32000, message: "Authentication required" }));
@@ -254,7 +339,10 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
     case "session/resume": {
       const records = history.read().filter((record) => record.session === paramText(params, "sessionId"));
       const first = records[0];
-      if (first === undefined) return send(rpc.error(id, { code: -32603, message: "Internal error: no such session", data: { details: "not on disk" } }));
+      if (first === undefined)
+        return send(
+          rpc.error(id, { code: -32603, message: "Internal error: no such session", data: { details: "not on disk" } }),
+        );
       session = first.session;
       if (method === "session/resume") return send(rpc.result(id, sessionResult()));
       const middle = Math.ceil(records.length / 2);
@@ -267,12 +355,15 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
     case "session/set_model":
       return setModel(id, paramText(params, "modelId"));
     case "session/prompt":
-      if (paramText(params, "sessionId") !== session) return send(rpc.error(id, { code: -32602, message: "Invalid params: session not found" }));
+      if (paramText(params, "sessionId") !== session)
+        return send(rpc.error(id, { code: -32602, message: "Invalid params: session not found" }));
       if (options.auth === "prompt") return send(rpc.error(id, { code: -32000, message: "Authentication required" }));
       prompts.push(id);
       return void engine.prompt(promptText(params), String(id));
     default:
-      return send(rpc.error(id, { code: METHOD_NOT_FOUND, message: `"Method not found": ${method}`, data: { method } }));
+      return send(
+        rpc.error(id, { code: METHOD_NOT_FOUND, message: `"Method not found": ${method}`, data: { method } }),
+      );
   }
 }
 

@@ -24,7 +24,10 @@ export interface Session {
   /** Rules like `Bash(touch x)` that hold for this process. */
   readonly rules: Set<string>;
   /** Requests without an answer, as they were sent. */
-  readonly pending: Map<string, { readonly request: Record<string, unknown>; settle(response: Record<string, unknown>): void }>;
+  readonly pending: Map<
+    string,
+    { readonly request: Record<string, unknown>; settle(response: Record<string, unknown>): void }
+  >;
   cost: number;
   turns: number;
 }
@@ -45,29 +48,58 @@ export function ruleText({ toolName, ruleContent }: { toolName: string; ruleCont
   return ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`;
 }
 
-export function claudeWire(out: Out, session: Session, settings: Settings, onEnd: (turn: TurnStart) => void): ClaudeWire {
+export function claudeWire(
+  out: Out,
+  session: Session,
+  settings: Settings,
+  onEnd: (turn: TurnStart) => void,
+): ClaudeWire {
   let parentReported = false;
   let retried = 0;
 
-  const line = (value: Record<string, unknown>) => out.line({ ...value, session_id: session.id, uuid: crypto.randomUUID() });
+  const line = (value: Record<string, unknown>) =>
+    out.line({ ...value, session_id: session.id, uuid: crypto.randomUUID() });
   const system = (subtype: string, rest: Record<string, unknown> = {}) => line({ type: "system", subtype, ...rest });
   const state = (next: Session["state"]) => {
     session.state = next;
     if (settings.stateEvents) system("session_state_changed", { state: next });
   };
-  const lifecycle = (command_uuid: string, progress: string) => line({ type: "command_lifecycle", command_uuid, state: progress });
+  const lifecycle = (command_uuid: string, progress: string) =>
+    line({ type: "command_lifecycle", command_uuid, state: progress });
   const init = () =>
-    system("init", { cwd: session.cwd, model: session.model, permissionMode: session.mode, tools: ["Bash"], mcp_servers: [] });
-  const stream = (event: Record<string, unknown>) => settings.partial && line({ type: "stream_event", event, parent_tool_use_id: null });
+    system("init", {
+      cwd: session.cwd,
+      model: session.model,
+      permissionMode: session.mode,
+      tools: ["Bash"],
+      mcp_servers: [],
+    });
+  const stream = (event: Record<string, unknown>) =>
+    settings.partial && line({ type: "stream_event", event, parent_tool_use_id: null });
 
   const result = (rest: Record<string, unknown>) => {
     session.cost += 0.5;
     session.turns += 1;
-    const model = { inputTokens: 100 * session.turns, outputTokens: 20 * session.turns, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
+    const model = {
+      inputTokens: 100 * session.turns,
+      outputTokens: 20 * session.turns,
+      cacheReadInputTokens: 0,
+      cacheCreationInputTokens: 0,
+    };
     line({
-      type: "result", subtype: "success", is_error: false, num_turns: 1, stop_reason: "end_turn", total_cost_usd: session.cost,
-      usage: { input_tokens: 100, output_tokens: 20 }, modelUsage: { [session.model]: model }, permission_denials: [],
-      terminal_reason: "completed", queued_turn_count: 0, result_index: session.turns - 1, ...rest,
+      type: "result",
+      subtype: "success",
+      is_error: false,
+      num_turns: 1,
+      stop_reason: "end_turn",
+      total_cost_usd: session.cost,
+      usage: { input_tokens: 100, output_tokens: 20 },
+      modelUsage: { [session.model]: model },
+      permission_denials: [],
+      terminal_reason: "completed",
+      queued_turn_count: 0,
+      result_index: session.turns - 1,
+      ...rest,
     });
   };
 
@@ -77,7 +109,15 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
     const assistant = (id: string, block: Record<string, unknown>, rest: Record<string, unknown> = {}) =>
       line({
         type: "assistant",
-        message: { id, type: "message", role: "assistant", model: session.model, content: [block], stop_reason: null, usage: { input_tokens: 100, output_tokens: 1 } },
+        message: {
+          id,
+          type: "message",
+          role: "assistant",
+          model: session.model,
+          content: [block],
+          stop_reason: null,
+          usage: { input_tokens: 100, output_tokens: 1 },
+        },
         ...marks,
         ...rest,
       });
@@ -94,7 +134,8 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
         const pieces = split(text, chunks);
         const half = Math.ceil(pieces.length / 2);
         streamed({ type: "content_block_start", index, content_block: { type: "text", text: "" } });
-        const delta = (piece: string) => streamed({ type: "content_block_delta", index, delta: { type: "text_delta", text: piece } });
+        const delta = (piece: string) =>
+          streamed({ type: "content_block_delta", index, delta: { type: "text_delta", text: piece } });
         pieces.slice(0, half).forEach(delta);
         if (index === 0) {
           try {
@@ -120,13 +161,19 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
       user([{ tool_use_id: call.id, type: "tool_result", content: outcome.text, is_error: outcome.isError }]);
 
     async function ask(call: ToolCall): Promise<Decision> {
-      if (session.mode === "bypassPermissions" || session.rules.has(ruleText(ruleOf(call.name, call.input)))) return { allow: true };
+      if (session.mode === "bypassPermissions" || session.rules.has(ruleText(ruleOf(call.name, call.input))))
+        return { allow: true };
       if (!settings.asks || session.mode === "dontAsk") {
         const message = "Permission to use this tool has been denied.";
         system("permission_denied", { tool_name: call.name, tool_use_id: call.id, message });
         return { allow: false, message };
       }
-      const rule = { type: "addRules", rules: [ruleOf(call.name, call.input)], behavior: "allow", destination: "localSettings" };
+      const rule = {
+        type: "addRules",
+        rules: [ruleOf(call.name, call.input)],
+        behavior: "allow",
+        destination: "localSettings",
+      };
       const mode = { type: "setMode", mode: "acceptEdits", destination: "session" };
       const response = await request(call, { permission_suggestions: [rule, mode] });
       if (response["behavior"] !== "allow") return { allow: false, message: String(response["message"] ?? "no") };
@@ -135,7 +182,15 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
 
     function request(call: ToolCall, rest: Record<string, unknown>): Promise<Record<string, unknown>> {
       const agent = marks.agent_id === undefined ? {} : { agent_id: marks.agent_id };
-      const request = { subtype: "can_use_tool", tool_name: call.name, display_name: call.name, input: call.input, tool_use_id: call.id, ...rest, ...agent };
+      const request = {
+        subtype: "can_use_tool",
+        tool_name: call.name,
+        display_name: call.name,
+        input: call.input,
+        tool_use_id: call.id,
+        ...rest,
+        ...agent,
+      };
       state("requires_action");
       return new Promise((resolve) => {
         const settle = (response: Record<string, unknown>) => {
@@ -150,13 +205,27 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
 
     async function question({ id, question: words, options }: Question): Promise<string> {
       const input = {
-        questions: [{ question: words, header: "Choice", multiSelect: false, options: options.map((label) => ({ label, description: label })) }],
+        questions: [
+          {
+            question: words,
+            header: "Choice",
+            multiSelect: false,
+            options: options.map((label) => ({ label, description: label })),
+          },
+        ],
       };
       const call = { id, name: "AskUserQuestion", input };
       toolCall(call);
       const response = await request(call, { requires_user_interaction: true });
       const chosen = JSON.stringify(readPath(response, "updatedInput", "answers") ?? response["message"] ?? null);
-      user([{ tool_use_id: id, type: "tool_result", content: `Your questions have been answered: ${chosen}`, is_error: response["behavior"] !== "allow" }]);
+      user([
+        {
+          tool_use_id: id,
+          type: "tool_result",
+          content: `Your questions have been answered: ${chosen}`,
+          is_error: response["behavior"] !== "allow",
+        },
+      ]);
       return chosen;
     }
 
@@ -205,13 +274,19 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
       system("api_retry", { attempt, max_retries: of, retry_delay_ms: 500, error_status: status, error });
     },
     background(tasks) {
-      const list = Array.from({ length: tasks }, (_, n) => ({ task_id: `task${n}`, task_type: "local_bash", description: "background" }));
+      const list = Array.from({ length: tasks }, (_, n) => ({
+        task_id: `task${n}`,
+        task_type: "local_bash",
+        description: "background",
+      }));
       system("background_tasks_changed", { tasks: list });
     },
     subagent(id): SubWire {
       const call = { id: `call_${id}`, name: "Agent", input: { description: "sub job", run_in_background: true } };
       self.toolCall(call);
-      system("background_tasks_changed", { tasks: [{ task_id: id, task_type: "local_agent", description: "sub job" }] });
+      system("background_tasks_changed", {
+        tasks: [{ task_id: id, task_type: "local_agent", description: "sub job" }],
+      });
       system("task_started", { task_id: id, tool_use_id: call.id, task_type: "local_agent", is_backgrounded: true });
       self.toolResult(call, { text: "Async agent launched successfully.", isError: false, denied: false });
       const sub = speaker({ parent_tool_use_id: call.id, agent_id: id });
@@ -243,21 +318,42 @@ export function claudeWire(out: Out, session: Session, settings: Settings, onEnd
         return;
       case "failed": {
         const message = {
-          id: crypto.randomUUID(), model: "<synthetic>", role: "assistant", stop_reason: "stop_sequence",
+          id: crypto.randomUUID(),
+          model: "<synthetic>",
+          role: "assistant",
+          stop_reason: "stop_sequence",
           content: [{ type: "text", text: end.message }],
         };
         const status = retried > 0 ? 529 : 400;
-        line({ type: "assistant", message, parent_tool_use_id: null, error: end.code, is_api_error_message: true, api_error_status: status });
+        line({
+          type: "assistant",
+          message,
+          parent_tool_use_id: null,
+          error: end.code,
+          is_api_error_message: true,
+          api_error_status: status,
+        });
         // The trap: the subtype of a failure is "success".
-        result({ is_error: true, result: end.message, terminal_reason: "api_error", api_error_status: status, stop_reason: "stop_sequence" });
+        result({
+          is_error: true,
+          result: end.message,
+          terminal_reason: "api_error",
+          api_error_status: status,
+          stop_reason: "stop_sequence",
+        });
         return;
       }
       case "interrupted": {
-        for (const call of end.openTools) self.toolResult(call, { text: "The tool use was stopped.", isError: true, denied: true });
+        for (const call of end.openTools)
+          self.toolResult(call, { text: "The tool use was stopped.", isError: true, denied: true });
         const inTool = end.openTools.length > 0;
         self.user([{ type: "text", text: `[Request interrupted by user${inTool ? " for tool use" : ""}]` }]);
         result({
-          subtype: "error_during_execution", is_error: true, result: undefined, stop_reason: null, errors: ["[ede_diagnostic] interrupted"],
+          subtype: "error_during_execution",
+          is_error: true,
+          result: undefined,
+          stop_reason: null,
+          errors: ["[ede_diagnostic] interrupted"],
           terminal_reason: inTool ? "aborted_tools" : "aborted_streaming",
         });
       }
@@ -273,5 +369,8 @@ function split(text: string, chunks: number): string[] {
 }
 
 export function readPath(value: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>((at, name) => (typeof at === "object" && at !== null ? new Map(Object.entries(at)).get(name) : undefined), value);
+  return path.reduce<unknown>(
+    (at, name) => (typeof at === "object" && at !== null ? new Map(Object.entries(at)).get(name) : undefined),
+    value,
+  );
 }

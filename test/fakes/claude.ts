@@ -1,6 +1,7 @@
 /**
- * A fake Claude Code: `bun test/fakes/claude.ts -p --input-format stream-json …`. Arguments, stdin and the session file;
- * the turns run by the script engine, their frames are in claude-wire.ts. FAKE_CLAUDE_VERSION makes it an older one.
+ * A fake Claude Code: `bun test/fakes/claude.ts -p --input-format stream-json …`. Arguments, stdin and the session
+ * file; the turns run by the script engine, their frames are in claude-wire.ts. FAKE_CLAUDE_VERSION makes it an older
+ * one.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,21 +28,36 @@ if (args.includes("--version")) {
 const out = createOut();
 const mode = option("--permission-mode") ?? "default";
 if (mode === "bypassPermissions" && process.getuid?.() === 0 && env["IS_SANDBOX"] !== "1") {
-  failStart("--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons", { startup_failure_reason: "bypass_root" });
+  failStart("--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons", {
+    startup_failure_reason: "bypass_root",
+  });
 }
 const resumed = option("--resume");
 const session: Session = {
   id: resumed ?? option("--session-id") ?? crypto.randomUUID(),
-  mode, state: "idle", model: option("--model") ?? "claude-fake", cwd: process.cwd(), rules: new Set(), pending: new Map(), cost: 0, turns: 0,
+  mode,
+  state: "idle",
+  model: option("--model") ?? "claude-fake",
+  cwd: process.cwd(),
+  rules: new Set(),
+  pending: new Map(),
+  cost: 0,
+  turns: 0,
 };
-if (resumed !== undefined && !existsSync(sessionFile(resumed))) failStart(`No conversation found with session ID: ${resumed}`, {});
+if (resumed !== undefined && !existsSync(sessionFile(resumed)))
+  failStart(`No conversation found with session ID: ${resumed}`, {});
 if (resumed === undefined && existsSync(sessionFile(session.id))) {
   process.stderr.write(`Error: Session ID ${session.id} is already in use.\n`);
   process.exit(1);
 }
 
 const seen = new Set<string>();
-const doneBefore = new Set(history().read().filter((entry) => entry.done).map((entry) => entry.uuid));
+const doneBefore = new Set(
+  history()
+    .read()
+    .filter((entry) => entry.done)
+    .map((entry) => entry.uuid),
+);
 const wire = claudeWire(
   out,
   session,
@@ -73,8 +89,17 @@ function history() {
 }
 
 function failStart(reason: string, rest: Record<string, unknown>): never {
-  const frame = { type: "result", subtype: "error_during_execution", is_error: true, num_turns: 0, stop_reason: null, errors: [reason], ...rest };
-  if (env["CLAUDE_CODE_STARTUP_FAILURE_RESULTS"] === "1" || rest["startup_failure_reason"] === undefined) out.line(frame);
+  const frame = {
+    type: "result",
+    subtype: "error_during_execution",
+    is_error: true,
+    num_turns: 0,
+    stop_reason: null,
+    errors: [reason],
+    ...rest,
+  };
+  if (env["CLAUDE_CODE_STARTUP_FAILURE_RESULTS"] === "1" || rest["startup_failure_reason"] === undefined)
+    out.line(frame);
   process.stderr.write(`${reason}\n`);
   process.exit(1);
 }
@@ -157,20 +182,37 @@ function answer(id: string, response: Record<string, unknown>): void {
       const rules = readPath(update, "rules");
       for (const rule of Array.isArray(rules) ? rules : []) session.rules.add(ruleText(rule));
     }
-    if (readPath(update, "destination") !== "session") process.stderr.write(`a settings file would be written: ${JSON.stringify(update)}\n`);
+    if (readPath(update, "destination") !== "session")
+      process.stderr.write(`a settings file would be written: ${JSON.stringify(update)}\n`);
   }
   session.pending.get(id)?.settle(response);
 }
 
 function takeControl(id: string, request: unknown): void {
   const reply = (response?: Record<string, unknown>, rest: Record<string, unknown> = {}) =>
-    out.line({ type: "control_response", response: { subtype: "success", request_id: id, ...(response === undefined ? {} : { response }), ...rest } });
+    out.line({
+      type: "control_response",
+      response: { subtype: "success", request_id: id, ...(response === undefined ? {} : { response }), ...rest },
+    });
   switch (readPath(request, "subtype")) {
     case "initialize":
       if (version === "2.1.197") return reply({ commands: [], models: [], pid: process.pid });
       return reply(
-        { commands: [], models: [], pid: process.pid, claude_code_version: version, current_permission_mode: session.mode, session_state: session.state },
-        { pending_permission_requests: [...session.pending].map(([request_id, { request: asked }]) => ({ type: "control_request", request_id, request: asked })) },
+        {
+          commands: [],
+          models: [],
+          pid: process.pid,
+          claude_code_version: version,
+          current_permission_mode: session.mode,
+          session_state: session.state,
+        },
+        {
+          pending_permission_requests: [...session.pending].map(([request_id, { request: asked }]) => ({
+            type: "control_request",
+            request_id,
+            request: asked,
+          })),
+        },
       );
     case "interrupt":
       reply({ still_queued: [], ...(readPath(request, "cancel_queued") === true ? { cancelled: [] } : {}) });
@@ -194,7 +236,12 @@ function takeControl(id: string, request: unknown): void {
       void running.then(() => process.exit(1)); // In a turn: that ends first, with its result and idle.
       return;
     default: {
-      const error = { subtype: "error", request_id: id, error: "Unsupported control request subtype", error_code: "unsupported_request" };
+      const error = {
+        subtype: "error",
+        request_id: id,
+        error: "Unsupported control request subtype",
+        error_code: "unsupported_request",
+      };
       out.line({ type: "control_response", response: error });
     }
   }

@@ -6,7 +6,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
-  AdoptContext, Answer, Codec, LaunchContext, ProviderFact, Step, StartContext, TurnOutcome,
+  AdoptContext,
+  Answer,
+  Codec,
+  LaunchContext,
+  ProviderFact,
+  Step,
+  StartContext,
+  TurnOutcome,
 } from "../../src/providers/provider.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
@@ -48,11 +55,30 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   const cwd = options.launch?.cwd ?? process.cwd();
   const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: cwd, ...options.env };
   const launch: LaunchContext = {
-    command: options.command, args: [], agentId: "a3f2b1c0", agentUuid: crypto.randomUUID(), session: null, cwd, agentDir: cwd, model: null,
-    permissions: "ask", systemPrompt: null, trusted: false, env, isRoot: process.getuid?.() === 0, self: [], ...options.launch,
+    command: options.command,
+    args: [],
+    agentId: "a3f2b1c0",
+    agentUuid: crypto.randomUUID(),
+    session: null,
+    cwd,
+    agentDir: cwd,
+    model: null,
+    permissions: "ask",
+    systemPrompt: null,
+    trusted: false,
+    env,
+    isRoot: process.getuid?.() === 0,
+    self: [],
+    ...options.launch,
   };
   const started = codec.launch(launch);
-  const child = Bun.spawn([...started.argv], { cwd, env: { ...env, ...started.env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...started.argv], {
+    cwd,
+    env: { ...env, ...started.env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
 
   const facts: ProviderFact[] = [];
   const begun = codec.start({ launch, nowMs: 0, unconfirmed: [], grants: [], ...options.start });
@@ -107,12 +133,18 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
       const found = find();
       if (found !== undefined) return found;
       const left = ended ? 0 : deadline - Date.now();
-      if (left <= 0) throw new Error(`${what} never came${ended ? ", the program has ended" : ""}; last facts: ${JSON.stringify(facts.slice(-6))}; stderr: ${stderr.slice(-500)}`);
+      if (left <= 0)
+        throw new Error(
+          `${what} never came${ended ? ", the program has ended" : ""}; last facts: ${JSON.stringify(facts.slice(-6))}; stderr: ${stderr.slice(-500)}`,
+        );
       await Promise.race([changed.promise, Bun.sleep(Math.min(left, 200))]);
     }
   }
 
-  const isA = <T extends ProviderFact["type"]>(type: T) => (fact: ProviderFact): fact is FactOf<T> => fact.type === type;
+  const isA =
+    <T extends ProviderFact["type"]>(type: T) =>
+    (fact: ProviderFact): fact is FactOf<T> =>
+      fact.type === type;
 
   return {
     facts,
@@ -125,7 +157,9 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
       return stderr;
     },
     async ready() {
-      const fact = await until("ready", () => facts.find((each) => each.type === "ready" || each.type === "start_failed"));
+      const fact = await until("ready", () =>
+        facts.find((each) => each.type === "ready" || each.type === "start_failed"),
+      );
       if (fact.type === "start_failed") throw new Error(`${fact.code}: ${fact.message}`);
     },
     prompt(text, { key = crypto.randomUUID(), raw = false } = {}) {
@@ -133,13 +167,21 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
       return key;
     },
     interrupt: () => apply(codec.interrupt(state, 0)),
-    answer: (asked, answer) => apply(codec.answer(state, { id: asked.id, kind: asked.kind, data: asked.data, ...answer }, 0)),
+    answer: (asked, answer) =>
+      apply(codec.answer(state, { id: asked.id, kind: asked.kind, data: asked.data, ...answer }, 0)),
     adopt: (context) =>
-      apply(codec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled: [], open: [], interrupting: false, ...context })),
-    fact: (type, n = 1, accept = () => true) => until(`${type} ${n}`, () => facts.filter(isA(type)).filter(accept)[n - 1]),
+      apply(
+        codec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled: [], open: [], interrupting: false, ...context }),
+      ),
+    fact: (type, n = 1, accept = () => true) =>
+      until(`${type} ${n}`, () => facts.filter(isA(type)).filter(accept)[n - 1]),
     async turn(n) {
       const ended = await until(`end of turn ${n}`, () => facts.filter(isA("turn_ended"))[n - 1]);
-      return { outcome: ended.outcome, code: ended.error?.code ?? null, text: lastText(facts.slice(0, facts.indexOf(ended))) };
+      return {
+        outcome: ended.outcome,
+        code: ended.error?.code ?? null,
+        text: lastText(facts.slice(0, facts.indexOf(ended))),
+      };
     },
     write(bytes) {
       child.stdin.write(bytes);
@@ -166,7 +208,10 @@ function lastText(facts: readonly ProviderFact[]): string {
       : [],
   );
   const key = texts.at(-1)?.key;
-  return texts.filter((each) => each.key === key).map((each) => each.text).join("");
+  return texts
+    .filter((each) => each.key === key)
+    .map((each) => each.text)
+    .join("");
 }
 
 function parsed(raw: string): unknown {

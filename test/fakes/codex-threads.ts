@@ -5,13 +5,32 @@
 
 export type Record_ =
   | { readonly kind: "turn"; readonly thread: string; readonly turn: string }
-  | { readonly kind: "user"; readonly thread: string; readonly turn: string; readonly key: string | null; readonly text: string }
-  | { readonly kind: "said"; readonly thread: string; readonly turn: string; readonly text: string }
-  | { readonly kind: "ended"; readonly thread: string; readonly turn: string; readonly status: string };
+  | {
+      readonly kind: "user";
+      readonly thread: string;
+      readonly turn: string;
+      readonly key: string | null;
+      readonly text: string;
+    }
+  | {
+      readonly kind: "said";
+      readonly thread: string;
+      readonly turn: string;
+      readonly text: string;
+    }
+  | {
+      readonly kind: "ended";
+      readonly thread: string;
+      readonly turn: string;
+      readonly status: string;
+    };
 
 export type Handled =
   | { readonly error: string }
-  | { readonly result: unknown; readonly then?: readonly { readonly method: string; readonly params: Record<string, unknown> }[] };
+  | {
+      readonly result: unknown;
+      readonly then?: readonly { readonly method: string; readonly params: Record<string, unknown> }[];
+    };
 
 export interface Threads {
   current(): string;
@@ -36,11 +55,19 @@ export function createThreads(history: History, runningTurn: () => string | null
     policy = word(params["approvalPolicy"]);
     model = word(params["model"]);
     const view = threadView();
-    return { result: { thread: view, model: model || "fake", approvalPolicy: policy }, then: [{ method: "thread/started", params: { thread: view } }] };
+    return {
+      result: { thread: view, model: model || "fake", approvalPolicy: policy },
+      then: [{ method: "thread/started", params: { thread: view } }],
+    };
   }
 
   function threadView(): Record<string, unknown> {
-    return { id: thread, preview: "", status: runningTurn() === null ? { type: "idle" } : { type: "active", activeFlags: [] }, turns: [] };
+    return {
+      id: thread,
+      preview: "",
+      status: runningTurn() === null ? { type: "idle" } : { type: "active", activeFlags: [] },
+      turns: [],
+    };
   }
 
   function turns(): readonly unknown[] {
@@ -50,8 +77,23 @@ export function createThreads(history: History, runningTurn: () => string | null
       const own = records.filter((record) => record.turn === id);
       const ended = own.find((record) => record.kind === "ended");
       const status = ended?.kind === "ended" ? ended.status : id === runningTurn() ? "inProgress" : "interrupted";
-      const users = own.flatMap((record) => (record.kind === "user" ? [{ type: "userMessage", id: `u-${id}`, clientId: record.key, content: [{ type: "text", text: record.text }] }] : []));
-      const said = own.flatMap((record) => (record.kind === "said" ? [{ type: "agentMessage", id: `m-${id}`, text: record.text }] : [])).slice(-1);
+      const users = own.flatMap((record) =>
+        record.kind === "user"
+          ? [
+              {
+                type: "userMessage",
+                id: `u-${id}`,
+                clientId: record.key,
+                content: [{ type: "text", text: record.text }],
+              },
+            ]
+          : [],
+      );
+      const said = own
+        .flatMap((record) =>
+          record.kind === "said" ? [{ type: "agentMessage", id: `m-${id}`, text: record.text }] : [],
+        )
+        .slice(-1);
       return { id, items: [...users, ...said], itemsView: "summary", status, error: null };
     });
   }
@@ -61,13 +103,20 @@ export function createThreads(history: History, runningTurn: () => string | null
     policy: () => policy,
     model: () => model,
     request(method, given) {
-      const params: Readonly<Record<string, unknown>> = typeof given === "object" && given !== null ? Object.fromEntries(Object.entries(given)) : {};
+      const params: Readonly<Record<string, unknown>> =
+        typeof given === "object" && given !== null ? Object.fromEntries(Object.entries(given)) : {};
       if (method === "initialize") {
         if (initialized) return { error: "Already initialized" };
         initialized = true;
         return {
-          result: { userAgent: "agent-harness/0.169.0 (Linux; x86_64) fake", codexHome: "/nowhere", platformOs: "linux" },
-          then: [{ method: "configWarning", params: { summary: "Codex could not find bubblewrap on PATH.", details: null } }],
+          result: {
+            userAgent: "agent-harness/0.169.0 (Linux; x86_64) fake",
+            codexHome: "/nowhere",
+            platformOs: "linux",
+          },
+          then: [
+            { method: "configWarning", params: { summary: "Codex could not find bubblewrap on PATH.", details: null } },
+          ],
         };
       }
       if (!initialized) return { error: "Not initialized" };
@@ -76,14 +125,18 @@ export function createThreads(history: History, runningTurn: () => string | null
           return begin(`thread-${process.pid}-${process.hrtime.bigint()}`, params);
         case "thread/resume": {
           const id = word(params["threadId"]);
-          if (!history.read().some((record) => record.thread === id)) return { error: `no rollout found for thread id ${id}` };
+          if (!history.read().some((record) => record.thread === id))
+            return { error: `no rollout found for thread id ${id}` };
           return begin(id, params);
         }
         case "thread/read":
           return { result: { thread: threadView() } };
         case "thread/turns/list": {
           const stored = turns();
-          if (stored.length === 0) return { error: `thread ${thread} is not materialized yet; thread/turns/list is unavailable before first user message` };
+          if (stored.length === 0)
+            return {
+              error: `thread ${thread} is not materialized yet; thread/turns/list is unavailable before first user message`,
+            };
           return { result: { data: stored.slice(0, Number(params["limit"] ?? 20)), nextCursor: null } };
         }
         default:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 /**
- * A fake plain program: its input is the prompt (or, with `--arg`, its last argument is), its stdout the answer, its exit code
- * the outcome. Everything that is no answer goes to stderr, as a program of that kind would do it.
+ * A fake plain program: its input is the prompt (or, with `--arg`, its last argument is), its stdout the answer, its
+ * exit code the outcome. Everything that is no answer goes to stderr, as a program of that kind would do it.
  */
 import { createOut } from "./out.ts";
 import { createEngine } from "./script.ts";

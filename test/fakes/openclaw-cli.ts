@@ -1,7 +1,7 @@
 /**
  * A stand-in for the `openclaw` command: records argv and environment, then acts as the first line of the plan says.
- * `FAKE_OPENCLAW_DIR` holds `calls.jsonl` (one line a call) and `plan` (one word a line, used up from the top; none = ok).
- * Words: ok, down, wrong-token, old-node, no-agent, hang, fork (a child that ignores SIGTERM is left behind), deaf
+ * `FAKE_OPENCLAW_DIR` holds `calls.jsonl` (one line a call) and `plan` (one word a line, used up from the top; none =
+ * ok). Words: ok, down, wrong-token, old-node, no-agent, hang, fork (a child that ignores SIGTERM is left behind), deaf
  * (ignores SIGTERM itself), exit-7.
  */
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";

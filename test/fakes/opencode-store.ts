@@ -24,7 +24,12 @@ export interface FakeStore {
 }
 
 export function openStore(env: Readonly<Record<string, string | undefined>>): FakeStore {
-  const path = env["FAKE_HISTORY"] ?? join(env["XDG_DATA_HOME"] ?? join(env["HOME"] ?? "/tmp", ".local/share"), `opencode/fake-${process.cwd().replaceAll("/", "-")}.json`);
+  const path =
+    env["FAKE_HISTORY"] ??
+    join(
+      env["XDG_DATA_HOME"] ?? join(env["HOME"] ?? "/tmp", ".local/share"),
+      `opencode/fake-${process.cwd().replaceAll("/", "-")}.json`,
+    );
   mkdirSync(dirname(path), { recursive: true });
   // Several servers share one file, as the real ones share one database: read and write per session.
   const fileOf = (id: string) => `${path}.${id}`;
@@ -41,7 +46,12 @@ export function openStore(env: Readonly<Record<string, string | undefined>>): Fa
   return {
     session,
     create(title, parent) {
-      const made: StoredSession = { id: newId("ses"), title, messages: [], ...(parent === undefined ? {} : { parentID: parent }) };
+      const made: StoredSession = {
+        id: newId("ses"),
+        title,
+        messages: [],
+        ...(parent === undefined ? {} : { parentID: parent }),
+      };
       known.set(made.id, made);
       return made;
     },

@@ -42,7 +42,8 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     store.save();
     emit("message.updated", about({ info: message.info }));
   };
-  const partUpdated = (part: Json) => emit("message.part.updated", about({ part: { ...part, sessionID: session.id }, time: Date.now() }));
+  const partUpdated = (part: Json) =>
+    emit("message.part.updated", about({ part: { ...part, sessionID: session.id }, time: Date.now() }));
 
   function status(value: Json): void {
     if (value["type"] === "idle") host.statuses.delete(session.id);
@@ -53,8 +54,16 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
 
   function begin(): StoredMessage {
     const info = {
-      id: newId("msg"), sessionID: session.id, role: "assistant" as const, parentID: parent, mode: "build", agent: "build", cost: 0.001,
-      tokens: { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } }, ...MODEL, time: { created: Date.now() },
+      id: newId("msg"),
+      sessionID: session.id,
+      role: "assistant" as const,
+      parentID: parent,
+      mode: "build",
+      agent: "build",
+      cost: 0.001,
+      tokens: { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } },
+      ...MODEL,
+      time: { created: Date.now() },
     };
     const message: StoredMessage = { info, parts: [] };
     session.messages.push(message);
@@ -79,7 +88,12 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     updated(message);
   }
 
-  async function speak(type: "text" | "reasoning", blocks: readonly string[], chunks: number, pause: () => Promise<void>): Promise<void> {
+  async function speak(
+    type: "text" | "reasoning",
+    blocks: readonly string[],
+    chunks: number,
+    pause: () => Promise<void>,
+  ): Promise<void> {
     const message = begin();
     speaking = message;
     const pieces = blocks.map((block) => split(block, chunks));
@@ -93,7 +107,10 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
           if (sent === middle) await pause();
           sent += 1;
           said += piece;
-          emit("message.part.delta", about({ messageID: message.info.id, partID: part.id, field: "text", delta: piece }));
+          emit(
+            "message.part.delta",
+            about({ messageID: message.info.id, partID: part.id, field: "text", delta: piece }),
+          );
         }
         if (sent === middle) await pause();
       } finally {
@@ -136,7 +153,14 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     status,
     userMessage(id, text) {
       const known = session.messages.find((each) => each.info.id === id);
-      const info = { id, sessionID: session.id, role: "user" as const, time: { created: Date.now() }, agent: "build", model: MODEL };
+      const info = {
+        id,
+        sessionID: session.id,
+        role: "user" as const,
+        time: { created: Date.now() },
+        agent: "build",
+        model: MODEL,
+      };
       const message: StoredMessage = known ?? { info, parts: [] };
       if (known === undefined) session.messages.push(message);
       updated(message);
@@ -156,11 +180,17 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
         emit("session.error", about({ error: { name: "UnknownError", data: { message: end.message } } }));
         status({ type: "idle" });
         await Bun.sleep(20);
-        return emit("session.error", about({ error: { name: "UnknownError", data: { message: `Error: ${end.message}\n    at prompt (chunk.js:1:1)` } } }));
+        return emit(
+          "session.error",
+          about({
+            error: { name: "UnknownError", data: { message: `Error: ${end.message}\n    at prompt (chunk.js:1:1)` } },
+          }),
+        );
       }
-      const error = end.outcome === "failed"
-        ? { name: "APIError", data: { message: end.message, statusCode: 529, isRetryable: false } }
-        : { name: "MessageAbortedError", data: { message: "Aborted" } };
+      const error =
+        end.outcome === "failed"
+          ? { name: "APIError", data: { message: end.message, statusCode: 529, isRetryable: false } }
+          : { name: "MessageAbortedError", data: { message: "Aborted" } };
       for (const { part } of open.values()) {
         part["state"] = { ...(part["state"] as Json), status: "error", error: "Tool execution aborted" };
         partUpdated(part);
@@ -194,18 +224,31 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     toolResult(call: ToolCall, { text: result, isError }: ToolOutcome) {
       // Tools get the server's whole environment.
       const text = result.replace("$OPENCODE_SERVER_PASSWORD", process.env["OPENCODE_SERVER_PASSWORD"] ?? "");
-      settleTool(call, isError ? { status: "error", error: text } : { status: "completed", output: text, title: call.name, metadata: {} });
+      settleTool(
+        call,
+        isError
+          ? { status: "error", error: text }
+          : { status: "completed", output: text, title: call.name, metadata: {} },
+      );
     },
     ask(call) {
       const command = String(call.input["command"] ?? JSON.stringify(call.input));
       const pattern = `${command.split(" ")[0]} *`;
       if (allowed.has(pattern)) return Promise.resolve({ allow: true });
       const tool = { messageID: open.get(call.id)?.message.info.id ?? "", callID: call.id };
-      return request("permission", call.id, { permission: call.name.toLowerCase(), patterns: [command], metadata: { command }, always: [pattern], tool });
+      return request("permission", call.id, {
+        permission: call.name.toLowerCase(),
+        patterns: [command],
+        metadata: { command },
+        always: [pattern],
+        tool,
+      });
     },
     async question({ id, question, options }) {
       wire.toolCall({ id, name: "question", input: { question } });
-      const questions = [{ question, header: "Pick", options: options.map((label) => ({ label, description: label })) }];
+      const questions = [
+        { question, header: "Pick", options: options.map((label) => ({ label, description: label })) },
+      ];
       const { message = "" } = await request("question", id, { questions });
       wire.toolResult({ id, name: "question", input: {} }, { text: message, isError: false, denied: false });
       await speak("text", [`answered: ${message}`], 1, async () => undefined);
@@ -218,7 +261,8 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       host.pending.delete(id);
       emit(`${found.kind}.replied`, { sessionID: session.id, requestID: id, reply: "reject" });
     },
-    retry: (attempt, _of, code) => status({ type: "retry", attempt, message: `Provider is overloaded (${code})`, next: Date.now() + 2000 }),
+    retry: (attempt, _of, code) =>
+      status({ type: "retry", attempt, message: `Provider is overloaded (${code})`, next: Date.now() + 2000 }),
     subagent: (id) => subagent(id),
     raw: () => undefined,
     cut: () => undefined,

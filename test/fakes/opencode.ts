@@ -1,7 +1,7 @@
 /**
- * A fake `opencode serve`: its HTTP calls and its event stream, scripted by the prompt (see script.ts). Traps of the real
- * one: 204 comes before busy, an idle session is absent from the status map, unknown addresses get a web page with 200,
- * a prompt sent twice is stored twice, refusing one request refuses all of its session, and see opencode-wire.ts.
+ * A fake `opencode serve`: its HTTP calls and its event stream, scripted by the prompt (see script.ts). Traps of the
+ * real one: 204 comes before busy, an idle session is absent from the status map, unknown addresses get a web page with
+ * 200, a prompt sent twice is stored twice, refusing one request refuses all of its session, and see opencode-wire.ts.
  */
 import type { Engine } from "./script.ts";
 import { createEngine } from "./script.ts";
@@ -46,7 +46,8 @@ function engineOf(session: StoredSession) {
 function settle(pending: Pending, reply: string, message: string | undefined): void {
   host.pending.delete(pending.request.id);
   host.emit(`${pending.kind}.replied`, { sessionID: pending.request.sessionID, requestID: pending.request.id, reply });
-  if (reply === "always") for (const pattern of (pending.request["always"] as string[] | undefined) ?? []) allowed.add(pattern);
+  if (reply === "always")
+    for (const pattern of (pending.request["always"] as string[] | undefined) ?? []) allowed.add(pattern);
   pending.settle({ allow: reply !== "reject", ...(message === undefined ? {} : { message }) });
 }
 
@@ -85,9 +86,16 @@ async function respond(request: Request): Promise<Response> {
   if (session === undefined) return notFound(`Session not found: ${id}`);
   switch (on) {
     case "GET /session/:id":
-      return Response.json({ id: session.id, title: session.title, cost: 0.001, tokens: { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } } });
+      return Response.json({
+        id: session.id,
+        title: session.title,
+        cost: 0.001,
+        tokens: { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } },
+      });
     case "GET /session/:id/children":
-      return Response.json(store.children(id).map((each) => ({ id: each.id, parentID: id, cost: 0.001, tokens: { input: 1, output: 1 } })));
+      return Response.json(
+        store.children(id).map((each) => ({ id: each.id, parentID: id, cost: 0.001, tokens: { input: 1, output: 1 } })),
+      );
     case "GET /session/:id/message": {
       if (more !== "") {
         const message = session.messages.find((each) => each.info.id === more);
@@ -129,12 +137,14 @@ function abort(session: StoredSession): void {
 function reply(id: string, body: Json): Response {
   const pending = host.pending.get(id);
   if (pending === undefined) return notFound(`request not found: ${id}`);
-  if (Array.isArray(body["answers"])) settle(pending, "answered", (body["answers"] as string[][]).map((each) => each.join(", ")).join("; "));
+  if (Array.isArray(body["answers"]))
+    settle(pending, "answered", (body["answers"] as string[][]).map((each) => each.join(", ")).join("; "));
   else {
     settle(pending, String(body["reply"]), typeof body["message"] === "string" ? body["message"] : undefined);
     if (body["reply"] === "reject") {
       for (const other of [...host.pending.values()]) {
-        if (other.kind === "permission" && other.request.sessionID === pending.request.sessionID) settle(other, "reject", undefined);
+        if (other.kind === "permission" && other.request.sessionID === pending.request.sessionID)
+          settle(other, "reject", undefined);
       }
     }
   }
@@ -146,7 +156,9 @@ function stream(): Response {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       mine = controller;
-      controller.enqueue(encoder.encode(`data: ${JSON.stringify({ id: newId("evt"), type: "server.connected", properties: {} })}\n\n`));
+      controller.enqueue(
+        encoder.encode(`data: ${JSON.stringify({ id: newId("evt"), type: "server.connected", properties: {} })}\n\n`),
+      );
       streams.add(controller);
     },
     cancel: () => void (mine !== undefined && streams.delete(mine)),
@@ -166,13 +178,23 @@ function isWord(id: string): boolean {
 function grantsOf(rules: string | undefined): string[] {
   if (rules === undefined) return [];
   const { bash } = JSON.parse(rules) as { bash?: string | Record<string, string> };
-  return typeof bash === "object" ? Object.entries(bash).filter(([pattern, action]) => action === "allow" && pattern !== "*").map(([pattern]) => pattern) : [];
+  return typeof bash === "object"
+    ? Object.entries(bash)
+        .filter(([pattern, action]) => action === "allow" && pattern !== "*")
+        .map(([pattern]) => pattern)
+    : [];
 }
 
 if (process.argv[2] === "--version") console.log("1.18.33");
 else {
   if (password === undefined) console.error("Warning: OPENCODE_SERVER_PASSWORD is not set; server is unsecured.");
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, idleTimeout: 0, maxRequestBodySize: 64 * 1024 * 1024, fetch: respond });
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    maxRequestBodySize: 64 * 1024 * 1024,
+    fetch: respond,
+  });
   setInterval(() => send({ id: newId("evt"), type: "server.heartbeat", properties: {} }), 10_000);
   console.log(`opencode server listening on http://127.0.0.1:${server.port}`);
 }

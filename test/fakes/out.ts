@@ -43,7 +43,7 @@ export function createOut(write: (bytes: Uint8Array) => void = writeStdout): Out
 }
 
 function writeStdout(bytes: Uint8Array): void {
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     try {
       offset += writeSync(1, bytes, offset);
     } catch (error) {
@@ -65,7 +65,10 @@ export function createHistory<T>(path: string): { read(): T[]; append(record: T)
         return []; // No file yet: no earlier process.
       }
       // Only this function's `append` writes the file, so its lines are what T says.
-      return text.split("\n").filter(Boolean).map((line): T => JSON.parse(line));
+      return text
+        .split("\n")
+        .filter(Boolean)
+        .map((line): T => JSON.parse(line));
     },
     append(record) {
       const file = openSync(path, "a");

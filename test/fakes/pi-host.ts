@@ -1,4 +1,7 @@
-/** What the fake Pi gives to an extension: handlers, tools and dialogs, in Pi's shapes. Loads the real file that `-e` names. */
+/**
+ * What the fake Pi gives to an extension: handlers, tools and dialogs, in Pi's shapes. Loads the real file that `-e`
+ * names.
+ */
 import type { Decision, Question, ToolCall } from "./script.ts";
 
 interface Dialogs {
@@ -18,7 +21,13 @@ interface ToolCallEvent {
 type Blocked = { readonly block?: boolean; readonly reason?: string } | undefined;
 interface Tool {
   readonly name: string;
-  execute(id: string, params: unknown, signal: AbortSignal, update: undefined, ctx: Context): Promise<{ content: { text: string }[] }>;
+  execute(
+    id: string,
+    params: unknown,
+    signal: AbortSignal,
+    update: undefined,
+    ctx: Context,
+  ): Promise<{ content: { text: string }[] }>;
 }
 type Handler = (event: ToolCallEvent, ctx: Context) => Promise<Blocked>;
 
@@ -33,7 +42,10 @@ export interface ExtensionHost {
   answer(id: string, response: object): void;
 }
 
-export async function createExtensionHost(path: string | undefined, send: (frame: object) => void): Promise<ExtensionHost> {
+export async function createExtensionHost(
+  path: string | undefined,
+  send: (frame: object) => void,
+): Promise<ExtensionHost> {
   const handlers: Handler[] = [];
   const tools: Tool[] = [];
   const pending = new Map<string, (response: object) => void>();
@@ -81,7 +93,8 @@ export async function createExtensionHost(path: string | undefined, send: (frame
       const ctx = context(call.id);
       for (const handler of handlers) {
         const blocked = await handler({ toolCallId: call.id, toolName: call.name, input: call.input }, ctx);
-        if (blocked?.block === true) return { allow: false, ...(blocked.reason === undefined ? {} : { message: blocked.reason }) };
+        if (blocked?.block === true)
+          return { allow: false, ...(blocked.reason === undefined ? {} : { message: blocked.reason }) };
       }
       return { allow: true };
     },

@@ -1,4 +1,7 @@
-/** The frames of the fake Pi: the steps of a script in the shapes of `pi --mode rpc`, with what is misleading about them. */
+/**
+ * The frames of the fake Pi: the steps of a script in the shapes of `pi --mode rpc`, with what is misleading about
+ * them.
+ */
 import type { createHistory, Out } from "./out.ts";
 import type { ExtensionHost } from "./pi-host.ts";
 import type { ToolCall, TurnStart, Wire } from "./script.ts";
@@ -30,7 +33,15 @@ export interface PiWire {
   afterTurn(then: () => void): void;
 }
 
-type Block = { type: "text"; text: string } | { type: "thinking"; thinking: string } | { type: "toolCall"; id: string; name: string; arguments: unknown };
+type Block =
+  | { type: "text"; text: string }
+  | { type: "thinking"; thinking: string }
+  | {
+      type: "toolCall";
+      id: string;
+      name: string;
+      arguments: unknown;
+    };
 
 const COST = { input: 0.001, output: 0.000014, cacheRead: 0, cacheWrite: 0, total: 0.001014 };
 const USAGE = { input: 1000, output: 7, cacheRead: 0, cacheWrite: 0, totalTokens: 1007, cost: COST };
@@ -70,12 +81,30 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
   function assistantStart(): void {
     if (spoke) out.line({ type: "turn_start" });
     spoke = true;
-    message({ role: "assistant", content: [], model: "fake-1", usage: NO_USAGE, stopReason: "pending", timestamp: Date.now() }, "message_start");
+    message(
+      {
+        role: "assistant",
+        content: [],
+        model: "fake-1",
+        usage: NO_USAGE,
+        stopReason: "pending",
+        timestamp: Date.now(),
+      },
+      "message_start",
+    );
   }
 
   function assistantEnd(content: readonly Block[], stopReason: string, errorMessage?: string): void {
     const failed = stopReason === "error" || stopReason === "aborted";
-    const body = { role: "assistant", content, model: "fake-1", usage: failed ? NO_USAGE : USAGE, stopReason, ...(errorMessage === undefined ? {} : { errorMessage }), timestamp: Date.now() };
+    const body = {
+      role: "assistant",
+      content,
+      model: "fake-1",
+      usage: failed ? NO_USAGE : USAGE,
+      stopReason,
+      ...(errorMessage === undefined ? {} : { errorMessage }),
+      timestamp: Date.now(),
+    };
     if (!failed) endRetry();
     message(body);
     save("assistant", content.map((block) => (block.type === "text" ? block.text : "")).join(""));
@@ -104,7 +133,14 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
   function toolEnd(call: ToolCall, text: string, isError: boolean): void {
     const content = [{ type: "text", text }];
     out.line({ type: "tool_execution_end", toolCallId: call.id, toolName: call.name, result: { content }, isError });
-    const body = { role: "toolResult", toolCallId: call.id, toolName: call.name, content, isError, timestamp: Date.now() };
+    const body = {
+      role: "toolResult",
+      toolCallId: call.id,
+      toolName: call.name,
+      content,
+      isError,
+      timestamp: Date.now(),
+    };
     message(body, "message_start");
     message(body);
     out.line({ type: "turn_end", message: {}, toolResults: [] });
@@ -112,7 +148,11 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
 
   function toolStart(call: ToolCall): void {
     assistantStart();
-    out.line({ type: "message_update", usage: USAGE, assistantMessageEvent: { type: "toolcall_start", contentIndex: 0, id: call.id, toolName: call.name } });
+    out.line({
+      type: "message_update",
+      usage: USAGE,
+      assistantMessageEvent: { type: "toolcall_start", contentIndex: 0, id: call.id, toolName: call.name },
+    });
     assistantEnd([...take(), { type: "toolCall", id: call.id, name: call.name, arguments: call.input }], "toolUse");
     out.line({ type: "tool_execution_start", toolCallId: call.id, toolName: call.name, args: call.input });
   }
@@ -120,9 +160,18 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
   const traps: Readonly<Record<string, () => void>> = {
     /** Too long: an end that will not be retried, and then the whole turn once more. */
     "trap:overflow"() {
-      failAttempt('400: {"message":"context too long","type":"invalid_request_error","code":"context_length_exceeded"}', false);
+      failAttempt(
+        '400: {"message":"context too long","type":"invalid_request_error","code":"context_length_exceeded"}',
+        false,
+      );
       out.line({ type: "compaction_start", reason: "overflow" });
-      out.line({ type: "compaction_end", reason: "overflow", result: { summary: `summary ${++compactions}`, usage: USAGE }, aborted: false, willRetry: true });
+      out.line({
+        type: "compaction_end",
+        reason: "overflow",
+        result: { summary: `summary ${++compactions}`, usage: USAGE },
+        aborted: false,
+        willRetry: true,
+      });
       out.line({ type: "agent_start" });
       out.line({ type: "turn_start" });
     },
@@ -134,14 +183,32 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
     /** An error that looks final and is mended. */
     "trap:error"() {
       failAttempt("Connection error.", true);
-      out.line({ type: "auto_retry_start", attempt: ++retries, maxAttempts: 3, delayMs: 1, errorMessage: "Connection error." });
+      out.line({
+        type: "auto_retry_start",
+        attempt: ++retries,
+        maxAttempts: 3,
+        delayMs: 1,
+        errorMessage: "Connection error.",
+      });
       out.line({ type: "agent_start" });
       out.line({ type: "turn_start" });
     },
     /** Another extension talks to the screen. */
     "trap:mcp"() {
-      out.line({ type: "extension_ui_request", id: "screen", method: "setStatus", statusKey: "mcp", statusText: "1 server" });
-      out.line({ type: "extension_ui_request", id: "news", method: "notify", message: "MCP server is slow", notifyType: "warning" });
+      out.line({
+        type: "extension_ui_request",
+        id: "screen",
+        method: "setStatus",
+        statusKey: "mcp",
+        statusText: "1 server",
+      });
+      out.line({
+        type: "extension_ui_request",
+        id: "news",
+        method: "notify",
+        message: "MCP server is slow",
+        notifyType: "warning",
+      });
     },
   };
 
@@ -160,14 +227,16 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
       if (end.outcome === "failed") {
         const body = JSON.stringify({ message: end.message, type: end.code, code: end.code });
         failAttempt(`500: ${body}`, false);
-        if (retries > 0) out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError: `500: ${body}` });
+        if (retries > 0)
+          out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError: `500: ${body}` });
       } else {
         if (end.outcome === "interrupted" && !abortedSaid) {
           for (const call of end.openTools) toolEnd(call, "Command aborted", true);
           assistantStart();
           assistantEnd([], modern || end.openTools.length === 0 ? "aborted" : "error", "This operation was aborted");
         }
-        if (end.outcome === "interrupted" && retries > 0) out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError: "Retry cancelled" });
+        if (end.outcome === "interrupted" && retries > 0)
+          out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError: "Retry cancelled" });
         out.line({ type: "agent_end", messages: [], willRetry: false });
       }
       retries = 0;
@@ -177,13 +246,16 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
     async say(blocks, chunks, pause) {
       assistantStart();
       const said: Block[] = take();
-      const update = (event: object) => out.line({ type: "message_update", usage: NO_USAGE, assistantMessageEvent: event });
+      const update = (event: object) =>
+        out.line({ type: "message_update", usage: NO_USAGE, assistantMessageEvent: event });
       const half = blocks.length === 1 ? 0 : Math.floor(blocks.length / 2);
       for (const [at, text] of blocks.entries()) {
         const contentIndex = said.length;
         const points = [...text];
         const size = Math.max(1, Math.ceil(points.length / chunks));
-        const pieces = Array.from({ length: Math.ceil(points.length / size) }, (_, n) => points.slice(n * size, (n + 1) * size).join(""));
+        const pieces = Array.from({ length: Math.ceil(points.length / size) }, (_, n) =>
+          points.slice(n * size, (n + 1) * size).join(""),
+        );
         const middle = Math.floor(pieces.length / 2);
         update({ type: "text_start", contentIndex });
         for (const [n, delta] of pieces.entries()) {
@@ -192,7 +264,11 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
               await pause();
             } catch (interrupted) {
               const part = pieces.slice(0, n).join("");
-              assistantEnd(part === "" ? said : [...said, { type: "text", text: part }], "aborted", "Request was aborted.");
+              assistantEnd(
+                part === "" ? said : [...said, { type: "text", text: part }],
+                "aborted",
+                "Request was aborted.",
+              );
               abortedSaid = true;
               throw interrupted;
             }
@@ -217,12 +293,22 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
     toolResult(call, { text, isError }) {
       const trap = traps[call.name];
       if (trap !== undefined) return trap();
-      out.line({ type: "tool_execution_update", toolCallId: call.id, toolName: call.name, args: call.input, partialResult: { content: [] } });
+      out.line({
+        type: "tool_execution_update",
+        toolCallId: call.id,
+        toolName: call.name,
+        args: call.input,
+        partialResult: { content: [] },
+      });
       toolEnd(call, text, isError);
     },
     ask: (call) => host.ask(call),
     async question(question) {
-      const call = { id: question.id, name: "ask_user", input: { question: question.question, options: question.options } };
+      const call = {
+        id: question.id,
+        name: "ask_user",
+        input: { question: question.question, options: question.options },
+      };
       toolStart(call);
       const answer = await host.question(question);
       toolEnd(call, answer ?? "Tool ask_user not found", answer === null);

@@ -5,7 +5,8 @@
  *
  * FAKE_PI: "0.87" (default), "1.5" (tells dispositions and aborts), "0.74" (too old). FAKE_PI_NO_KEY: no credentials.
  * Traps that the script language has no word for are tools: `trap:overflow` `trap:queued` `trap:error` `trap:mcp`.
- * Prompts: `/handled` is a command of an extension, `/expand X` a template. A line that is `null` kills it, as it does Pi.
+ * Prompts: `/handled` is a command of an extension, `/expand X` a template. A line that is `null` kills it, as it does
+ * Pi.
  */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -53,7 +54,8 @@ function refuse(id: unknown, command: string, error: string): void {
 function prompt(id: string, text: string): void {
   const answered = (disposition: string) => respond(id, "prompt", flavour === "1.5" ? { disposition } : undefined);
   if (text === "/handled") return answered("handled");
-  if (process.env["FAKE_PI_NO_KEY"] !== undefined) return refuse(id, "prompt", "No API key found for fake.\n\nUse /login to log into a provider.");
+  if (process.env["FAKE_PI_NO_KEY"] !== undefined)
+    return refuse(id, "prompt", "No API key found for fake.\n\nUse /login to log into a provider.");
   if (engine.busy) {
     answered("queued");
     void engine.prompt(text, id);
@@ -72,7 +74,12 @@ pi.onStart(() => {
 
 function command(parsed: unknown): void {
   // Pi reads a property of whatever it got.
-  const { id, type, message, since, ...rest } = parsed as { id?: unknown; type?: unknown; message?: unknown; since?: unknown };
+  const { id, type, message, since, ...rest } = parsed as {
+    id?: unknown;
+    type?: unknown;
+    message?: unknown;
+    since?: unknown;
+  };
   const name = String(type);
   switch (name) {
     case "extension_ui_response":
@@ -87,18 +94,35 @@ function command(parsed: unknown): void {
       return respond(id, name, { steering: [], followUp: [] });
     case "get_state":
       return respond(id, name, {
-        model: { id: model.split("/")[1], provider: model.split("/")[0] }, isStreaming: starting || engine.busy, isCompacting: false,
-        sessionId: session, messageCount: history.read().length, pendingMessageCount: 0,
+        model: { id: model.split("/")[1], provider: model.split("/")[0] },
+        isStreaming: starting || engine.busy,
+        isCompacting: false,
+        sessionId: session,
+        messageCount: history.read().length,
+        pendingMessageCount: 0,
       });
     case "get_session_stats":
-      return respond(id, name, { sessionId: session, tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0 }, cost: 0 });
+      return respond(id, name, {
+        sessionId: session,
+        tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0 },
+        cost: 0,
+      });
     case "get_fork_messages":
-      return respond(id, name, { messages: pi.entries().filter(({ role }) => role === "user").map(({ id: entryId, text }) => ({ entryId, text })) });
+      return respond(id, name, {
+        messages: pi
+          .entries()
+          .filter(({ role }) => role === "user")
+          .map(({ id: entryId, text }) => ({ entryId, text })),
+      });
     case "get_entries": {
       const all = pi.entries();
       const from = since === undefined ? 0 : all.findIndex((entry) => entry.id === since) + 1;
       if (since !== undefined && from === 0) return refuse(id, name, `Entry not found: ${String(since)}`);
-      const entries = all.slice(from).map(({ id: entryId, role, text, timestamp }) => ({ type: "message", id: entryId, message: { role, content: [{ type: "text", text }], timestamp } }));
+      const entries = all.slice(from).map(({ id: entryId, role, text, timestamp }) => ({
+        type: "message",
+        id: entryId,
+        message: { role, content: [{ type: "text", text }], timestamp },
+      }));
       return respond(id, name, { entries, leafId: all.at(-1)?.id ?? null });
     }
     default:
@@ -116,7 +140,12 @@ process.stdin.on("data", (chunk: string) => {
     try {
       parsed = JSON.parse(line);
     } catch (error) {
-      out.line({ type: "response", command: "parse", success: false, error: `Failed to parse command: ${String(error)}` });
+      out.line({
+        type: "response",
+        command: "parse",
+        success: false,
+        error: `Failed to parse command: ${String(error)}`,
+      });
       continue;
     }
     command(parsed);

@@ -44,7 +44,9 @@ export type ScriptStep =
 
 export type StepName = keyof typeof stepKeys;
 
-/** Every step by its leading key, with the other keys that it may carry. A key that others may carry stands after them. */
+/**
+ * Every step by its leading key, with the other keys that it may carry. A key that others may carry stands after them.
+ */
 const stepKeys = {
   say: ["chunks", "gate"],
   think: [],
@@ -73,11 +75,16 @@ const stepKeys = {
 function knownScript(prompt: string): string | undefined {
   const file = process.env["FAKE_SCRIPTS"];
   const scripts: unknown = file === undefined ? {} : JSON.parse(readFileSync(file, "utf8"));
-  const steps = typeof scripts === "object" && scripts !== null ? new Map<string, unknown>(Object.entries(scripts)).get(prompt) : undefined;
+  const steps =
+    typeof scripts === "object" && scripts !== null
+      ? new Map<string, unknown>(Object.entries(scripts)).get(prompt)
+      : undefined;
   return steps === undefined ? undefined : `SCRIPT ${JSON.stringify(steps)}`;
 }
 
-/** The steps of a prompt. A script that cannot be read is answered with the reason, so that its test fails and says why. */
+/**
+ * The steps of a prompt. A script that cannot be read is answered with the reason, so that its test fails and says why.
+ */
 export function parseScript(prompt: string): readonly ScriptStep[] {
   const line = prompt.split("\n").find((text) => text.startsWith("SCRIPT ")) ?? knownScript(prompt);
   if (line === undefined) return [{ say: `echo: ${prompt}` }];
@@ -96,7 +103,9 @@ function isStepName(key: string): key is StepName {
 
 /** Which step it is: the first of the leading keys that it has (a failing tool is a tool, its `fail` comes later). */
 export function stepName(step: object): StepName | undefined {
-  return Object.keys(stepKeys).filter(isStepName).find((key) => key in step);
+  return Object.keys(stepKeys)
+    .filter(isStepName)
+    .find((key) => key in step);
 }
 
 function checkSteps(steps: unknown, path: string): asserts steps is readonly ScriptStep[] {

@@ -62,9 +62,14 @@ export interface Wire {
   empty(): void | Promise<void>;
   toolCall(call: ToolCall): void | Promise<void>;
   toolResult(call: ToolCall, outcome: ToolOutcome): void | Promise<void>;
-  /** Sends the request and resolves when the client answered it; never resolves after `withdraw`. `toolCall` came before. */
+  /**
+   * Sends the request and resolves when the client answered it; never resolves after `withdraw`. `toolCall` came
+   * before.
+   */
   ask(call: ToolCall): Promise<Decision>;
-  /** Sends a question (with its tool frames, where the provider makes it a tool) and resolves with the chosen answer. */
+  /**
+   * Sends a question (with its tool frames, where the provider makes it a tool) and resolves with the chosen answer.
+   */
   question(question: Question): Promise<string>;
   /** Takes an open `ask` or `question` back, by its id. */
   withdraw(id: string): void | Promise<void>;
@@ -78,7 +83,9 @@ export interface Wire {
   parentDone?(turn: TurnStart, lastText: string): void | Promise<void>;
   /** Bytes as they are, LF included. */
   raw(bytes: string): void;
-  /** From now on only the first half of the next write goes out; the rest, and all after it, is kept until `release`. */
+  /**
+   * From now on only the first half of the next write goes out; the rest, and all after it, is kept until `release`.
+   */
   cut(): void;
   release(): void;
 }
@@ -160,12 +167,7 @@ interface Ran {
   readonly later: readonly { readonly steps: readonly ScriptStep[]; readonly gate: string }[];
 }
 
-async function runSteps(
-  wire: Wire,
-  steps: readonly ScriptStep[],
-  turn: TurnStart,
-  signal: AbortSignal,
-): Promise<Ran> {
+async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStart, signal: AbortSignal): Promise<Ran> {
   const later: { steps: readonly ScriptStep[]; gate: string }[] = [];
   const subs: { sub: SubWire; steps: readonly ScriptStep[]; gate: string | undefined }[] = [];
   const openTools = new Map<string, ToolCall>();
@@ -305,7 +307,9 @@ function orInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-/** Resolves when the file exists: this is how a test and a fake meet. Throws `Interrupted` when the signal fires first. */
+/**
+ * Resolves when the file exists: this is how a test and a fake meet. Throws `Interrupted` when the signal fires first.
+ */
 async function gateOpen(path: string, signal: AbortSignal): Promise<void> {
   while (!existsSync(path)) {
     await new Promise<void>((resolve) => setTimeout(resolve, 10));

@@ -1,4 +1,6 @@
-/** Runs an ACP agent over pipes with the codec alone: what the codec says is what a test sees, without a daemon between. */
+/**
+ * Runs an ACP agent over pipes with the codec alone: what the codec says is what a test sees, without a daemon between.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
@@ -12,8 +14,13 @@ export interface AcpPipe {
   prompt(text: string): void;
   answer(id: string, decision: Answer["decision"]): void;
   interrupt(): void;
-  /** The first fact from index `from` on that fits. Throws with all facts when the deadline passes or the agent exits. */
-  fact<T extends ProviderFact["type"]>(type: T, options?: { from?: number; where?: (fact: FactOf<T>) => boolean }): Promise<FactOf<T>>;
+  /**
+   * The first fact from index `from` on that fits. Throws with all facts when the deadline passes or the agent exits.
+   */
+  fact<T extends ProviderFact["type"]>(
+    type: T,
+    options?: { from?: number; where?: (fact: FactOf<T>) => boolean },
+  ): Promise<FactOf<T>>;
   /** Prompts and waits for the end of the turn; the facts of that turn. */
   turn(text: string): Promise<readonly ProviderFact[]>;
   /** Ends the process with this signal and reads to the end. */
@@ -57,7 +64,13 @@ export function startPipe(options: PipeOptions): AcpPipe {
     mkdirSync(dirname(join(context.agentDir, path)), { recursive: true });
     writeFileSync(join(context.agentDir, path), content);
   }
-  const child = Bun.spawn([...argv], { cwd: context.cwd, env: { ...context.env, ...env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    cwd: context.cwd,
+    env: { ...context.env, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const facts: ProviderFact[] = [];
   let state: AcpState;
   let exited = false;
@@ -111,13 +124,16 @@ export function startPipe(options: PipeOptions): AcpPipe {
 
   const fact: AcpPipe["fact"] = async (type, { from = 0, where = () => true } = {}) => {
     const deadline = Date.now() + (options.deadlineMs ?? 10_000);
-    const fits = (candidate: ProviderFact): candidate is FactOf<typeof type> => candidate.type === type && where(candidate as FactOf<typeof type>);
+    const fits = (candidate: ProviderFact): candidate is FactOf<typeof type> =>
+      candidate.type === type && where(candidate as FactOf<typeof type>);
     for (;;) {
       const found = facts.slice(from).find(fits);
       if (found !== undefined) return found;
       const left = deadline - Date.now();
       if (exited || left <= 0) {
-        throw new Error(`no "${type}" (${exited ? "the agent exited" : "in time"}): ${JSON.stringify(facts.slice(from).filter((known) => known.type !== "delta"))} ${stderr.slice(-2000)}`);
+        throw new Error(
+          `no "${type}" (${exited ? "the agent exited" : "in time"}): ${JSON.stringify(facts.slice(from).filter((known) => known.type !== "delta"))} ${stderr.slice(-2000)}`,
+        );
       }
       await new Promise<void>((resolve) => {
         const resume = (): void => {
@@ -131,7 +147,8 @@ export function startPipe(options: PipeOptions): AcpPipe {
     }
   };
 
-  const prompt = (text: string) => take(acpCodec.prompt(state, { key: `input-${++inputs}`, text, raw: false, writtenAtMs: Date.now() }, Date.now()));
+  const prompt = (text: string) =>
+    take(acpCodec.prompt(state, { key: `input-${++inputs}`, text, raw: false, writtenAtMs: Date.now() }, Date.now()));
 
   return {
     facts,
@@ -141,7 +158,9 @@ export function startPipe(options: PipeOptions): AcpPipe {
     pid: child.pid,
     prompt,
     answer(id, decision) {
-      const asked = facts.find((known): known is FactOf<"permission"> => known.type === "permission" && known.id === id);
+      const asked = facts.find(
+        (known): known is FactOf<"permission"> => known.type === "permission" && known.id === id,
+      );
       if (asked === undefined) throw new Error(`nothing was asked as ${id}`);
       answer(asked, decision);
     },
@@ -162,5 +181,7 @@ export function startPipe(options: PipeOptions): AcpPipe {
 
 /** The texts of the agent's messages, in order. */
 export function saidIn(facts: readonly ProviderFact[]): readonly string[] {
-  return facts.flatMap((known) => (known.type === "part" && known.role === "assistant" && known.part.type === "text" ? [known.part.text] : []));
+  return facts.flatMap((known) =>
+    known.type === "part" && known.role === "assistant" && known.part.type === "text" ? [known.part.text] : [],
+  );
 }

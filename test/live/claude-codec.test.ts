@@ -24,9 +24,21 @@ real("the real Claude Code", () => {
     expect(await loop.turn(1)).toEqual({ outcome: "completed", code: null, text: digestAnswer(odd) });
     loop.prompt(model({ think: "hm", text: ["Block A.\n", "\n Block B. "], chunks: 4 }));
     expect(await loop.turn(2)).toEqual({ outcome: "completed", code: null, text: "Block A.\n\n Block B. " });
-    expect(loop.facts.filter((fact) => fact.type === "delta").map((fact) => fact.text).join("")).toEndWith("Block A.\n\n Block B. ");
-    expect((await loop.fact("usage", 2)).usage).toMatchObject({ inputTokens: 200, outputTokens: 40, costUsd: expect.any(Number) });
-    expect(stub.requests.at(-1)).toMatchObject({ model: "claude-some-model", system: expect.stringContaining("MARK-SYSTEM") });
+    expect(
+      loop.facts
+        .filter((fact) => fact.type === "delta")
+        .map((fact) => fact.text)
+        .join(""),
+    ).toEndWith("Block A.\n\n Block B. ");
+    expect((await loop.fact("usage", 2)).usage).toMatchObject({
+      inputTokens: 200,
+      outputTokens: 40,
+      costUsd: expect.any(Number),
+    });
+    expect(stub.requests.at(-1)).toMatchObject({
+      model: "claude-some-model",
+      system: expect.stringContaining("MARK-SYSTEM"),
+    });
     expect(loop.facts.filter((fact) => fact.type === "unknown_frame")).toEqual([]);
     expect(await loop.farewell()).toBe(0);
   });
@@ -42,14 +54,23 @@ real("the real Claude Code", () => {
     const loop = await run();
     loop.prompt(model(bash("touch one"), bash("touch two"), bash("touch three"), bash("touch three"), { text: "end" }));
     const first = await loop.fact("permission", 1);
-    expect(first).toMatchObject({ kind: "tool", tool: "Bash", title: "Bash: touch one", options: ["allow", "allow_always", "deny"] });
+    expect(first).toMatchObject({
+      kind: "tool",
+      tool: "Bash",
+      title: "Bash: touch one",
+      options: ["allow", "allow_always", "deny"],
+    });
     loop.answer(first, { decision: "allow" });
     loop.answer(await loop.fact("permission", 2), { decision: "deny", message: "not that one" });
     const third = await loop.fact("permission", 3);
     loop.answer(third, { decision: "allow_always" });
     expect((await loop.turn(1)).text).toBe("end");
     expect(["one", "two", "three"].map((name) => existsSync(`${cwd()}/${name}`))).toEqual([true, false, true]);
-    expect(loop.facts).toContainEqual(expect.objectContaining({ part: expect.objectContaining({ type: "tool_result", text: "not that one", isError: true }) }));
+    expect(loop.facts).toContainEqual(
+      expect.objectContaining({
+        part: expect.objectContaining({ type: "tool_result", text: "not that one", isError: true }),
+      }),
+    );
     expect(loop.facts.filter((fact) => fact.type === "permission")).toHaveLength(3);
     expect(loop.facts.filter((fact) => fact.type === "permission_closed")).toHaveLength(3);
     expect(existsSync(`${cwd()}/.claude`)).toBe(false);
@@ -63,7 +84,9 @@ real("the real Claude Code", () => {
   });
 
   test("edits allowed for good, then a resume: the next edit is not asked", async () => {
-    const write = (name: string) => ({ tools: [{ name: "Write", input: { file_path: `${cwd()}/${name}`, content: "x" } }] });
+    const write = (name: string) => ({
+      tools: [{ name: "Write", input: { file_path: `${cwd()}/${name}`, content: "x" } }],
+    });
     const loop = await run();
     loop.prompt(model(write("a"), { text: "end" }));
     const asked = await loop.fact("permission");
@@ -79,10 +102,26 @@ real("the real Claude Code", () => {
 
   test("a question and a plan are answered", async () => {
     const loop = await run();
-    const questions = [{ question: "Which color?", header: "Color", multiSelect: false, options: [{ label: "Red", description: "r" }, { label: "Blue", description: "b" }] }];
-    const plan = [{ tools: [{ name: "EnterPlanMode", input: {} }] }, { tools: [{ name: "ExitPlanMode", input: { plan: "1. do it" } }] }];
+    const questions = [
+      {
+        question: "Which color?",
+        header: "Color",
+        multiSelect: false,
+        options: [
+          { label: "Red", description: "r" },
+          { label: "Blue", description: "b" },
+        ],
+      },
+    ];
+    const plan = [
+      { tools: [{ name: "EnterPlanMode", input: {} }] },
+      { tools: [{ name: "ExitPlanMode", input: { plan: "1. do it" } }] },
+    ];
     loop.prompt(model({ tools: [{ name: "AskUserQuestion", input: { questions } }] }, ...plan, { text: "end" }));
-    loop.answer(await loop.fact("permission", 1, ({ kind }) => kind === "question"), { decision: "allow", answers: { Color: "Blue" } });
+    loop.answer(await loop.fact("permission", 1, ({ kind }) => kind === "question"), {
+      decision: "allow",
+      answers: { Color: "Blue" },
+    });
     const asked = await loop.fact("permission", 1, ({ kind }) => kind === "plan");
     expect(asked.detail).toEqual({ plan: "1. do it" });
     loop.answer(asked, { decision: "allow" });
@@ -128,7 +167,12 @@ real("the real Claude Code", () => {
     const loop = await run({}, {}, { CLAUDE_CODE_MAX_RETRIES: "2" });
     loop.prompt(model({ status: 529, times: 1, error: "overloaded_error", text: "recovered" }));
     expect(await loop.turn(1)).toEqual({ outcome: "completed", code: null, text: "recovered" });
-    expect(await loop.fact("retrying")).toEqual({ type: "retrying", attempt: 1, reason: expect.any(String), status: 529 });
+    expect(await loop.fact("retrying")).toEqual({
+      type: "retrying",
+      attempt: 1,
+      reason: expect.any(String),
+      status: 529,
+    });
     expect(loop.facts.filter((fact) => fact.type === "retry_over")).toHaveLength(1);
     loop.prompt(model({ status: 401, error: "authentication_error" }));
     expect(await loop.turn(2)).toMatchObject({ outcome: "failed", code: "authentication_failed" });
@@ -180,7 +224,10 @@ real("the real Claude Code", () => {
   test("a sub-agent in the background does not end the turn early, and its words are its own", async () => {
     const loop = await run({ permissions: "allow" }, {}, { IS_SANDBOX: "1" });
     const task = model({ text: "sub working", mark: path("sub"), gate: path("go") }, { text: "SUB FINAL" });
-    const agent = { name: "Agent", input: { description: "sub job", prompt: task, subagent_type: "general-purpose", run_in_background: true } };
+    const agent = {
+      name: "Agent",
+      input: { description: "sub job", prompt: task, subagent_type: "general-purpose", run_in_background: true },
+    };
     loop.prompt(model({ text: "delegating", tools: [agent] }, { text: "PARENT FIRST" }, { text: "PARENT LAST" }));
     await loop.fact("usage"); // The misleading result.
     await appears(path("sub"));
@@ -195,7 +242,9 @@ real("the real Claude Code", () => {
   test("a command in the background: idle at once, and a turn of its own when it is done", async () => {
     const loop = await run({ permissions: "allow" }, {}, { IS_SANDBOX: "1" });
     Bun.spawnSync(["mkfifo", path("fifo")]);
-    loop.prompt(model(bash(`cat ${path("fifo")}`, { run_in_background: true }), { text: "started" }, { text: "it is done" }));
+    loop.prompt(
+      model(bash(`cat ${path("fifo")}`, { run_in_background: true }), { text: "started" }, { text: "it is done" }),
+    );
     expect((await loop.turn(1)).text).toBe("started");
     expect(loop.facts).toContainEqual({ type: "background", tasks: 1 });
     writeFileSync(path("fifo"), "go");

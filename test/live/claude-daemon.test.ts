@@ -28,7 +28,26 @@ liveSuite(
       run: (command, then) => model(bash(command), { text: then }),
       fail: (status, then) => model({ status, ...(then === undefined ? {} : { times: then.times, text: then.text }) }),
       question: (question, options, then) =>
-        model({ tools: [{ name: "AskUserQuestion", input: { questions: [{ question, header: "H", multiSelect: false, options: options.map((label) => ({ label, description: "d" })) }] } }] }, { text: then }),
+        model(
+          {
+            tools: [
+              {
+                name: "AskUserQuestion",
+                input: {
+                  questions: [
+                    {
+                      question,
+                      header: "H",
+                      multiSelect: false,
+                      options: options.map((label) => ({ label, description: "d" })),
+                    },
+                  ],
+                },
+              },
+            ],
+          },
+          { text: then },
+        ),
     },
     answerTo: digestAnswer,
     lastRequest: () => stub.requests.at(-1)?.conversation ?? "",
@@ -43,8 +62,17 @@ liveSuite(
     test("a background sub-agent: idle only when it is done, its words are its own", async () => {
       const [gate, mark] = [`${box().dir}/gate-sub`, `${box().dir}/mark-sub`];
       const child = model({ text: "the child speaks", mark, gate });
-      const agent = await make(model({ tools: [{ name: "Agent", input: { description: "a child", prompt: child, run_in_background: true } }] }, { text: "parent first" }, { text: "parent last" }));
-      await eventually("the sub-agent to work and its parent to have spoken", async () => existsSync(mark) && (await agent.said()).includes("parent first"));
+      const agent = await make(
+        model(
+          { tools: [{ name: "Agent", input: { description: "a child", prompt: child, run_in_background: true } }] },
+          { text: "parent first" },
+          { text: "parent last" },
+        ),
+      );
+      await eventually(
+        "the sub-agent to work and its parent to have spoken",
+        async () => existsSync(mark) && (await agent.said()).includes("parent first"),
+      );
       expect(String((await api().get(agent.path))["agent"]?.["status"])).toBe("processing");
       writeFileSync(gate, "");
       await agent.reach("idle");
@@ -52,9 +80,12 @@ liveSuite(
       expect((await agent.outcomes()).every((each) => each === "completed")).toBe(true);
     });
 
-    test.if(process.getuid?.() === 0)('as root, permissions "allow" are refused with the cure in the message', async () => {
-      const agent = await make("hi", { permissions: "allow" });
-      expect(String((await agent.reach("exited"))["error"]?.["message"])).toContain("IS_SANDBOX");
-    });
+    test.if(process.getuid?.() === 0)(
+      'as root, permissions "allow" are refused with the cure in the message',
+      async () => {
+        const agent = await make("hi", { permissions: "allow" });
+        expect(String((await agent.reach("exited"))["error"]?.["message"])).toContain("IS_SANDBOX");
+      },
+    );
   },
 );

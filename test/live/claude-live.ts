@@ -1,4 +1,6 @@
-/** What the live tests of Claude Code share: the installed program, one stub, a config folder of its own for each test. */
+/**
+ * What the live tests of Claude Code share: the installed program, one stub, a config folder of its own for each test.
+ */
 import { afterAll, afterEach, beforeEach, describe } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +28,11 @@ export interface Live {
   readonly cwd: () => string;
   readonly config: () => string;
   path(name: string): string;
-  run(launch?: Partial<LaunchContext>, start?: Partial<StartContext>, env?: Record<string, string>): Promise<CodecLoop<ClaudeState>>;
+  run(
+    launch?: Partial<LaunchContext>,
+    start?: Partial<StartContext>,
+    env?: Record<string, string>,
+  ): Promise<CodecLoop<ClaudeState>>;
 }
 
 export function live(): Live {
@@ -59,8 +65,12 @@ export function live(): Live {
         launch: { cwd: cwd(), ...launch },
         start,
         env: {
-          HOME: config(), CLAUDE_CONFIG_DIR: config(), CLAUDE_CODE_TMPDIR: dir.path,
-          ANTHROPIC_BASE_URL: stub.url, ANTHROPIC_API_KEY: "sk-not-a-real-key", ...env,
+          HOME: config(),
+          CLAUDE_CONFIG_DIR: config(),
+          CLAUDE_CODE_TMPDIR: dir.path,
+          ANTHROPIC_BASE_URL: stub.url,
+          ANTHROPIC_API_KEY: "sk-not-a-real-key",
+          ...env,
         },
       });
       loops.push(loop);

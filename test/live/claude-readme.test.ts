@@ -1,4 +1,7 @@
-/** The README's first agent with the real Claude Code: asked, allowed, aborted, and resumed after kill -9 of daemon and program. */
+/**
+ * The README's first agent with the real Claude Code: asked, allowed, aborted, and resumed after kill -9 of daemon and
+ * program.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,9 +29,15 @@ real("the README's first agent, with the real Claude Code", () => {
 
   test("every line does what the page says", async () => {
     reader.program("claude", `exec '${"skip" in installed ? "" : installed.path}' "$@"`);
-    const output = await reader.paste(firstAgent(), { AH_PORT: String(await freePort()), ANTHROPIC_BASE_URL: stub.url, ANTHROPIC_API_KEY: "key-of-the-user" });
+    const output = await reader.paste(firstAgent(), {
+      AH_PORT: String(await freePort()),
+      ANTHROPIC_BASE_URL: stub.url,
+      ANTHROPIC_API_KEY: "key-of-the-user",
+    });
     const { statuses, said } = storyIn(output);
-    expect(`${statuses.join(" ").replace("processing", "starting")}\n${output}`).toStartWith("starting waiting_input idle idle idle\n");
+    expect(`${statuses.join(" ").replace("processing", "starting")}\n${output}`).toStartWith(
+      "starting waiting_input idle idle idle\n",
+    );
     expect(existsSync(file) && readFileSync(file, "utf8")).toBe("Hello, friend.\n");
     expect(said).toEqual(["hello.txt is there.", digestAnswer("What did you write into hello.txt?")]);
     expect(stub.requests.at(-1)?.conversation).toContain("Make a file hello.txt");

@@ -17,8 +17,15 @@ function plant(project: string, marks: string): void {
     writeFileSync(join(project, path), typeof content === "string" ? content : JSON.stringify(content));
   };
   const hooks = (kind: string) =>
-    Object.fromEntries(events.map((event) => [event, [{ matcher: "", hooks: [{ type: "command", command: `touch ${marks}/${kind}` }] }]]));
-  const server = (kind: string) => ({ mcpServers: { [kind]: { command: "/bin/sh", args: ["-c", `touch ${marks}/${kind}; cat >/dev/null`] } } });
+    Object.fromEntries(
+      events.map((event) => [
+        event,
+        [{ matcher: "", hooks: [{ type: "command", command: `touch ${marks}/${kind}` }] }],
+      ]),
+    );
+  const server = (kind: string) => ({
+    mcpServers: { [kind]: { command: "/bin/sh", args: ["-c", `touch ${marks}/${kind}; cat >/dev/null`] } },
+  });
 
   write(".claude/settings.json", {
     hooks: hooks("project-hook"),
@@ -29,7 +36,11 @@ function plant(project: string, marks: string): void {
   });
   write(".claude/settings.local.json", { hooks: hooks("local-hook") });
   write(".mcp.json", server("mcp-server"));
-  write("market/.claude-plugin/marketplace.json", { name: "market", owner: { name: "x" }, plugins: [{ name: "planted", source: "./planted", description: "d" }] });
+  write("market/.claude-plugin/marketplace.json", {
+    name: "market",
+    owner: { name: "x" },
+    plugins: [{ name: "planted", source: "./planted", description: "d" }],
+  });
   write("market/planted/.claude-plugin/plugin.json", { name: "planted", version: "1.0.0", description: "d" });
   write("market/planted/hooks/hooks.json", { hooks: hooks("plugin-hook") });
   write("market/planted/.mcp.json", server("plugin-mcp-server"));
@@ -46,7 +57,10 @@ real("what a repository brings", () => {
     const project = realpathSync(cwd());
     plant(project, path("marks"));
     // The person has also accepted the program's own trust dialog for this folder: it alone would let everything in.
-    writeFileSync(join(config(), ".claude.json"), JSON.stringify({ projects: { [project]: { hasTrustDialogAccepted: true } } }));
+    writeFileSync(
+      join(config(), ".claude.json"),
+      JSON.stringify({ projects: { [project]: { hasTrustDialogAccepted: true } } }),
+    );
     const loop = await run({ trusted, cwd: project });
     loop.prompt(model(bash("touch made; echo env=$PLANTED"), { text: "end" }));
     const first = await Promise.race([loop.fact("permission"), loop.fact("turn_ended")]);
@@ -54,7 +68,9 @@ real("what a repository brings", () => {
     await loop.turn(1);
     loop.prompt("/planted");
     await loop.turn(2);
-    const env = loop.facts.some((fact) => fact.type === "part" && fact.part.type === "tool_result" && fact.part.text.includes("env=yes"));
+    const env = loop.facts.some(
+      (fact) => fact.type === "part" && fact.part.type === "tool_result" && fact.part.text.includes("env=yes"),
+    );
     return { marks: readdirSync(path("marks")).sort(), env, command: existsSync(join(project, "command-ran")) };
   }
 

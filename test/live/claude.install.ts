@@ -1,4 +1,6 @@
-/** The real Claude Code: only the package with this platform's native program, which needs neither Node nor a script. */
+/**
+ * The real Claude Code: only the package with this platform's native program, which needs neither Node nor a script.
+ */
 import { type Environment, installPackage } from "./install.ts";
 
 export const CLAUDE_VERSION = "2.1.330";

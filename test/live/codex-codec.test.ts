@@ -15,8 +15,13 @@ real("a turn", () => {
     expect(pipe.facts).toContainEqual({ type: "input_accepted", key });
     expect(lastText(pipe.facts)).toBe("Hello wörld 😀");
     expect(pipe.facts.filter((fact) => fact.type === "delta").length).toBeGreaterThan(1);
-    expect(pipe.facts).toContainEqual({ type: "usage", usage: { inputTokens: 60, outputTokens: 10, cacheReadTokens: 40, cacheWriteTokens: 0 } });
-    expect(pipe.facts.filter((fact) => fact.type === "unknown_frame" || fact.type === "turn_ended")).toEqual([{ type: "turn_ended", outcome: "completed" }]);
+    expect(pipe.facts).toContainEqual({
+      type: "usage",
+      usage: { inputTokens: 60, outputTokens: 10, cacheReadTokens: 40, cacheWriteTokens: 0 },
+    });
+    expect(pipe.facts.filter((fact) => fact.type === "unknown_frame" || fact.type === "turn_ended")).toEqual([
+      { type: "turn_ended", outcome: "completed" },
+    ]);
     expect(lastText(await pipe.turn("second"))).toBe("echo: second");
   });
 
@@ -35,13 +40,15 @@ real("a turn", () => {
     expect(kinds(facts)).not.toContain("permission");
     // Codex merges two pipes: which of them it reads first is not for us to say.
     const merged = expect.stringMatching(/^(out\nerr|err\nout)\n$/);
-    expect(facts).toContainEqual(expect.objectContaining({ part: expect.objectContaining({ type: "tool_result", text: merged, isError: true }) }));
+    expect(facts).toContainEqual(
+      expect.objectContaining({ part: expect.objectContaining({ type: "tool_result", text: merged, isError: true }) }),
+    );
     expect(lastText(facts)).toBe("done");
   });
 
   test("takes 200 KB of unicode intact", async () => {
     const pipe = await start();
-    const text = "a😀漢\"\\\t é\u2028".repeat(12_500);
+    const text = 'a😀漢"\\\t é\u2028'.repeat(12_500);
     expect(Buffer.byteLength(text)).toBeGreaterThan(200_000);
     await pipe.turn(text);
     expect(stub.requests.at(-1)?.text).toBe(text);
@@ -59,8 +66,13 @@ real("failures of the model service", () => {
   test("401 is retried, then fails the turn, and the next turn works", async () => {
     const pipe = await start();
     const facts = await pipe.turn(model({ status: 401, times: 99 }));
-    expect(facts.filter((fact) => fact.type === "retrying")).toContainEqual(expect.objectContaining({ attempt: 1, status: 401 }));
-    expect(end(facts)).toMatchObject({ outcome: "failed", error: { code: "httpConnectionFailed", message: expect.stringContaining("401") } });
+    expect(facts.filter((fact) => fact.type === "retrying")).toContainEqual(
+      expect.objectContaining({ attempt: 1, status: 401 }),
+    );
+    expect(end(facts)).toMatchObject({
+      outcome: "failed",
+      error: { code: "httpConnectionFailed", message: expect.stringContaining("401") },
+    });
     expect(lastText(await pipe.turn("after"))).toBe("echo: after");
   });
 
@@ -116,9 +128,15 @@ real("permissions", () => {
   test("even harmless commands are asked for, and an allowed one runs once, in the open", async () => {
     const launch = home();
     const pipe = await start(launch);
-    const commands = ["ls -la", "cat nothing", "echo run >> runs.txt; cat runs.txt; false", "echo made > made.txt; true"];
+    const commands = [
+      "ls -la",
+      "cat nothing",
+      "echo run >> runs.txt; cat runs.txt; false",
+      "echo made > made.txt; true",
+    ];
     pipe.prompt(model(...commands.map((run) => ({ run })), { say: "done" }));
-    for (const command of commands) pipe.answer(await pipe.fact("permission", { where: ({ title }) => title.includes(command) }), "allow");
+    for (const command of commands)
+      pipe.answer(await pipe.fact("permission", { where: ({ title }) => title.includes(command) }), "allow");
     await pipe.fact("turn_ended");
     expect(results(pipe.facts)[2]).toBe("run\n");
     expect(readdirSync(launch.cwd).sort()).toEqual(["made.txt", "runs.txt"]);
@@ -127,9 +145,18 @@ real("permissions", () => {
   test("a patch is asked for with its files and its diff", async () => {
     const launch = home();
     const pipe = await start(launch);
-    pipe.prompt(model({ run: "apply_patch <<'EOP'\n*** Begin Patch\n*** Add File: new.txt\n+hello\n*** End Patch\nEOP" }, { say: "patched" }));
+    pipe.prompt(
+      model(
+        { run: "apply_patch <<'EOP'\n*** Begin Patch\n*** Add File: new.txt\n+hello\n*** End Patch\nEOP" },
+        { say: "patched" },
+      ),
+    );
     const asked = await pipe.fact("permission");
-    expect(asked).toMatchObject({ tool: "apply_patch", title: `change ${launch.cwd}/new.txt`, detail: { changes: [{ diff: "hello\n" }] } });
+    expect(asked).toMatchObject({
+      tool: "apply_patch",
+      title: `change ${launch.cwd}/new.txt`,
+      detail: { changes: [{ diff: "hello\n" }] },
+    });
     pipe.answer(asked, "allow");
     await pipe.fact("turn_ended");
     expect(readFileSync(join(launch.cwd, "new.txt"), "utf8")).toBe("hello\n");
@@ -176,7 +203,17 @@ real("permissions", () => {
 
   test("a question of the model comes with its choices and takes an answer", async () => {
     const pipe = await start();
-    const questions = [{ id: "q1", header: "H", question: "Which?", options: [{ label: "Red", description: "r" }, { label: "Blue", description: "b" }] }];
+    const questions = [
+      {
+        id: "q1",
+        header: "H",
+        question: "Which?",
+        options: [
+          { label: "Red", description: "r" },
+          { label: "Blue", description: "b" },
+        ],
+      },
+    ];
     pipe.prompt(model({ call: { name: "request_user_input", args: { questions } } }, { say: "ok" }));
     const asked = await pipe.fact("permission");
     expect(asked).toMatchObject({ kind: "question", title: "Which?" });

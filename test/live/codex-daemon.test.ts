@@ -31,7 +31,19 @@ liveSuite({
     run: (command, then) => model({ run: command }, { say: then }),
     fail: (status, then) => model({ status, times: then?.times ?? 99 }, { say: then?.text ?? "never said" }),
     question: (question, options, then) =>
-      model({ call: { name: "request_user_input", args: { questions: [{ id: "q1", header: "H", question, options: options.map((label) => ({ label, description: "d" })) }] } } }, { say: then }),
+      model(
+        {
+          call: {
+            name: "request_user_input",
+            args: {
+              questions: [
+                { id: "q1", header: "H", question, options: options.map((label) => ({ label, description: "d" })) },
+              ],
+            },
+          },
+        },
+        { say: then },
+      ),
   },
   answerTo: (prompt) => `echo: ${prompt}`,
   lastRequest: () => JSON.stringify(stub.requests.at(-1)?.body),

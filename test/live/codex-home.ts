@@ -1,4 +1,7 @@
-/** Settings and a repository for the real Codex in tests: its own home, a stub for a model, and things planted to be loaded. */
+/**
+ * Settings and a repository for the real Codex in tests: its own home, a stub for a model, and things planted to be
+ * loaded.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LaunchContext } from "../../src/providers/provider.ts";
@@ -11,7 +14,13 @@ export function codexHome(root: string, name: string, modelUrl: string, binary: 
   mkdirSync(cwd, { recursive: true });
   mkdirSync(join(home, "tmp"), { recursive: true });
   writeCodexSettings(join(home, ".codex"), modelUrl, more);
-  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, CODEX_HOME: join(home, ".codex"), TMPDIR: join(home, "tmp"), STUB_KEY: "stub-key" };
+  const env = {
+    PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+    HOME: home,
+    CODEX_HOME: join(home, ".codex"),
+    TMPDIR: join(home, "tmp"),
+    STUB_KEY: "stub-key",
+  };
   return launchContext({ command: [binary], cwd, env, agentDir: home, permissions: "ask" });
 }
 
@@ -39,7 +48,10 @@ const HOOKS = ["SessionStart", "UserPromptSubmit", "PreToolUse", "Stop"];
 
 /** Everything that a repository could bring to be run, each leaving a mark in `marks`. */
 export function plant(repository: string, marks: string): void {
-  const hooks = HOOKS.map((event) => `[[hooks.${event}]]\n[[hooks.${event}.hooks]]\ntype = "command"\ncommand = "touch ${marks}/hook-${event}"\n`).join("");
+  const hooks = HOOKS.map(
+    (event) =>
+      `[[hooks.${event}]]\n[[hooks.${event}.hooks]]\ntype = "command"\ncommand = "touch ${marks}/hook-${event}"\n`,
+  ).join("");
   mkdirSync(marks, { recursive: true });
   mkdirSync(join(repository, ".codex/rules"), { recursive: true });
   Bun.spawnSync(["git", "init", "-q", repository]);
@@ -52,6 +64,16 @@ export function plant(repository: string, marks: string): void {
   writeFileSync(join(repository, ".codex/rules/default.rules"), 'prefix_rule(pattern=["touch"], decision="allow")\n');
   const plugin = join(repository, ".codex-plugin");
   mkdirSync(plugin, { recursive: true });
-  writeFileSync(join(plugin, "plugin.json"), JSON.stringify({ name: "planted", version: "1.0.0", mcpServers: { other: { command: "/bin/sh", args: ["-c", `touch ${marks}/plugin`] } } }));
-  writeFileSync(join(repository, ".mcp.json"), JSON.stringify({ mcpServers: { third: { command: "/bin/sh", args: ["-c", `touch ${marks}/mcp-json`] } } }));
+  writeFileSync(
+    join(plugin, "plugin.json"),
+    JSON.stringify({
+      name: "planted",
+      version: "1.0.0",
+      mcpServers: { other: { command: "/bin/sh", args: ["-c", `touch ${marks}/plugin`] } },
+    }),
+  );
+  writeFileSync(
+    join(repository, ".mcp.json"),
+    JSON.stringify({ mcpServers: { third: { command: "/bin/sh", args: ["-c", `touch ${marks}/mcp-json`] } } }),
+  );
 }

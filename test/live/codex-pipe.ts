@@ -1,7 +1,17 @@
-/** Runs Codex, real or fake, over pipes with the codec alone: what the codec says is what a test sees, no daemon between. */
+/**
+ * Runs Codex, real or fake, over pipes with the codec alone: what the codec says is what a test sees, no daemon
+ * between.
+ */
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { codexCodec, type CodexState } from "../../src/providers/codex.ts";
-import type { AdoptContext, Answer, LaunchContext, PromptInput, ProviderFact, Step } from "../../src/providers/provider.ts";
+import type {
+  AdoptContext,
+  Answer,
+  LaunchContext,
+  PromptInput,
+  ProviderFact,
+  Step,
+} from "../../src/providers/provider.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 
@@ -9,8 +19,13 @@ export interface CodexPipe {
   readonly facts: readonly ProviderFact[];
   readonly pid: number;
   state(): CodexState;
-  /** The first fact from index `from` on that fits. Throws with the last facts when the deadline passes or Codex ends. */
-  fact<T extends ProviderFact["type"]>(type: T, options?: { from?: number; where?: (fact: FactOf<T>) => boolean }): Promise<FactOf<T>>;
+  /**
+   * The first fact from index `from` on that fits. Throws with the last facts when the deadline passes or Codex ends.
+   */
+  fact<T extends ProviderFact["type"]>(
+    type: T,
+    options?: { from?: number; where?: (fact: FactOf<T>) => boolean },
+  ): Promise<FactOf<T>>;
   /** Returns the input's key. */
   prompt(text: string, key?: string): string;
   /** Prompts and waits for the end of the turn: the facts of that turn. */
@@ -35,20 +50,42 @@ export interface PipeOptions {
 
 export function launchContext(changes: Partial<LaunchContext>): LaunchContext {
   return {
-    command: ["codex"], args: [], agentId: "a3f2b1c0", agentUuid: "00000000-0000-4000-8000-000000000000", session: null, cwd: "/project",
-    agentDir: "/state/agents/a3f2b1c0", model: null, permissions: "ask", systemPrompt: null, trusted: false, env: {}, isRoot: false, self: [], ...changes,
+    command: ["codex"],
+    args: [],
+    agentId: "a3f2b1c0",
+    agentUuid: "00000000-0000-4000-8000-000000000000",
+    session: null,
+    cwd: "/project",
+    agentDir: "/state/agents/a3f2b1c0",
+    model: null,
+    permissions: "ask",
+    systemPrompt: null,
+    trusted: false,
+    env: {},
+    isRoot: false,
+    self: [],
+    ...changes,
   };
 }
 
 /** The text of the last assistant message among these facts. */
 export function lastText(facts: readonly ProviderFact[]): string {
-  const last = facts.findLast((fact) => fact.type === "part" && fact.role === "assistant" && fact.part.type === "text" && fact.subagent === undefined);
+  const last = facts.findLast(
+    (fact) =>
+      fact.type === "part" && fact.role === "assistant" && fact.part.type === "text" && fact.subagent === undefined,
+  );
   return last?.type === "part" && last.part.type === "text" ? last.part.text : "";
 }
 
 export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = 30_000 }: PipeOptions): CodexPipe {
   const { argv, env } = codexCodec.launch(launch);
-  const child = Bun.spawn([...argv], { cwd: launch.cwd, env: { ...launch.env, ...env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    cwd: launch.cwd,
+    env: { ...launch.env, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const facts: ProviderFact[] = [];
   const waiting = new Set<() => void>();
   let ended = false;
@@ -69,7 +106,8 @@ export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = 
     const splitter = createLineSplitter();
     for await (const bytes of child.stdout) {
       for (const line of splitter.push(bytes)) {
-        if (line.type === "line") state = take(codexCodec.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
+        if (line.type === "line")
+          state = take(codexCodec.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
       }
     }
     ended = true;
@@ -85,14 +123,16 @@ export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = 
     state: () => state,
     async fact(type, { from = 0, where = () => true } = {}) {
       const deadline = Date.now() + deadlineMs;
-      for (let at = from; ; ) {
+      for (let at = from; ;) {
         for (; at < facts.length; at += 1) {
           const fact = facts[at];
           if (fact !== undefined && isOf(fact, type) && where(fact)) return fact;
         }
         const left = deadline - Date.now();
         if (ended || left <= 0) {
-          throw new Error(`no ${type}: ${ended ? "Codex ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-8))}; stderr ${stderr.slice(-500)}`);
+          throw new Error(
+            `no ${type}: ${ended ? "Codex ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-8))}; stderr ${stderr.slice(-500)}`,
+          );
         }
         await new Promise<void>((resolve) => {
           const wake = () => {
@@ -116,13 +156,28 @@ export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = 
       return facts.slice(from, facts.indexOf(end) + 1);
     },
     answer({ id, kind, data }, decision, answers) {
-      state = take(codexCodec.answer(state, { id, kind, data, decision, ...(answers === undefined ? {} : { answers }) }, Date.now()));
+      state = take(
+        codexCodec.answer(
+          state,
+          { id, kind, data, decision, ...(answers === undefined ? {} : { answers }) },
+          Date.now(),
+        ),
+      );
     },
     interrupt() {
       state = take(codexCodec.interrupt(state, Date.now()));
     },
     adopt(context = {}) {
-      state = take(codexCodec.adopt(state, { nowMs: Date.now(), unconfirmed: [], unsettled: [], open: [], interrupting: false, ...context }));
+      state = take(
+        codexCodec.adopt(state, {
+          nowMs: Date.now(),
+          unconfirmed: [],
+          unsettled: [],
+          open: [],
+          interrupting: false,
+          ...context,
+        }),
+      );
     },
     lose(act) {
       deaf = true;

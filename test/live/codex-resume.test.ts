@@ -27,7 +27,10 @@ real("another process, another daemon", () => {
     const key = first.prompt(model({ hang: true }));
     await first.fact("input_accepted");
     await first.end("SIGKILL");
-    const second = await start({ ...launch, session: session(first) }, { unconfirmed: [input(key), input("never-sent")] });
+    const second = await start(
+      { ...launch, session: session(first) },
+      { unconfirmed: [input(key), input("never-sent")] },
+    );
     expect(second.facts).toContainEqual({ type: "input_accepted", key });
     expect(second.facts).toContainEqual({ type: "input_absent", key: "never-sent" });
     expect(lastText(await second.turn("on"))).toBe("echo: on");
@@ -48,7 +51,10 @@ real("another process, another daemon", () => {
     await first.turn("hi");
     const second = openCodex({ launch: { ...launch, session: session(first) } });
     running.push(second);
-    expect(await second.fact("start_failed")).toMatchObject({ code: "RESUME_REFUSED", message: expect.stringContaining("active writer") });
+    expect(await second.fact("start_failed")).toMatchObject({
+      code: "RESUME_REFUSED",
+      message: expect.stringContaining("active writer"),
+    });
   });
 
   test("an adopted process goes on: a question is answered by its id", async () => {
@@ -76,7 +82,11 @@ real("another process, another daemon", () => {
 });
 
 real("trust", () => {
-  async function marksOf(changes: Partial<LaunchContext>, below = "", more = ""): Promise<{ marks: readonly string[]; body: string; settings: string }> {
+  async function marksOf(
+    changes: Partial<LaunchContext>,
+    below = "",
+    more = "",
+  ): Promise<{ marks: readonly string[]; body: string; settings: string }> {
     const base = home({}, more);
     const marks = join(base.agentDir, "marks");
     plant(base.cwd, marks);
@@ -84,7 +94,10 @@ real("trust", () => {
     mkdirSync(cwd, { recursive: true });
     const pipe = await start({ ...base, cwd, ...changes });
     pipe.prompt(model({ run: `touch ${marks}/tool` }, { say: "done" }));
-    const asked = pipe.fact("permission").then((permission) => pipe.answer(permission, "allow"), () => undefined);
+    const asked = pipe.fact("permission").then(
+      (permission) => pipe.answer(permission, "allow"),
+      () => undefined,
+    );
     await pipe.fact("turn_ended");
     await pipe.end();
     await asked;
@@ -103,14 +116,26 @@ real("trust", () => {
 
   test("not even when the user trusts its top folder in Codex itself", async () => {
     const top = join(root, nextHome(), "project");
-    const { marks, body } = await marksOf({ permissions: "allow" }, "deep/down", `[projects."${top}"]\ntrust_level = "trusted"\n`);
+    const { marks, body } = await marksOf(
+      { permissions: "allow" },
+      "deep/down",
+      `[projects."${top}"]\ntrust_level = "trusted"\n`,
+    );
     expect(marks).toEqual(["tool"]);
     expect(body).not.toContain("PLANTED SETTINGS");
   });
 
   test("a trusted repository brings its settings, hooks and MCP servers, and Codex's own settings stay as they were", async () => {
     const { marks, body, settings } = await marksOf({ permissions: "allow", trusted: true });
-    expect(marks).toEqual(["hook-PreToolUse", "hook-SessionStart", "hook-Stop", "hook-UserPromptSubmit", "hooks-json", "mcp", "tool"]);
+    expect(marks).toEqual([
+      "hook-PreToolUse",
+      "hook-SessionStart",
+      "hook-Stop",
+      "hook-UserPromptSubmit",
+      "hooks-json",
+      "mcp",
+      "tool",
+    ]);
     expect(body).toContain("PLANTED SETTINGS");
     expect(settings).not.toContain("trust_level");
   });

@@ -7,13 +7,17 @@ import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
 
 /** Says that it began, leaves a child of its own, and waits for a file. */
-const PATIENT = 'task=$(cat); echo "begun: $task"; sleep 1000 & : > begun; until [ -e go ]; do sleep 0.05; done; kill $!; echo "ended"';
+const PATIENT =
+  'task=$(cat); echo "begun: $task"; sleep 1000 & : > begun; until [ -e go ]; do sleep 0.05; done; kill $!; echo "ended"';
 
 describe("plain commands behind the daemon", () => {
   let box: Box;
   beforeAll(async () => {
     box = await makeBox({
-      providers: { echo: { kind: "command", command: ["cat"] }, patient: { kind: "command", command: ["/bin/sh", "-c", PATIENT] } },
+      providers: {
+        echo: { kind: "command", command: ["cat"] },
+        patient: { kind: "command", command: ["/bin/sh", "-c", PATIENT] },
+      },
     });
     await (await box.start()).post("/projects", { name: "p", cwd: box.cwd });
   });
@@ -31,7 +35,7 @@ describe("plain commands behind the daemon", () => {
   }
 
   test("2 MB of unicode go in and come back", async () => {
-    const text = "näïve 😀 中文 \"quotes\"\t\r\n".repeat(60_000);
+    const text = 'näïve 😀 中文 "quotes"\t\r\n'.repeat(60_000);
     expect((await answer(await start("echo", text))) === text).toBe(true);
   }, 60_000);
 
@@ -51,7 +55,11 @@ describe("plain commands behind the daemon", () => {
     const path = await start("patient", "two");
     await eventually("the command to begin", () => existsSync(join(box.cwd, "begun")));
     const { aborted, agent } = await box.api().post(`${path}/abort`);
-    expect([aborted as unknown, String(agent?.["status"]), String(agent?.["turn"]?.["outcome"])]).toEqual([true, "idle", "interrupted"]);
+    expect([aborted as unknown, String(agent?.["status"]), String(agent?.["turn"]?.["outcome"])]).toEqual([
+      true,
+      "idle",
+      "interrupted",
+    ]);
     await eventually("its child to end, too", () => box.agentProcesses().length === 0);
     writeFileSync(join(box.cwd, "go"), "");
     await box.api().post(`${path}/input`, { text: "three" });

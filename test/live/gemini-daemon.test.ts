@@ -20,7 +20,9 @@ liveSuite({
   name: "gemini",
   installed,
   settings: {
-    kind: "acp", command: "command" in installed ? [...installed.command, "--acp"] : "gemini", model: "gemini-2.5-flash",
+    kind: "acp",
+    command: "command" in installed ? [...installed.command, "--acp"] : "gemini",
+    model: "gemini-2.5-flash",
     env: { GEMINI_API_KEY: "key-of-the-user", GOOGLE_GEMINI_BASE_URL: stub.url },
   },
   env: {},

@@ -1,6 +1,6 @@
 /**
- * Real programs for the live tests: exact versions from npm, installed once into the test cache (`AH_TEST_CACHE`), without
- * any install script. What cannot be installed is a reason to skip, never a failure.
+ * Real programs for the live tests: exact versions from npm, installed once into the test cache (`AH_TEST_CACHE`),
+ * without any install script. What cannot be installed is a reason to skip, never a failure.
  */
 import { Database } from "bun:sqlite";
 import { describe } from "bun:test";
@@ -29,7 +29,10 @@ export function describeReal(program: string, installed: object): (name: string,
 }
 
 /** The path of the package's file. Two test files may ask at once: the second one waits for the first. */
-export async function installPackage(env: Environment, { name, version, file }: Package): Promise<{ readonly path: string } | Skip> {
+export async function installPackage(
+  env: Environment,
+  { name, version, file }: Package,
+): Promise<{ readonly path: string } | Skip> {
   if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
     return { skip: `tested on Linux x64 and arm64 only, not on ${process.platform} ${process.arch}` };
   }
@@ -57,7 +60,10 @@ export function installNode(env: Environment): Promise<{ readonly path: string }
 }
 
 /** A script and the Node that runs it. */
-export async function installScript(env: Environment, wanted: Package): Promise<{ readonly command: readonly [node: string, script: string] } | Skip> {
+export async function installScript(
+  env: Environment,
+  wanted: Package,
+): Promise<{ readonly command: readonly [node: string, script: string] } | Skip> {
   const node = await installNode(env);
   if ("skip" in node) return node;
   const script = await installPackage(env, wanted);
@@ -70,7 +76,8 @@ async function install(home: string, spec: string, file: string): Promise<Skip |
   try {
     writeFileSync(join(scratch, "package.json"), "{}");
     const log = await npmInstall(scratch, spec);
-    if (!existsSync(join(scratch, file))) return { skip: `npm could not install ${spec}: ${log.trim().split("\n").slice(-3).join(" | ")}` };
+    if (!existsSync(join(scratch, file)))
+      return { skip: `npm could not install ${spec}: ${log.trim().split("\n").slice(-3).join(" | ")}` };
     rmSync(home, { recursive: true, force: true });
     renameSync(scratch, home);
     return null;
@@ -96,7 +103,16 @@ async function lock(path: string): Promise<() => void> {
 /** The engine check is off: an older npm must install what runs on the Node above. */
 function npmInstall(cwd: string, spec: string): Promise<string> {
   return new Promise((resolve) => {
-    const args = ["install", "--ignore-scripts", "--engine-strict=false", "--no-audit", "--no-fund", "--no-package-lock", "--save-exact", spec];
+    const args = [
+      "install",
+      "--ignore-scripts",
+      "--engine-strict=false",
+      "--no-audit",
+      "--no-fund",
+      "--no-package-lock",
+      "--save-exact",
+      spec,
+    ];
     const npm = spawn("npm", args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     npm.stdout.on("data", (bytes: Buffer) => (log += bytes.toString()));

@@ -6,11 +6,22 @@ const rpc = rpcLines({ header: true });
 function answer(method: string, params: unknown): unknown {
   switch (method) {
     case "initialize": {
-      const wanted = typeof params === "object" && params !== null && "protocolVersion" in params ? params.protocolVersion : "2025-06-18";
+      const wanted =
+        typeof params === "object" && params !== null && "protocolVersion" in params
+          ? params.protocolVersion
+          : "2025-06-18";
       return { protocolVersion: wanted, capabilities: { tools: {} }, serverInfo: { name: "poke", version: "1.0.0" } };
     }
     case "tools/list":
-      return { tools: [{ name: "poke", description: "Pokes.", inputSchema: { type: "object", properties: { a: { type: "string" } } } }] };
+      return {
+        tools: [
+          {
+            name: "poke",
+            description: "Pokes.",
+            inputSchema: { type: "object", properties: { a: { type: "string" } } },
+          },
+        ],
+      };
     case "tools/call":
       return { content: [{ type: "text", text: "poked" }] };
     default:
@@ -22,5 +33,9 @@ for await (const line of console) {
   const message = classifyRpc(JSON.parse(line));
   if (message.kind !== "request") continue;
   const result = answer(message.method, message.params);
-  console.log(result === undefined ? rpc.error(message.id, { code: METHOD_NOT_FOUND, message: "no such method" }) : rpc.result(message.id, result));
+  console.log(
+    result === undefined
+      ? rpc.error(message.id, { code: METHOD_NOT_FOUND, message: "no such method" })
+      : rpc.result(message.id, result),
+  );
 }

@@ -18,15 +18,34 @@ liveSuite({
   title: "OpenCode",
   name: "opencode",
   installed,
-  settings: { command: "path" in installed ? installed.path : "opencode", model: "stub/stub-1", env: stubConfig(stub.url) },
+  settings: {
+    command: "path" in installed ? installed.path : "opencode",
+    model: "stub/stub-1",
+    env: stubConfig(stub.url),
+  },
   env: {},
   abilities: ABILITIES.opencode,
   ask: {
     say: (text, gate) => model({ say: text, chunks: 4, ...(gate === undefined ? {} : { gate }) }),
-    run: (command, then) => model({ call: [{ name: "bash", args: { command, description: "a test" } }] }, { say: then }),
+    run: (command, then) =>
+      model({ call: [{ name: "bash", args: { command, description: "a test" } }] }, { say: then }),
     fail: (status, then) => model({ status, times: then?.times ?? "always", say: then?.text ?? "never said" }),
     question: (question, options, then) =>
-      model({ call: [{ name: "question", args: { questions: [{ question, header: "Pick", options: options.map((label) => ({ label, description: "a choice" })) }] } }] }, { say: then }),
+      model(
+        {
+          call: [
+            {
+              name: "question",
+              args: {
+                questions: [
+                  { question, header: "Pick", options: options.map((label) => ({ label, description: "a choice" })) },
+                ],
+              },
+            },
+          ],
+        },
+        { say: then },
+      ),
   },
   answerTo: (prompt) => `echo: ${prompt}`,
   lastRequest: () => JSON.stringify(stub.requests.at(-1)?.body),

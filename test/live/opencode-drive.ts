@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { opencodeCodec } from "../../src/providers/opencode.ts";
 import type { OpenCodeState } from "../../src/providers/opencode.ts";
-import type { AdoptContext, Answer, LaunchContext, PromptInput, ProviderFact, Step } from "../../src/providers/provider.ts";
+import type {
+  AdoptContext,
+  Answer,
+  LaunchContext,
+  PromptInput,
+  ProviderFact,
+  Step,
+} from "../../src/providers/provider.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 
@@ -16,7 +23,9 @@ export interface Driven {
   next<T extends ProviderFact["type"]>(type: T, fits?: (fact: FactOf<T>) => boolean): Promise<FactOf<T>>;
   prompt(text: string, options?: Partial<PromptInput>): PromptInput;
   /** Prompts, waits for the end of the turn, and tells the agent's own words in it. */
-  turn(text: string): Promise<{ readonly outcome: string; readonly error: string | null; readonly said: readonly string[] }>;
+  turn(
+    text: string,
+  ): Promise<{ readonly outcome: string; readonly error: string | null; readonly said: readonly string[] }>;
   interrupt(): void;
   answer(asked: FactOf<"permission">, decision: Answer["decision"], more?: Partial<Answer>): void;
   adopt(context?: Partial<AdoptContext>): void;
@@ -36,11 +45,22 @@ export interface DriveOptions {
 }
 
 /** Run from source, the runtime would take a .env and a bunfig.toml of the project; the compiled program does not. */
-export const SELF = [process.execPath, "--no-env-file", "--config=/dev/null", join(import.meta.dir, "../fakes/bridge-entry.ts")];
+export const SELF = [
+  process.execPath,
+  "--no-env-file",
+  "--config=/dev/null",
+  join(import.meta.dir, "../fakes/bridge-entry.ts"),
+];
 
 export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_000 }: DriveOptions): Driven {
   const { argv, env } = opencodeCodec.launch(context);
-  const child = Bun.spawn([...argv], { cwd: context.cwd, env: { ...context.env, ...env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    cwd: context.cwd,
+    env: { ...context.env, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const facts: ProviderFact[] = [];
   let changed = Promise.withResolvers<void>();
   let seen = 0;
@@ -62,7 +82,8 @@ export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_00
     const splitter = createLineSplitter();
     for await (const bytes of child.stdout) {
       for (const line of splitter.push(bytes)) {
-        if (line.type === "line") state = take(opencodeCodec.frame(state, { raw: line.text, json: JSON.parse(line.text) }, Date.now()));
+        if (line.type === "line")
+          state = take(opencodeCodec.frame(state, { raw: line.text, json: JSON.parse(line.text) }, Date.now()));
       }
     }
     over = true;
@@ -76,7 +97,8 @@ export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_00
   const said = (from = 0) => {
     const messages = new Map<string, string>();
     for (const fact of facts.slice(from)) {
-      if (fact.type !== "part" || fact.role !== "assistant" || fact.subagent !== undefined || fact.part.type !== "text") continue;
+      if (fact.type !== "part" || fact.role !== "assistant" || fact.subagent !== undefined || fact.part.type !== "text")
+        continue;
       messages.set(fact.key, (messages.get(fact.key) ?? "") + fact.part.text);
     }
     return [...messages.values()];
@@ -95,7 +117,10 @@ export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_00
           if (fact !== undefined && isA(fact, type) && fits(fact)) return fact;
         }
         const left = deadline - Date.now();
-        if (over || left <= 0) throw new Error(`no ${type}: ${over ? "it ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-8))}; stderr ${stderr.slice(-800)}`);
+        if (over || left <= 0)
+          throw new Error(
+            `no ${type}: ${over ? "it ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-8))}; stderr ${stderr.slice(-800)}`,
+          );
         await Promise.race([changed.promise, Bun.sleep(Math.min(left, 500))]);
       }
     },
@@ -112,9 +137,25 @@ export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_00
     },
     interrupt: () => void (state = take(opencodeCodec.interrupt(state, Date.now()))),
     answer(asked, decision, more = {}) {
-      state = take(opencodeCodec.answer(state, { id: asked.id, kind: asked.kind, data: asked.data, decision, ...more }, Date.now()));
+      state = take(
+        opencodeCodec.answer(
+          state,
+          { id: asked.id, kind: asked.kind, data: asked.data, decision, ...more },
+          Date.now(),
+        ),
+      );
     },
-    adopt: (context = {}) => void (state = take(opencodeCodec.adopt(state, { nowMs: Date.now(), unconfirmed: [], unsettled: [], open: [], interrupting: false, ...context }))),
+    adopt: (context = {}) =>
+      void (state = take(
+        opencodeCodec.adopt(state, {
+          nowMs: Date.now(),
+          unconfirmed: [],
+          unsettled: [],
+          open: [],
+          interrupting: false,
+          ...context,
+        }),
+      )),
     write(bytes) {
       child.stdin.write(bytes);
       child.stdin.flush();
@@ -137,14 +178,17 @@ export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_00
 }
 
 export function childrenOf(parent: number): number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent;
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent;
+      } catch {
+        return false;
+      }
+    });
 }
 
 export function commandOf(pid: number): string[] {
@@ -158,14 +202,29 @@ export function commandOf(pid: number): string[] {
 /** Variables that make OpenCode use the stub, and nothing but the stub. `url` ends in `/v1`. */
 export function stubConfig(url: string): Record<string, string> {
   const config = {
-    model: "stub/stub-1", small_model: "stub/stub-1", enabled_providers: ["stub"],
-    provider: { stub: {
-      npm: "@ai-sdk/openai-compatible", name: "Stub", options: { baseURL: url, apiKey: "stub-key" },
-      models: { "stub-1": { name: "Stub 1", tool_call: true, cost: { input: 1, output: 2 }, limit: { context: 400_000, output: 8192 } } },
-    } },
+    model: "stub/stub-1",
+    small_model: "stub/stub-1",
+    enabled_providers: ["stub"],
+    provider: {
+      stub: {
+        npm: "@ai-sdk/openai-compatible",
+        name: "Stub",
+        options: { baseURL: url, apiKey: "stub-key" },
+        models: {
+          "stub-1": {
+            name: "Stub 1",
+            tool_call: true,
+            cost: { input: 1, output: 2 },
+            limit: { context: 400_000, output: 8192 },
+          },
+        },
+      },
+    },
   };
   return {
-    OPENCODE_CONFIG_CONTENT: JSON.stringify(config), OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+    OPENCODE_CONFIG_CONTENT: JSON.stringify(config),
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
     OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
   };
 }
@@ -190,8 +249,21 @@ export function openCodeHome(program: string, url: string): OpenCodeHome {
       const cwd = join(root, `project-${agents}`);
       mkdirSync(cwd);
       return {
-        command: [program], args: [], agentId: "a3f2b1c0", agentUuid: crypto.randomUUID(), session: null, cwd, agentDir: root, model: null,
-        permissions: "ask", systemPrompt: null, trusted: false, isRoot: false, self: SELF, env, ...changes,
+        command: [program],
+        args: [],
+        agentId: "a3f2b1c0",
+        agentUuid: crypto.randomUUID(),
+        session: null,
+        cwd,
+        agentDir: root,
+        model: null,
+        permissions: "ask",
+        systemPrompt: null,
+        trusted: false,
+        isRoot: false,
+        self: SELF,
+        env,
+        ...changes,
       };
     },
     remove: () => rmSync(root, { recursive: true, force: true }),

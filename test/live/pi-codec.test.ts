@@ -35,9 +35,25 @@ function context(changes: Partial<LaunchContext> = {}): LaunchContext {
   mkdirSync(join(home, "project"), { recursive: true });
   mkdirSync(join(home, "files"), { recursive: true });
   return {
-    command, args: [], agentId: "a3f2b1c0", agentUuid: crypto.randomUUID(), session: null, cwd: join(home, "project"),
-    agentDir: join(home, "files"), model: "stub/stub-1", permissions: "ask", systemPrompt: null, trusted: false, isRoot: false, self: [],
-    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, PI_CODING_AGENT_DIR: join(root, "pi-home"), STUB_API_KEY: "stub-key" },
+    command,
+    args: [],
+    agentId: "a3f2b1c0",
+    agentUuid: crypto.randomUUID(),
+    session: null,
+    cwd: join(home, "project"),
+    agentDir: join(home, "files"),
+    model: "stub/stub-1",
+    permissions: "ask",
+    systemPrompt: null,
+    trusted: false,
+    isRoot: false,
+    self: [],
+    env: {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      HOME: home,
+      PI_CODING_AGENT_DIR: join(root, "pi-home"),
+      STUB_API_KEY: "stub-key",
+    },
     ...changes,
   };
 }
@@ -53,12 +69,19 @@ function script(...steps: readonly object[]): string {
   return `MODEL ${JSON.stringify(steps)}`;
 }
 
-function answerTo(fact: Extract<ProviderFact, { type: "permission" }>, decision: Answer["decision"], more: Partial<Answer> = {}): Answer {
+function answerTo(
+  fact: Extract<ProviderFact, { type: "permission" }>,
+  decision: Answer["decision"],
+  more: Partial<Answer> = {},
+): Answer {
   return { id: fact.id, kind: fact.kind, data: fact.data, decision, ...more };
 }
 
 /** One tool call an answer, then a text. */
-const bash = (...lines: string[]) => [...lines.map((line) => ({ call: [{ name: "bash", args: { command: line } }] })), { say: "tool done" }];
+const bash = (...lines: string[]) => [
+  ...lines.map((line) => ({ call: [{ name: "bash", args: { command: line } }] })),
+  { say: "tool done" },
+];
 
 real("the real Pi", () => {
   test("answers two turns and tells their cost", async () => {
@@ -78,14 +101,20 @@ real("the real Pi", () => {
   test("runs a tool without asking when permissions are allow, and a reading tool when they are ask", async () => {
     const free = await ready({ launch: context({ permissions: "allow" }) });
     free.prompt(script(...bash("echo hi; exit 3")));
-    expect((await free.next("part", ({ role }) => role === "tool")).part).toMatchObject({ type: "tool_result", isError: true });
+    expect((await free.next("part", ({ role }) => role === "tool")).part).toMatchObject({
+      type: "tool_result",
+      isError: true,
+    });
     expect((await free.next("turn_ended")).outcome).toBe("completed");
     expect(free.facts.some(({ type }) => type === "permission")).toBe(false);
 
     const asking = await ready();
     writeFileSync(join(root, "readme.txt"), "words to read");
     asking.prompt(script({ call: [{ name: "read", args: { path: join(root, "readme.txt") } }] }, { say: "read it" }));
-    expect((await asking.next("part", ({ role }) => role === "tool")).part).toMatchObject({ text: "words to read", isError: false });
+    expect((await asking.next("part", ({ role }) => role === "tool")).part).toMatchObject({
+      text: "words to read",
+      isError: false,
+    });
     await asking.next("turn_ended");
     expect(asking.facts.some(({ type }) => type === "permission")).toBe(false);
   }, 60_000);
@@ -95,7 +124,12 @@ real("the real Pi", () => {
     const driven = await ready({ launch });
     driven.prompt(script(...bash("touch allowed")));
     const first = await driven.next("permission");
-    expect(first).toMatchObject({ kind: "tool", tool: "bash", title: "bash: touch allowed", detail: { input: { command: "touch allowed" } } });
+    expect(first).toMatchObject({
+      kind: "tool",
+      tool: "bash",
+      title: "bash: touch allowed",
+      detail: { input: { command: "touch allowed" } },
+    });
     expect(existsSync(join(launch.cwd, "allowed"))).toBe(false);
     driven.answer(answerTo(first, "allow"));
     expect((await driven.next("permission_closed")).id).toBe(first.id);
@@ -104,7 +138,10 @@ real("the real Pi", () => {
 
     driven.prompt(script(...bash("touch denied")));
     driven.answer(answerTo(await driven.next("permission"), "deny", { message: "not on a Sunday" }));
-    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({ isError: true, text: expect.stringContaining("not on a Sunday") });
+    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({
+      isError: true,
+      text: expect.stringContaining("not on a Sunday"),
+    });
     await driven.next("turn_ended");
     expect(existsSync(join(launch.cwd, "denied"))).toBe(false);
 
@@ -124,21 +161,45 @@ real("the real Pi", () => {
 
   test("lets the model ask the user", async () => {
     const driven = await ready();
-    driven.prompt(script({ call: [{ name: "ask_user", args: { question: "Which colour?", options: ["Red", "Blue"] } }] }, { say: "done" }));
+    driven.prompt(
+      script(
+        { call: [{ name: "ask_user", args: { question: "Which colour?", options: ["Red", "Blue"] } }] },
+        { say: "done" },
+      ),
+    );
     const fact = await driven.next("permission");
-    expect(fact).toMatchObject({ kind: "question", tool: "ask_user", title: "Which colour?", detail: { questions: [{ question: "Which colour?", options: [{ label: "Red" }, { label: "Blue" }] }] } });
+    expect(fact).toMatchObject({
+      kind: "question",
+      tool: "ask_user",
+      title: "Which colour?",
+      detail: { questions: [{ question: "Which colour?", options: [{ label: "Red" }, { label: "Blue" }] }] },
+    });
     driven.answer(answerTo(fact, "allow", { answers: { "Which colour?": "Blue" } }));
-    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({ text: "The user answered: Blue" });
+    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({
+      text: "The user answered: Blue",
+    });
     await driven.next("turn_ended");
     driven.prompt(script({ call: [{ name: "ask_user", args: { question: "Your name?" } }] }, { say: "done" }));
     driven.answer(answerTo(await driven.next("permission"), "deny"));
-    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({ text: "The user did not answer." });
+    expect((await driven.next("part", ({ role }) => role === "tool")).part).toMatchObject({
+      text: "The user did not answer.",
+    });
     await driven.next("turn_ended");
   }, 60_000);
 
   test("asks for two tools of one answer one after the other", async () => {
     const driven = await ready();
-    driven.prompt(script({ call: [{ name: "bash", args: { command: "echo one" } }, { name: "bash", args: { command: "echo two" } }] }, { say: "done" }));
+    driven.prompt(
+      script(
+        {
+          call: [
+            { name: "bash", args: { command: "echo one" } },
+            { name: "bash", args: { command: "echo two" } },
+          ],
+        },
+        { say: "done" },
+      ),
+    );
     const one = await driven.next("permission");
     driven.answer(answerTo(one, "allow"));
     expect((await driven.next("permission_closed")).id).toBe(one.id);
@@ -179,7 +240,10 @@ real("the real Pi", () => {
   test("tells a wrong key as failed, and recovers from a 500", async () => {
     const driven = await ready();
     driven.prompt(script({ status: 401, times: "always" }));
-    expect(await driven.next("turn_ended")).toMatchObject({ outcome: "failed", error: { code: "authentication_error", message: expect.stringContaining("stub 401") } });
+    expect(await driven.next("turn_ended")).toMatchObject({
+      outcome: "failed",
+      error: { code: "authentication_error", message: expect.stringContaining("stub 401") },
+    });
     driven.prompt(script({ status: 500, times: 2, say: "recovered" }));
     expect(await driven.next("retrying")).toMatchObject({ attempt: 1, status: 500 });
     await driven.next("retry_over");
@@ -195,7 +259,10 @@ real("the real Pi", () => {
     const { STUB_API_KEY: _none, ...env } = keyless.env;
     const driven = await ready({ launch: { ...keyless, env } });
     driven.prompt("hello");
-    expect(await driven.next("turn_ended")).toMatchObject({ outcome: "failed", error: { message: expect.stringContaining("No API key found for stub") } });
+    expect(await driven.next("turn_ended")).toMatchObject({
+      outcome: "failed",
+      error: { message: expect.stringContaining("No API key found for stub") },
+    });
 
     const wrong = drivePi({ launch: context({ model: "nobody/none" }) });
     expect(await wrong.ended).toBe(1);
@@ -234,7 +301,7 @@ real("the real Pi", () => {
 
   test("takes 200 KB of unicode whole, and a slash verbatim when it is raw", async () => {
     const driven = await ready({ launch: context({ systemPrompt: "Say less. ünïcödé" }) });
-    const text = "añ👩‍👩‍👧 \u2028\u2029 \"quoted\" \\ \t\r\n日本語 ".repeat(4000);
+    const text = 'añ👩‍👩‍👧 \u2028\u2029 "quoted" \\ \t\r\n日本語 '.repeat(4000);
     expect(Buffer.byteLength(text)).toBeGreaterThan(200_000);
     driven.prompt(text);
     await driven.next("turn_ended");
@@ -255,34 +322,43 @@ real("the real Pi", () => {
     expect((await driven.next("turn_ended")).outcome).toBe("completed");
   }, 60_000);
 
-  test.each([false, true])("loads what the repository brings only when it is trusted (%p)", async (trusted) => {
-    const launch = context({ trusted });
-    const proof = (name: string) => join(launch.agentDir, name);
-    const extension = (name: string) => `import { writeFileSync } from "node:fs";\nexport default function (pi) { writeFileSync(${JSON.stringify(proof(name))}, ""); pi.registerCommand(${JSON.stringify(name)}, { description: "x", handler: async () => {} }); }\n`;
-    mkdirSync(join(launch.cwd, ".pi/extensions"), { recursive: true });
-    mkdirSync(join(launch.cwd, ".pi/prompts"), { recursive: true });
-    writeFileSync(join(launch.cwd, ".pi/extensions/planted.ts"), extension("planted"));
-    writeFileSync(join(launch.cwd, ".pi/named.ts"), extension("named"));
-    writeFileSync(join(launch.cwd, ".pi/settings.json"), JSON.stringify({ extensions: [join(launch.cwd, ".pi/named.ts")], sessionDir: join(launch.cwd, "stolen") }));
-    writeFileSync(join(launch.cwd, ".pi/prompts/evil.md"), "planted template");
-    writeFileSync(join(launch.cwd, ".pi/APPEND_SYSTEM.md"), "planted system prompt");
-    const server = { command: "touch", args: [proof("mcp")] };
-    for (const file of [".mcp.json", ".pi/mcp.json"]) writeFileSync(join(launch.cwd, file), JSON.stringify({ mcpServers: { planted: server } }));
+  test.each([false, true])(
+    "loads what the repository brings only when it is trusted (%p)",
+    async (trusted) => {
+      const launch = context({ trusted });
+      const proof = (name: string) => join(launch.agentDir, name);
+      const extension = (name: string) =>
+        `import { writeFileSync } from "node:fs";\nexport default function (pi) { writeFileSync(${JSON.stringify(proof(name))}, ""); pi.registerCommand(${JSON.stringify(name)}, { description: "x", handler: async () => {} }); }\n`;
+      mkdirSync(join(launch.cwd, ".pi/extensions"), { recursive: true });
+      mkdirSync(join(launch.cwd, ".pi/prompts"), { recursive: true });
+      writeFileSync(join(launch.cwd, ".pi/extensions/planted.ts"), extension("planted"));
+      writeFileSync(join(launch.cwd, ".pi/named.ts"), extension("named"));
+      writeFileSync(
+        join(launch.cwd, ".pi/settings.json"),
+        JSON.stringify({ extensions: [join(launch.cwd, ".pi/named.ts")], sessionDir: join(launch.cwd, "stolen") }),
+      );
+      writeFileSync(join(launch.cwd, ".pi/prompts/evil.md"), "planted template");
+      writeFileSync(join(launch.cwd, ".pi/APPEND_SYSTEM.md"), "planted system prompt");
+      const server = { command: "touch", args: [proof("mcp")] };
+      for (const file of [".mcp.json", ".pi/mcp.json"])
+        writeFileSync(join(launch.cwd, file), JSON.stringify({ mcpServers: { planted: server } }));
 
-    const driven = await ready({ launch });
-    driven.prompt("/evil");
-    await driven.next("turn_ended");
-    expect(existsSync(proof("planted"))).toBe(trusted);
-    expect(existsSync(proof("named"))).toBe(trusted);
-    expect(stub.requests.at(-1)?.text).toBe(trusted ? "planted template" : "/evil");
-    expect(JSON.stringify(stub.requests.at(-1)?.body).includes("planted system prompt")).toBe(trusted);
-    // Pi 0.87 knows no MCP servers at all, and our own flag keeps the sessions in our folder.
-    expect(existsSync(proof("mcp"))).toBe(false);
-    expect(existsSync(join(launch.cwd, "stolen"))).toBe(false);
-    if (trusted) {
-      const key = driven.prompt("/planted now");
-      expect((await driven.next("input_accepted")).key).toBe(key);
-      expect(await driven.next("turn_ended")).toEqual({ type: "turn_ended", outcome: "completed" });
-    }
-  }, 60_000);
+      const driven = await ready({ launch });
+      driven.prompt("/evil");
+      await driven.next("turn_ended");
+      expect(existsSync(proof("planted"))).toBe(trusted);
+      expect(existsSync(proof("named"))).toBe(trusted);
+      expect(stub.requests.at(-1)?.text).toBe(trusted ? "planted template" : "/evil");
+      expect(JSON.stringify(stub.requests.at(-1)?.body).includes("planted system prompt")).toBe(trusted);
+      // Pi 0.87 knows no MCP servers at all, and our own flag keeps the sessions in our folder.
+      expect(existsSync(proof("mcp"))).toBe(false);
+      expect(existsSync(join(launch.cwd, "stolen"))).toBe(false);
+      if (trusted) {
+        const key = driven.prompt("/planted now");
+        expect((await driven.next("input_accepted")).key).toBe(key);
+        expect(await driven.next("turn_ended")).toEqual({ type: "turn_ended", outcome: "completed" });
+      }
+    },
+    60_000,
+  );
 });

@@ -18,7 +18,11 @@ liveSuite({
   title: "Pi",
   name: "pi",
   installed,
-  settings: { command: "command" in installed ? installed.command : "pi", model: "stub/stub-1", env: { STUB_API_KEY: "stub-key" } },
+  settings: {
+    command: "command" in installed ? installed.command : "pi",
+    model: "stub/stub-1",
+    env: { STUB_API_KEY: "stub-key" },
+  },
   env: {},
   abilities: ABILITIES.pi,
   prepare: (box) => writePiHome(join(box.home, ".pi/agent"), stub.url),
@@ -26,7 +30,8 @@ liveSuite({
     say: (text, gate) => model({ say: text, chunks: 4, ...(gate === undefined ? {} : { gate }) }),
     run: (command, then) => model({ call: [{ name: "bash", args: { command } }] }, { say: then }),
     fail: (status, then) => model({ status, times: then?.times ?? "always", say: then?.text ?? "never said" }),
-    question: (question, options, then) => model({ call: [{ name: "ask_user", args: { question, options } }] }, { say: then }),
+    question: (question, options, then) =>
+      model({ call: [{ name: "ask_user", args: { question, options } }] }, { say: then }),
   },
   answerTo: (prompt) => `echo: ${prompt}`,
   lastRequest: () => JSON.stringify(stub.requests.at(-1)?.body),

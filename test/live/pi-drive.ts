@@ -44,7 +44,13 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     mkdirSync(dirname(join(context.agentDir, path)), { recursive: true });
     writeFileSync(join(context.agentDir, path), content, { mode: 0o600 });
   }
-  const child = Bun.spawn([...argv], { cwd: context.cwd, env: { ...context.env, ...env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...argv], {
+    cwd: context.cwd,
+    env: { ...context.env, ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const facts: ProviderFact[] = [];
   const waiting = new Set<() => void>();
   let seen = 0;
@@ -65,7 +71,8 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     const splitter = createLineSplitter();
     for await (const bytes of child.stdout) {
       for (const line of splitter.push(bytes)) {
-        if (line.type === "line") state = take(piCodec.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
+        if (line.type === "line")
+          state = take(piCodec.frame(state, { raw: line.text, json: parse(line.text) }, Date.now()));
       }
     }
     ended = true;
@@ -85,13 +92,16 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     async next(type, match = () => true) {
       const deadline = Date.now() + deadlineMs;
       for (;;) {
-        for (; seen < facts.length; ) {
+        for (; seen < facts.length;) {
           const fact = facts[seen];
           seen += 1;
           if (fact !== undefined && isOf(fact, type) && match(fact)) return fact;
         }
         const left = deadline - Date.now();
-        if (ended || left <= 0) throw new Error(`no ${type}: ${ended ? "Pi ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-6))} stderr ${stderr.slice(-500)}`);
+        if (ended || left <= 0)
+          throw new Error(
+            `no ${type}: ${ended ? "Pi ended" : "deadline"}; last facts ${JSON.stringify(facts.slice(-6))} stderr ${stderr.slice(-500)}`,
+          );
         await new Promise<void>((resolve) => {
           const wake = () => {
             clearTimeout(timer);
@@ -121,7 +131,9 @@ export function drivePi({ launch: context, unconfirmed = [], grants = [], deadli
     lastText() {
       const last = facts.findLast((fact) => fact.type === "part" && fact.role === "assistant");
       const key = last?.type === "part" ? last.key : "";
-      return facts.map((fact) => (fact.type === "part" && fact.key === key && fact.part.type === "text" ? fact.part.text : "")).join("");
+      return facts
+        .map((fact) => (fact.type === "part" && fact.key === key && fact.part.type === "text" ? fact.part.text : ""))
+        .join("");
     },
     async kill(signal) {
       child.kill(signal);

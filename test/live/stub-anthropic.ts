@@ -1,7 +1,7 @@
 /**
  * A stub of the Messages API, for driving a real Claude Code without an account. The prompt scripts the model:
- * a line `MODEL [step, …]` in the newest prompt, whose step n is the answer after n answers of the model to that prompt.
- * Any other prompt is answered with its length and SHA-256, which proves that it arrived byte for byte.
+ * a line `MODEL [step, …]` in the newest prompt, whose step n is the answer after n answers of the model to that
+ * prompt. Any other prompt is answered with its length and SHA-256, which proves that it arrived byte for byte.
  */
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
@@ -92,7 +92,8 @@ export function startAnthropicStub(plain: Readonly<Record<string, readonly Model
         conversation: JSON.stringify(body.messages ?? []),
       });
       const script = readScript(prompt) ?? plain[prompt] ?? null;
-      const answer = script === null ? { text: digestAnswer(prompt) } : (script[Math.min(step, script.length - 1)] ?? {});
+      const answer =
+        script === null ? { text: digestAnswer(prompt) } : (script[Math.min(step, script.length - 1)] ?? {});
       if (answer.mark !== undefined) writeFileSync(answer.mark, "");
       if (answer.status !== undefined) {
         const place = `${step} ${prompt}`;
@@ -135,8 +136,11 @@ function newestPrompt(messages: readonly Message[]): { prompt: string; step: num
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index];
     if (message === undefined || message.role !== "user") continue;
-    // A failed or interrupted prompt, and the results of its tools, stand in the same message as the next one, before it.
-    const prompt = textsOf(message.content).filter((text) => !OWN_WORDS.test(text)).at(-1);
+    // A failed or interrupted prompt, and the results of its tools, stand in the same message as the next one, before
+    // it.
+    const prompt = textsOf(message.content)
+      .filter((text) => !OWN_WORDS.test(text))
+      .at(-1);
     if (prompt === undefined) continue;
     return { prompt, step: messages.slice(index + 1).filter((later) => later.role === "assistant").length };
   }
@@ -153,7 +157,12 @@ function readScript(prompt: string): readonly ModelStep[] | null {
 type Content =
   | { type: "text"; text: string }
   | { type: "thinking"; thinking: string; signature: string }
-  | { type: "tool_use"; id: string; name: string; input: unknown };
+  | {
+      type: "tool_use";
+      id: string;
+      name: string;
+      input: unknown;
+    };
 
 function contentOf(call: number, step: ModelStep): Content[] {
   const texts = step.text === undefined ? [] : typeof step.text === "string" ? [step.text] : step.text;
@@ -169,7 +178,16 @@ const usage = { input_tokens: 100, cache_creation_input_tokens: 0, cache_read_in
 function wholeMessage(call: number, model: string, step: ModelStep): Record<string, unknown> {
   const stop_reason = step.stop ?? (step.tools === undefined ? "end_turn" : "tool_use");
   const content = contentOf(call, step);
-  return { id: `msg_${call}`, type: "message", role: "assistant", model, content, stop_reason, stop_sequence: null, usage };
+  return {
+    id: `msg_${call}`,
+    type: "message",
+    role: "assistant",
+    model,
+    content,
+    stop_reason,
+    stop_sequence: null,
+    usage,
+  };
 }
 
 function eventStream(call: number, model: string, step: ModelStep, signal: AbortSignal): ReadableStream<Uint8Array> {
@@ -181,7 +199,9 @@ function eventStream(call: number, model: string, step: ModelStep, signal: Abort
         controller.enqueue(new TextEncoder().encode(frame));
       };
       try {
-        send("message_start", { message: { ...message, content: [], stop_reason: null, usage: { ...usage, output_tokens: 1 } } });
+        send("message_start", {
+          message: { ...message, content: [], stop_reason: null, usage: { ...usage, output_tokens: 1 } },
+        });
         for (const [index, block] of contentOf(call, step).entries()) {
           send("content_block_start", { index, content_block: emptied(block) });
           const deltas = deltasOf(block, step.chunks ?? 2);
@@ -191,7 +211,10 @@ function eventStream(call: number, model: string, step: ModelStep, signal: Abort
           }
           send("content_block_stop", { index });
         }
-        send("message_delta", { delta: { stop_reason: message.stop_reason, stop_sequence: null }, usage: { output_tokens: 20 } });
+        send("message_delta", {
+          delta: { stop_reason: message.stop_reason, stop_sequence: null },
+          usage: { output_tokens: 20 },
+        });
         send("message_stop", {});
         controller.close();
       } catch (error) {
@@ -209,16 +232,22 @@ function emptied(block: Content): Record<string, unknown> {
 
 function deltasOf(block: Content, chunks: number): Record<string, unknown>[] {
   if (block.type === "thinking") {
-    return [{ type: "thinking_delta", thinking: block.thinking }, { type: "signature_delta", signature: block.signature }];
+    return [
+      { type: "thinking_delta", thinking: block.thinking },
+      { type: "signature_delta", signature: block.signature },
+    ];
   }
-  if (block.type === "tool_use") return pieces(JSON.stringify(block.input), 2).map((partial_json) => ({ type: "input_json_delta", partial_json }));
+  if (block.type === "tool_use")
+    return pieces(JSON.stringify(block.input), 2).map((partial_json) => ({ type: "input_json_delta", partial_json }));
   return pieces(block.text, chunks).map((text) => ({ type: "text_delta", text }));
 }
 
 function pieces(text: string, count: number): string[] {
   const points = [...text];
   const size = Math.max(1, Math.ceil(points.length / count));
-  return Array.from({ length: Math.ceil(points.length / size) }, (_, n) => points.slice(n * size, (n + 1) * size).join(""));
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, n) =>
+    points.slice(n * size, (n + 1) * size).join(""),
+  );
 }
 
 async function gateOpen(path: string | undefined, signal: AbortSignal): Promise<void> {

@@ -1,9 +1,9 @@
 /**
- * A model server for programs that speak the chat-completions API (Pi, OpenCode): streaming, on a free port of 127.0.0.1.
- * What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers, one a
- * request (so a tool's result is answered by the next step); any other text is answered with `echo: <text>`. It keeps
- * the requests, so a test can tell what really reached the model. Requests that offer no tools (titles, summaries) are
- * answered with `stub summary` and kept apart.
+ * A model server for programs that speak the chat-completions API (Pi, OpenCode): streaming, on a free port of
+ * 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers,
+ * one a request (so a tool's result is answered by the next step); any other text is answered with `echo: <text>`. It
+ * keeps the requests, so a test can tell what really reached the model. Requests that offer no tools (titles,
+ * summaries) are answered with `stub summary` and kept apart.
  */
 import { existsSync } from "node:fs";
 
@@ -56,7 +56,11 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Words for the errors, as OpenAI's API uses them. */
 const errorTypes: Readonly<Record<number, string>> = {
-  400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 529: "overloaded_error",
+  400: "invalid_request_error",
+  401: "authentication_error",
+  429: "rate_limit_error",
+  500: "server_error",
+  529: "overloaded_error",
 };
 
 export function startChatStub(): ChatStub {
@@ -75,9 +79,14 @@ export function startChatStub(): ChatStub {
     const messages = list(body["messages"]).filter(isFields);
     const newest = messages.findLastIndex((message) => message["role"] === "user");
     const seen: ChatRequest = {
-      model: String(body["model"]), authorization: request.headers.get("authorization"),
-      text: newest === -1 ? "" : contentText(messages[newest]?.["content"]), roles: messages.map((message) => String(message["role"])),
-      tools: list(body["tools"]).filter(isFields).map((tool) => String(isFields(tool["function"]) ? tool["function"]["name"] : "")), body,
+      model: String(body["model"]),
+      authorization: request.headers.get("authorization"),
+      text: newest === -1 ? "" : contentText(messages[newest]?.["content"]),
+      roles: messages.map((message) => String(message["role"])),
+      tools: list(body["tools"])
+        .filter(isFields)
+        .map((tool) => String(isFields(tool["function"]) ? tool["function"]["name"] : "")),
+      body,
     };
     if (seen.tools.length === 0) {
       asides.push(seen);
@@ -136,13 +145,15 @@ function stream(step: ChatStep, cut: boolean, request: ChatRequest, signal: Abor
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
-      const send = (value: unknown) => controller.enqueue(encoder.encode(`data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`));
+      const send = (value: unknown) =>
+        controller.enqueue(encoder.encode(`data: ${typeof value === "string" ? value : JSON.stringify(value)}\n\n`));
       try {
         for await (const chunk of chunks(step, cut, request, signal)) send(chunk);
         send("[DONE]");
         controller.close();
       } catch {
-        // The step cuts the connection, or the client is gone. Without a reason Bun resets the socket and prints nothing.
+        // The step cuts the connection, or the client is gone. Without a reason Bun resets the socket and prints
+        // nothing.
         controller.error(undefined);
       }
     },
@@ -150,11 +161,25 @@ function stream(step: ChatStep, cut: boolean, request: ChatRequest, signal: Abor
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-async function* chunks(step: ChatStep, cut: boolean, request: ChatRequest, signal: AbortSignal): AsyncGenerator<unknown> {
-  const head = { id: `stub-${crypto.randomUUID().slice(0, 8)}`, object: "chat.completion.chunk", created: 1, model: request.model };
-  const delta = (part: Fields, finish: string | null = null) => ({ ...head, choices: [{ index: 0, delta: part, finish_reason: finish }] });
+async function* chunks(
+  step: ChatStep,
+  cut: boolean,
+  request: ChatRequest,
+  signal: AbortSignal,
+): AsyncGenerator<unknown> {
+  const head = {
+    id: `stub-${crypto.randomUUID().slice(0, 8)}`,
+    object: "chat.completion.chunk",
+    created: 1,
+    model: request.model,
+  };
+  const delta = (part: Fields, finish: string | null = null) => ({
+    ...head,
+    choices: [{ index: 0, delta: part, finish_reason: finish }],
+  });
   yield delta({ role: "assistant", content: "" });
-  if (step.hang === true) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  if (step.hang === true)
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   if (step.think !== undefined) yield delta({ reasoning_content: step.think });
   const pieces = split(step.say ?? "", step.chunks ?? 1);
   const middle = Math.ceil(pieces.length / 2);
@@ -192,16 +217,22 @@ async function gateOpen(path: string, signal: AbortSignal): Promise<void> {
 function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(new Error("nobody listens any more"));
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(new Error("nobody listens any more"));
+      },
+      { once: true },
+    );
   });
 }
 
 function contentText(content: unknown): string {
   if (typeof content === "string") return content;
-  return list(content).map((part) => (isFields(part) && typeof part["text"] === "string" ? part["text"] : "")).join("");
+  return list(content)
+    .map((part) => (isFields(part) && typeof part["text"] === "string" ? part["text"] : ""))
+    .join("");
 }
 
 function list(value: unknown): readonly unknown[] {

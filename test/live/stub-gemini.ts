@@ -1,7 +1,8 @@
 /**
- * A stub of the Gemini API (`generateContent`, `streamGenerateContent`), for driving a real Gemini CLI without an account.
- * The prompt scripts the model: a line `MODEL [step, …]` in the newest prompt, whose step n is the answer after n rounds of
- * tool results to that prompt. Any other prompt is answered with its length and SHA-256, which proves that it arrived whole.
+ * A stub of the Gemini API (`generateContent`, `streamGenerateContent`), for driving a real Gemini CLI without an
+ * account. The prompt scripts the model: a line `MODEL [step, …]` in the newest prompt, whose step n is the answer
+ * after n rounds of tool results to that prompt. Any other prompt is answered with its length and SHA-256, which proves
+ * that it arrived whole.
  */
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
@@ -71,8 +72,10 @@ export function startGeminiStub(): GeminiStub {
       if (method === "countTokens") return Response.json({ totalTokens: 100 });
       // The one client of this stub speaks the documented shape; a wrong one shows as a failing test.
       const body = (await request.json()) as Body;
-      // Side questions (which model to take, is the agent in a loop) ask for JSON; they are no part of the conversation.
-      if (body.generationConfig?.responseMimeType === "application/json") return Response.json(answer(model, [{ text: "{}" }], "STOP"));
+      // Side questions (which model to take, is the agent in a loop) ask for JSON; they are no part of the
+      // conversation.
+      if (body.generationConfig?.responseMimeType === "application/json")
+        return Response.json(answer(model, [{ text: "{}" }], "STOP"));
       const { prompt, step: index } = promptOf(body);
       const step = stepOf(prompt, index);
       requests.push({
@@ -87,7 +90,8 @@ export function startGeminiStub(): GeminiStub {
       if (step.status !== undefined) {
         const failed = (failures.get(prompt) ?? 0) + 1;
         failures.set(prompt, failed);
-        if (failed <= (step.times ?? Infinity)) return apiError(step.status, step.message ?? `stub error ${step.status}`);
+        if (failed <= (step.times ?? Infinity))
+          return apiError(step.status, step.message ?? `stub error ${step.status}`);
       }
       if (method !== "streamGenerateContent") return Response.json(answer(model, partsOf(step), step.finish ?? "STOP"));
       return new Response(stream(model, step, request.signal), { headers: { "content-type": "text/event-stream" } });
@@ -134,14 +138,17 @@ function partsOf({ think, text, tools = [] }: ModelStep): readonly unknown[] {
 
 function answer(model: string, parts: readonly unknown[], finishReason: string | undefined): unknown {
   return {
-    candidates: [{ index: 0, content: { role: "model", parts }, ...(finishReason === undefined ? {} : { finishReason }) }],
+    candidates: [
+      { index: 0, content: { role: "model", parts }, ...(finishReason === undefined ? {} : { finishReason }) },
+    ],
     usageMetadata: { promptTokenCount: 100, candidatesTokenCount: 10, totalTokenCount: 110 },
     modelVersion: model,
   };
 }
 
 async function* stream(model: string, step: ModelStep, signal: AbortSignal): AsyncGenerator<string> {
-  const line = (parts: readonly unknown[], finish?: string) => `data: ${JSON.stringify(answer(model, parts, finish))}\n\n`;
+  const line = (parts: readonly unknown[], finish?: string) =>
+    `data: ${JSON.stringify(answer(model, parts, finish))}\n\n`;
   const letters = [...(step.text ?? "")];
   const size = Math.max(1, Math.ceil(letters.length / (step.chunks ?? 4)));
   if (step.think !== undefined) yield line([{ text: step.think, thought: true }]);
@@ -159,5 +166,8 @@ async function exists(path: string, signal: AbortSignal): Promise<void> {
 }
 
 function apiError(code: number, message: string): Response {
-  return Response.json({ error: { code, message, status: code === 401 ? "UNAUTHENTICATED" : "INTERNAL" } }, { status: code });
+  return Response.json(
+    { error: { code, message, status: code === 401 ? "UNAUTHENTICATED" : "INTERNAL" } },
+    { status: code },
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * A model server for Codex: the streaming part of the OpenAI Responses API, on a free port of 127.0.0.1. What it answers
- * is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers, one a request; any other
- * text is answered with `echo: <text>`. It keeps the requests, so a test can tell what really reached the model.
+ * A model server for Codex: the streaming part of the OpenAI Responses API, on a free port of 127.0.0.1. What it
+ * answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers, one a request; any
+ * other text is answered with `echo: <text>`. It keeps the requests, so a test can tell what really reached the model.
  */
 
 import { existsSync } from "node:fs";
@@ -68,7 +68,10 @@ export function startResponsesStub(): ResponsesStub {
       requests.push({ model: String(body["model"]), authorization: request.headers.get("authorization"), text, body });
       const step = nextStep(text, position, answered, served);
       if (step.status !== undefined) {
-        return Response.json({ error: { message: `the stub says ${step.status}`, type: "stub_error" } }, { status: step.status });
+        return Response.json(
+          { error: { message: `the stub says ${step.status}`, type: "stub_error" } },
+          { status: step.status },
+        );
       }
       return stream(step, requests.length, AbortSignal.any([request.signal, stopped.signal]));
     },
@@ -169,18 +172,34 @@ async function answer(step: ModelStep, number: number, send: Send, signal: Abort
     output.push(item);
   };
   if (step.think !== undefined) {
-    put({ type: "reasoning", id: `rs_${number}`, summary: [{ type: "summary_text", text: step.think }], encrypted_content: "c3R1Yg==" });
+    put({
+      type: "reasoning",
+      id: `rs_${number}`,
+      summary: [{ type: "summary_text", text: step.think }],
+      encrypted_content: "c3R1Yg==",
+    });
   }
   const text = step.say ?? step.cut;
   if (text !== undefined) {
-    const message = { type: "message", id: `msg_${number}`, role: "assistant", content: [{ type: "output_text", text, annotations: [] }] };
+    const message = {
+      type: "message",
+      id: `msg_${number}`,
+      role: "assistant",
+      content: [{ type: "output_text", text, annotations: [] }],
+    };
     send("response.output_item.added", { output_index: output.length, item: { ...message, content: [] } });
     const chunks = step.chunks ?? 1;
     const size = Math.max(1, Math.ceil(text.length / chunks));
     for (let at = 0; at < text.length; at += size) {
-      send("response.output_text.delta", { item_id: message.id, output_index: output.length, content_index: 0, delta: text.slice(at, at + size) });
+      send("response.output_text.delta", {
+        item_id: message.id,
+        output_index: output.length,
+        content_index: 0,
+        delta: text.slice(at, at + size),
+      });
       if (step.delayMs !== undefined) await Bun.sleep(step.delayMs);
-      while (step.gate !== undefined && at * 2 < text.length && !existsSync(step.gate) && !signal.aborted) await Bun.sleep(10);
+      while (step.gate !== undefined && at * 2 < text.length && !existsSync(step.gate) && !signal.aborted)
+        await Bun.sleep(10);
       if (step.cut !== undefined && at > 0) return;
     }
     if (step.cut !== undefined) return;
@@ -188,17 +207,42 @@ async function answer(step: ModelStep, number: number, send: Send, signal: Abort
     output.push(message);
   }
   const commands = typeof step.run === "string" ? [step.run] : (step.run ?? []);
-  const calls = commands.map((cmd) => ({ name: "exec_command", args: { cmd, ...step.runArgs } as unknown, namespace: undefined as string | undefined }));
-  if (step.call !== undefined) calls.push({ name: step.call.name, args: step.call.args, namespace: step.call.namespace });
+  const calls = commands.map((cmd) => ({
+    name: "exec_command",
+    args: { cmd, ...step.runArgs } as unknown,
+    namespace: undefined as string | undefined,
+  }));
+  if (step.call !== undefined)
+    calls.push({ name: step.call.name, args: step.call.args, namespace: step.call.namespace });
   calls.forEach(({ name, args, namespace }, index) => {
     const id = `${number}_${index}`;
     const where = namespace === undefined ? {} : { namespace };
-    put({ type: "function_call", id: `fc_${id}`, call_id: `call_${id}`, name, ...where, arguments: JSON.stringify(args) });
+    put({
+      type: "function_call",
+      id: `fc_${id}`,
+      call_id: `call_${id}`,
+      name,
+      ...where,
+      arguments: JSON.stringify(args),
+    });
   });
   if (step.patch !== undefined) {
-    put({ type: "custom_tool_call", id: `ctc_${number}`, call_id: `call_${number}_patch`, name: "apply_patch", input: step.patch, status: "completed" });
+    put({
+      type: "custom_tool_call",
+      id: `ctc_${number}`,
+      call_id: `call_${number}_patch`,
+      name: "apply_patch",
+      input: step.patch,
+      status: "completed",
+    });
   }
-  const usage = { input_tokens: 100, input_tokens_details: { cached_tokens: 40 }, output_tokens: 10, output_tokens_details: { reasoning_tokens: 0 }, total_tokens: 110 };
+  const usage = {
+    input_tokens: 100,
+    input_tokens_details: { cached_tokens: 40 },
+    output_tokens: 10,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: 110,
+  };
   send("response.completed", { response: { ...response, status: "completed", output, usage } });
 }
 

@@ -15,7 +15,10 @@ export function commonCases(provider: LiveProvider, context: LiveContext): void 
   deaths(provider, context);
 }
 
-function conversation({ ask, answerTo, lastRequest, abilities, longestInputBytes }: LiveProvider, { box, api, make }: LiveContext): void {
+function conversation(
+  { ask, answerTo, lastRequest, abilities, longestInputBytes }: LiveProvider,
+  { box, api, make }: LiveContext,
+): void {
   test("a turn, and a second one that remembers the first: exact texts, each status once, tokens", async () => {
     const agent = await make(ask.say("hello, this is the answer"));
     await agent.reach("idle");
@@ -34,14 +37,18 @@ function conversation({ ask, answerTo, lastRequest, abilities, longestInputBytes
     const agent = await make(ask.say(text, never(box())));
     await agent.streams(text);
     const aborted = await api().call("POST", `${agent.path}/abort`);
-    expect([aborted.status, String(aborted.body["agent"]?.["status"]), String(aborted.body["agent"]?.["turn"]?.["outcome"])]).toEqual([200, "idle", "interrupted"]);
+    expect([
+      aborted.status,
+      String(aborted.body["agent"]?.["status"]),
+      String(aborted.body["agent"]?.["turn"]?.["outcome"]),
+    ]).toEqual([200, "idle", "interrupted"]);
     await agent.send("go on");
     await agent.reach("idle");
     expect((await agent.said()).at(-1)).toBe(answerTo("go on"));
   });
 
   test("long unicode input arrives byte for byte", async () => {
-    const unit = "naïve 😀 日本語 \"q\" \\ \t ";
+    const unit = 'naïve 😀 日本語 "q" \\ \t ';
     const text = unit.repeat(Math.floor(longestInputBytes / Buffer.byteLength(unit)));
     expect(Buffer.byteLength(text)).toBeGreaterThan(200_000);
     const agent = await make(text);
@@ -50,10 +57,26 @@ function conversation({ ask, answerTo, lastRequest, abilities, longestInputBytes
   });
 }
 
-function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, tellsWhyDenied, tellsToolOutput, keepsGrants, beforeResume }: LiveProvider, { box, api, make }: LiveContext): void {
+function permissions(
+  {
+    ask,
+    lastRequest,
+    answerTo,
+    abilities,
+    goesOnAfterDeny,
+    tellsWhyDenied,
+    tellsToolOutput,
+    keepsGrants,
+    beforeResume,
+  }: LiveProvider,
+  { box, api, make }: LiveContext,
+): void {
   const madeFile = (name: string) => existsSync(join(box().cwd, name));
   const results = (messages: readonly Json[]) =>
-    messages.filter(({ role }) => String(role) === "tool").flatMap(({ parts }) => [...(parts as Json)]).filter(({ type }) => String(type) === "tool_result");
+    messages
+      .filter(({ role }) => String(role) === "tool")
+      .flatMap(({ parts }) => [...(parts as Json)])
+      .filter(({ type }) => String(type) === "tool_result");
 
   test("a permission allowed: the tool really runs; another denied: it does not", async () => {
     const agent = await make(ask.run("echo made > allowed.txt; printf 'its %s words' 42", "made it"));
@@ -64,7 +87,12 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
     expect((await agent.said()).at(-1)).toBe("made it");
     expect(madeFile("allowed.txt")).toBe(true);
     expect(lastRequest()).toContain("its 42 words");
-    if (tellsToolOutput) expect(results(await agent.messages()).map(({ text }) => String(text)).join()).toContain("its 42 words");
+    if (tellsToolOutput)
+      expect(
+        results(await agent.messages())
+          .map(({ text }) => String(text))
+          .join(),
+      ).toContain("its 42 words");
 
     await agent.send(ask.run("echo made > denied.txt", "then not"));
     await agent.reach("waiting_input");
@@ -103,7 +131,9 @@ function permissions({ ask, lastRequest, answerTo, abilities, goesOnAfterDeny, t
     await api().post(`${agent.path}/abort`);
     expect(String((await agent.reach("idle"))["turn"]?.["outcome"])).toBe("interrupted");
     const { permissions } = await api().get(`${agent.path}/permissions`);
-    expect([...(permissions as Json)].map((each) => [String(each["id"]), String(each["state"])])).toEqual([[String(id), "withdrawn"]]);
+    expect([...(permissions as Json)].map((each) => [String(each["id"]), String(each["state"])])).toEqual([
+      [String(id), "withdrawn"],
+    ]);
     await agent.send("go on");
     await agent.reach("idle");
     expect((await agent.said()).at(-1)).toBe(answerTo("go on"));

@@ -1,7 +1,7 @@
 /**
- * The real program behind the compiled daemon, with a stub for a model: what a user's box does. This file is the stage, the
- * cases that every program must pass are in suite-cases.ts. Every agent of a test is deleted behind it, its event log is
- * looked through, and nothing of it may be left running.
+ * The real program behind the compiled daemon, with a stub for a model: what a user's box does. This file is the stage,
+ * the cases that every program must pass are in suite-cases.ts. Every agent of a test is deleted behind it, its event
+ * log is looked through, and nothing of it may be left running.
  */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
@@ -123,12 +123,15 @@ function agentAt(box: () => Box, id: string): LiveAgent {
     async reach(...statuses) {
       const wait = () => api().get(`${path}/wait?until=${RESTS.join()}&timeout=35`);
       let answer = await wait();
-      if ((answer["reached"] as unknown) !== true) answer = await wait(); // retries inside of the program take their time
+      // retries inside of the program take their time
+      if ((answer["reached"] as unknown) !== true) answer = await wait();
       if (statuses.includes(String(answer["agent"]?.["status"]))) return answer["agent"] as Json;
       throw new Error(`not ${statuses.join(" or ")}: ${JSON.stringify(answer)} ${JSON.stringify(await agent.debug())}`);
     },
     async said() {
-      const own = (await agent.messages()).filter((each) => String(each["role"]) === "assistant" && each["subagent"] === undefined);
+      const own = (await agent.messages()).filter(
+        (each) => String(each["role"]) === "assistant" && each["subagent"] === undefined,
+      );
       return own.map((each) => String(each["text"])).filter((text) => text !== "");
     },
     messages: async () => [...((await api().get(`${path}/messages?after=0&limit=1000`))["messages"] as Json)],
@@ -152,11 +155,16 @@ function agentAt(box: () => Box, id: string): LiveAgent {
     debug: () => api().get(`${path}/debug`),
     async streams(text) {
       const begin = text.slice(0, 5);
-      // Deltas are live only, so the sign is in the raw frames. The prompt, which some programs repeat, is in other ones.
-      await eventually(`the program to say "${begin}…"`, async () => {
-        const frames = [...((await agent.debug())["lastFrames"] as Json)].map(String);
-        return frames.some((frame) => /delta|agent_message_chunk/i.test(frame) && frame.includes(begin));
-      }, 30_000);
+      // Deltas are live only, so the sign is in the raw frames. The prompt, which some programs repeat, is in other
+      // ones.
+      await eventually(
+        `the program to say "${begin}…"`,
+        async () => {
+          const frames = [...((await agent.debug())["lastFrames"] as Json)].map(String);
+          return frames.some((frame) => /delta|agent_message_chunk/i.test(frame) && frame.includes(begin));
+        },
+        30_000,
+      );
     },
   };
   return agent;

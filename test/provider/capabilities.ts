@@ -1,6 +1,7 @@
 /**
- * The README's table of what each provider can do. A "yes" names the test that shows it with the real program; the case of the
- * provider suite shows it with every fake. test/unit/readme.test.ts looks for both, and compares with abilities.ts.
+ * The README's table of what each provider can do. A "yes" names the test that shows it with the real program; the case
+ * of the provider suite shows it with every fake. test/unit/readme.test.ts looks for both, and compares with
+ * abilities.ts.
  */
 import type { ProviderKind } from "../../src/providers/index.ts";
 import type { Abilities } from "./abilities.ts";
@@ -8,9 +9,16 @@ import type { Abilities } from "./abilities.ts";
 /** The columns. */
 export const KINDS: readonly ProviderKind[] = ["claude-code", "codex", "opencode", "pi", "acp", "command"];
 
-/** The live tests of a kind: `live/NAME-*.test.ts`. For `acp` the real program is Gemini CLI, for `command` the shell. */
+/**
+ * The live tests of a kind: `live/NAME-*.test.ts`. For `acp` the real program is Gemini CLI, for `command` the shell.
+ */
 export const LIVE_NAMES: Readonly<Record<ProviderKind, string>> = {
-  "claude-code": "claude", codex: "codex", opencode: "opencode", pi: "pi", acp: "gemini", command: "command",
+  "claude-code": "claude",
+  codex: "codex",
+  opencode: "opencode",
+  pi: "pi",
+  acp: "gemini",
+  command: "command",
 };
 
 export interface Capability {
@@ -85,7 +93,8 @@ export const CAPABILITIES: readonly Capability[] = [
     has: ({ permissions }) => permissions,
     suite: "permission allowed: the agent waits, the tool runs, the turn completes",
     live: {
-      "claude-code": "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
+      "claude-code":
+        "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
       codex: "every command is asked for; allowed it runs, denied it does not",
       opencode: "asks before a command runs: allowed it runs, denied the model is told and goes on",
       pi: "asks before a tool that changes things: allow, deny with its reason, allow always over a new process",
@@ -97,7 +106,8 @@ export const CAPABILITIES: readonly Capability[] = [
     has: ({ allowAlways }) => allowAlways,
     suite: "allow_always is one answer for the agent's life",
     live: {
-      "claude-code": "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
+      "claude-code":
+        "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
       codex: "allow_always is not asked again, nor after a resume in a new process",
       opencode: "allow_always holds for the process, and again after a resume",
       pi: "asks before a tool that changes things: allow, deny with its reason, allow always over a new process",
@@ -120,7 +130,8 @@ export const CAPABILITIES: readonly Capability[] = [
     has: ({ tools }) => tools,
     suite: "a tool call and a failed tool are parts of the record, the last text is the answer",
     live: {
-      "claude-code": "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
+      "claude-code":
+        "a permission is allowed, another denied; what is allowed for good holds over a resume, in no file",
       codex: "runs a tool, and says its output and failure",
       opencode: "asks before a command runs: allowed it runs, denied the model is told and goes on",
       pi: "runs a tool without asking when permissions are allow, and a reading tool when they are ask",

@@ -5,6 +5,10 @@ import { providerSuite } from "./suite.ts";
 providerSuite({
   name: "claude-code",
   // Root may not skip permissions outside of a sandbox; whoever runs the tests is told to be in one.
-  settings: { kind: "claude-code", command: [process.execPath, join(import.meta.dir, "../fakes/claude.ts")], env: { IS_SANDBOX: "1" } },
+  settings: {
+    kind: "claude-code",
+    command: [process.execPath, join(import.meta.dir, "../fakes/claude.ts")],
+    env: { IS_SANDBOX: "1" },
+  },
   can: ABILITIES["claude-code"],
 });

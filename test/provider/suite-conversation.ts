@@ -12,7 +12,9 @@ export function conversationCases({ under, start, gate, daemon }: Case): void {
     const done = await agent.reaches("idle");
     expect(String(done["turn"]?.["outcome"])).toBe("completed");
     expect(await agent.said()).toEqual(["hello  world\n"]);
-    expect(String((await daemon().api().get(`${agent.path}/messages/last`))["message"]?.["text"])).toBe("hello  world\n");
+    expect(String((await daemon().api().get(`${agent.path}/messages/last`))["message"]?.["text"])).toBe(
+      "hello  world\n",
+    );
   });
 
   test("a second turn goes on with the conversation, and waiting right after the 202 never sees the old answer", async () => {
@@ -23,7 +25,10 @@ export function conversationCases({ under, start, gate, daemon }: Case): void {
     await agent.reaches("idle");
     expect(await agent.said()).toEqual(["echo: first", "echo: second"]);
     const inputs = await agent.messages();
-    expect(inputs.filter((each) => String(each["role"]) === "user").map((each) => String(each["text"]))).toEqual(["first", "second"]);
+    expect(inputs.filter((each) => String(each["role"]) === "user").map((each) => String(each["text"]))).toEqual([
+      "first",
+      "second",
+    ]);
   });
 
   test.if(can.blocks)("text in several blocks is one message", async () => {
@@ -45,7 +50,10 @@ export function conversationCases({ under, start, gate, daemon }: Case): void {
     const parts = (await agent.messages()).flatMap((each) => [...(each["parts"] ?? [])]);
     expect(parts.filter((part) => String(part["type"]) === "tool_use")).toHaveLength(2);
     const results = parts.filter((part) => String(part["type"]) === "tool_result");
-    expect(results.map((part) => [String(part["text"]).trim(), Boolean(part["isError"])])).toEqual([["a.txt", false], ["not found", true]]);
+    expect(results.map((part) => [String(part["text"]).trim(), Boolean(part["isError"])])).toEqual([
+      ["a.txt", false],
+      ["not found", true],
+    ]);
   });
 
   test("input while busy is queued and runs right after, without idle in between", async () => {
@@ -79,23 +87,26 @@ export function conversationCases({ under, start, gate, daemon }: Case): void {
   }, 60_000);
 
   test("200 KB of unicode goes in and comes back", async () => {
-    const text = "näïve 😀 中文 \"quotes\"\ttabs\r\n\u2028 ".repeat(5000);
+    const text = 'näïve 😀 中文 "quotes"\ttabs\r\n\u2028 '.repeat(5000);
     const agent = await start(text);
     await agent.reaches("idle");
     const [said = ""] = await agent.said();
     expect(said === `echo: ${text}`).toBe(true);
   });
 
-  test.if(can.subagents)("a sub-agent that ends after its parent's last text never makes the agent idle too early", async () => {
-    const door = gate();
-    const agent = await start([{ subagent: [{ say: "child speaking" }], gate: door.path }, { say: "parent done" }]);
-    await eventually("the parent's last text", async () => (await agent.said()).includes("parent done"));
-    expect(["processing", "idle"]).toContain(String((await agent.view())["status"]));
-    door.open();
-    await agent.reaches("idle");
-    expect((await agent.said()).includes("child speaking")).toBe(false);
-    expect(await agent.events("turn_ended")).toHaveLength(1);
-  });
+  test.if(can.subagents)(
+    "a sub-agent that ends after its parent's last text never makes the agent idle too early",
+    async () => {
+      const door = gate();
+      const agent = await start([{ subagent: [{ say: "child speaking" }], gate: door.path }, { say: "parent done" }]);
+      await eventually("the parent's last text", async () => (await agent.said()).includes("parent done"));
+      expect(["processing", "idle"]).toContain(String((await agent.view())["status"]));
+      door.open();
+      await agent.reaches("idle");
+      expect((await agent.said()).includes("child speaking")).toBe(false);
+      expect(await agent.events("turn_ended")).toHaveLength(1);
+    },
+  );
 
   test.if(can.ownTurns)("a turn that starts by itself is followed and has the origin agent", async () => {
     const door = gate();

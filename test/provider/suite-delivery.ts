@@ -24,22 +24,28 @@ export function deliveryCases({ under, start, daemon }: Case): void {
     return agent;
   }
 
-  test.if(!can.oneshot && can.redelivers)("an input that nobody confirmed before the program was killed is run once, by the next process", async () => {
-    const agent = await killedWithUnreadInput();
-    const turn = await agent.turnEnds(2);
-    expect(String(turn["outcome"])).toBe("completed");
-    expect(await agent.said()).toEqual(["echo: first", "echo: second"]);
-    expect(await lastInput(agent)).toBe("ended");
-  });
+  test.if(!can.oneshot && can.redelivers)(
+    "an input that nobody confirmed before the program was killed is run once, by the next process",
+    async () => {
+      const agent = await killedWithUnreadInput();
+      const turn = await agent.turnEnds(2);
+      expect(String(turn["outcome"])).toBe("completed");
+      expect(await agent.said()).toEqual(["echo: first", "echo: second"]);
+      expect(await lastInput(agent)).toBe("ended");
+    },
+  );
 
-  test.if(!can.oneshot && !can.redelivers)("an input that nobody confirmed before the program was killed becomes unknown, and is not sent again", async () => {
-    const agent = await killedWithUnreadInput();
-    await agent.reaches("exited");
-    expect(await lastInput(agent)).toBe("unknown");
-    await agent.send("third");
-    await agent.reaches("idle");
-    expect(await agent.said()).toEqual(["echo: first", "echo: third"]);
-  });
+  test.if(!can.oneshot && !can.redelivers)(
+    "an input that nobody confirmed before the program was killed becomes unknown, and is not sent again",
+    async () => {
+      const agent = await killedWithUnreadInput();
+      await agent.reaches("exited");
+      expect(await lastInput(agent)).toBe("unknown");
+      await agent.send("third");
+      await agent.reaches("idle");
+      expect(await agent.said()).toEqual(["echo: first", "echo: third"]);
+    },
+  );
 
   test.if(can.tokens)("the tokens that were used are told", async () => {
     const agent = await start("count");

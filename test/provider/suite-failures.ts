@@ -32,7 +32,10 @@ export function failureCases({ under, start, gate, daemon }: Case): void {
 
   test.if(can.tools)("interrupted in a tool", async () => {
     const door = gate();
-    const agent = await aborts([{ tool: "Bash", input: { command: "sleep 99" }, result: "done", gate: door.path }], "processing");
+    const agent = await aborts(
+      [{ tool: "Bash", input: { command: "sleep 99" }, result: "done", gate: door.path }],
+      "processing",
+    );
     await agent.send("again");
     await agent.reaches("idle");
     expect((await agent.said()).at(-1)).toBe("echo: again");
@@ -47,7 +50,10 @@ export function failureCases({ under, start, gate, daemon }: Case): void {
   });
 
   test("a failed turn, after retries where they are told, is an error and the next input works", async () => {
-    const agent = await start([...(can.retries ? [{ retry: 1, status: 529 }] : []), { fail: "overloaded", message: "the model is busy" }]);
+    const agent = await start([
+      ...(can.retries ? [{ retry: 1, status: 529 }] : []),
+      { fail: "overloaded", message: "the model is busy" },
+    ]);
     const failed = await agent.reaches("error");
     expect(String(failed["turn"]?.["outcome"])).toBe("failed");
     expect(String(failed["turn"]?.["error"]?.["message"])).toContain("the model is busy");
@@ -71,27 +77,33 @@ export function failureCases({ under, start, gate, daemon }: Case): void {
     expect((await agent.view())["retrying"] as unknown).toBeNull();
   });
 
-  test.if(!can.oneshot)("the program dies in the middle of a turn: lost, exited, and the next input resumes", async () => {
-    const agent = await start([{ say: "about to die" }, { crash: true }]);
-    const gone = await agent.reaches("exited");
-    expect(String(gone["turn"]?.["outcome"])).toBe("lost");
-    expect(String(gone["process"])).toBe("gone");
-    await agent.send("again");
-    await agent.reaches("idle");
-    expect((await agent.said()).at(-1)).toBe("echo: again");
-    expect(await agent.events("turn_ended")).toHaveLength(2);
-  });
+  test.if(!can.oneshot)(
+    "the program dies in the middle of a turn: lost, exited, and the next input resumes",
+    async () => {
+      const agent = await start([{ say: "about to die" }, { crash: true }]);
+      const gone = await agent.reaches("exited");
+      expect(String(gone["turn"]?.["outcome"])).toBe("lost");
+      expect(String(gone["process"])).toBe("gone");
+      await agent.send("again");
+      await agent.reaches("idle");
+      expect((await agent.said()).at(-1)).toBe("echo: again");
+      expect(await agent.events("turn_ended")).toHaveLength(2);
+    },
+  );
 
-  test.if(!can.oneshot)("the program ends while idle: exited, and the next input resumes the conversation", async () => {
-    const agent = await start("first");
-    await agent.reaches("idle");
-    const debug = await daemon().api().get(`${agent.path}/debug`);
-    process.kill(Number(debug["process"]?.["pid"]), "SIGKILL");
-    await agent.reaches("exited");
-    await agent.send("second");
-    await agent.reaches("idle");
-    expect(await agent.said()).toEqual(["echo: first", "echo: second"]);
-  });
+  test.if(!can.oneshot)(
+    "the program ends while idle: exited, and the next input resumes the conversation",
+    async () => {
+      const agent = await start("first");
+      await agent.reaches("idle");
+      const debug = await daemon().api().get(`${agent.path}/debug`);
+      process.kill(Number(debug["process"]?.["pid"]), "SIGKILL");
+      await agent.reaches("exited");
+      await agent.send("second");
+      await agent.reaches("idle");
+      expect(await agent.said()).toEqual(["echo: first", "echo: second"]);
+    },
+  );
 
   test.if(can.rawStdout)("a line that is no JSON changes nothing", async () => {
     const agent = await start([{ garbage: "Segmentation fault? no: {broken" }, { say: "still here" }]);

@@ -53,25 +53,34 @@ export function permissionCases({ under, start, daemon }: Case): void {
     expect((await agent.said()).at(-1)).toBe("never mind");
   });
 
-  test.if(can.permissions)("an open permission survives a restart of the daemon and is answered by the next one", async () => {
-    const agent = await start([ask, { say: "after" }]);
-    const id = await asked(agent);
-    await daemon().restart();
-    expect(String((await agent.view())["status"])).toBe("waiting_input");
-    expect((await agent.answer(id, { decision: "allow" })).status).toBe(200);
-    await agent.reaches("idle");
-    expect((await agent.said()).at(-1)).toBe("after");
-    expect(await agent.events("permission_requested")).toHaveLength(1);
-  });
+  test.if(can.permissions)(
+    "an open permission survives a restart of the daemon and is answered by the next one",
+    async () => {
+      const agent = await start([ask, { say: "after" }]);
+      const id = await asked(agent);
+      await daemon().restart();
+      expect(String((await agent.view())["status"])).toBe("waiting_input");
+      expect((await agent.answer(id, { decision: "allow" })).status).toBe(200);
+      await agent.reaches("idle");
+      expect((await agent.said()).at(-1)).toBe("after");
+      expect(await agent.events("permission_requested")).toHaveLength(1);
+    },
+  );
 
   test.if(can.permissions)("two permissions, both answered, each once", async () => {
     const agent = await start([
-      { ask2: [{ ask: "Bash", input: { command: "touch one" }, result: "1" }, { ask: "Bash", input: { command: "touch two" }, result: "2" }] },
+      {
+        ask2: [
+          { ask: "Bash", input: { command: "touch one" }, result: "1" },
+          { ask: "Bash", input: { command: "touch two" }, result: "2" },
+        ],
+      },
       { say: "both" },
     ]);
     const first = await asked(agent);
     // The second may be a line that is read a moment later.
-    if (can.parallelAsks) await eventually("both to be open", async () => (await agent.permissions("pending")).length === 2);
+    if (can.parallelAsks)
+      await eventually("both to be open", async () => (await agent.permissions("pending")).length === 2);
     await agent.answer(first, { decision: "allow" });
     if (can.parallelAsks) expect(String((await agent.view())["status"])).toBe("waiting_input");
     const second = await asked(agent);

@@ -83,7 +83,9 @@ export function providerSuite(under: UnderTest): void {
         return { path, open: () => writeFileSync(path, "") };
       },
       async start(task, more = {}) {
-        const made = await daemon.api().post("/projects/p/agents", { provider: under.name, task: scriptText(task), ...more });
+        const made = await daemon
+          .api()
+          .post("/projects/p/agents", { provider: under.name, task: scriptText(task), ...more });
         return agentAt(() => daemon, String(made["agent"]?.["id"]));
       },
     };
@@ -107,7 +109,9 @@ export function agentAt(daemon: () => TestDaemon, id: string): Agent {
       const body = await api().get(`${path}/wait?until=${statuses.join(",")}&timeout=30`);
       if ((body["reached"] as unknown) !== true) {
         const debug = await api().get(`${path}/debug`);
-        throw new Error(`the agent is ${body["agent"]?.["status"]}, not ${statuses.join(" or ")}: ${JSON.stringify(body)}\n${JSON.stringify(debug, null, 1)}`);
+        throw new Error(
+          `the agent is ${body["agent"]?.["status"]}, not ${statuses.join(" or ")}: ${JSON.stringify(body)}\n${JSON.stringify(debug, null, 1)}`,
+        );
       }
       return body["agent"] as Json;
     },
@@ -119,10 +123,19 @@ export function agentAt(daemon: () => TestDaemon, id: string): Agent {
     },
     async said() {
       const all = await self.messages();
-      return all.filter((each) => String(each["role"]) === "assistant" && each["subagent"] === undefined && String(each["text"]) !== "").map((each) => String(each["text"]));
+      return all
+        .filter(
+          (each) =>
+            String(each["role"]) === "assistant" && each["subagent"] === undefined && String(each["text"]) !== "",
+        )
+        .map((each) => String(each["text"]));
     },
     messages: async () => [...((await api().get(`${path}/messages?limit=1000&after=0`))["messages"] as Json)],
-    permissions: async (state) => [...((await api().get(`${path}/permissions${state === undefined ? "" : `?state=${state}`}`))["permissions"] as Json)],
+    permissions: async (state) => [
+      ...((await api().get(`${path}/permissions${state === undefined ? "" : `?state=${state}`}`))[
+        "permissions"
+      ] as Json),
+    ],
     answer: (pid, body) => api().call("POST", `${path}/permissions/${pid}`, body),
     async events(type) {
       const all = await storedEvents(api(), path);

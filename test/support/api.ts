@@ -32,7 +32,11 @@ export function createApi(url: string, always: Record<string, string> = {}): Api
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const text = await response.text();
-    return { status: response.status, body: (text === "" ? null : JSON.parse(text)) as Json, headers: response.headers };
+    return {
+      status: response.status,
+      body: (text === "" ? null : JSON.parse(text)) as Json,
+      headers: response.headers,
+    };
   };
   const good = async (method: string, path: string, body?: unknown): Promise<Json> => {
     const answer = await call(method, path, body);
@@ -43,7 +47,11 @@ export function createApi(url: string, always: Record<string, string> = {}): Api
 }
 
 /** Waits for a condition, never for luck. `what` is named when the deadline passes. */
-export async function eventually<T>(what: string, look: () => T | undefined | null | false | Promise<T | undefined | null | false>, limitMs = 20_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  look: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+  limitMs = 20_000,
+): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     const found = await look();

@@ -1,4 +1,6 @@
-/** The compiled daemon as a user runs it: its own process, its own state directory, killed and started again at will. */
+/**
+ * The compiled daemon as a user runs it: its own process, its own state directory, killed and started again at will.
+ */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,20 +34,33 @@ export interface Box {
 }
 
 /** With a `token` the daemon asks for it, and the box's own client sends it. */
-export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Record<string, string> = {}, token?: string): Promise<Box> {
+export async function makeBox(
+  config: Record<string, unknown> = {},
+  extraEnv: Record<string, string> = {},
+  token?: string,
+): Promise<Box> {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: run make build first`);
   const dir = mkdtempSync(join(tmpdir(), "ah-e2e-"));
   const [cwd, home, stateDir] = [join(dir, "project"), join(dir, "home"), join(dir, "state")] as const;
   for (const each of [cwd, home]) mkdirSync(each);
   const configFile = join(dir, "harness.json");
-  await Bun.write(configFile, JSON.stringify({ port: 0, stateDir, ...(token === undefined ? {} : { auth: { token } }), ...config }));
+  await Bun.write(
+    configFile,
+    JSON.stringify({ port: 0, stateDir, ...(token === undefined ? {} : { auth: { token } }), ...config }),
+  );
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: home, ...extraEnv };
   let child: Bun.Subprocess<"ignore", "pipe", "pipe"> | null = null;
   let api: Api | null = null;
   let errors = "";
 
   const launch = (more: Record<string, string> = {}) => {
-    const started = Bun.spawn([BINARY, "serve", "--config", configFile], { cwd: dir, env: { ...env, ...more }, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const started = Bun.spawn([BINARY, "serve", "--config", configFile], {
+      cwd: dir,
+      env: { ...env, ...more },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     child = started;
     void (async () => {
       const decoder = new TextDecoder();
@@ -86,7 +101,11 @@ export async function makeBox(config: Record<string, unknown> = {}, extraEnv: Re
     async close() {
       if (child !== null && child.exitCode === null && child.signalCode === null && api !== null) {
         const { agents } = await api.get("/agents?limit=1000");
-        await Promise.all([...(agents ?? [])].map((agent) => api?.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`)));
+        await Promise.all(
+          [...(agents ?? [])].map((agent) =>
+            api?.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`),
+          ),
+        );
       }
       child?.kill("SIGKILL");
       await child?.exited;

@@ -1,4 +1,6 @@
-/** The daemon inside the test process, on a port of its own and with a state directory of its own; it can be restarted. */
+/**
+ * The daemon inside the test process, on a port of its own and with a state directory of its own; it can be restarted.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +25,10 @@ export interface TestDaemon {
 }
 
 /** `config` is what would stand in the file. */
-export async function testDaemon(config: Record<string, unknown> = {}, extraEnv: Record<string, string> = {}): Promise<TestDaemon> {
+export async function testDaemon(
+  config: Record<string, unknown> = {},
+  extraEnv: Record<string, string> = {},
+): Promise<TestDaemon> {
   const dir = mkdtempSync(join(tmpdir(), "ah-test-"));
   const cwd = join(dir, "project");
   const home = join(dir, "home");
@@ -54,7 +59,9 @@ export async function testDaemon(config: Record<string, unknown> = {}, extraEnv:
     },
     async close() {
       const { agents } = await api.get("/agents?limit=1000");
-      await Promise.all([...(agents ?? [])].map((agent) => api.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`)));
+      await Promise.all(
+        [...(agents ?? [])].map((agent) => api.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`)),
+      );
       await daemon.stop();
       rmSync(dir, { recursive: true, force: true });
     },

@@ -2,7 +2,12 @@
 import type { Api, Json } from "./api.ts";
 
 /** Every stored event below `path`, by replay: its end is the first pause. */
-export async function storedEvents(api: Api, path: string, since = 0, headers: Record<string, string> = {}): Promise<Json[]> {
+export async function storedEvents(
+  api: Api,
+  path: string,
+  since = 0,
+  headers: Record<string, string> = {},
+): Promise<Json[]> {
   const stop = new AbortController();
   const response = await fetch(`${api.url}/api/v1${path}/events?since=${since}`, { headers, signal: stop.signal });
   const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();

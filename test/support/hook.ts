@@ -1,4 +1,6 @@
-/** A receiver of webhooks that behaves as badly as a test wants, path by path. It keeps every request it got to the end. */
+/**
+ * A receiver of webhooks that behaves as badly as a test wants, path by path. It keeps every request it got to the end.
+ */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Json } from "./api.ts";

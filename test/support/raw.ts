@@ -14,7 +14,9 @@ const LIMIT_MS = 10_000;
 export function rawRequest(port: number, bytes: string | Uint8Array): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     let got: Buffer = Buffer.alloc(0);
-    const socket = connect(port, "127.0.0.1", () => socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : Buffer.from(bytes)));
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : Buffer.from(bytes)),
+    );
     const finish = (answer: RawAnswer): void => {
       clearTimeout(timer);
       socket.destroy();

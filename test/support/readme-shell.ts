@@ -1,4 +1,7 @@
-/** The README's command lines as a reader would paste them: into a shell, in the folder where `make build` leaves the programs. */
+/**
+ * The README's command lines as a reader would paste them: into a shell, in the folder where `make build` leaves the
+ * programs.
+ */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -36,7 +39,10 @@ export function newReader(): Reader {
     },
     async paste(script, env) {
       const shell = Bun.spawn(["bash", "-x", "-c", `exec 2>&1\n${script}\nkill $(jobs -p)\nwait`], {
-        cwd: join(dir, "clone"), stdin: "ignore", stdout: "pipe", stderr: "ignore",
+        cwd: join(dir, "clone"),
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "ignore",
         env: { PATH: `${join(dir, "bin")}:/usr/bin:/bin`, HOME: home, AH_STATE_DIR: join(dir, "state"), ...env },
       });
       const text = await new Response(shell.stdout).text();
@@ -59,7 +65,9 @@ export function shellOf(from: string, to: string): string {
 
 /** "First agent", and the line that tidies up behind it. */
 export function firstAgent(): string {
-  const tidy = /`(curl -s -X DELETE [^`]*)`/.exec(readFileSync(README, "utf8"))?.[1] ?? "echo the page does not say how to tidy up";
+  const tidy =
+    /`(curl -s -X DELETE [^`]*)`/.exec(readFileSync(README, "utf8"))?.[1] ??
+    "echo the page does not say how to tidy up";
   return `${shellOf("## First agent", "### Any command as an agent")}\n${tidy}`;
 }
 
@@ -72,7 +80,9 @@ export function answersIn(output: string): Json[] {
 export function storyIn(output: string): { readonly statuses: readonly string[]; readonly said: readonly string[] } {
   const answers = answersIn(output);
   return {
-    statuses: answers.flatMap((each) => (each["agent"]?.["status"] === undefined ? [] : [String(each["agent"]["status"])])),
+    statuses: answers.flatMap((each) =>
+      each["agent"]?.["status"] === undefined ? [] : [String(each["agent"]["status"])],
+    ),
     said: answers.flatMap((each) => (each["message"] === undefined ? [] : [String(each["message"]["text"])])),
   };
 }

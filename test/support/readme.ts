@@ -1,6 +1,7 @@
 /**
  * The README's tables that are made from the code: routes, events, and what each provider can do. Between two marks
- * `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts` writes them.
+ * `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts`
+ * writes them.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +21,10 @@ interface SchemaJson {
 interface Operation {
   readonly summary: string;
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
-  readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, { readonly schema: SchemaJson }>> };
+  readonly requestBody?: {
+    readonly required?: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: SchemaJson }>>;
+  };
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
@@ -38,7 +42,8 @@ export async function servedApi(): Promise<Description> {
   }
 }
 
-const row = (...cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+const row = (...cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 const head = (...cells: readonly string[]): string => `${row(...cells)}\n|${cells.map(() => "---").join("|")}|`;
 
 /** The README says once what stands for this. */
@@ -48,7 +53,11 @@ export function apiTable({ paths }: Description): string {
   const rows = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const status = Object.keys(operation.responses).find((code) => code !== "default") ?? "";
-      return row(`${method.toUpperCase()} \`${path.replace(AGENT, "…")}\``, takes(operation), `${operation.summary}${status === "200" ? "" : ` (${status})`}`);
+      return row(
+        `${method.toUpperCase()} \`${path.replace(AGENT, "…")}\``,
+        takes(operation),
+        `${operation.summary}${status === "200" ? "" : ` (${status})`}`,
+      );
     }),
   );
   return [head("route", "takes", "what"), ...rows].join("\n");
@@ -58,20 +67,34 @@ export function apiTable({ paths }: Description): string {
 function takes({ parameters = [], requestBody }: Operation): string {
   const query = parameters.filter((each) => each.in === "query").map(({ name }) => name);
   const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
-  const body = Object.keys(schema?.properties ?? {}).map((key) => (schema?.required?.includes(key) === true ? key : `${key}?`));
-  return [...(query.length === 0 ? [] : [`\`?${query.join("&")}\``]), ...(body.length === 0 ? [] : [`\`{${body.join(", ")}}\``])].join(" ");
+  const body = Object.keys(schema?.properties ?? {}).map((key) =>
+    schema?.required?.includes(key) === true ? key : `${key}?`,
+  );
+  return [
+    ...(query.length === 0 ? [] : [`\`?${query.join("&")}\``]),
+    ...(body.length === 0 ? [] : [`\`{${body.join(", ")}}\``]),
+  ].join(" ");
 }
 
 export function eventTable(): string {
-  return [head("event", "says"), ...Object.entries(EVENT_TYPES).map(([type, text]) => row(`\`${type}\``, text))].join("\n");
+  return [head("event", "says"), ...Object.entries(EVENT_TYPES).map(([type, text]) => row(`\`${type}\``, text))].join(
+    "\n",
+  );
 }
 
 export function providerTable(): string {
-  return [head("", ...KINDS.map((kind) => `\`${kind}\``)), ...capabilityRows().map(({ label, cells }) => row(label, ...cells))].join("\n");
+  return [
+    head("", ...KINDS.map((kind) => `\`${kind}\``)),
+    ...capabilityRows().map(({ label, cells }) => row(label, ...cells)),
+  ].join("\n");
 }
 
 export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
-  return new Map([["api", apiTable(await servedApi())], ["events", eventTable()], ["providers", providerTable()]]);
+  return new Map([
+    ["api", apiTable(await servedApi())],
+    ["events", eventTable()],
+    ["providers", providerTable()],
+  ]);
 }
 
 const block = (name: string): RegExp => new RegExp(`(<!-- table: ${name} -->\n)([\\s\\S]*?)(<!-- end -->)`);
@@ -83,6 +106,7 @@ export function tableIn(text: string, name: string): string | undefined {
 
 if (import.meta.main) {
   let text = readFileSync(README, "utf8");
-  for (const [name, table] of await generatedTables()) text = text.replace(block(name), (_, before: string, __, after: string) => `${before}${table}\n${after}`);
+  for (const [name, table] of await generatedTables())
+    text = text.replace(block(name), (_, before: string, __, after: string) => `${before}${table}\n${after}`);
   writeFileSync(README, text);
 }

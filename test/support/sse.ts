@@ -17,7 +17,11 @@ export interface EventStream {
 }
 
 /** `path` is below `/api/v1` and ends in `/events`, with its query. */
-export async function openStream(api: Api, path: string, { lastEventId, token }: { lastEventId?: number; token?: string } = {}): Promise<EventStream> {
+export async function openStream(
+  api: Api,
+  path: string,
+  { lastEventId, token }: { lastEventId?: number; token?: string } = {},
+): Promise<EventStream> {
   const stop = new AbortController();
   const response = await fetch(`${api.url}/api/v1${path}`, {
     headers: {
@@ -26,13 +30,18 @@ export async function openStream(api: Api, path: string, { lastEventId, token }:
     },
     signal: stop.signal,
   });
-  if (response.status !== 200 || response.body === null) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  if (response.status !== 200 || response.body === null)
+    throw new Error(`${path}: ${response.status} ${await response.text()}`);
   const comments: string[] = [];
   return { events: blocks(response.body, comments, stop.signal), comments, response, close: () => stop.abort() };
 }
 
 /** The first `count` events that `wanted` takes; the stream stays open. */
-export async function take(stream: EventStream, count: number, wanted: (each: StreamEvent) => boolean = () => true): Promise<StreamEvent[]> {
+export async function take(
+  stream: EventStream,
+  count: number,
+  wanted: (each: StreamEvent) => boolean = () => true,
+): Promise<StreamEvent[]> {
   const got: StreamEvent[] = [];
   if (count === 0) return got;
   for await (const each of { [Symbol.asyncIterator]: () => stream.events[Symbol.asyncIterator]() }) {
@@ -42,7 +51,11 @@ export async function take(stream: EventStream, count: number, wanted: (each: St
   return got;
 }
 
-async function* blocks(body: ReadableStream<Uint8Array>, comments: string[], signal: AbortSignal): AsyncGenerator<StreamEvent> {
+async function* blocks(
+  body: ReadableStream<Uint8Array>,
+  comments: string[],
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent> {
   const decoder = new TextDecoder();
   const reader = body.getReader();
   let text = "";
@@ -68,7 +81,13 @@ async function* blocks(body: ReadableStream<Uint8Array>, comments: string[], sig
 }
 
 function parse(block: string): StreamEvent {
-  const fields = new Map(block.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)] as const));
+  const fields = new Map(
+    block.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)] as const),
+  );
   const id = fields.get("id");
-  return { id: id === undefined ? null : Number(id), event: fields.get("event") ?? "", data: JSON.parse(fields.get("data") ?? "null") as Json };
+  return {
+    id: id === undefined ? null : Number(id),
+    event: fields.get("event") ?? "",
+    data: JSON.parse(fields.get("data") ?? "null") as Json,
+  };
 }

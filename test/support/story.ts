@@ -1,6 +1,6 @@
 /**
- * What must be true of any agent's event log, whatever happened to it: every change of status goes on from the one before,
- * nothing rests while a turn is open, a turn ends once, an input ends once, a message is told once.
+ * What must be true of any agent's event log, whatever happened to it: every change of status goes on from the one
+ * before, nothing rests while a turn is open, a turn ends once, an input ends once, a message is told once.
  */
 import type { Json } from "./api.ts";
 
@@ -12,7 +12,10 @@ const FOLLOWS: Readonly<Record<string, readonly string[]>> = {
   accepted: ["accepted", "ended"],
 };
 
-/** Everything that is wrong with the log, in words; empty when it is a good one. `events` are all of one agent, in order. */
+/**
+ * Everything that is wrong with the log, in words; empty when it is a good one. `events` are all of one agent, in
+ * order.
+ */
 export function flawsIn(events: readonly Json[]): string[] {
   const flaws: string[] = [];
   const asked = new Set<string>();
@@ -29,7 +32,8 @@ export function flawsIn(events: readonly Json[]): string[] {
     switch (String(type)) {
       case "agent_status": {
         const [from, to] = [String(data?.["from"]), String(data?.["to"])];
-        if (status !== "" && from !== status) flaws.push(`${at}: the status was ${status}, the change is from ${from} to ${to}`);
+        if (status !== "" && from !== status)
+          flaws.push(`${at}: the status was ${status}, the change is from ${from} to ${to}`);
         status = to;
         if (RESTING.includes(to) && open.length > 0) flaws.push(`${at}: ${to} in the middle of turn ${open.join()}`);
         if (RESTING.includes(to) && asked.size > 0) flaws.push(`${at}: ${to} while ${asked.size} permissions are open`);
@@ -45,14 +49,16 @@ export function flawsIn(events: readonly Json[]): string[] {
       }
       case "turn_ended": {
         const turn = String(data?.["turn"]?.["id"]);
-        if (turns.get(turn) !== "open") flaws.push(`${at}: turn ${turn} ends, but it is ${turns.get(turn) ?? "not begun"}`);
+        if (turns.get(turn) !== "open")
+          flaws.push(`${at}: turn ${turn} ends, but it is ${turns.get(turn) ?? "not begun"}`);
         turns.set(turn, "ended");
         break;
       }
       case "input": {
         const [n, to] = [String(data?.["input"]?.["n"]), String(data?.["input"]?.["state"])];
         const from = inputs.get(n);
-        if (from !== undefined && FOLLOWS[from]?.includes(to) !== true) flaws.push(`${at}: input ${n} goes from ${from} to ${to}`);
+        if (from !== undefined && FOLLOWS[from]?.includes(to) !== true)
+          flaws.push(`${at}: input ${n} goes from ${from} to ${to}`);
         inputs.set(n, to);
         break;
       }
@@ -66,7 +72,8 @@ export function flawsIn(events: readonly Json[]): string[] {
         asked.add(String(data?.["permission"]?.["id"]));
         break;
       case "permission_settled":
-        if (!asked.delete(String(data?.["permission"]?.["id"]))) flaws.push(`${at}: a permission is settled twice, or was never asked`);
+        if (!asked.delete(String(data?.["permission"]?.["id"])))
+          flaws.push(`${at}: a permission is settled twice, or was never asked`);
         break;
     }
   }

@@ -44,7 +44,10 @@ export function launchOf(more: Partial<LaunchContext> = {}): LaunchContext {
 }
 
 /** A codec that has sent initialize. */
-export function drive(launch: Partial<LaunchContext> = {}, grants: readonly unknown[] = []): Driven & { readonly began: readonly ProviderFact[] } {
+export function drive(
+  launch: Partial<LaunchContext> = {},
+  grants: readonly unknown[] = [],
+): Driven & { readonly began: readonly ProviderFact[] } {
   let lines: string[] = [];
   let prompts = 0;
 
@@ -58,8 +61,10 @@ export function drive(launch: Partial<LaunchContext> = {}, grants: readonly unkn
     lines.push(...step.lines);
     return step.facts;
   }
-  const says = (message: Record<string, unknown>) => take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, 0));
-  const update = (body: Record<string, unknown>, session = SESSION) => says({ method: "session/update", params: { sessionId: session, update: body } });
+  const says = (message: Record<string, unknown>) =>
+    take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, 0));
+  const update = (body: Record<string, unknown>, session = SESSION) =>
+    says({ method: "session/update", params: { sessionId: session, update: body } });
 
   return {
     began: first.facts,
@@ -74,18 +79,29 @@ export function drive(launch: Partial<LaunchContext> = {}, grants: readonly unkn
     says,
     raw: (line) => take(acpCodec.frame(state, { raw: line, json: undefined }, 0)),
     update,
-    text: (text, messageId) => update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text }, ...(messageId === undefined ? {} : { messageId }) }),
-    prompt: (text = "do it", raw = false) => take(acpCodec.prompt(state, { key: `k${++prompts}`, text, raw, writtenAtMs: 0 }, 0)),
+    text: (text, messageId) =>
+      update({
+        sessionUpdate: "agent_message_chunk",
+        content: { type: "text", text },
+        ...(messageId === undefined ? {} : { messageId }),
+      }),
+    prompt: (text = "do it", raw = false) =>
+      take(acpCodec.prompt(state, { key: `k${++prompts}`, text, raw, writtenAtMs: 0 }, 0)),
     ends: (result) => says({ id: state.prompt?.id, result }),
     fails: (error) => says({ id: state.prompt?.id, error }),
     interrupt: () => take(acpCodec.interrupt(state, 0)),
     answer: (id, decision, data) => take(acpCodec.answer(state, { id, decision, kind: "tool", data }, 0)),
-    adopt: ({ unsettled = [], interrupting = false }) => take(acpCodec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled, open: [], interrupting })),
+    adopt: ({ unsettled = [], interrupting = false }) =>
+      take(acpCodec.adopt(state, { nowMs: 0, unconfirmed: [], unsettled, open: [], interrupting })),
     exit: () => acpCodec.exit(state, { code: null, stderrTail: "" }),
   };
 }
 
-const INITIALIZED = { protocolVersion: 1, agentCapabilities: {}, agentInfo: { name: "some", title: "Some Agent", version: "9.9" } };
+const INITIALIZED = {
+  protocolVersion: 1,
+  agentCapabilities: {},
+  agentInfo: { name: "some", title: "Some Agent", version: "9.9" },
+};
 
 /** A codec with a ready new session. */
 export function ready(launch: Partial<LaunchContext> = {}): Driven {
@@ -96,6 +112,9 @@ export function ready(launch: Partial<LaunchContext> = {}): Driven {
   return driven;
 }
 
-export function initialized(capabilities: Record<string, unknown> = {}, more: Record<string, unknown> = {}): Record<string, unknown> {
+export function initialized(
+  capabilities: Record<string, unknown> = {},
+  more: Record<string, unknown> = {},
+): Record<string, unknown> {
   return { id: 1, result: { ...INITIALIZED, agentCapabilities: capabilities, ...more } };
 }

@@ -23,20 +23,29 @@ function place(): string {
 }
 
 function start(options: Record<string, unknown> = {}, launch: Partial<LaunchContext> = {}, dir = place()): AcpPipe {
-  const env = { PATH: process.env["PATH"] ?? "", FAKE_ACP: JSON.stringify(options), FAKE_HISTORY: join(dir, "history.jsonl") };
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    FAKE_ACP: JSON.stringify(options),
+    FAKE_HISTORY: join(dir, "history.jsonl"),
+  };
   const pipe = startPipe({ command: [process.execPath, fake], dir, env, launch });
   pipes.push(pipe);
   return pipe;
 }
 
-async function ready(options: Record<string, unknown> = {}, launch: Partial<LaunchContext> = {}, dir?: string): Promise<AcpPipe> {
+async function ready(
+  options: Record<string, unknown> = {},
+  launch: Partial<LaunchContext> = {},
+  dir?: string,
+): Promise<AcpPipe> {
   const pipe = start(options, launch, dir);
   await pipe.fact("ready");
   return pipe;
 }
 
 const script = (...steps: readonly unknown[]) => `SCRIPT ${JSON.stringify(steps)}`;
-const partTypes = (facts: readonly ProviderFact[]) => facts.flatMap((fact) => (fact.type === "part" ? [fact.part.type] : []));
+const partTypes = (facts: readonly ProviderFact[]) =>
+  facts.flatMap((fact) => (fact.type === "part" ? [fact.part.type] : []));
 
 describe.each([
   ["messageIds", {}],
@@ -46,7 +55,14 @@ describe.each([
   test("answers, thinks, uses a tool and ends with its last text", async () => {
     const pipe = await ready(options);
     expect(saidIn(await pipe.turn("grüße 🎉"))).toEqual(["echo: grüße 🎉"]);
-    const facts = await pipe.turn(script({ think: "hm" }, { say: "Let me look.", chunks: 3 }, { tool: "Bash", input: { command: "ls" }, result: "a.txt" }, { say: "One file." }));
+    const facts = await pipe.turn(
+      script(
+        { think: "hm" },
+        { say: "Let me look.", chunks: 3 },
+        { tool: "Bash", input: { command: "ls" }, result: "a.txt" },
+        { say: "One file." },
+      ),
+    );
     expect(partTypes(facts)).toEqual(["thinking", "text", "tool_use", "tool_result", "text"]);
     expect(saidIn(facts).at(-1)).toBe("One file.");
     expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
@@ -55,12 +71,18 @@ describe.each([
 
   test("asks, and each answer counts", async () => {
     const pipe = await ready(options);
-    for (const [decision, result] of [["allow", "ran"], ["allow_always", "ran"], ["deny", undefined]] as const) {
+    for (const [decision, result] of [
+      ["allow", "ran"],
+      ["allow_always", "ran"],
+      ["deny", undefined],
+    ] as const) {
       const from = pipe.facts.length;
       pipe.prompt(script({ ask: "Bash", input: { command: "make" }, result: "ran" }));
       pipe.answer((await pipe.fact("permission", { from })).id, decision);
       await pipe.fact("turn_ended", { from });
-      const results = pipe.facts.slice(from).flatMap((fact) => (fact.type === "part" && fact.part.type === "tool_result" ? [fact.part] : []));
+      const results = pipe.facts
+        .slice(from)
+        .flatMap((fact) => (fact.type === "part" && fact.part.type === "tool_result" ? [fact.part] : []));
       expect(results.map(({ isError, text }) => (isError ? undefined : text)).at(0)).toBe(result);
       expect(pipe.facts.slice(from)).toContainEqual(expect.objectContaining({ type: "permission_closed" }));
     }
@@ -89,13 +111,25 @@ describe.each([
 test("two questions at once are answered one by one, the second first", async () => {
   const pipe = await ready();
   const from = pipe.facts.length;
-  pipe.prompt(script({ ask2: [{ ask: "Bash", input: { command: "a" }, result: "ran a" }, { ask: "Bash", input: { command: "b" }, result: "ran b" }] }, { say: "both" }));
+  pipe.prompt(
+    script(
+      {
+        ask2: [
+          { ask: "Bash", input: { command: "a" }, result: "ran a" },
+          { ask: "Bash", input: { command: "b" }, result: "ran b" },
+        ],
+      },
+      { say: "both" },
+    ),
+  );
   const second = await pipe.fact("permission", { from, where: ({ title }) => title === "b" });
   const first = await pipe.fact("permission", { from, where: ({ title }) => title === "a" });
   pipe.answer(second.id, "deny");
   pipe.answer(first.id, "allow");
   await pipe.fact("turn_ended", { from });
-  const results = pipe.facts.slice(from).flatMap((fact) => (fact.type === "part" && fact.part.type === "tool_result" ? [fact.part.text] : []));
+  const results = pipe.facts
+    .slice(from)
+    .flatMap((fact) => (fact.type === "part" && fact.part.type === "tool_result" ? [fact.part.text] : []));
   expect(results).toEqual(["ran a"]);
 });
 
@@ -110,7 +144,13 @@ test("a question that the agent takes back is closed", async () => {
 
 test("files that are written through us, unasked, are refused and the turn goes on", async () => {
   const pipe = await ready({}, { permissions: "allow" });
-  const facts = await pipe.turn(script({ ask: "Write", input: { path: "/f" }, result: "written" }, { question: "Which?", options: ["a"] }, { say: "done" }));
+  const facts = await pipe.turn(
+    script(
+      { ask: "Write", input: { path: "/f" }, result: "written" },
+      { question: "Which?", options: ["a"] },
+      { say: "done" },
+    ),
+  );
   expect(saidIn(facts)).toEqual(["done"]);
   expect(facts).toContainEqual({ type: "unknown_frame", kind: "request fs/write_text_file" });
 });
@@ -125,7 +165,12 @@ test("a refused tool may end the turn without any text", async () => {
 test("permissions of a sub-agent reach the person, its talk is not the agent's", async () => {
   const pipe = await ready();
   const from = pipe.facts.length;
-  pipe.prompt(script({ say: "parent" }, { subagent: [{ say: "child" }, { ask: "Bash", input: { command: "make" } }, { say: "child done" }] }));
+  pipe.prompt(
+    script(
+      { say: "parent" },
+      { subagent: [{ say: "child" }, { ask: "Bash", input: { command: "make" } }, { say: "child done" }] },
+    ),
+  );
   const asked = await pipe.fact("permission", { from });
   expect(asked.subagent).toBeDefined();
   pipe.answer(asked.id, "allow");
@@ -139,7 +184,10 @@ test.each([
   ["max_tokens", { code: "max_tokens" }],
 ])("a failure %s is a failed turn, and the next one works", async (fail, error) => {
   const pipe = await ready();
-  expect((await pipe.turn(script({ retry: 2, status: 529 }, { fail, message: "try later" }))).at(-1)).toMatchObject({ outcome: "failed", error });
+  expect((await pipe.turn(script({ retry: 2, status: 529 }, { fail, message: "try later" }))).at(-1)).toMatchObject({
+    outcome: "failed",
+    error,
+  });
   expect(saidIn(await pipe.turn("again"))).toEqual(["echo: again"]);
 });
 
@@ -153,19 +201,22 @@ test.each(["end_turn", "error"])("a cancel that is answered with %s is an interr
 });
 
 describe("a conversation", () => {
-  test.each(["load", "resume"])("goes on in a new process by session/%s, and nothing of it is said twice", async (resume) => {
-    const dir = place();
-    const first = await ready({ resume }, {}, dir);
-    await first.turn("one");
-    await first.turn(script({ say: "two" }, { tool: "Bash" }, { say: "three" }));
-    const session = first.state.session;
-    await first.end("SIGKILL");
-    const second = await ready({ resume }, { session }, dir);
-    expect(second.facts).toContainEqual({ type: "session", id: session ?? "" });
-    const facts = await second.turn("four");
-    expect(saidIn(second.facts)).toEqual(["echo: four"]);
-    expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
-  });
+  test.each(["load", "resume"])(
+    "goes on in a new process by session/%s, and nothing of it is said twice",
+    async (resume) => {
+      const dir = place();
+      const first = await ready({ resume }, {}, dir);
+      await first.turn("one");
+      await first.turn(script({ say: "two" }, { tool: "Bash" }, { say: "three" }));
+      const session = first.state.session;
+      await first.end("SIGKILL");
+      const second = await ready({ resume }, { session }, dir);
+      expect(second.facts).toContainEqual({ type: "session", id: session ?? "" });
+      const facts = await second.turn("four");
+      expect(saidIn(second.facts)).toEqual(["echo: four"]);
+      expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
+    },
+  );
 
   test("that is unknown is a failed start", async () => {
     const pipe = start({}, { session: "nowhere" });
@@ -195,7 +246,9 @@ test("a login that ran out fails the turn with the mending step", async () => {
 
 test("half lines, garbage, long lines and 200 KB of unicode arrive whole", async () => {
   const pipe = await ready();
-  expect(saidIn(await pipe.turn(script({ half: "halves" }, { garbage: "Debugger attached." }, { long: 300_000 })))).toEqual(["halves", longText(300_000)]);
+  expect(
+    saidIn(await pipe.turn(script({ half: "halves" }, { garbage: "Debugger attached." }, { long: 300_000 }))),
+  ).toEqual(["halves", longText(300_000)]);
   const text = "grüße 🎉 漢字\n".repeat(11_000);
   expect(saidIn(await pipe.turn(text))).toEqual([`echo: ${text}`]);
 });

@@ -7,7 +7,11 @@ const MODEL_OPTION = { configOptions: [{ id: "pick", category: "model", currentV
 describe("initialize", () => {
   test("offers neither files nor terminals", () => {
     const [first] = drive().sent();
-    expect(first).toMatchObject({ id: 1, method: "initialize", params: { protocolVersion: 1, clientCapabilities: {} } });
+    expect(first).toMatchObject({
+      id: 1,
+      method: "initialize",
+      params: { protocolVersion: 1, clientCapabilities: {} },
+    });
   });
 
   test.each([
@@ -16,7 +20,11 @@ describe("initialize", () => {
   ])("an agent that answers version %p is refused with what is needed", (protocolVersion, got) => {
     const facts = drive().says(initialized({}, { protocolVersion }));
     expect(facts).toEqual([
-      { type: "start_failed", code: "PROTOCOL_VERSION", message: `Some Agent answered ${got}, needed is 1: install a release that speaks ACP version 1` },
+      {
+        type: "start_failed",
+        code: "PROTOCOL_VERSION",
+        message: `Some Agent answered ${got}, needed is 1: install a release that speaks ACP version 1`,
+      },
     ]);
   });
 
@@ -69,7 +77,9 @@ describe("a conversation that goes on", () => {
     const driven = drive({ session: SESSION });
     driven.sent();
     driven.says(initialized({ loadSession: true, sessionCapabilities: { resume: {} } }));
-    expect(driven.sent()).toMatchObject([{ id: 2, method: "session/resume", params: { sessionId: SESSION, cwd: "/srv/project", mcpServers: [] } }]);
+    expect(driven.sent()).toMatchObject([
+      { id: 2, method: "session/resume", params: { sessionId: SESSION, cwd: "/srv/project", mcpServers: [] } },
+    ]);
     expect(driven.says({ id: 2, result: {} })).toEqual([
       { type: "session", id: SESSION },
       { type: "ready", version: "9.9" },
@@ -84,14 +94,21 @@ describe("a conversation that goes on", () => {
     expect(driven.says({ id: 2, result: {} })).toEqual([]);
     expect(driven.sent()).toMatchObject([{ id: 3, method: "_agent-harness/sync" }]);
     expect(driven.text("said long ago, too")).toEqual([]);
-    expect(driven.update({ sessionUpdate: "tool_call", toolCallId: "t", title: "old", status: "completed" })).toEqual([]);
+    expect(driven.update({ sessionUpdate: "tool_call", toolCallId: "t", title: "old", status: "completed" })).toEqual(
+      [],
+    );
     expect(driven.says({ id: 3, error: { code: -32601, message: "Method not found" } })).toEqual([
       { type: "session", id: SESSION },
       { type: "ready", version: "9.9" },
     ]);
     driven.prompt();
     driven.text("new");
-    expect(driven.ends({ stopReason: "end_turn" })).toContainEqual({ type: "part", key: "m1", role: "assistant", part: { type: "text", text: "new" } });
+    expect(driven.ends({ stopReason: "end_turn" })).toContainEqual({
+      type: "part",
+      key: "m1",
+      role: "assistant",
+      part: { type: "text", text: "new" },
+    });
   });
 
   test("is left with a warning where the agent can do neither", () => {
@@ -107,8 +124,15 @@ describe("a conversation that goes on", () => {
   test("that the agent does not know is a failed start, never a silent new one", () => {
     const driven = drive({ session: "old" });
     driven.says(initialized({ loadSession: true }));
-    expect(driven.says({ id: 2, error: { code: -32603, message: "Internal error", data: { details: "no such session" } } })).toMatchObject([
-      { type: "start_failed", code: "RESUME_REFUSED", message: "Some Agent cannot resume the conversation old: Internal error: no such session. Start a new agent to go on without it" },
+    expect(
+      driven.says({ id: 2, error: { code: -32603, message: "Internal error", data: { details: "no such session" } } }),
+    ).toMatchObject([
+      {
+        type: "start_failed",
+        code: "RESUME_REFUSED",
+        message:
+          "Some Agent cannot resume the conversation old: Internal error: no such session. Start a new agent to go on without it",
+      },
     ]);
   });
 
@@ -119,7 +143,12 @@ describe("a conversation that goes on", () => {
 });
 
 describe("a login by key", () => {
-  const auth = { authMethods: [{ id: "oauth", name: "OAuth" }, { id: "gemini-api-key", name: "Key" }] };
+  const auth = {
+    authMethods: [
+      { id: "oauth", name: "OAuth" },
+      { id: "gemini-api-key", name: "Key" },
+    ],
+  };
   const gemini = { command: ["/usr/bin/gemini", "--acp"], env: { GEMINI_API_KEY: "k" }, session: SESSION };
   const refusal = { code: -32000, message: "Authentication required" };
 
@@ -162,13 +191,17 @@ describe("the model", () => {
   test("is set by the config option of that category, before the agent is ready", () => {
     const { driven, facts } = opened("big", MODEL_OPTION);
     expect(facts).toEqual([]);
-    expect(driven.sent()).toMatchObject([{ id: 3, method: "session/set_config_option", params: { sessionId: SESSION, configId: "pick", value: "big" } }]);
+    expect(driven.sent()).toMatchObject([
+      { id: 3, method: "session/set_config_option", params: { sessionId: SESSION, configId: "pick", value: "big" } },
+    ]);
     expect(driven.says({ id: 3, result: {} })).toEqual([{ type: "ready", version: "9.9" }]);
   });
 
   test("is set by session/set_model where that is what the agent has", () => {
     const { driven } = opened("big", { models: { availableModels: [], currentModelId: "small" } });
-    expect(driven.sent()).toMatchObject([{ method: "session/set_model", params: { sessionId: SESSION, modelId: "big" } }]);
+    expect(driven.sent()).toMatchObject([
+      { method: "session/set_model", params: { sessionId: SESSION, modelId: "big" } },
+    ]);
   });
 
   test("is left alone when it is the current one", () => {
@@ -178,7 +211,11 @@ describe("the model", () => {
   test("that the agent refuses fails the start with its own words", () => {
     const { driven } = opened("nope", MODEL_OPTION);
     expect(driven.says({ id: 3, error: { code: -32602, message: "model not found: nope" } })).toEqual([
-      { type: "start_failed", code: "MODEL_REFUSED", message: 'Some Agent refused the model "nope": model not found: nope' },
+      {
+        type: "start_failed",
+        code: "MODEL_REFUSED",
+        message: 'Some Agent refused the model "nope": model not found: nope',
+      },
     ]);
   });
 
@@ -189,7 +226,10 @@ describe("the model", () => {
   test("of a loaded conversation stays when only new ones offer the choice", () => {
     const { driven, facts } = opened("big", {}, SESSION);
     expect(facts).toMatchObject([{ type: "note", level: "warn", code: "model_not_set" }]);
-    expect(driven.says({ id: 3, error: { code: -32601, message: "" } }).at(-1)).toEqual({ type: "ready", version: "9.9" });
+    expect(driven.says({ id: 3, error: { code: -32601, message: "" } }).at(-1)).toEqual({
+      type: "ready",
+      version: "9.9",
+    });
   });
 
   test("set in a loaded conversation marks the end of the replay, too", () => {
@@ -209,23 +249,37 @@ describe("launch", () => {
     [["/opt/node", "/opt/gemini-cli/bundle/gemini.js"], false, "false"],
     [["npx", "@google/gemini-cli@0.61.0"], false, "false"],
   ])("tells Gemini CLI, run as %j, whether the folder is trusted: %p", (command, trusted, told) => {
-    expect(acpCodec.launch(launchOf({ command, trusted })).env).toEqual({ GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: told });
+    expect(acpCodec.launch(launchOf({ command, trusted })).env).toEqual({
+      GEMINI_CLI_NO_RELAUNCH: "true",
+      GEMINI_CLI_TRUST_WORKSPACE: told,
+    });
     expect(drive({ command, trusted }).began).toEqual([]);
   });
 
   test("takes no other program for Gemini CLI", () => {
-    for (const word of ["gemini-proxy", "my-gemini", "gemini.sh"]) expect(acpCodec.launch(launchOf({ command: [word] })).env).toEqual({});
+    for (const word of ["gemini-proxy", "my-gemini", "gemini.sh"])
+      expect(acpCodec.launch(launchOf({ command: [word] })).env).toEqual({});
   });
 
   test("says that the missing trust is not enforced for other programs", () => {
-    expect(drive({ trusted: false }).began).toMatchObject([{ type: "note", level: "warn", code: "trust_not_enforced" }]);
+    expect(drive({ trusted: false }).began).toMatchObject([
+      { type: "note", level: "warn", code: "trust_not_enforced" },
+    ]);
   });
 
   test("a system prompt goes before the first input of a new session, until a turn completed", () => {
     const driven = ready({ systemPrompt: "be brief" });
     const blocks = () => driven.sent().map(({ params }) => params);
     driven.prompt("one");
-    expect(blocks()).toEqual([{ sessionId: SESSION, prompt: [{ type: "text", text: "be brief" }, { type: "text", text: "one" }] }]);
+    expect(blocks()).toEqual([
+      {
+        sessionId: SESSION,
+        prompt: [
+          { type: "text", text: "be brief" },
+          { type: "text", text: "one" },
+        ],
+      },
+    ]);
     driven.fails({ code: 500, message: "down" });
     driven.prompt("two");
     expect(blocks()).toMatchObject([{ prompt: [{ text: "be brief" }, { text: "two" }] }]);

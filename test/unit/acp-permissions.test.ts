@@ -12,11 +12,34 @@ const ALL = [
   { optionId: "q3", kind: "allow_once", name: "Once" },
 ];
 
-function asks(driven: Driven, { id = 0, options = ALL, toolCallId = "t1", session = SESSION }: { id?: number | string; options?: unknown; toolCallId?: string; session?: string } = {}) {
+function asks(
+  driven: Driven,
+  {
+    id = 0,
+    options = ALL,
+    toolCallId = "t1",
+    session = SESSION,
+  }: {
+    id?: number | string;
+    options?: unknown;
+    toolCallId?: string;
+    session?: string;
+  } = {},
+) {
   return driven.says({
     id,
     method: "session/request_permission",
-    params: { sessionId: session, toolCall: { toolCallId, title: "rm -rf build", kind: "execute", status: "pending", rawInput: { command: "rm -rf build" } }, options },
+    params: {
+      sessionId: session,
+      toolCall: {
+        toolCallId,
+        title: "rm -rf build",
+        kind: "execute",
+        status: "pending",
+        rawInput: { command: "rm -rf build" },
+      },
+      options,
+    },
   });
 }
 
@@ -33,7 +56,11 @@ function permission(facts: readonly ProviderFact[]): Extract<ProviderFact, { typ
   return found;
 }
 
-const selected = (id: number | string, optionId: string) => ({ jsonrpc: "2.0", id, result: { outcome: { outcome: "selected", optionId } } });
+const selected = (id: number | string, optionId: string) => ({
+  jsonrpc: "2.0",
+  id,
+  result: { outcome: { outcome: "selected", optionId } },
+});
 const cancelled = (id: number | string) => ({ jsonrpc: "2.0", id, result: { outcome: { outcome: "cancelled" } } });
 
 describe("a question", () => {
@@ -55,7 +82,12 @@ describe("a question", () => {
     driven.text("I must clean up.");
     const facts = asks(driven);
     expect(facts.map((fact) => fact.type)).toEqual(["part", "message_done", "permission"]);
-    expect(asks(prompted()).map((fact) => fact.type)).toEqual(["session", "input_accepted", "turn_started", "permission"]);
+    expect(asks(prompted()).map((fact) => fact.type)).toEqual([
+      "session",
+      "input_accepted",
+      "turn_started",
+      "permission",
+    ]);
   });
 
   test("of a sub-agent's session counts and says whose it is", () => {
@@ -106,8 +138,15 @@ describe("an answer", () => {
     const driven = prompted();
     const { id, data } = permission(asks(driven));
     expect(driven.answer(id, "allow", data)).toEqual([]);
-    expect(driven.update({ sessionUpdate: "tool_call_update", toolCallId: "other", status: "completed" }).some((fact) => fact.type === "permission_closed")).toBe(false);
-    expect(driven.update({ sessionUpdate: "tool_call_update", toolCallId: "t1", status: "completed" })).toContainEqual({ type: "permission_closed", id });
+    expect(
+      driven
+        .update({ sessionUpdate: "tool_call_update", toolCallId: "other", status: "completed" })
+        .some((fact) => fact.type === "permission_closed"),
+    ).toBe(false);
+    expect(driven.update({ sessionUpdate: "tool_call_update", toolCallId: "t1", status: "completed" })).toContainEqual({
+      type: "permission_closed",
+      id,
+    });
   });
 
   test("is seen when the agent talks on", () => {
@@ -143,7 +182,10 @@ describe("an answer", () => {
     driven.answer(second.id, "allow", second.data);
     expect(driven.sent()).toEqual([selected(1, "q3")]);
     expect(Object.keys(driven.state.asks)).toEqual([first.id, second.id]);
-    expect(driven.update({ sessionUpdate: "tool_call_update", toolCallId: "b", status: "completed" })).toContainEqual({ type: "permission_closed", id: second.id });
+    expect(driven.update({ sessionUpdate: "tool_call_update", toolCallId: "b", status: "completed" })).toContainEqual({
+      type: "permission_closed",
+      id: second.id,
+    });
     expect(Object.keys(driven.state.asks)).toEqual([first.id]);
   });
 });
@@ -153,7 +195,11 @@ describe("open questions", () => {
     const driven = prompted();
     const ids = [permission(asks(driven, { id: 0 })).id, permission(asks(driven, { id: "b" })).id];
     expect(driven.interrupt()).toEqual(ids.map((id) => ({ type: "permission_closed", id })));
-    expect(driven.sent()).toEqual([{ jsonrpc: "2.0", method: "session/cancel", params: { sessionId: SESSION } }, cancelled(0), cancelled("b")]);
+    expect(driven.sent()).toEqual([
+      { jsonrpc: "2.0", method: "session/cancel", params: { sessionId: SESSION } },
+      cancelled(0),
+      cancelled("b"),
+    ]);
   });
 
   test("that come while the turn is being cancelled are answered cancelled at once", () => {
@@ -168,13 +214,18 @@ describe("open questions", () => {
     const driven = prompted();
     const { id } = permission(asks(driven));
     const facts = driven.ends({ stopReason: "end_turn" });
-    expect(facts.slice(-2)).toEqual([{ type: "permission_closed", id }, { type: "turn_ended", outcome: "completed" }]);
+    expect(facts.slice(-2)).toEqual([
+      { type: "permission_closed", id },
+      { type: "turn_ended", outcome: "completed" },
+    ]);
   });
 
   test("that the agent takes back are closed, and it gets its answer", () => {
     const driven = prompted();
     const { id } = permission(asks(driven, { id: 4 }));
-    expect(driven.says({ method: "$/cancel_request", params: { requestId: 4 } })).toEqual([{ type: "permission_closed", id }]);
+    expect(driven.says({ method: "$/cancel_request", params: { requestId: 4 } })).toEqual([
+      { type: "permission_closed", id },
+    ]);
     expect(driven.sent()).toEqual([cancelled(4)]);
     expect(driven.says({ method: "$/cancel_request", params: { requestId: 4 } })).toEqual([]);
   });
@@ -183,7 +234,10 @@ describe("open questions", () => {
     const driven = prompted();
     asks(driven);
     const { lines, graceMs } = acpCodec.farewell(driven.state);
-    expect(lines.map((line) => JSON.parse(line))).toEqual([{ jsonrpc: "2.0", method: "session/cancel", params: { sessionId: SESSION } }, cancelled(0)]);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { jsonrpc: "2.0", method: "session/cancel", params: { sessionId: SESSION } },
+      cancelled(0),
+    ]);
     expect(graceMs).toBeGreaterThan(0);
     expect(acpCodec.farewell(ready().state)).toEqual({ lines: [], graceMs: 0 });
   });
@@ -206,11 +260,13 @@ describe("permissions", () => {
       const { id, data } = permission(asks(driven, { options }));
       const facts = driven.answer(id, "allow", data);
       expect(driven.sent()).toEqual([line]);
-      expect(facts.map((fact) => fact.type === "note" && fact.code)).toEqual("optionId" in line.result.outcome ? [] : ["allow_not_offered"]);
+      expect(facts.map((fact) => fact.type === "note" && fact.code)).toEqual(
+        "optionId" in line.result.outcome ? [] : ["allow_not_offered"],
+      );
     }
   });
 
-  test('a person who allows once never grants more', () => {
+  test("a person who allows once never grants more", () => {
     const driven = prompted("ask");
     const { id, data } = permission(asks(driven, { options: [ALL[1], ALL[4]] }));
     driven.answer(id, "allow", data);

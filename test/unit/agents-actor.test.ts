@@ -1,4 +1,6 @@
-/** A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be. */
+/**
+ * A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be.
+ */
 import { expect, test } from "bun:test";
 import type { ActorDeps } from "../../src/agents/actor.ts";
 import { createActor } from "../../src/agents/actor.ts";
@@ -28,14 +30,35 @@ function world() {
   const begun: number[] = [];
   const { codec } = missingProvider("x");
   const deps: ActorDeps = {
-    store, clock, bus: createBus(), log: silentLogger, group: createGroupCommit(store), agentDir: "/nowhere",
+    store,
+    clock,
+    bus: createBus(),
+    log: silentLogger,
+    group: createGroupCommit(store),
+    agentDir: "/nowhere",
     limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0 },
-    terms: () => ({ codec, permissions: "ask", launch: () => { throw new Error("not asked for here"); } }),
-    newNonce: () => "n", enqueue: () => undefined, purged: () => undefined, seam: () => undefined,
+    terms: () => ({
+      codec,
+      permissions: "ask",
+      launch: () => {
+        throw new Error("not asked for here");
+      },
+    }),
+    newNonce: () => "n",
+    enqueue: () => undefined,
+    purged: () => undefined,
+    seam: () => undefined,
     begin: async (_actor, run) => void begun.push(run),
   };
   const agent: Agent = {
-    id: "a1b2c3d4", project: "p", name: null, provider: "x", uuid: "u", state: initialState(0), createdAt: 0, updatedAt: 0,
+    id: "a1b2c3d4",
+    project: "p",
+    name: null,
+    provider: "x",
+    uuid: "u",
+    state: initialState(0),
+    createdAt: 0,
+    updatedAt: 0,
     settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
   };
   insertAgent(real, agent);
@@ -43,7 +66,15 @@ function world() {
   let closed = 0;
   // Only what `ended` asks of it.
   const live = { stderrTail: () => "", close: () => void closed++ } as unknown as Live;
-  return { actor, clock, live, begun, closed: () => closed, stored: () => findAgent(real, agent.id)?.state, fill: (now: boolean) => void (full = now) };
+  return {
+    actor,
+    clock,
+    live,
+    begun,
+    closed: () => closed,
+    stored: () => findAgent(real, agent.id)?.state,
+    fill: (now: boolean) => void (full = now),
+  };
 }
 
 test("an end that could not be stored is not over: the process stays known, and the next try tells it", () => {

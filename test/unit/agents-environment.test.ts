@@ -6,20 +6,63 @@ import { claudeCodec } from "../../src/providers/claude-code.ts";
 const OURS = { AH_AGENT_ID: "a3f2b1c0", AH_PROJECT: "demo", AH_RUN: "3" };
 
 function child(sources: Partial<EnvironmentSources>): Record<string, string> {
-  return childEnvironment({ inherited: {}, traits: { passEnv: [], stripEnv: [] }, passEnv: [], configured: {}, requested: {}, ours: {}, ...sources });
+  return childEnvironment({
+    inherited: {},
+    traits: { passEnv: [], stripEnv: [] },
+    passEnv: [],
+    configured: {},
+    requested: {},
+    ours: {},
+    ...sources,
+  });
 }
 
 describe("what of the daemon's environment a child gets", () => {
   test.each([
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK",
-    "HTTP_PROXY", "https_proxy", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TERM",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "TZ",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
   ])("%s is handed through", (name) => {
     expect(child({ inherited: { [name]: "v" } })).toEqual({ [name]: "v" });
   });
 
   test.each([
-    "AH_AUTH_TOKEN", "AH_WEBHOOK_SECRET", "AH_CONFIG", "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "LISTEN_FDS", "INVOCATION_ID", "DISCORD_TOKEN",
-    "AWS_SECRET_ACCESS_KEY", "ANTHROPIC_API_KEY", "LD_PRELOAD", "NODE_OPTIONS", "BUN_OPTIONS", "GIT_DIR", "PATHOLOGY", "LC", "XDG", "HOMEPAGE",
+    "AH_AUTH_TOKEN",
+    "AH_WEBHOOK_SECRET",
+    "AH_CONFIG",
+    "NOTIFY_SOCKET",
+    "CREDENTIALS_DIRECTORY",
+    "LISTEN_FDS",
+    "INVOCATION_ID",
+    "DISCORD_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "ANTHROPIC_API_KEY",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "BUN_OPTIONS",
+    "GIT_DIR",
+    "PATHOLOGY",
+    "LC",
+    "XDG",
+    "HOMEPAGE",
   ])("%s is not, because nobody asked for it", (name) => {
     expect(child({ inherited: { [name]: "v" } })).toEqual({});
   });
@@ -29,9 +72,17 @@ describe("what of the daemon's environment a child gets", () => {
   });
 
   test("the provider's own variables, by name and by prefix", () => {
-    const inherited = { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: "u", OPENAI_API_KEY: "o", CLAUDE_CONFIG_DIR: "c", CLAUDE_CONFIG_DIRECTORY: "x" };
+    const inherited = {
+      ANTHROPIC_API_KEY: "k",
+      ANTHROPIC_BASE_URL: "u",
+      OPENAI_API_KEY: "o",
+      CLAUDE_CONFIG_DIR: "c",
+      CLAUDE_CONFIG_DIRECTORY: "x",
+    };
     expect(child({ inherited, traits: { passEnv: ["ANTHROPIC_*", "CLAUDE_CONFIG_DIR"], stripEnv: [] } })).toEqual({
-      ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: "u", CLAUDE_CONFIG_DIR: "c",
+      ANTHROPIC_API_KEY: "k",
+      ANTHROPIC_BASE_URL: "u",
+      CLAUDE_CONFIG_DIR: "c",
     });
   });
 
@@ -49,13 +100,18 @@ describe("what of the daemon's environment a child gets", () => {
 describe("marks of an outer session of the same program", () => {
   const { traits } = claudeCodec;
 
-  test.each(["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", "CLAUDE_CODE_SESSION_ID", "AI_AGENT"])("%s is stripped", (name) => {
-    expect(child({ inherited: { [name]: "1", HOME: "/h" }, traits })).toEqual({ HOME: "/h" });
-  });
+  test.each(["CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT", "CLAUDE_CODE_SESSION_ID", "AI_AGENT"])(
+    "%s is stripped",
+    (name) => {
+      expect(child({ inherited: { [name]: "1", HOME: "/h" }, traits })).toEqual({ HOME: "/h" });
+    },
+  );
 
   test("a mark that an allowed prefix would let through is stripped all the same", () => {
     const marked = { passEnv: ["CLAUDE_CODE_*"], stripEnv: ["CLAUDE_CODE_CHILD_*"] };
-    expect(child({ inherited: { CLAUDE_CODE_CHILD_ID: "1", CLAUDE_CODE_MAX_RETRIES: "2" }, traits: marked })).toEqual({ CLAUDE_CODE_MAX_RETRIES: "2" });
+    expect(child({ inherited: { CLAUDE_CODE_CHILD_ID: "1", CLAUDE_CODE_MAX_RETRIES: "2" }, traits: marked })).toEqual({
+      CLAUDE_CODE_MAX_RETRIES: "2",
+    });
   });
 
   test("keys of the program are none of them", () => {
@@ -65,7 +121,9 @@ describe("marks of an outer session of the same program", () => {
 
   test("the config may name one on purpose, and the request may set one", () => {
     expect(child({ inherited: { CLAUDECODE: "1" }, traits, passEnv: ["CLAUDECODE"] })).toEqual({ CLAUDECODE: "1" });
-    expect(child({ inherited: { CLAUDECODE: "1" }, traits, requested: { CLAUDECODE: "2" } })).toEqual({ CLAUDECODE: "2" });
+    expect(child({ inherited: { CLAUDECODE: "1" }, traits, requested: { CLAUDECODE: "2" } })).toEqual({
+      CLAUDECODE: "2",
+    });
   });
 });
 
@@ -73,7 +131,11 @@ describe("who wins", () => {
   test("inherited, then the config, then the request, then ours", () => {
     const inherited = { A: "inherited", B: "inherited", C: "inherited", AH_RUN: "inherited" };
     const all = child({
-      inherited, passEnv: ["A", "B", "C"], configured: { B: "config", C: "config", AH_RUN: "config" }, requested: { C: "request", AH_RUN: "request" }, ours: OURS,
+      inherited,
+      passEnv: ["A", "B", "C"],
+      configured: { B: "config", C: "config", AH_RUN: "config" },
+      requested: { C: "request", AH_RUN: "request" },
+      ours: OURS,
     });
     expect(all).toEqual({ A: "inherited", B: "config", C: "request", ...OURS });
   });

@@ -5,7 +5,14 @@ import { agentsPage } from "../../src/api/listing.ts";
 import type { Agent } from "../../src/store/agents.ts";
 
 const agent = (id: string, createdAt: number, rest: Partial<Agent> = {}): Agent => ({
-  id, project: "p", name: null, provider: "pi", uuid: "u", state: initialState(createdAt), createdAt, updatedAt: createdAt,
+  id,
+  project: "p",
+  name: null,
+  provider: "pi",
+  uuid: "u",
+  state: initialState(createdAt),
+  createdAt,
+  updatedAt: createdAt,
   settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
   ...rest,
 });
@@ -14,7 +21,10 @@ const agent = (id: string, createdAt: number, rest: Partial<Agent> = {}): Agent 
 const all = [agent("cc", 7), agent("bb", 7, { provider: "codex" }), agent("aa", 9, { project: "q" }), agent("dd", 1)];
 
 function read(filter: Partial<AgentFilter>): { ids: string[]; next: string | null } {
-  const { agents, next } = JSON.parse(agentsPage(all, { limit: 200, ...filter })) as { agents: { id: string }[]; next: string | null };
+  const { agents, next } = JSON.parse(agentsPage(all, { limit: 200, ...filter })) as {
+    agents: { id: string }[];
+    next: string | null;
+  };
   return { ids: agents.map(({ id }) => id), next };
 }
 

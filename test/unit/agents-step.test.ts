@@ -26,7 +26,15 @@ const nothing = (codecState: unknown): Step<unknown> => ({ state: codecState, fa
 /** Says what it is asked; a frame with a `fact` is that fact. */
 const codec: AnyCodec = {
   kind: "stub",
-  traits: { redelivery: "none", tornLine: "newline", oneshot: false, startDeadlineMs: 1000, maxPromptChars: null, passEnv: [], stripEnv: [] },
+  traits: {
+    redelivery: "none",
+    tornLine: "newline",
+    oneshot: false,
+    startDeadlineMs: 1000,
+    maxPromptChars: null,
+    passEnv: [],
+    stripEnv: [],
+  },
   launch: () => ({ argv: [], env: {} }),
   start: () => nothing("started"),
   adopt: nothing,
@@ -35,8 +43,16 @@ const codec: AnyCodec = {
     return { state: codecState, facts: [json as Extract<Fact, { type: "ready" }>], lines: [] };
   },
   prompt: (codecState, { text }) => ({ state: codecState, facts: [], lines: [`prompt ${text}`] }),
-  interrupt: (codecState) => ({ state: codecState, facts: [facts.ended("interrupted") as never], lines: ["interrupt"] }),
-  answer: (codecState, { id, decision, message }) => ({ state: codecState, facts: [{ type: "permission_closed", id }], lines: [`answer ${id} ${decision} ${message ?? ""}`] }),
+  interrupt: (codecState) => ({
+    state: codecState,
+    facts: [facts.ended("interrupted") as never],
+    lines: ["interrupt"],
+  }),
+  answer: (codecState, { id, decision, message }) => ({
+    state: codecState,
+    facts: [{ type: "permission_closed", id }],
+    lines: [`answer ${id} ${decision} ${message ?? ""}`],
+  }),
   farewell: () => ({ lines: [], graceMs: 0 }),
   exit: () => [],
 };
@@ -48,11 +64,26 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
     const limits = { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 500, permissionTimeoutMs: 0 };
     const it = beginStep(
       {
-        store, codec, entry: { store, project: "p", agent: AGENT, now, events }, newNonce: () => "nonce",
-        env: { nowMs: now, source: "api", agentId: AGENT, permissions: "ask", oneshot: false, redelivery: "none", tornLine: "newline", startDeadlineMs: 1000, limits, ...env },
+        store,
+        codec,
+        entry: { store, project: "p", agent: AGENT, now, events },
+        newNonce: () => "nonce",
+        env: {
+          nowMs: now,
+          source: "api",
+          agentId: AGENT,
+          permissions: "ask",
+          oneshot: false,
+          redelivery: "none",
+          tornLine: "newline",
+          startDeadlineMs: 1000,
+          limits,
+          ...env,
+        },
         enqueue: (notice, { status }) => notices.push({ notice, status }),
       },
-      state, progress,
+      state,
+      progress,
     );
     work(it);
     return it.result();
@@ -80,8 +111,15 @@ beforeEach(() => {
   state = initialState(1000);
   progress = NO_PROGRESS;
   insertAgent(store, {
-    id: AGENT, project: "p", name: null, provider: "x", uuid: "u", state,
-    settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} }, createdAt: 1, updatedAt: 1,
+    id: AGENT,
+    project: "p",
+    name: null,
+    provider: "x",
+    uuid: "u",
+    state,
+    settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
+    createdAt: 1,
+    updatedAt: 1,
   });
 });
 
@@ -91,7 +129,10 @@ describe("an input on its way", () => {
     const spawned = step((it) => it.fact({ type: "input", id, key: "khello", mode: "queue" }));
     expect(spawned.deeds).toEqual([{ do: "spawn", run: 1 }]);
     expect(spawned.lines).toEqual([]);
-    expect(store.get<object>("SELECT state, nonce FROM runs WHERE agent = ? AND n = 1", AGENT)).toEqual({ state: "spawning", nonce: "nonce" });
+    expect(store.get<object>("SELECT state, nonce FROM runs WHERE agent = ? AND n = 1", AGENT)).toEqual({
+      state: "spawning",
+      nonce: "nonce",
+    });
     expect(events.map((each) => each.type)).toEqual(["turn_started", "input", "message", "agent_status"]);
     const written = step((it) => frame(it, facts.ready));
     expect(written.lines).toEqual([{ text: "prompt hello", id: "input-1-1-0" }]);
@@ -130,10 +171,16 @@ describe("an input on its way", () => {
   test("a person's answer goes to the program with the words it came with", () => {
     written();
     step((it) => frame(it, facts.ask("r1")));
-    expect(notices.map(({ notice, status }) => [notice.event, status])).toEqual([["agent_waiting_input", "waiting_input"]]);
+    expect(notices.map(({ notice, status }) => [notice.event, status])).toEqual([
+      ["agent_waiting_input", "waiting_input"],
+    ]);
     const { lines } = step((it) => it.fact({ type: "decide", id: "p1", decision: "deny", message: "not today" }));
     expect(lines).toEqual([{ text: "answer r1 deny not today" }]);
-    expect(getPermission(store, AGENT, "p1")).toMatchObject({ state: "denied", settledBy: "user", answer: { decision: "deny", message: "not today" } });
+    expect(getPermission(store, AGENT, "p1")).toMatchObject({
+      state: "denied",
+      settledBy: "user",
+      answer: { decision: "deny", message: "not today" },
+    });
   });
 
   test("a new process begins with nothing read and nothing remembered", () => {
@@ -148,7 +195,11 @@ describe("an input on its way", () => {
     written();
     step((it) => it.frame({ raw: "{", json: undefined }));
     expect(events.map((each) => each.type)).toEqual(["note"]);
-    expect(events[0]?.data).toMatchObject({ level: "warn", code: "frame_failed", message: "a frame could not be understood: no JSON" });
+    expect(events[0]?.data).toMatchObject({
+      level: "warn",
+      code: "frame_failed",
+      message: "a frame could not be understood: no JSON",
+    });
     expect(state.status).toBe("processing");
   });
 
@@ -168,7 +219,12 @@ describe("an input on its way", () => {
     step((it) => it.fact({ type: "tick" }), { source: "timer" }, 1500);
     expect(state.cause).toEqual({ source: "timer", detail: "no frame for 500 ms" });
     step((it) => it.touched(), { source: "frame" }, 1600);
-    expect(state).toMatchObject({ status: "processing", cause: { source: "frame", detail: "frames again" }, lastFrameAt: 1600, stalled: false });
+    expect(state).toMatchObject({
+      status: "processing",
+      cause: { source: "frame", detail: "frames again" },
+      lastFrameAt: 1600,
+      stalled: false,
+    });
     expect(events.map((each) => each.type)).toEqual(["agent_resumed_output"]);
   });
 });

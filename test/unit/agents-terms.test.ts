@@ -18,7 +18,8 @@ let store: Store;
 
 beforeAll(() => {
   dir = realpathSync(mkdtempSync(join(tmpdir(), "ah-terms-")));
-  for (const name of ["trusted/repo", "trusted-not/repo", "elsewhere", "bin"]) mkdirSync(join(dir, name), { recursive: true });
+  for (const name of ["trusted/repo", "trusted-not/repo", "elsewhere", "bin"])
+    mkdirSync(join(dir, name), { recursive: true });
   symlinkSync(join(dir, "trusted"), join(dir, "link-to-trusted"));
   symlinkSync(join(dir, "elsewhere"), join(dir, "trusted", "link-out"));
   writeFileSync(join(dir, "bin", "tool"), "#!/bin/sh\n");
@@ -56,12 +57,18 @@ describe("a path under a root, both after symlinks", () => {
 
 describe("trust", () => {
   const at = (path: string, trusted: boolean | null = null) => ({ cwd: join(dir, path), trusted });
-  const trusts = (project: { cwd: string; trusted: boolean | null }, ...roots: readonly string[]) => isTrusted(project, roots.map((root) => join(dir, root)));
+  const trusts = (project: { cwd: string; trusted: boolean | null }, ...roots: readonly string[]) =>
+    isTrusted(
+      project,
+      roots.map((root) => join(dir, root)),
+    );
 
   test("nothing is trusted by default", () => expect(trusts(at("trusted/repo"))).toBe(false));
-  test("a project under a trusted root is", () => expect(trusts(at("trusted/repo"), "elsewhere", "trusted")).toBe(true));
+  test("a project under a trusted root is", () =>
+    expect(trusts(at("trusted/repo"), "elsewhere", "trusted")).toBe(true));
   test("unless it says otherwise", () => expect(trusts(at("trusted/repo", false), "trusted")).toBe(false));
-  test("a project that a person trusts is, wherever it lies", () => expect(trusts(at("elsewhere", true), "trusted")).toBe(true));
+  test("a project that a person trusts is, wherever it lies", () =>
+    expect(trusts(at("elsewhere", true), "trusted")).toBe(true));
   test("a project elsewhere is not", () => expect(trusts(at("elsewhere"), "trusted")).toBe(false));
 });
 
@@ -78,18 +85,58 @@ describe("a program", () => {
 describe("request, project, config: the nearest wins", () => {
   let number = 0;
 
-  const terms = (given: { agent?: Partial<AgentSettings>; project?: Partial<Project>; provider?: Partial<ProviderSettings>; name?: string }) => {
+  const terms = (given: {
+    agent?: Partial<AgentSettings>;
+    project?: Partial<Project>;
+    provider?: Partial<ProviderSettings>;
+    name?: string;
+  }) => {
     number += 1;
-    const project: Project = { name: `p${number}`, cwd: join(dir, "elsewhere"), trusted: null, webhook: null, defaults: {}, createdAt: 1, ...given.project };
+    const project: Project = {
+      name: `p${number}`,
+      cwd: join(dir, "elsewhere"),
+      trusted: null,
+      webhook: null,
+      defaults: {},
+      createdAt: 1,
+      ...given.project,
+    };
     insertProject(store, project);
-    const settings: ProviderSettings = { kind: "claude-code", command: [join(dir, "bin", "tool"), "first"], args: ["--flag"], env: {}, passEnv: [], enabled: true, ...given.provider };
+    const settings: ProviderSettings = {
+      kind: "claude-code",
+      command: [join(dir, "bin", "tool"), "first"],
+      args: ["--flag"],
+      env: {},
+      passEnv: [],
+      enabled: true,
+      ...given.provider,
+    };
     const agent: Agent = {
-      id: "a3f2b1c0", project: project.name, name: null, provider: given.name ?? "claude-code", uuid: "u", state: { ...initialState(1), session: "s1" },
-      settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {}, ...given.agent }, createdAt: 1, updatedAt: 1,
+      id: "a3f2b1c0",
+      project: project.name,
+      name: null,
+      provider: given.name ?? "claude-code",
+      uuid: "u",
+      state: { ...initialState(1), session: "s1" },
+      settings: {
+        model: null,
+        permissions: null,
+        systemPrompt: null,
+        env: {},
+        webhook: null,
+        metadata: {},
+        ...given.agent,
+      },
+      createdAt: 1,
+      updatedAt: 1,
     };
     const sources = {
-      store, providers: providerTable({ "claude-code": settings }), trustedRoots: [join(dir, "trusted")], inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },
-      isRoot: false, self: ["/self"],
+      store,
+      providers: providerTable({ "claude-code": settings }),
+      trustedRoots: [join(dir, "trusted")],
+      inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },
+      isRoot: false,
+      self: ["/self"],
     };
     return termsOf(sources, agent, join(dir, "agent"));
   };
@@ -99,9 +146,20 @@ describe("request, project, config: the nearest wins", () => {
     expect(permissions).toBe("ask");
     const context = launch(3);
     expect(context).toMatchObject({
-      permissions: "ask", model: null, systemPrompt: null, trusted: false, session: "s1", args: ["--flag"], command: [join(dir, "bin", "tool"), "first"],
+      permissions: "ask",
+      model: null,
+      systemPrompt: null,
+      trusted: false,
+      session: "s1",
+      args: ["--flag"],
+      command: [join(dir, "bin", "tool"), "first"],
     });
-    expect(context.env).toEqual({ PATH: join(dir, "bin"), AH_AGENT_ID: "a3f2b1c0", AH_PROJECT: `p${number}`, AH_RUN: "3" });
+    expect(context.env).toEqual({
+      PATH: join(dir, "bin"),
+      AH_AGENT_ID: "a3f2b1c0",
+      AH_PROJECT: `p${number}`,
+      AH_RUN: "3",
+    });
   });
 
   const provider = { permissions: "deny", model: "config" } as const;
@@ -124,12 +182,16 @@ describe("request, project, config: the nearest wins", () => {
   test("a program that is not there is refused with the cure", () => {
     const { launch } = terms({ provider: { command: ["no-such-program"] } });
     expect(() => launch(1)).toThrow(LaunchRefused);
-    expect(() => launch(1)).toThrow('provider "claude-code": the program "no-such-program" is not in PATH: install it, or set providers.claude-code.command');
+    expect(() => launch(1)).toThrow(
+      'provider "claude-code": the program "no-such-program" is not in PATH: install it, or set providers.claude-code.command',
+    );
   });
 
   test("a provider that was taken out of the config is shown, not started", () => {
     const { codec } = terms({ name: "gone" });
     expect(codec.traits.oneshot).toBe(false);
-    expect(() => codec.launch({} as never)).toThrow('the config has no provider "gone": put it back under providers.gone');
+    expect(() => codec.launch({} as never)).toThrow(
+      'the config has no provider "gone": put it back under providers.gone',
+    );
   });
 });

@@ -18,8 +18,17 @@ afterEach(async () => {
   dir.remove();
 });
 
-async function run(launch: Partial<LaunchContext> = {}, start: Partial<StartContext> = {}, env: Record<string, string> = {}) {
-  const loop = runCodec(claudeCodec, { command: program, env: { ...env, CLAUDE_CONFIG_DIR: dir.path }, launch: { cwd: dir.path, ...launch }, start });
+async function run(
+  launch: Partial<LaunchContext> = {},
+  start: Partial<StartContext> = {},
+  env: Record<string, string> = {},
+) {
+  const loop = runCodec(claudeCodec, {
+    command: program,
+    env: { ...env, CLAUDE_CONFIG_DIR: dir.path },
+    launch: { cwd: dir.path, ...launch },
+    start,
+  });
   loops.push(loop);
   await loop.ready();
   return loop;
@@ -35,10 +44,22 @@ describe("claude codec against the fake program", () => {
     const loop = await run();
     loop.prompt("hello");
     expect(await loop.turn(1)).toEqual({ outcome: "completed", code: null, text: "echo: hello" });
-    loop.prompt(script({ tool: "Bash", input: { command: "ls" }, result: "a.txt", fail: true }, { say: ["Block A. ", "Block B."], chunks: 3 }));
+    loop.prompt(
+      script(
+        { tool: "Bash", input: { command: "ls" }, result: "a.txt", fail: true },
+        { say: ["Block A. ", "Block B."], chunks: 3 },
+      ),
+    );
     expect(await loop.turn(2)).toEqual({ outcome: "completed", code: null, text: "Block A. Block B." });
-    expect(loop.facts).toContainEqual(expect.objectContaining({ role: "tool", part: expect.objectContaining({ text: "a.txt", isError: true }) }));
-    expect(loop.facts.filter((fact) => fact.type === "delta").map((fact) => fact.text).join("")).toEndWith("Block A. Block B.");
+    expect(loop.facts).toContainEqual(
+      expect.objectContaining({ role: "tool", part: expect.objectContaining({ text: "a.txt", isError: true }) }),
+    );
+    expect(
+      loop.facts
+        .filter((fact) => fact.type === "delta")
+        .map((fact) => fact.text)
+        .join(""),
+    ).toEndWith("Block A. Block B.");
     expect(await loop.farewell()).toBe(0);
   });
 
@@ -64,7 +85,13 @@ describe("claude codec against the fake program", () => {
 
   test("a question gets its answer, a withdrawn ask is closed", async () => {
     const loop = await run();
-    loop.prompt(script({ withdraw: { ask: "Bash", input: {} } }, { question: "Which color?", options: ["Red", "Blue"] }, { say: "thanks" }));
+    loop.prompt(
+      script(
+        { withdraw: { ask: "Bash", input: {} } },
+        { question: "Which color?", options: ["Red", "Blue"] },
+        { say: "thanks" },
+      ),
+    );
     const question = await loop.fact("permission", 2);
     expect(question).toMatchObject({ kind: "question", title: "Which color?" });
     expect(loop.facts.filter((fact) => fact.type === "permission_closed")).toHaveLength(1);
@@ -108,7 +135,9 @@ describe("claude codec against the fake program", () => {
     expect(asked.subagent).toMatch(/^sub_/);
     loop.answer(asked, { decision: "allow" });
     expect(await loop.turn(1)).toEqual({ outcome: "completed", code: null, text: "parent says" });
-    expect(loop.facts).toContainEqual(expect.objectContaining({ part: { type: "text", text: "sub says" }, subagent: asked.subagent }));
+    expect(loop.facts).toContainEqual(
+      expect.objectContaining({ part: { type: "text", text: "sub says" }, subagent: asked.subagent }),
+    );
   });
 
   test("a background task starts a turn that nobody asked for", async () => {

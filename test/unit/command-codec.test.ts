@@ -3,7 +3,12 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandCodec } from "../../src/providers/command.ts";
-import { type ExitContext, type LaunchContext, LaunchRefused, type ProviderFact } from "../../src/providers/provider.ts";
+import {
+  type ExitContext,
+  type LaunchContext,
+  LaunchRefused,
+  type ProviderFact,
+} from "../../src/providers/provider.ts";
 
 const input = { key: "k1", text: "do it", raw: false, writtenAtMs: 0 };
 
@@ -53,7 +58,11 @@ describe("argv", () => {
   });
 
   test("ends with the prompt when it is an argument", () => {
-    expect(commandCodec.launch(context({ prompt: { text: "do it", as: "arg" } })).argv).toEqual(["/bin/tool", "-q", "do it"]);
+    expect(commandCodec.launch(context({ prompt: { text: "do it", as: "arg" } })).argv).toEqual([
+      "/bin/tool",
+      "-q",
+      "do it",
+    ]);
   });
 
   test("what no argument can carry is refused before the spawn", () => {
@@ -75,7 +84,11 @@ describe("a run", () => {
     const { state, facts } = start({ permissions: "allow", trusted: true });
     expect(facts).toEqual([{ type: "ready" }]);
     const prompted = commandCodec.prompt(state, input, 0);
-    expect(prompted).toEqual({ state: { input: "k1", interrupting: false }, facts: [{ type: "input_accepted", key: "k1" }, { type: "turn_started" }], lines: [] });
+    expect(prompted).toEqual({
+      state: { input: "k1", interrupting: false },
+      facts: [{ type: "input_accepted", key: "k1" }, { type: "turn_started" }],
+      lines: [],
+    });
   });
 
   test("says what it cannot enforce", () => {
@@ -106,9 +119,33 @@ describe("a run", () => {
   });
 
   const ends: readonly [string, Partial<ExitContext>, ProviderFact][] = [
-    ["exit 3", { code: 3, stderrTail: "no such file\n" }, { type: "turn_ended", outcome: "failed", error: { code: "COMMAND_FAILED", message: "the command ended with code 3: no such file" } }],
-    ["exit 137", { code: 137 }, { type: "turn_ended", outcome: "failed", error: { code: "COMMAND_FAILED", message: "the command ended with code 137 or signal 9" } }],
-    ["an exit that nobody saw", { code: null }, { type: "turn_ended", outcome: "lost", error: { code: "EXIT_UNKNOWN", message: "the process is gone and left no exit code" } }],
+    [
+      "exit 3",
+      { code: 3, stderrTail: "no such file\n" },
+      {
+        type: "turn_ended",
+        outcome: "failed",
+        error: { code: "COMMAND_FAILED", message: "the command ended with code 3: no such file" },
+      },
+    ],
+    [
+      "exit 137",
+      { code: 137 },
+      {
+        type: "turn_ended",
+        outcome: "failed",
+        error: { code: "COMMAND_FAILED", message: "the command ended with code 137 or signal 9" },
+      },
+    ],
+    [
+      "an exit that nobody saw",
+      { code: null },
+      {
+        type: "turn_ended",
+        outcome: "lost",
+        error: { code: "EXIT_UNKNOWN", message: "the process is gone and left no exit code" },
+      },
+    ],
   ];
   test.each(ends)("%s ends the turn as it is", (_what, exit, fact) => {
     expect(ended(exit).at(-1)).toEqual(fact);
@@ -132,8 +169,19 @@ describe("the fake command", () => {
     const dir = mkdtempSync(join(tmpdir(), "command-"));
     try {
       writeFileSync(join(dir, "prompt"), as === "stdin" ? prompt : "");
-      const { argv } = commandCodec.launch(context({ command: [process.execPath, fake], args: as === "arg" ? ["--arg"] : [], prompt: { text: prompt, as } }));
-      const child = Bun.spawn([...argv], { stdin: openSync(join(dir, "prompt"), "r"), stdout: "pipe", stderr: "pipe", cwd: dir });
+      const { argv } = commandCodec.launch(
+        context({
+          command: [process.execPath, fake],
+          args: as === "arg" ? ["--arg"] : [],
+          prompt: { text: prompt, as },
+        }),
+      );
+      const child = Bun.spawn([...argv], {
+        stdin: openSync(join(dir, "prompt"), "r"),
+        stdout: "pipe",
+        stderr: "pipe",
+        cwd: dir,
+      });
       const [text, stderrTail, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
       const { state } = commandCodec.prompt(start().state, { ...input, text: prompt }, 0);
       return commandCodec.exit(state, { code, stderrTail, stdout: { text, truncated: false } });
@@ -151,6 +199,9 @@ describe("the fake command", () => {
   test("fails with its exit code and what it said on stderr", async () => {
     const facts = await run('SCRIPT [{"say":"part"},{"fail":"boom","message":"no disk"}]', "stdin");
     expect(facts[0]).toMatchObject({ part: { text: "part" } });
-    expect(facts.at(-1)).toMatchObject({ outcome: "failed", error: { message: "the command ended with code 3: boom: no disk" } });
+    expect(facts.at(-1)).toMatchObject({
+      outcome: "failed",
+      error: { message: "the command ended with code 3: boom: no disk" },
+    });
   });
 });

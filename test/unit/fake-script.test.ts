@@ -13,7 +13,8 @@ function wordWire(parallelAsks = true) {
   const wire: Wire = {
     parallelAsks,
     turnStart: (turn) => void log.push(`start ${turn.origin}`),
-    turnEnd: (_turn, end) => void log.push(end.outcome === "completed" ? `end "${end.lastText}"` : `end ${end.outcome}`),
+    turnEnd: (_turn, end) =>
+      void log.push(end.outcome === "completed" ? `end "${end.lastText}"` : `end ${end.outcome}`),
     async say(blocks, _chunks, pause) {
       await pause();
       out.raw(`say ${blocks.join("|")}`);
@@ -52,7 +53,10 @@ describe("parseScript", () => {
     expect(parseScript("hello\nworld")).toEqual([{ say: "echo: hello\nworld" }]);
   });
   test("a failing tool is a tool, a fail step is a failure", () => {
-    const steps = [{ tool: "Bash", fail: true }, { fail: "code", message: "m" }];
+    const steps = [
+      { tool: "Bash", fail: true },
+      { fail: "code", message: "m" },
+    ];
     expect(parseScript(script(steps))).toEqual(steps as never);
   });
   test.each([
@@ -75,8 +79,15 @@ describe("the engine", () => {
       engine.prompt("hi", "k2"),
     ]);
     expect(log).toEqual([
-      "start input", "think hm", "call Bash", "result Bash r !", "say a|b", 'end "ab"',
-      "start input", "say echo: hi", 'end "echo: hi"',
+      "start input",
+      "think hm",
+      "call Bash",
+      "result Bash r !",
+      "say a|b",
+      'end "ab"',
+      "start input",
+      "say echo: hi",
+      'end "echo: hi"',
     ]);
   });
 
@@ -147,7 +158,10 @@ describe("the engine", () => {
   test("a background task starts a turn of its own when its gate opens", async () => {
     const dir = mkdtempSync(join(tmpdir(), "fake-script-"));
     const { wire, log } = wordWire();
-    await createEngine(wire).prompt(script([{ background: [{ say: "late" }], gate: join(dir, "g") }, { say: "now" }]), null);
+    await createEngine(wire).prompt(
+      script([{ background: [{ say: "late" }], gate: join(dir, "g") }, { say: "now" }]),
+      null,
+    );
     expect(log.at(-1)).toBe('end "now"');
     writeFileSync(join(dir, "g"), "");
     await until(() => log.at(-1) === 'end "late"');

@@ -19,9 +19,21 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 function context(changes: Partial<LaunchContext> = {}): LaunchContext {
   return {
-    command: [process.execPath, join(import.meta.dir, "../fakes/opencode.ts")], args: [], agentId: "a3f2b1c0", agentUuid: "u", session: null, cwd: dir,
-    agentDir: dir, model: null, permissions: "ask", systemPrompt: null, trusted: false, isRoot: false, self: SELF,
-    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: dir }, ...changes,
+    command: [process.execPath, join(import.meta.dir, "../fakes/opencode.ts")],
+    args: [],
+    agentId: "a3f2b1c0",
+    agentUuid: "u",
+    session: null,
+    cwd: dir,
+    agentDir: dir,
+    model: null,
+    permissions: "ask",
+    systemPrompt: null,
+    trusted: false,
+    isRoot: false,
+    self: SELF,
+    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: dir },
+    ...changes,
   };
 }
 
@@ -43,7 +55,9 @@ const bash = { ask: "Bash", input: { command: "touch made.txt" }, result: "made"
 
 test("what happened while the event stream was broken is found out: the answer, and that it is over", async () => {
   const driven = await ready();
-  const { outcome, said } = await driven.turn(script({ say: "before" }, { tool: "cut_stream", input: {}, result: "cut" }, { say: "in the gap" }));
+  const { outcome, said } = await driven.turn(
+    script({ say: "before" }, { tool: "cut_stream", input: {}, result: "cut" }, { say: "in the gap" }),
+  );
   expect([outcome, said]).toEqual(["completed", ["before", "in the gap"]]);
   expect(driven.facts.filter((fact) => fact.type === "turn_ended")).toHaveLength(1);
   expect((await driven.turn("after")).said).toEqual(["echo: after"]);
@@ -121,7 +135,9 @@ test("killed with SIGKILL, the bridge takes its server with it; ended by word, n
   const pids = childrenOf(killed.pid);
   expect(pids).toHaveLength(2);
   await killed.kill("SIGKILL");
-  await eventually("the end of the server and of its watchdog", () => pids.every((pid) => commandOf(pid).join("") === ""));
+  await eventually("the end of the server and of its watchdog", () =>
+    pids.every((pid) => commandOf(pid).join("") === ""),
+  );
   const asked = await ready();
   const others = childrenOf(asked.pid);
   expect(await asked.farewell()).toBe(0);
@@ -130,13 +146,21 @@ test("killed with SIGKILL, the bridge takes its server with it; ended by word, n
 
 test("the server's password is in no command line and in no line of the bridge", async () => {
   const driven = await ready();
-  await driven.turn(script({ tool: "Bash", input: { command: "env" }, result: "it is $OPENCODE_SERVER_PASSWORD." }, { say: "done" }));
-  expect(driven.facts).toContainEqual(expect.objectContaining({ part: expect.objectContaining({ text: "it is [password of the server]." }) }));
+  await driven.turn(
+    script({ tool: "Bash", input: { command: "env" }, result: "it is $OPENCODE_SERVER_PASSWORD." }, { say: "done" }),
+  );
+  expect(driven.facts).toContainEqual(
+    expect.objectContaining({ part: expect.objectContaining({ text: "it is [password of the server]." }) }),
+  );
   const server = driven.serverPid();
   const environment = await Bun.file(`/proc/${server}/environ`).text();
   const password = /OPENCODE_SERVER_PASSWORD=([^\0]+)/.exec(environment)?.[1] ?? "";
   expect(password.length).toBeGreaterThan(20);
-  const seen = [JSON.stringify(driven.facts), driven.stderr(), ...[driven.pid, ...childrenOf(driven.pid)].flatMap(commandOf)].join("\n");
+  const seen = [
+    JSON.stringify(driven.facts),
+    driven.stderr(),
+    ...[driven.pid, ...childrenOf(driven.pid)].flatMap(commandOf),
+  ].join("\n");
   expect(seen.includes(password)).toBe(false);
 }, 30_000);
 
@@ -151,9 +175,12 @@ test("a program that cannot start, and one that ends at once, say why", async ()
 }, 30_000);
 
 test("an address that the server does not know is an error, although it answers 200", async () => {
-  writeFileSync(join(dir, "old.ts"), `
+  writeFileSync(
+    join(dir, "old.ts"),
+    `
     const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("<html>", { headers: { "content-type": "text/html" } }) });
-    console.log("opencode server listening on http://127.0.0.1:" + server.port);`);
+    console.log("opencode server listening on http://127.0.0.1:" + server.port);`,
+  );
   const driven = driveOpenCode({ launch: context({ command: [process.execPath, join(dir, "old.ts")] }) });
   const failed = await driven.next("start_failed");
   expect([failed.code, failed.message.includes("instead of JSON")]).toEqual(["VERSION_UNSUPPORTED", true]);

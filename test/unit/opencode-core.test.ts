@@ -26,15 +26,24 @@ function bench(newest = "") {
     take,
     pass: (ms: number) => void (now += ms),
     event: (type: string, properties: object) => take({ h: "event", event: readEvent({ type, properties }) }),
-    status: (type: string, session = ROOT) => self.event("session.status", { sessionID: session, status: { type, attempt: 1, message: "overloaded" } }),
+    status: (type: string, session = ROOT) =>
+      self.event("session.status", { sessionID: session, status: { type, attempt: 1, message: "overloaded" } }),
     message: (id: string, more: object = {}, session = ROOT) =>
-      self.event("message.updated", { sessionID: session, info: { id, sessionID: session, role: "assistant", time: {}, ...more } }),
+      self.event("message.updated", {
+        sessionID: session,
+        info: { id, sessionID: session, role: "assistant", time: {}, ...more },
+      }),
     part: (message: string, id: string, more: object, session = ROOT) =>
-      self.event("message.part.updated", { sessionID: session, part: { id, messageID: message, sessionID: session, ...more } }),
+      self.event("message.part.updated", {
+        sessionID: session,
+        part: { id, messageID: message, sessionID: session, ...more },
+      }),
     prompt: (key = "k") => take({ h: "command", command: { cmd: "prompt", key, text: "do it", writtenAtMs: 1 } }),
     lookedUp: (stored = false, key = "k", id = ID) => take({ h: "looked_up", key, stored, id }),
-    stored: (id = ID) => self.event("message.updated", { sessionID: ROOT, info: { id, sessionID: ROOT, role: "user", time: {} } }),
-    read: (messages: readonly WireMessage[], status = IDLE) => take({ h: "turn_read", truth: { status, messages, totals: NO_TOTALS } }),
+    stored: (id = ID) =>
+      self.event("message.updated", { sessionID: ROOT, info: { id, sessionID: ROOT, role: "user", time: {} } }),
+    read: (messages: readonly WireMessage[], status = IDLE) =>
+      take({ h: "turn_read", truth: { status, messages, totals: NO_TOTALS } }),
     /** A turn at work. */
     working: () => {
       self.prompt();
@@ -44,15 +53,27 @@ function bench(newest = "") {
       self.status("busy");
     },
     told,
-    kinds: (deeds: readonly Deed[]) => deeds.map((deed) => (deed.do === "tell" ? `tell ${deed.line.t}` : deed.do)).filter((kind) => kind !== "wake"),
+    kinds: (deeds: readonly Deed[]) =>
+      deeds.map((deed) => (deed.do === "tell" ? `tell ${deed.line.t}` : deed.do)).filter((kind) => kind !== "wake"),
     all,
   };
   return self;
 }
 
-const user = { info: { id: ID, sessionID: ROOT, role: "user", time: { created: 1 } }, parts: [{ id: "p0", type: "text", text: "do it" }] };
+const user = {
+  info: { id: ID, sessionID: ROOT, role: "user", time: { created: 1 } },
+  parts: [{ id: "p0", type: "text", text: "do it" }],
+};
 const words = (text: string, more: object = {}) => ({
-  info: { id: ANSWER, sessionID: ROOT, role: "assistant", parentID: ID, finish: "stop", time: { completed: 1 }, ...more },
+  info: {
+    id: ANSWER,
+    sessionID: ROOT,
+    role: "assistant",
+    parentID: ID,
+    finish: "stop",
+    time: { completed: 1 },
+    ...more,
+  },
   parts: [{ id: "p1", messageID: ANSWER, sessionID: ROOT, type: "text", text, time: { end: 1 } }],
 });
 
@@ -65,7 +86,12 @@ describe("a turn", () => {
     expect(t.told(t.stored())).toEqual([{ t: "accepted", key: "k" }]);
     expect(t.kinds(t.status("busy"))).toEqual(["tell busy"]);
     expect(t.kinds(t.status("idle"))).toEqual(["read_turn"]);
-    expect(t.kinds(t.read(readMessages([user, words("done")])))).toEqual(["tell part", "tell message", "tell usage", "tell turn"]);
+    expect(t.kinds(t.read(readMessages([user, words("done")])))).toEqual([
+      "tell part",
+      "tell message",
+      "tell usage",
+      "tell turn",
+    ]);
   });
 
   test("the second idle of a failure, and one that comes with the next turn, end nothing", () => {
@@ -75,7 +101,11 @@ describe("a turn", () => {
     expect(t.kinds(t.read(readMessages([user, words("", { finish: undefined, time: {} })])))).toEqual([]);
     t.status("idle");
     const failed = words("", { finish: undefined, error: { name: "APIError", data: { message: "no" } } });
-    expect(t.told(t.read(readMessages([user, failed]))).at(-1)).toEqual({ t: "turn", outcome: "failed", error: { code: "APIError", message: "no" } });
+    expect(t.told(t.read(readMessages([user, failed]))).at(-1)).toEqual({
+      t: "turn",
+      outcome: "failed",
+      error: { code: "APIError", message: "no" },
+    });
     expect(t.kinds(t.status("idle"))).toEqual([]);
     t.prompt("k2");
     expect(t.kinds(t.status("idle"))).toEqual([]);
@@ -99,14 +129,22 @@ describe("a turn", () => {
     const next = bench("msg_000000000020answer");
     next.prompt();
     expect(next.kinds(next.lookedUp(true))).toEqual(["tell accepted", "read_turn"]);
-    expect(next.told(next.read(readMessages([user, words("done")]))).map((line) => line.t)).toEqual(["part", "message", "usage", "turn"]);
+    expect(next.told(next.read(readMessages([user, words("done")]))).map((line) => line.t)).toEqual([
+      "part",
+      "message",
+      "usage",
+      "turn",
+    ]);
   });
 
   test("and when the server died in its middle, it is lost", () => {
     const t = bench();
     t.prompt();
     t.lookedUp(true);
-    expect(t.told(t.read(readMessages([user, words("", { finish: undefined, time: {} })]))).at(-1)).toMatchObject({ t: "turn", outcome: "lost" });
+    expect(t.told(t.read(readMessages([user, words("", { finish: undefined, time: {} })]))).at(-1)).toMatchObject({
+      t: "turn",
+      outcome: "lost",
+    });
   });
 
   test("a post that got no answer is looked up before it is sent again; a refused one fails", () => {
@@ -119,16 +157,32 @@ describe("a turn", () => {
     refused.prompt();
     refused.lookedUp();
     const end = refused.told(refused.take({ h: "posted", key: "k", result: "refused", message: "bad agent" }));
-    expect(end).toEqual([{ t: "accepted", key: "k" }, { t: "turn", outcome: "failed", error: { code: "PROMPT_REFUSED", message: "bad agent" } }]);
+    expect(end).toEqual([
+      { t: "accepted", key: "k" },
+      { t: "turn", outcome: "failed", error: { code: "PROMPT_REFUSED", message: "bad agent" } },
+    ]);
   });
 
   test("work that nobody asked for is a turn, with the words of who asked", () => {
     const t = bench("msg_000000000010");
     expect(t.kinds(t.status("busy"))).toEqual([]);
-    expect(t.kinds(t.event("message.updated", { info: { id: "msg_000000000015", sessionID: ROOT, role: "user", time: {} } }))).toEqual(["tell busy"]);
-    expect(t.told(t.part("msg_000000000015", "p", { type: "text", text: "hi from a terminal" }))[0]).toMatchObject({ t: "part", role: "user", part: { text: "hi from a terminal" } });
+    expect(
+      t.kinds(
+        t.event("message.updated", { info: { id: "msg_000000000015", sessionID: ROOT, role: "user", time: {} } }),
+      ),
+    ).toEqual(["tell busy"]);
+    expect(t.told(t.part("msg_000000000015", "p", { type: "text", text: "hi from a terminal" }))[0]).toMatchObject({
+      t: "part",
+      role: "user",
+      part: { text: "hi from a terminal" },
+    });
     t.status("idle");
-    expect(t.kinds(t.read(readMessages([words("hello")])))).toEqual(["tell part", "tell message", "tell usage", "tell turn"]);
+    expect(t.kinds(t.read(readMessages([words("hello")])))).toEqual([
+      "tell part",
+      "tell message",
+      "tell usage",
+      "tell turn",
+    ]);
   });
 
   test("a late frame of the last turn is no turn", () => {
@@ -145,7 +199,10 @@ describe("a turn", () => {
     t.take({ h: "truth", truth: { statuses: new Map([[ROOT, { type: "busy" } as const]]), asks: [] } });
     t.status("idle");
     expect(t.kinds(t.read(readMessages([user]), { type: "busy" }))).toEqual(["read_turn"]);
-    expect(t.told(t.read(readMessages([user, words("done")]))).at(-1)).toMatchObject({ t: "turn", outcome: "completed" });
+    expect(t.told(t.read(readMessages([user, words("done")]))).at(-1)).toMatchObject({
+      t: "turn",
+      outcome: "completed",
+    });
   });
 
   test("a retry is told, and that it is over with the first word", () => {
@@ -154,7 +211,13 @@ describe("a turn", () => {
     expect(t.told(t.status("retry"))).toEqual([{ t: "retry", attempt: 1, reason: "overloaded" }]);
     t.message(ANSWER);
     t.part(ANSWER, "p1", { type: "text", text: "" });
-    const delta = t.event("message.part.delta", { sessionID: ROOT, messageID: ANSWER, partID: "p1", field: "text", delta: "he" });
+    const delta = t.event("message.part.delta", {
+      sessionID: ROOT,
+      messageID: ANSWER,
+      partID: "p1",
+      field: "text",
+      delta: "he",
+    });
     expect(t.told(delta)).toEqual([{ t: "retry_over" }, { t: "delta", message: ANSWER, text: "he" }]);
   });
 });
@@ -166,7 +229,9 @@ describe("what is said", () => {
     const complete = { finish: "stop", time: { completed: 1 } };
     expect(t.told(t.message(ANSWER, complete))).toEqual([]);
     t.part(ANSWER, "p1", { type: "text", text: "" });
-    expect(t.told(t.part(ANSWER, "p1", { type: "text", text: "thanks", time: { end: 1 } }))).toMatchObject([{ t: "part", part: { text: "thanks" } }]);
+    expect(t.told(t.part(ANSWER, "p1", { type: "text", text: "thanks", time: { end: 1 } }))).toMatchObject([
+      { t: "part", part: { text: "thanks" } },
+    ]);
     expect(t.told(t.part(ANSWER, "p2", { type: "step-finish" }))).toEqual([{ t: "message", message: ANSWER }]);
     t.status("idle");
     expect(t.kinds(t.read(readMessages([user, words("thanks")])))).toEqual(["tell usage", "tell turn"]);
@@ -177,11 +242,22 @@ describe("what is said", () => {
     t.working();
     t.message(ANSWER);
     t.part(ANSWER, "p1", { type: "text", text: "" });
-    const tool = (status: string, more: object = {}) => ({ type: "tool", tool: "bash", callID: "c", state: { status, input: { command: "ls" }, ...more } });
+    const tool = (status: string, more: object = {}) => ({
+      type: "tool",
+      tool: "bash",
+      callID: "c",
+      state: { status, input: { command: "ls" }, ...more },
+    });
     expect(t.told(t.part(ANSWER, "p2", tool("running")))).toEqual([]);
     const out = t.told(t.part(ANSWER, "p1", { type: "text", text: "look", time: { end: 1 } }));
-    expect(out).toMatchObject([{ part: { type: "text" } }, { part: { type: "tool_use", id: "c", name: "bash", input: { command: "ls" } } }]);
-    expect(t.told(t.part(ANSWER, "p2", tool("error", { error: "no" })))).toMatchObject([{ role: "tool", part: { type: "tool_result", text: "no", isError: true } }, { t: "message" }]);
+    expect(out).toMatchObject([
+      { part: { type: "text" } },
+      { part: { type: "tool_use", id: "c", name: "bash", input: { command: "ls" } } },
+    ]);
+    expect(t.told(t.part(ANSWER, "p2", tool("error", { error: "no" })))).toMatchObject([
+      { role: "tool", part: { type: "tool_result", text: "no", isError: true } },
+      { t: "message" },
+    ]);
   });
 
   test("half a text of a dropped connection is never told", () => {
@@ -191,8 +267,16 @@ describe("what is said", () => {
     t.part(ANSWER, "p1", { type: "text", text: "half", time: { end: 1 } });
     t.part(ANSWER, "p2", { type: "text", text: "whole", time: { end: 1 } });
     t.status("idle");
-    const stored = { ...words("whole"), parts: [{ id: "p1", type: "text", text: "" }, { id: "p2", type: "text", text: "whole", time: { end: 1 } }] };
-    const texts = t.told(t.read(readMessages([user, stored]))).flatMap((line) => (line.t === "part" ? [line.part] : []));
+    const stored = {
+      ...words("whole"),
+      parts: [
+        { id: "p1", type: "text", text: "" },
+        { id: "p2", type: "text", text: "whole", time: { end: 1 } },
+      ],
+    };
+    const texts = t
+      .told(t.read(readMessages([user, stored])))
+      .flatMap((line) => (line.t === "part" ? [line.part] : []));
     expect(texts).toEqual([{ type: "text", text: "whole" }]);
   });
 
@@ -210,17 +294,30 @@ describe("what is said", () => {
     t.working();
     t.message(ANSWER);
     t.part(ANSWER, "p1", { type: "reasoning", text: "" });
-    expect(t.told(t.event("message.part.delta", { sessionID: ROOT, messageID: ANSWER, partID: "p1", field: "text", delta: "hm" }))).toEqual([]);
+    expect(
+      t.told(
+        t.event("message.part.delta", { sessionID: ROOT, messageID: ANSWER, partID: "p1", field: "text", delta: "hm" }),
+      ),
+    ).toEqual([]);
   });
 });
 
 describe("asking and interrupting", () => {
-  const ask = (id: string, session: string) => ({ id, sessionID: session, permission: "bash", patterns: ["ls"], metadata: {}, always: [] });
+  const ask = (id: string, session: string) => ({
+    id,
+    sessionID: session,
+    permission: "bash",
+    patterns: ["ls"],
+    metadata: {},
+    always: [],
+  });
 
   test("a sub-agent's permission is asked under its session, told once, and closed by whoever answers it", () => {
     const t = bench();
     t.working();
-    expect(t.told(t.event("permission.asked", ask("per_1", CHILD)))).toMatchObject([{ t: "asked", ask: { id: "per_1", child: CHILD } }]);
+    expect(t.told(t.event("permission.asked", ask("per_1", CHILD)))).toMatchObject([
+      { t: "asked", ask: { id: "per_1", child: CHILD } },
+    ]);
     expect(t.told(t.event("permission.asked", ask("per_1", CHILD)))).toEqual([]);
     expect(t.told(t.event("permission.replied", { requestID: "per_1" }))).toEqual([{ t: "closed", id: "per_1" }]);
     t.event("permission.asked", ask("per_2", ROOT));
@@ -259,14 +356,24 @@ describe("asking and interrupting", () => {
     t.working();
     t.event("permission.asked", ask("per_1", CHILD));
     t.status("idle");
-    expect(t.kinds(t.read(readMessages([user, words("x")])))).toEqual(["tell part", "tell message", "tell usage", "dismiss", "tell closed", "tell turn"]);
+    expect(t.kinds(t.read(readMessages([user, words("x")])))).toEqual([
+      "tell part",
+      "tell message",
+      "tell usage",
+      "dismiss",
+      "tell closed",
+      "tell turn",
+    ]);
   });
 
   test("after a gap of the stream: new questions are told, settled ones closed, and the turn is read", () => {
     const t = bench();
     t.working();
     t.event("permission.asked", ask("per_1", ROOT));
-    const truth = { statuses: new Map([[ROOT, { type: "busy" } as const]]), asks: [{ id: "que_2", session: ROOT, request: { kind: "question", questions: [] } as const }] };
+    const truth = {
+      statuses: new Map([[ROOT, { type: "busy" } as const]]),
+      asks: [{ id: "que_2", session: ROOT, request: { kind: "question", questions: [] } as const }],
+    };
     expect(t.kinds(t.take({ h: "truth", truth }))).toEqual(["tell closed", "tell question", "read_turn"]);
   });
 
@@ -274,6 +381,8 @@ describe("asking and interrupting", () => {
     const t = bench();
     const truth = { statuses: new Map([[ROOT, { type: "busy" } as const]]), asks: [] };
     expect(t.kinds(t.take({ h: "truth", truth }))).toEqual(["read_turn"]);
-    expect(t.told(t.read(readMessages([words("hello", { time: {}, finish: undefined })]), { type: "busy" }))).toEqual([{ t: "busy" }]);
+    expect(t.told(t.read(readMessages([words("hello", { time: {}, finish: undefined })]), { type: "busy" }))).toEqual([
+      { t: "busy" },
+    ]);
   });
 });

@@ -37,15 +37,24 @@ describe("the extension", () => {
     expect(it.dialogs).toEqual([]);
   });
 
-  test.each(["bash", "edit", "write", "powershell", "mcp__github__push", "anything"])("asks before %s, and says all of it", async (name) => {
-    const it = await host();
-    const decision = it.ask(call(name, { path: "a\u2028b\"" }));
-    const { method, title, options } = it.dialogs[0] ?? { method: "", title: "" };
-    expect({ method, options }).toEqual({ method: "select", options: ["allow", "allow_always", "deny"] });
-    expect(JSON.parse(title.slice(MARK.length))).toMatchObject({ ask: "tool", call: "c1", tool: name, input: { path: "a\u2028b\"" }, grant: `tool:${name}` });
-    it.reply("allow");
-    expect(await decision).toEqual({ allow: true });
-  });
+  test.each(["bash", "edit", "write", "powershell", "mcp__github__push", "anything"])(
+    "asks before %s, and says all of it",
+    async (name) => {
+      const it = await host();
+      const decision = it.ask(call(name, { path: 'a\u2028b"' }));
+      const { method, title, options } = it.dialogs[0] ?? { method: "", title: "" };
+      expect({ method, options }).toEqual({ method: "select", options: ["allow", "allow_always", "deny"] });
+      expect(JSON.parse(title.slice(MARK.length))).toMatchObject({
+        ask: "tool",
+        call: "c1",
+        tool: name,
+        input: { path: 'a\u2028b"' },
+        grant: `tool:${name}`,
+      });
+      it.reply("allow");
+      expect(await decision).toEqual({ allow: true });
+    },
+  );
 
   test.each([
     ["deny", "The user did not allow this."],

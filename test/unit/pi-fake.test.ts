@@ -21,8 +21,12 @@ function context(env: Readonly<Record<string, string>> = {}, changes: Partial<La
   agents += 1;
   const agentDir = join(root, `agent-${agents}`);
   return launchContext({
-    command: [process.execPath, fake], cwd: root, agentDir, model: "fake/one",
-    env: { PATH: process.env["PATH"] ?? "", HOME: root, ...env }, ...changes,
+    command: [process.execPath, fake],
+    cwd: root,
+    agentDir,
+    model: "fake/one",
+    env: { PATH: process.env["PATH"] ?? "", HOME: root, ...env },
+    ...changes,
   });
 }
 
@@ -51,29 +55,43 @@ describe.each(["0.87", "1.5"])("the fake Pi %s", (flavour) => {
     driven.prompt("hello");
     expect(await driven.next("turn_ended")).toEqual(completed);
     expect(driven.lastText()).toBe("echo: hello");
-    driven.prompt(script({ think: "hm" }, { tool: "bash", input: { command: "ls" }, result: "no", fail: true }, { say: ["one ", "two"], chunks: 3 }));
+    driven.prompt(
+      script(
+        { think: "hm" },
+        { tool: "bash", input: { command: "ls" }, result: "no", fail: true },
+        { say: ["one ", "two"], chunks: 3 },
+      ),
+    );
     await driven.next("turn_ended");
     expect(driven.lastText()).toBe("one two");
-    expect(driven.facts).toContainEqual(expect.objectContaining({ role: "tool", part: expect.objectContaining({ isError: true, text: "no" }) }));
+    expect(driven.facts).toContainEqual(
+      expect.objectContaining({ role: "tool", part: expect.objectContaining({ isError: true, text: "no" }) }),
+    );
     expect(driven.facts.some(({ type }) => type === "unknown_frame")).toBe(false);
   });
 
-  test.each(["trap:overflow", "trap:error", "trap:queued", "trap:mcp"])("%s is one turn that completes", async (tool) => {
-    const driven = await ready(context(env));
-    driven.prompt(script({ say: "before" }, { tool }, { say: "after" }));
-    await driven.next("turn_ended");
-    driven.prompt("next");
-    await driven.next("turn_ended");
-    expect(ends(driven)).toEqual([completed, completed]);
-    expect(driven.lastText()).toBe("echo: next");
-  });
+  test.each(["trap:overflow", "trap:error", "trap:queued", "trap:mcp"])(
+    "%s is one turn that completes",
+    async (tool) => {
+      const driven = await ready(context(env));
+      driven.prompt(script({ say: "before" }, { tool }, { say: "after" }));
+      await driven.next("turn_ended");
+      driven.prompt("next");
+      await driven.next("turn_ended");
+      expect(ends(driven)).toEqual([completed, completed]);
+      expect(driven.lastText()).toBe("echo: next");
+    },
+  );
 
   test("retries, then fails with the provider's own word", async () => {
     const driven = await ready(context(env));
     driven.prompt(script({ retry: 2, status: 529 }, { fail: "overloaded_error", message: "too much" }));
     expect(await driven.next("retrying")).toMatchObject({ attempt: 1, status: 529 });
     await driven.next("retry_over");
-    expect(await driven.next("turn_ended")).toMatchObject({ outcome: "failed", error: { code: "overloaded_error", message: expect.stringContaining("too much") } });
+    expect(await driven.next("turn_ended")).toMatchObject({
+      outcome: "failed",
+      error: { code: "overloaded_error", message: expect.stringContaining("too much") },
+    });
   });
 
   test("is interrupted at once, in a text, in a tool, while asking, and in a retry", async () => {
@@ -106,19 +124,43 @@ describe.each(["0.87", "1.5"])("the fake Pi %s", (flavour) => {
 
   test("asks through our own extension, takes a question back, and asks the user", async () => {
     const driven = await ready(context(env));
-    driven.prompt(script({ ask2: [{ ask: "bash", input: { command: "a" }, result: "ran" }, { ask: "write", input: { path: "b" } }] }, { withdraw: { ask: "edit" } }, { question: "Which?", options: ["Red", "Blue"] }));
+    driven.prompt(
+      script(
+        {
+          ask2: [
+            { ask: "bash", input: { command: "a" }, result: "ran" },
+            { ask: "write", input: { path: "b" } },
+          ],
+        },
+        { withdraw: { ask: "edit" } },
+        { question: "Which?", options: ["Red", "Blue"] },
+      ),
+    );
     const one = await driven.next("permission");
     driven.answer({ id: one.id, kind: one.kind, data: one.data, decision: "allow" });
     expect((await driven.next("permission_closed")).id).toBe(one.id);
     const two = await driven.next("permission");
     driven.answer({ id: two.id, kind: two.kind, data: two.data, decision: "deny", message: "no files" });
-    expect((await driven.next("part", ({ role, part }) => role === "tool" && part.type === "tool_result" && part.isError)).part).toMatchObject({ text: expect.stringContaining("no files") });
+    expect(
+      (await driven.next("part", ({ role, part }) => role === "tool" && part.type === "tool_result" && part.isError))
+        .part,
+    ).toMatchObject({ text: expect.stringContaining("no files") });
     const taken = await driven.next("permission");
     expect((await driven.next("permission_closed", ({ id }) => id === taken.id)).id).toBe(taken.id);
     const question = await driven.next("permission");
-    driven.answer({ id: question.id, kind: question.kind, data: question.data, decision: "allow", answers: { "Which?": "Blue" } });
+    driven.answer({
+      id: question.id,
+      kind: question.kind,
+      data: question.data,
+      decision: "allow",
+      answers: { "Which?": "Blue" },
+    });
     await driven.next("turn_ended");
-    expect(driven.facts).toContainEqual(expect.objectContaining({ part: { type: "tool_result", id: expect.any(String), text: "The user answered: Blue", isError: false } }));
+    expect(driven.facts).toContainEqual(
+      expect.objectContaining({
+        part: { type: "tool_result", id: expect.any(String), text: "The user answered: Blue", isError: false },
+      }),
+    );
   });
 
   test("handles a command without a run, and expands a template", async () => {
@@ -177,7 +219,10 @@ describe("the fake Pi as real Pi misbehaves", () => {
     expect(wrong.stderr()).toContain('Model "nobody/x" not found');
     const keyless = await ready(context({ FAKE_PI_NO_KEY: "1" }));
     keyless.prompt("x");
-    expect(await keyless.next("turn_ended")).toMatchObject({ outcome: "failed", error: { message: expect.stringContaining("No API key") } });
+    expect(await keyless.next("turn_ended")).toMatchObject({
+      outcome: "failed",
+      error: { message: expect.stringContaining("No API key") },
+    });
   });
 
   test("its history tells a new process which input had reached it", async () => {
@@ -191,7 +236,10 @@ describe("the fake Pi as real Pi misbehaves", () => {
     const key = driven.prompt(crash);
     await driven.ended;
     expect(existsSync(mark)).toBe(true);
-    const unconfirmed = [{ key, text: crash, raw: false, writtenAtMs: before }, { key: "unseen", text: "unseen", raw: false, writtenAtMs: before }];
+    const unconfirmed = [
+      { key, text: crash, raw: false, writtenAtMs: before },
+      { key: "unseen", text: "unseen", raw: false, writtenAtMs: before },
+    ];
     const again = drive({ launch, unconfirmed });
     expect((await again.next("input_accepted")).key).toBe(key);
     expect((await again.next("input_absent")).key).toBe("unseen");

@@ -1,13 +1,28 @@
-/** Short ways to talk to the Pi codec in tests: frames in, facts and lines out, the state through JSON as the daemon keeps it. */
+/**
+ * Short ways to talk to the Pi codec in tests: frames in, facts and lines out, the state through JSON as the daemon
+ * keeps it.
+ */
 import type { LaunchContext, PromptInput, ProviderFact, Step } from "../../src/providers/provider.ts";
 import type { PiState } from "../../src/providers/pi.ts";
 import { piCodec } from "../../src/providers/pi.ts";
 
 export function launchContext(changes: Partial<LaunchContext> = {}): LaunchContext {
   return {
-    command: ["/usr/bin/pi"], args: [], agentId: "a3f2b1c0", agentUuid: "4a1f0c1e-7a52-4f0e-9d7c-1f0f6f1a2b3c", session: null, cwd: "/project",
-    agentDir: "/state/agents/a3f2b1c0", model: "anthropic/opus", permissions: "ask", systemPrompt: null, trusted: false, env: {}, isRoot: false,
-    self: ["/usr/bin/agent-harness"], ...changes,
+    command: ["/usr/bin/pi"],
+    args: [],
+    agentId: "a3f2b1c0",
+    agentUuid: "4a1f0c1e-7a52-4f0e-9d7c-1f0f6f1a2b3c",
+    session: null,
+    cwd: "/project",
+    agentDir: "/state/agents/a3f2b1c0",
+    model: "anthropic/opus",
+    permissions: "ask",
+    systemPrompt: null,
+    trusted: false,
+    env: {},
+    isRoot: false,
+    self: ["/usr/bin/agent-harness"],
+    ...changes,
   };
 }
 
@@ -24,7 +39,9 @@ export interface Talk {
 
 export function talk(begin: Step<PiState>): Talk {
   const it: Talk = {
-    state: begin.state, facts: [], lines: [],
+    state: begin.state,
+    facts: [],
+    lines: [],
     do(step) {
       apply(step(it.state));
       return it;
@@ -33,7 +50,8 @@ export function talk(begin: Step<PiState>): Talk {
       for (const frame of frames) apply(piCodec.frame(it.state, { raw: JSON.stringify(frame), json: frame }, 0));
       return it;
     },
-    prompt: (text, input = {}) => it.do((state) => piCodec.prompt(state, { key: "k1", text, raw: false, writtenAtMs: 1000, ...input }, 0)),
+    prompt: (text, input = {}) =>
+      it.do((state) => piCodec.prompt(state, { key: "k1", text, raw: false, writtenAtMs: 1000, ...input }, 0)),
     take() {
       const { facts, lines } = it;
       it.facts = [];
@@ -55,14 +73,24 @@ export function response(command: string, id: string, data: object = {}, success
 }
 
 export const handshake = [
-  response("get_state", "handshake-get_state", { sessionId: "s1", isStreaming: false, isCompacting: false, model: { provider: "anthropic", id: "opus" } }),
+  response("get_state", "handshake-get_state", {
+    sessionId: "s1",
+    isStreaming: false,
+    isCompacting: false,
+    model: { provider: "anthropic", id: "opus" },
+  }),
   response("clear_queue", "handshake-clear_queue", { steering: [], followUp: [] }),
-  response("get_session_stats", "handshake-get_session_stats", { tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, cost: 0 }),
+  response("get_session_stats", "handshake-get_session_stats", {
+    tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 },
+    cost: 0,
+  }),
 ];
 
 /** A process that is ready, with nothing left over from its handshake. */
 export function readyTalk(launch: Partial<LaunchContext> = {}, grants: readonly unknown[] = []): Talk {
-  const it = talk(piCodec.start({ launch: launchContext(launch), nowMs: 0, unconfirmed: [], grants })).frames(...handshake);
+  const it = talk(piCodec.start({ launch: launchContext(launch), nowMs: 0, unconfirmed: [], grants })).frames(
+    ...handshake,
+  );
   it.take();
   return it;
 }
@@ -71,12 +99,24 @@ const message = (role: string, text: string) => ({ role, content: [{ type: "text
 export const start = [{ type: "agent_start" }, { type: "turn_start" }];
 export const user = (text: string) => ({ type: "message_end", message: message("user", text) });
 export const assistant = (text: string, more: object = {}) => ({
-  type: "message_end", message: { ...message("assistant", text), ...(text === "" ? { content: [] } : {}), stopReason: "stop", ...more },
+  type: "message_end",
+  message: { ...message("assistant", text), ...(text === "" ? { content: [] } : {}), stopReason: "stop", ...more },
 });
 export const turnEnd = { type: "turn_end", message: {}, toolResults: [] };
 export const agentEnd = { type: "agent_end", messages: [], willRetry: false };
 export const settled = { type: "agent_settled" };
-export const toolStart = (call: string) => ({ type: "tool_execution_start", toolCallId: call, toolName: "bash", args: {} });
-export const toolEnd = (call: string) => ({ type: "tool_execution_end", toolCallId: call, toolName: "bash", result: {}, isError: false });
+export const toolStart = (call: string) => ({
+  type: "tool_execution_start",
+  toolCallId: call,
+  toolName: "bash",
+  args: {},
+});
+export const toolEnd = (call: string) => ({
+  type: "tool_execution_end",
+  toolCallId: call,
+  toolName: "bash",
+  result: {},
+  isError: false,
+});
 
 export const ended = (facts: readonly ProviderFact[]) => facts.filter((fact) => fact.type === "turn_ended");

@@ -19,7 +19,10 @@ const lives = (pid: number): boolean => {
 /** Pids that the script printed, one a line. */
 const printed = ({ paths }: Started, count: number): Promise<number[]> =>
   eventually(`${count} pids`, () => {
-    const pids = readFileSync(paths.out, "utf8").split("\n").filter((line) => line !== "").map(Number);
+    const pids = readFileSync(paths.out, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(Number);
     return pids.length === count ? pids : null;
   });
 
@@ -43,7 +46,14 @@ describe("treeOf", () => {
       exec sleep 64`);
     const pids = await printed(run, 4);
     const expected = [run.identity.pid, ...pids].sort().join();
-    await eventually("exactly these", () => treeOf(run.identity).map((info) => info.pid).sort().join() === expected);
+    await eventually(
+      "exactly these",
+      () =>
+        treeOf(run.identity)
+          .map((info) => info.pid)
+          .sort()
+          .join() === expected,
+    );
   });
 
   test("finds by session what hides its environment, and by nonce what left its session", async () => {
@@ -72,7 +82,12 @@ describe("treeOf", () => {
 
   test("a record whose numbers belong to others by now names nobody", async () => {
     const { identity } = await start(["sleep", "60"]);
-    const stale = { ...identity, nonce: "00", startTicks: identity.startTicks - 5, wrapperStartTicks: identity.wrapperStartTicks - 5 };
+    const stale = {
+      ...identity,
+      nonce: "00",
+      startTicks: identity.startTicks - 5,
+      wrapperStartTicks: identity.wrapperStartTicks - 5,
+    };
     expect(treeOf(stale)).toEqual([]);
   });
 });
@@ -102,7 +117,9 @@ describe("endTree", () => {
 
   test("grandchildren in their own sessions that ignore SIGTERM go with it", async () => {
     const stubborn = `trap "" TERM HUP; while :; do sleep 0.1; done`;
-    const run = await start(`(setsid sh -c '${stubborn}' & echo $!); setsid sh -c '${stubborn}' & echo $!; exec sleep 60`);
+    const run = await start(
+      `(setsid sh -c '${stubborn}' & echo $!); setsid sh -c '${stubborn}' & echo $!; exec sleep 60`,
+    );
     await printed(run, 2);
     await eventually("everybody", () => treeOf(run.identity).length >= 3);
     expect((await end(run, 100)).survivors).toEqual([]);
@@ -119,7 +136,9 @@ describe("endTree", () => {
   });
 
   test("a child without our nonce that loses its parent to the first signal is still ended", async () => {
-    const run = await start(`env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM; while :; do /bin/sleep 0.1; done' & echo $!; exec sleep 60`);
+    const run = await start(
+      `env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM; while :; do /bin/sleep 0.1; done' & echo $!; exec sleep 60`,
+    );
     const [child = 0] = await printed(run, 1);
     await eventually("its own session", () => readProcess(child)?.session === child);
     expect((await end(run, 100)).survivors).toEqual([]);

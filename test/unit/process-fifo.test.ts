@@ -15,13 +15,21 @@ const gated = (gate: string): string => `while [ ! -e '${gate}' ]; do sleep 0.02
 const writerTo = (paths: RunPaths) => createLineWriter({ paths, clock: systemClock });
 const outOf = (paths: RunPaths) => readFileSync(paths.out, "utf8");
 
-/** The spool writer of this line, once it has recorded itself: the process that copies, and the one that waits for it. */
+/**
+ * The spool writer of this line, once it has recorded itself: the process that copies, and the one that waits for it.
+ */
 const spoolWriter = (paths: RunPaths, id: string) =>
   eventually("the record of the spool writer", () => {
     if (!existsSync(join(paths.spool, `${id}.pid`))) return null;
     const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(readFileSync(join(paths.spool, `${id}.pid`), "utf8"));
     if (match === null) return null;
-    return { bootId: match[1] ?? "", pid: Number(match[2]), ticks: Number(match[3]), outerPid: Number(match[4]), outerTicks: Number(match[5]) };
+    return {
+      bootId: match[1] ?? "",
+      pid: Number(match[2]),
+      ticks: Number(match[3]),
+      outerPid: Number(match[4]),
+      outerTicks: Number(match[5]),
+    };
   });
 
 /** In the middle of the line: the copying process has read all of its file but sleeps, with more than a pipe holds. */
@@ -30,13 +38,16 @@ const stuck = (pid: number) =>
     const info = readProcess(pid);
     return info?.name === "cat" && info.state === "S" && written(pid) > 0;
   });
-const written = (pid: number): number => Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1] ?? 0);
+const written = (pid: number): number =>
+  Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1] ?? 0);
 
 describe("createLineWriter", () => {
   test("lines short and long arrive whole and in the order of the calls", async () => {
     const { paths } = await start(["cat"]);
     const writer = writerTo(paths);
-    const lines = [1, ATOMIC_BYTES - 1, ATOMIC_BYTES, 3, 100_000, 2, 300_000].map((length, n) => String(n).repeat(length));
+    const lines = [1, ATOMIC_BYTES - 1, ATOMIC_BYTES, 3, 100_000, 2, 300_000].map((length, n) =>
+      String(n).repeat(length),
+    );
     expect(await Promise.all(lines.map((line) => writer.write(line)))).toEqual(lines.map(() => "written" as const));
     const whole = lines.map((line) => `${line}\n`).join("");
     await eventually("all of it", () => statSync(paths.out).size === Buffer.byteLength(whole));
@@ -66,7 +77,9 @@ describe("createLineWriter", () => {
     const writer = writerTo(paths);
     const line = "y".repeat(4000);
     let written = 0;
-    const all = Array.from({ length: 40 }, () => writer.write(line).then((result) => void (written += Number(result === "written"))));
+    const all = Array.from({ length: 40 }, () =>
+      writer.write(line).then((result) => void (written += Number(result === "written"))),
+    );
     await eventually("a full pipe", () => written >= 16);
     await Bun.sleep(30); // the thread is ours although writes wait
     expect(written).toBeLessThan(40);
@@ -140,7 +153,9 @@ describe("a spooled line over deaths", () => {
   test("2 MB arrive whole although the daemon is killed in the middle", async () => {
     const gate = join(tempFolder(), "gate");
     const { dir, paths } = await start(gated(gate));
-    const parent = Bun.spawn([process.execPath, PARENT, "write", dir, "2000000", "in-1"], { stdio: ["ignore", "ignore", "inherit"] });
+    const parent = Bun.spawn([process.execPath, PARENT, "write", dir, "2000000", "in-1"], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     await stuck((await spoolWriter(paths, "in-1")).pid);
     parent.kill("SIGKILL");
     await parent.exited;
@@ -181,7 +196,9 @@ describe("a spooled line over deaths", () => {
   test("a torn line left by an earlier daemon is noticed by the next one", async () => {
     const gate = join(tempFolder(), "gate");
     const { dir, paths } = await start(gated(gate));
-    const parent = Bun.spawn([process.execPath, PARENT, "write", dir, "500000", "in-1"], { stdio: ["ignore", "ignore", "inherit"] });
+    const parent = Bun.spawn([process.execPath, PARENT, "write", dir, "500000", "in-1"], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     const spool = await spoolWriter(paths, "in-1");
     await stuck(spool.pid);
     parent.kill("SIGKILL");
@@ -203,7 +220,8 @@ describe("a spooled line over deaths", () => {
   test("to ask about a line while its writer is being started does not disturb it", async () => {
     const { paths } = await start(["cat"]);
     const long = writerTo(paths).write("x".repeat(10_000), { id: "in-1" });
-    while (!existsSync(join(paths.spool, "in-1.line"))) await Promise.resolve(); // the record comes later: we hold the thread
+    // the record comes later: we hold the thread
+    while (!existsSync(join(paths.spool, "in-1.line"))) await Promise.resolve();
     expect(spoolStatus(paths, "in-1")).toBe("writing");
     expect(await long).toBe("written");
   });

@@ -65,7 +65,11 @@ export async function start(argv: readonly string[] | string, options: StartOpti
 }
 
 /** Waits for a condition, never for luck: throws with `what` when it does not come. */
-export async function eventually<T>(what: string, probe: () => T | null | undefined | false, limitMs = 8000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  probe: () => T | null | undefined | false,
+  limitMs = 8000,
+): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     const value = probe();

@@ -24,7 +24,13 @@ interface FakeProcess {
 }
 
 /** A folder that looks like `/proc` with one process in it. */
-function fakeProc({ bootId = IDENTITY.bootId, startTicks = 9000, state = "S", name = "claude", environ }: FakeProcess): { root: string } {
+function fakeProc({
+  bootId = IDENTITY.bootId,
+  startTicks = 9000,
+  state = "S",
+  name = "claude",
+  environ,
+}: FakeProcess): { root: string } {
   const root = tempFolder();
   mkdirSync(join(root, "42"));
   mkdirSync(join(root, "sys/kernel/random"), { recursive: true });

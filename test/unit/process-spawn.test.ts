@@ -38,9 +38,12 @@ describe("spawnRun", () => {
     for (const delayMs of [0, 2, 4, 6, 9, 14]) {
       const dir = tempFolder();
       const nonce = newNonce();
-      const parent = Bun.spawn([process.execPath, PARENT, "spawn", dir, nonce, String(delayMs)], { stdio: ["ignore", "ignore", "inherit"] });
+      const parent = Bun.spawn([process.execPath, PARENT, "spawn", dir, nonce, String(delayMs)], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
       await parent.exited;
-      const ours = () => listProcesses().filter((info) => !isDead(info) && readProcessEnv(info.pid, "AH_RUN_NONCE") === nonce);
+      const ours = () =>
+        listProcesses().filter((info) => !isDead(info) && readProcessEnv(info.pid, "AH_RUN_NONCE") === nonce);
       const paths = runPaths(dir, 1);
       await eventually("nothing, or an identity that lives", () => {
         const identity = readIdentity(paths);
@@ -91,7 +94,9 @@ describe("spawnRun", () => {
   test("the environment is exactly what was given and the nonce", async () => {
     const { paths, identity } = await start(["env", "-0"], { env: { dir: "mine", in: "x y\nz", EMPTY: "" } });
     await exitOf(paths);
-    const env = readFileSync(paths.out, "utf8").split("\0").filter((entry) => entry !== "");
+    const env = readFileSync(paths.out, "utf8")
+      .split("\0")
+      .filter((entry) => entry !== "");
     // bash, where it is /bin/sh, adds these.
     const foreign = env.filter((entry) => !/^(PATH|PWD|SHLVL|_|OLDPWD)=/.test(entry)).sort();
     expect(foreign).toEqual([`AH_RUN_NONCE=${identity.nonce}`, "EMPTY=", "dir=mine", "in=x y\nz"]);
@@ -168,7 +173,14 @@ describe("spawnRun", () => {
 
   const refused = (request: Partial<Parameters<typeof spawnRun>[0]>) => {
     const dir = tempFolder();
-    const complete = { paths: runPaths(dir, 1), argv: ["cat"], env: {}, cwd: dir, nonce: newNonce(), input: { kind: "fifo" as const } };
+    const complete = {
+      paths: runPaths(dir, 1),
+      argv: ["cat"],
+      env: {},
+      cwd: dir,
+      nonce: newNonce(),
+      input: { kind: "fifo" as const },
+    };
     return spawnRun({ ...complete, ...request }).then(
       () => "started",
       (error: unknown) => String(error),
@@ -185,7 +197,9 @@ describe("spawnRun", () => {
   });
 
   test("a stdin file that cannot be opened is told with the shell's own words", async () => {
-    expect(await refused({ input: { kind: "file", path: "/nowhere/prompt" } })).toMatch(/before it was recorded: .*\/nowhere\/prompt/);
+    expect(await refused({ input: { kind: "file", path: "/nowhere/prompt" } })).toMatch(
+      /before it was recorded: .*\/nowhere\/prompt/,
+    );
   });
 
   test("a folder of an earlier run is never used again", async () => {

@@ -11,7 +11,13 @@ function follow(content: string | Uint8Array, { offset = 0, maxLineBytes = 1024 
   writeFileSync(path, content);
   const batches: TailBatch[] = [];
   const errors: unknown[] = [];
-  const tail = createTail({ path, offset, maxLineBytes, onBatch: (batch) => void batches.push(batch), onError: (error) => errors.push(error) });
+  const tail = createTail({
+    path,
+    offset,
+    maxLineBytes,
+    onBatch: (batch) => void batches.push(batch),
+    onError: (error) => errors.push(error),
+  });
   return { path, tail, batches, errors, lines: () => batches.flatMap((batch) => batch.lines) };
 }
 
@@ -32,7 +38,12 @@ describe("createTail", () => {
     tail.close();
     appendFileSync(path, "o\n");
     const seen: string[] = [];
-    const second = createTail({ path, offset, onBatch: (batch) => void seen.push(...batch.lines), onError: () => undefined });
+    const second = createTail({
+      path,
+      offset,
+      onBatch: (batch) => void seen.push(...batch.lines),
+      onError: () => undefined,
+    });
     await second.drain();
     expect(seen).toEqual(["two"]);
     second.close();
@@ -76,7 +87,10 @@ describe("createTail", () => {
   test("the cap is 16 MiB when nothing is said", async () => {
     const cap = 16 * 1024 * 1024;
     const path = join(tempFolder(), "out.jsonl");
-    writeFileSync(path, Buffer.concat([Buffer.alloc(cap, "x"), Buffer.from("\n"), Buffer.alloc(cap + 1, "y"), Buffer.from("\nz\n")]));
+    writeFileSync(
+      path,
+      Buffer.concat([Buffer.alloc(cap, "x"), Buffer.from("\n"), Buffer.alloc(cap + 1, "y"), Buffer.from("\nz\n")]),
+    );
     const lengths: number[] = [];
     const skipped: number[] = [];
     const onBatch = (batch: TailBatch): void => {
@@ -130,7 +144,12 @@ describe("createTail", () => {
   });
 
   test("a missing file is empty", async () => {
-    const tail = createTail({ path: "/nowhere/out.jsonl", offset: 0, onBatch: () => undefined, onError: () => undefined });
+    const tail = createTail({
+      path: "/nowhere/out.jsonl",
+      offset: 0,
+      onBatch: () => undefined,
+      onError: () => undefined,
+    });
     expect(await tail.drain({ final: true })).toEqual({ offset: 0, shrunk: false });
     tail.close();
   });
@@ -178,14 +197,21 @@ describe("freeConsumed", () => {
     expect(statSync(path).blocks).toBeLessThan(blocksBefore / 10);
     appendFileSync(path, "more\n");
     const seen: string[] = [];
-    const tail = createTail({ path, offset: 1_000_000, onBatch: (batch) => void seen.push(...batch.lines), onError: () => undefined });
+    const tail = createTail({
+      path,
+      offset: 1_000_000,
+      onBatch: (batch) => void seen.push(...batch.lines),
+      onError: () => undefined,
+    });
     await tail.drain();
     expect(seen).toEqual(["kept", "more"]);
     tail.close();
   });
 
   test("where it cannot be done it says why", async () => {
-    expect(await freeConsumed("/nowhere/out.jsonl", 5000)).toEqual({ unsupported: expect.stringContaining("/nowhere/out.jsonl") });
+    expect(await freeConsumed("/nowhere/out.jsonl", 5000)).toEqual({
+      unsupported: expect.stringContaining("/nowhere/out.jsonl"),
+    });
     expect(await freeConsumed("/nowhere/out.jsonl", 4000)).toEqual({ freedBytes: 0 });
   });
 });

@@ -139,10 +139,15 @@ describe("watchRun", () => {
       process.exit(0);`;
     const { paths } = await start(["sleep", "60"]);
     // A user namespace has limits of its own: nobody else on the machine is touched.
-    const child = Bun.spawn(["unshare", "-Ur", process.execPath, "-e", script, JSON.stringify({ paths })], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = Bun.spawn(["unshare", "-Ur", process.execPath, "-e", script, JSON.stringify({ paths })], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     if (out === "") return console.warn(`skipped: no user namespace here: ${err.trim()}`);
-    expect(JSON.parse(out)).toEqual({ mode: "sweep", reason: expect.stringContaining("raise fs.inotify.max_user_watches") });
+    expect(JSON.parse(out)).toEqual({
+      mode: "sweep",
+      reason: expect.stringContaining("raise fs.inotify.max_user_watches"),
+    });
   });
 });
 
@@ -153,7 +158,9 @@ describe("watchAlive", () => {
     const threads = () => readdirSync("/proc/self/task").length;
     const before = threads();
     let gone = 0;
-    const watches = Array.from({ length: 100 }, (_, n) => watchAlive((n % 4 === 0 ? first : second).paths.alive, () => void gone++));
+    const watches = Array.from({ length: 100 }, (_, n) =>
+      watchAlive((n % 4 === 0 ? first : second).paths.alive, () => void gone++),
+    );
     const cpu = process.cpuUsage();
     await Bun.sleep(500);
     const used = process.cpuUsage(cpu);

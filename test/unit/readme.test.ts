@@ -1,4 +1,7 @@
-/** The README against the code: what it says of keys, routes, events, providers, statuses and exit codes is what there is. */
+/**
+ * The README against the code: what it says of keys, routes, events, providers, statuses and exit codes is what there
+ * is.
+ */
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,15 +31,21 @@ function section(title: string): string {
 
 /** Cells of the rows whose first cell is code. */
 function rows(text: string): readonly (readonly string[])[] {
-  return [...text.matchAll(/^\| (`.*) \|$/gm)].map(([, line = ""]) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  return [...text.matchAll(/^\| (`.*) \|$/gm)].map(([, line = ""]) =>
+    line.split(/(?<!\\)\|/).map((cell) => cell.trim()),
+  );
 }
 
 const code = (cell = ""): string => cell.replace(/^`([^`]*)`$/, "$1");
-const blocks = (text: string, language: string): readonly string[] => [...text.matchAll(new RegExp("^```" + language + "\n([\\s\\S]*?)^```$", "gm"))].map(([, body = ""]) => body);
+const blocks = (text: string, language: string): readonly string[] =>
+  [...text.matchAll(new RegExp("^```" + language + "\n([\\s\\S]*?)^```$", "gm"))].map(([, body = ""]) => body);
 
-test.each(["api", "events", "providers"])("the table of %s is the one made from the code (bun test/support/readme.ts writes it)", async (name) => {
-  expect(tableIn(readme, name)).toBe((await generatedTables()).get(name) ?? "no such table");
-});
+test.each(["api", "events", "providers"])(
+  "the table of %s is the one made from the code (bun test/support/readme.ts writes it)",
+  async (name) => {
+    expect(tableIn(readme, name)).toBe((await generatedTables()).get(name) ?? "no such table");
+  },
+);
 
 interface Keys {
   readonly properties?: Readonly<Record<string, Keys>>;
@@ -46,7 +55,8 @@ interface Keys {
 /** `limits.maxAgents`, `providers.NAME.kind`; lists and free maps are one key. */
 function keysOf(schema: Keys, path = ""): string[] {
   const at = (name: string): string => (path === "" ? name : `${path}.${name}`);
-  if (schema.properties !== undefined) return Object.entries(schema.properties).flatMap(([name, inner]) => keysOf(inner, at(name)));
+  if (schema.properties !== undefined)
+    return Object.entries(schema.properties).flatMap(([name, inner]) => keysOf(inner, at(name)));
   const inner = schema.additionalProperties;
   return typeof inner === "object" && inner.properties !== undefined ? keysOf(inner, at("NAME")) : [path];
 }
@@ -54,14 +64,22 @@ function keysOf(schema: Keys, path = ""): string[] {
 /** What the loader gives where the file says nothing; "none" = nothing. Of the providers, those of a new one. */
 function defaultAt(config: unknown, key: string): string {
   let value: unknown = config;
-  for (const name of key.replace("providers.NAME", "providers.codex").split(".")) value = typeof value === "object" && value !== null ? new Map(Object.entries(value)).get(name) : undefined;
+  for (const name of key.replace("providers.NAME", "providers.codex").split("."))
+    value = typeof value === "object" && value !== null ? new Map(Object.entries(value)).get(name) : undefined;
   return value === undefined || value === null ? "none" : JSON.stringify(value).replaceAll("/home/you", "~");
 }
 
 describe.each([
-  { title: "Configuration", spec: harnessSpec, load: loadHarnessConfig, worded: ["webhook.events", "providers.NAME.kind", "providers.NAME.command"] },
   {
-    title: "To Discord and OpenClaw in five minutes", spec: receiverSpec, load: loadReceiverConfig,
+    title: "Configuration",
+    spec: harnessSpec,
+    load: loadHarnessConfig,
+    worded: ["webhook.events", "providers.NAME.kind", "providers.NAME.command"],
+  },
+  {
+    title: "To Discord and OpenClaw in five minutes",
+    spec: receiverSpec,
+    load: loadReceiverConfig,
     // These depend on one another, and are resolved into other shapes.
     worded: ["discord.allowOtherHost", "openclaw.transport", "openclaw.command", "openclaw.hookUrl", "openclaw.mode"],
   },
@@ -84,7 +102,9 @@ describe.each([
   });
 
   test("names the variables", () => {
-    const shown = table.flatMap(([key, , variable]) => (variable === "" || variable === undefined ? [] : [[code(variable), code(key)]]));
+    const shown = table.flatMap(([key, , variable]) =>
+      variable === "" || variable === undefined ? [] : [[code(variable), code(key)]],
+    );
     expect(shown.sort()).toEqual(spec.env.map(({ variable, key }) => [variable, key.join(".")]).sort());
   });
 });
@@ -109,14 +129,25 @@ test("the status table has every status", () => {
 test("the table of notices has every one, and the example has the seven keys in order", () => {
   expect(rows(section("Webhooks").split("### ")[0] ?? "").map(([event]) => code(event))).toEqual([...NOTICE_EVENTS]);
   const [example = "{}"] = blocks(section("Webhooks"), "json");
-  expect(Object.keys(JSON.parse(example))).toEqual(["event", "project", "agentId", "provider", "status", "lastMessage", "timestamp"]);
+  expect(Object.keys(JSON.parse(example))).toEqual([
+    "event",
+    "project",
+    "agentId",
+    "provider",
+    "status",
+    "lastMessage",
+    "timestamp",
+  ]);
   expect(readme).toContain(`cut at ${LAST_MESSAGE_MAX.toLocaleString("en").replace(",", " ")} characters`);
 });
 
 test("the retry schedule is the real one", () => {
-  const words = (ms: number): string => (ms < 60_000 ? `${ms / 1000} s` : ms < 3_600_000 ? `${ms / 60_000} min` : `${ms / 3_600_000} h`);
+  const words = (ms: number): string =>
+    ms < 60_000 ? `${ms / 1000} s` : ms < 3_600_000 ? `${ms / 60_000} min` : `${ms / 3_600_000} h`;
   const { delaysMs, thenEveryMs, giveUpAfterMs } = WEBHOOK_SCHEDULE;
-  expect(readme).toContain(`${delaysMs.map(words).join(", ")} and then every ${words(thenEveryMs ?? 0)} for ${giveUpAfterMs / 3_600_000} hours`);
+  expect(readme).toContain(
+    `${delaysMs.map(words).join(", ")} and then every ${words(thenEveryMs ?? 0)} for ${giveUpAfterMs / 3_600_000} hours`,
+  );
 });
 
 test("the commands and their exit codes are the real ones", () => {
@@ -124,40 +155,67 @@ test("the commands and their exit codes are the real ones", () => {
   const inHelp = [...HELP.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = ""]) => name);
   const named = table.flatMap(([commands = ""]) => [...commands.matchAll(/`([a-z]+)/g)].map(([, name = ""]) => name));
   expect(named).toEqual(inHelp);
-  const codesOf = (command: string) => [...(table.find(([cell]) => cell?.startsWith(`\`${command}`))?.[2] ?? "").matchAll(/(?:^|, )(\d+) /g)].map(([, number]) => Number(number));
-  expect(codesOf("serve")).toEqual([EXIT.ok, EXIT.error, EXIT.usage, EXIT.addressUnavailable, EXIT.cannotCreate, EXIT.locked]);
+  const codesOf = (command: string) =>
+    [...(table.find(([cell]) => cell?.startsWith(`\`${command}`))?.[2] ?? "").matchAll(/(?:^|, )(\d+) /g)].map(
+      ([, number]) => Number(number),
+    );
+  expect(codesOf("serve")).toEqual([
+    EXIT.ok,
+    EXIT.error,
+    EXIT.usage,
+    EXIT.addressUnavailable,
+    EXIT.cannotCreate,
+    EXIT.locked,
+  ]);
   expect(codesOf("status")).toEqual([EXIT.ok, EXIT.error, EXIT.usage, EXIT.unreachable, EXIT.unauthorized]);
 });
 
 describe("what each provider can do", () => {
-  const suite = readdirSync(join(TEST_DIR, "provider")).filter((name) => name.startsWith("suite-")).map((name) => readFileSync(join(TEST_DIR, "provider", name), "utf8")).join("\n");
+  const suite = readdirSync(join(TEST_DIR, "provider"))
+    .filter((name) => name.startsWith("suite-"))
+    .map((name) => readFileSync(join(TEST_DIR, "provider", name), "utf8"))
+    .join("\n");
   const liveNames = readdirSync(join(TEST_DIR, "live"));
   const common = readFileSync(join(TEST_DIR, "live/suite-cases.ts"), "utf8");
   const liveOf = (name: string): string => {
-    const own = liveNames.filter((file) => file.startsWith(`${name}-`) && file.endsWith(".test.ts")).map((file) => readFileSync(join(TEST_DIR, "live", file), "utf8")).join("\n");
+    const own = liveNames
+      .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".test.ts"))
+      .map((file) => readFileSync(join(TEST_DIR, "live", file), "utf8"))
+      .join("\n");
     return own.includes("liveSuite(") ? own + common : own;
   };
-  const isTest = (text: string, name: string): boolean => [`"${name}"`, `'${name}'`, `\`${name}\``].some((quoted) => text.includes(`(${quoted},`));
+  const isTest = (text: string, name: string): boolean =>
+    [`"${name}"`, `'${name}'`, `\`${name}\``].some((quoted) => text.includes(`(${quoted},`));
 
-  test.each(CAPABILITIES)("$label: every yes has its case of the suite and its live test, every no its reason", ({ has, suite: suiteCase, live, instead = {} }) => {
-    expect(isTest(suite, suiteCase) ? "" : suiteCase).toBe("");
-    for (const kind of KINDS) {
-      const name = live[kind];
-      if (name !== undefined) {
-        expect(`${kind} ${has(ABILITIES[kind])}`).toBe(`${kind} true`);
-        expect(isTest(liveOf(LIVE_NAMES[kind]), name) ? "" : `${kind}: ${name}`).toBe("");
-      } else if (has(ABILITIES[kind])) expect(`${kind}: ${instead[kind] ?? "a fake can, and the table says no without a reason"}`).toBe(`${kind}: ${instead[kind]}`);
-    }
-  });
+  test.each(CAPABILITIES)(
+    "$label: every yes has its case of the suite and its live test, every no its reason",
+    ({ has, suite: suiteCase, live, instead = {} }) => {
+      expect(isTest(suite, suiteCase) ? "" : suiteCase).toBe("");
+      for (const kind of KINDS) {
+        const name = live[kind];
+        if (name !== undefined) {
+          expect(`${kind} ${has(ABILITIES[kind])}`).toBe(`${kind} true`);
+          expect(isTest(liveOf(LIVE_NAMES[kind]), name) ? "" : `${kind}: ${name}`).toBe("");
+        } else if (has(ABILITIES[kind]))
+          expect(`${kind}: ${instead[kind] ?? "a fake can, and the table says no without a reason"}`).toBe(
+            `${kind}: ${instead[kind]}`,
+          );
+      }
+    },
+  );
 });
 
 test("every curl line calls a route that is there", async () => {
   const { paths } = await servedApi();
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => ({ method: method.toUpperCase(), like: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`) })),
+    Object.keys(methods).map((method) => ({
+      method: method.toUpperCase(),
+      like: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`),
+    })),
   );
   const calls = [...readme.matchAll(/\bcurl -.*?(?:\n|`(?!`))/g)].map(([line]) => {
-    const url = /(?:\$\w+|http:\/\/127\.0\.0\.1:[^/ ]+)(?:\/[^\s"`?]*)?/.exec(line.replace(/'\{.*?\}'/, ""))?.[0] ?? line;
+    const url =
+      /(?:\$\w+|http:\/\/127\.0\.0\.1:[^/ ]+)(?:\/[^\s"`?]*)?/.exec(line.replace(/'\{.*?\}'/, ""))?.[0] ?? line;
     const path = url
       .replace(/^\$agent/, "/api/v1/projects/hello/agents/first")
       .replace(/^\$api/, "/api/v1")
@@ -166,12 +224,19 @@ test("every curl line calls a route that is there", async () => {
     return { line: line.trim(), method, path };
   });
   expect(calls.length).toBeGreaterThan(12);
-  const lost = calls.filter(({ method, path }) => !routes.some((route) => route.method === method && route.like.test(path)));
+  const lost = calls.filter(
+    ({ method, path }) => !routes.some((route) => route.method === method && route.like.test(path)),
+  );
   expect(lost).toEqual([]);
 });
 
 test("links within the page lead somewhere", () => {
-  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-"));
+  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
   const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
   expect(links.filter((link) => !anchors.includes(link ?? ""))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /**
- * What must hold of the reducer whatever happens in whatever order. It keeps its own books from the facts and effects alone
- * and never asks the reducer's own functions, so that a mistake there cannot excuse itself.
+ * What must hold of the reducer whatever happens in whatever order. It keeps its own books from the facts and effects
+ * alone and never asks the reducer's own functions, so that a mistake there cannot excuse itself.
  */
 import type { AgentState, Effect, Fact, InputState, NoticeEvent } from "../../src/agents/model.ts";
 import { initialState, isBusy } from "../../src/agents/model.ts";
@@ -49,9 +49,14 @@ export function createOracle(under: Under) {
     const from = inputs.get(id);
     must(from !== undefined, `input ${id} was never sent`);
     must(from === undefined || !FINAL.includes(from), `input ${id} was ${from} and is ${to}`);
-    if (to === "written" && under.oneshot) must(from === "queued" || nothingRan, `input ${id} was ${from} and is spawned again`);
+    if (to === "written" && under.oneshot)
+      must(from === "queued" || nothingRan, `input ${id} was ${from} and is spawned again`);
     if (to === "accepted") must(from === "written", `input ${id} is accepted, but was ${from}`);
-    if (to === "cancelled") must(from === "queued" || (under.redelivery === "history" && absent.has(`k${id}`)) || under.oneshot, `input ${id} was ${from} and is cancelled`);
+    if (to === "cancelled")
+      must(
+        from === "queued" || (under.redelivery === "history" && absent.has(`k${id}`)) || under.oneshot,
+        `input ${id} was ${from} and is cancelled`,
+      );
     inputs.set(id, to);
   };
 
@@ -70,7 +75,8 @@ export function createOracle(under: Under) {
         prompts.set(each.input, times);
         const key = `k${each.input}`;
         if (times > 1 && under.redelivery === "none") must(absent.has(key), `input ${each.input} was sent twice`);
-        if (times > 1 && under.redelivery === "history") must(absent.delete(key), `input ${each.input} was sent again without a proof`);
+        if (times > 1 && under.redelivery === "history")
+          must(absent.delete(key), `input ${each.input} was sent again without a proof`);
         absent.delete(key);
         return;
       }
@@ -104,7 +110,10 @@ export function createOracle(under: Under) {
       }
       case "answer": {
         const known = permissions.get(each.permission);
-        must(known !== undefined && known.settled && known.sent === 0, `permission ${each.permission} is answered unsettled or twice`);
+        must(
+          known !== undefined && known.settled && known.sent === 0,
+          `permission ${each.permission} is answered unsettled or twice`,
+        );
         if (known !== undefined) known.sent += 1;
         return;
       }
@@ -127,7 +136,10 @@ export function createOracle(under: Under) {
       if (known !== undefined) known.told += 1;
       return;
     }
-    must(isBusy(before.status) && !isBusy(after.status), `a notice while ${before.status} → ${after.status} (${fact.type})`);
+    must(
+      isBusy(before.status) && !isBusy(after.status),
+      `a notice while ${before.status} → ${after.status} (${fact.type})`,
+    );
     must(each.turns.length > 0 || startFailed, "a notice without an ended turn or a failed start");
     for (const turn of each.turns) {
       must(turns.get(turn) === "closed", `turn ${turn} is told while ${turns.get(turn)}`);
@@ -136,7 +148,13 @@ export function createOracle(under: Under) {
     startFailed = false;
     const outcome = after.lastTurn?.outcome;
     const due: NoticeEvent =
-      after.status === "exited" ? "agent_exited" : outcome === "completed" ? "agent_completed" : outcome === "interrupted" ? "agent_aborted" : "agent_error";
+      after.status === "exited"
+        ? "agent_exited"
+        : outcome === "completed"
+          ? "agent_completed"
+          : outcome === "interrupted"
+            ? "agent_aborted"
+            : "agent_error";
     must(each.event === due, `${each.event} is told, due is ${due}`);
   };
 
@@ -151,9 +169,13 @@ export function createOracle(under: Under) {
       must(fact.type === "input" && fact.id === id, `input ${id} came from nowhere`);
       const place = is.indexOf(id);
       const first = place === 0 || (place === 1 && after.flight !== null && after.flight.input === is[0]);
-      must(fact.type === "input" && fact.mode === "interrupt" ? first : place === is.length - 1, `input ${id} is at place ${place} of ${is.join()}`);
+      must(
+        fact.type === "input" && fact.mode === "interrupt" ? first : place === is.length - 1,
+        `input ${id} is at place ${place} of ${is.join()}`,
+      );
     }
-    for (const [id, state] of inputs) must(is.includes(id) !== FINAL.includes(state), `input ${id} is ${state}, in line: ${is.join()}`);
+    for (const [id, state] of inputs)
+      must(is.includes(id) !== FINAL.includes(state), `input ${id} is ${state}, in line: ${is.join()}`);
   };
 
   const consistent = (s: AgentState): void => {
@@ -162,21 +184,30 @@ export function createOracle(under: Under) {
     const there = s.process === "running" || s.process === "parking";
     must((s.turn?.id ?? null) === open, `the open turn is ${s.turn?.id}, by the books ${open}`);
     must(there === (process !== "none"), `process ${s.process}, by the books ${process}`);
-    must(isBusy(s.status) === (s.turn !== null || s.wanted || (live && waiting)), `status ${s.status} with turn ${s.turn?.id}`);
+    must(
+      isBusy(s.status) === (s.turn !== null || s.wanted || (live && waiting)),
+      `status ${s.status} with turn ${s.turn?.id}`,
+    );
     must((s.status === "waiting_input") === (live && waiting), `status ${s.status}, waiting: ${waiting}`);
     if (s.status === "processing") must(live && s.turn !== null, `processing with process ${s.process}`);
     if (s.status === "starting") must(!live || s.intent !== null, "starting, and ready");
     if (isBusy(s.status)) must(there, `${s.status} without a process`);
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
     if (s.process === "gone") must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
-    if (s.status === "error") must(s.lastTurn?.outcome === "failed" || s.lastTurn?.outcome === "lost", `error after ${s.lastTurn?.outcome}`);
+    if (s.status === "error")
+      must(s.lastTurn?.outcome === "failed" || s.lastTurn?.outcome === "lost", `error after ${s.lastTurn?.outcome}`);
     if (under.oneshot) must(s.status !== "exited" && s.process !== "gone", "a plain command that is exited");
     must(s.process !== "parking" || s.intent !== null, "parking without an intent");
     must(there || (s.intent === null && !s.ready && s.open.length === 0), "something of a process that is gone");
     must(!s.held || s.queue.length > 0, "nothing is held");
     must(s.queue.length === 0 || s.held || s.turn !== null || s.intent === "delete", "an input waits for nothing");
-    for (const { id, turn } of s.open) must(turn === null || turn === s.turn?.id, `permission ${id} of the ended turn ${turn}`);
-    for (const [id, { settled }] of permissions) must(settled !== s.open.some((each) => each.id === id && !each.answered), `permission ${id}, settled: ${settled}`);
+    for (const { id, turn } of s.open)
+      must(turn === null || turn === s.turn?.id, `permission ${id} of the ended turn ${turn}`);
+    for (const [id, { settled }] of permissions)
+      must(
+        settled !== s.open.some((each) => each.id === id && !each.answered),
+        `permission ${id}, settled: ${settled}`,
+      );
     if (!isBusy(s.status)) for (const [id, state] of turns) must(state !== "closed", `nobody was told of turn ${id}`);
   };
 
@@ -202,7 +233,10 @@ export function canBeStopped(it: World): void {
   if (it.state().intent === "delete") return;
   it.do({ type: "stop" }, { type: "exit", code: 143, stderrTail: "" });
   const { status, turn, process } = it.state();
-  must(turn === null && status === "idle" && process === "stopped", `stopped, it is ${status}, ${process}, turn ${turn?.id}`);
+  must(
+    turn === null && status === "idle" && process === "stopped",
+    `stopped, it is ${status}, ${process}, turn ${turn?.id}`,
+  );
 }
 
 /** From any state: a program that dies and dies again comes to rest. */
@@ -230,5 +264,8 @@ export function drains(it: World): void {
     else break;
   }
   const left = Object.entries(it.inputs).filter(([, state]) => !FINAL.includes(state));
-  must(left.length === 0 && !isBusy(it.state().status), `it is ${it.state().status}, and these never end: ${JSON.stringify(left)}`);
+  must(
+    left.length === 0 && !isBusy(it.state().status),
+    `it is ${it.state().status}, and these never end: ${JSON.stringify(left)}`,
+  );
 }

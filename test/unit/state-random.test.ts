@@ -38,8 +38,20 @@ const KINDS: readonly [Kind, ...Kind[]] = [
 ];
 
 function provider(next: Random): Under {
-  const limits = { parkIdleMs: pick(next, [0, 2000]), turnTimeoutMs: pick(next, [0, 0, 3000]), stallWarnMs: pick(next, [0, 1000]), permissionTimeoutMs: pick(next, [0, 2000]) };
-  return { ...pick(next, KINDS), limits, permissions: pick(next, ["ask", "ask", "allow", "deny"]), startDeadlineMs: 5000, alone: next() < 0.8, reconciling: next() < 0.1 };
+  const limits = {
+    parkIdleMs: pick(next, [0, 2000]),
+    turnTimeoutMs: pick(next, [0, 0, 3000]),
+    stallWarnMs: pick(next, [0, 1000]),
+    permissionTimeoutMs: pick(next, [0, 2000]),
+  };
+  return {
+    ...pick(next, KINDS),
+    limits,
+    permissions: pick(next, ["ask", "ask", "allow", "deny"]),
+    startDeadlineMs: 5000,
+    alone: next() < 0.8,
+    reconciling: next() < 0.1,
+  };
 }
 
 const OUTCOMES = ["completed", "completed", "interrupted", "failed", "lost"] as const;
@@ -86,7 +98,8 @@ function likely(next: Random, it: World, sent: number): Step {
   if (s.intent !== null || (s.ready && flight?.run === null)) return facts.exit(0);
   if (s.process === "running" && !s.ready) return facts.ready;
   if (asked !== undefined) return facts.decide(asked.id);
-  if (flight !== null && flight.run !== s.run) return { type: pick(next, ["input_absent", "input_accepted"] as const), key: flight.key };
+  if (flight !== null && flight.run !== s.run)
+    return { type: pick(next, ["input_absent", "input_accepted"] as const), key: flight.key };
   if (flight !== null && !flight.accepted) return { type: "input_accepted", key: flight.key };
   if (s.turn !== null) return next() < 0.3 ? facts.ask("r1") : facts.ended(pick(next, OUTCOMES));
   return next() < 0.7 ? facts.input(sent + 1) : facts.later(3000);
@@ -149,6 +162,8 @@ test(`${SEQUENCES} random sequences break no promise`, () => {
     const end = ends[n % ends.length] ?? drains;
     if (check(sequence, end) === null) continue;
     const small = shortest(sequence, end);
-    throw new Error(`${check(small, end)}: ${JSON.stringify({ by: small.steps, then: end.name, under: small.under, seed: SEED + n })}`);
+    throw new Error(
+      `${check(small, end)}: ${JSON.stringify({ by: small.steps, then: end.name, under: small.under, seed: SEED + n })}`,
+    );
   }
 }, 120_000);

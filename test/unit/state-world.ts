@@ -1,6 +1,7 @@
 /**
- * A small world around the reducer, for its tables: facts go in as the actor would give them, its timers ring by themselves,
- * and everything it decided is written down as one line each, so that a row can say the whole of what has to happen.
+ * A small world around the reducer, for its tables: facts go in as the actor would give them, its timers ring by
+ * themselves, and everything it decided is written down as one line each, so that a row can say the whole of what has
+ * to happen.
  */
 import type { AgentState, Effect, Fact, InputState, Limits, Surroundings } from "../../src/agents/model.ts";
 import { initialState } from "../../src/agents/model.ts";
@@ -18,7 +19,14 @@ export interface Under extends Omit<Surroundings, "nowMs" | "source" | "agentId"
 
 /** Claude Code's kind of provider. */
 const DEFAULTS: Under = {
-  permissions: "ask", oneshot: false, redelivery: "dedupe", tornLine: "restart", startDeadlineMs: 30_000, limits: {}, alone: true, reconciling: false,
+  permissions: "ask",
+  oneshot: false,
+  redelivery: "dedupe",
+  tornLine: "restart",
+  startDeadlineMs: 30_000,
+  limits: {},
+  alone: true,
+  reconciling: false,
 };
 
 const LIMITS: Limits = { parkIdleMs: 600_000, turnTimeoutMs: 0, stallWarnMs: 300_000, permissionTimeoutMs: 0 };
@@ -26,7 +34,18 @@ const LIMITS: Limits = { parkIdleMs: 600_000, turnTimeoutMs: 0, stallWarnMs: 300
 /** `later` lets time pass; `frame` is any line of the program, a sign of life and nothing else. */
 export type Step = Fact | { readonly later: number } | { readonly frame: true } | { readonly under: Partial<Under> };
 
-const USER_FACTS: readonly string[] = ["input", "drop_input", "release", "abort", "stop", "resume", "delete", "attach", "configured", "decide"];
+const USER_FACTS: readonly string[] = [
+  "input",
+  "drop_input",
+  "release",
+  "abort",
+  "stop",
+  "resume",
+  "delete",
+  "attach",
+  "configured",
+  "decide",
+];
 export const START_MS = 1_000_000;
 
 /** Who looks over the shoulder of every single step. */
@@ -96,7 +115,13 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     shown() {
       const { status, cause, process, run, queue, held, turn, lastTurn, background, retrying, startError } = state;
       return {
-        status, process, run, held, background, retrying, inputs,
+        status,
+        process,
+        run,
+        held,
+        background,
+        retrying,
+        inputs,
         cause: `${cause.source}: ${cause.detail}`,
         turn: turn?.id ?? null,
         last: lastTurn === null ? null : outcomeText(lastTurn),
@@ -119,7 +144,13 @@ function sourceOf({ type }: Fact): Surroundings["source"] {
   return type === "replace" ? "reconcile" : "frame";
 }
 
-function outcomeText({ outcome, error }: { readonly outcome: TurnOutcome; readonly error?: { readonly code: string } }): string {
+function outcomeText({
+  outcome,
+  error,
+}: {
+  readonly outcome: TurnOutcome;
+  readonly error?: { readonly code: string };
+}): string {
   return error === undefined ? outcome : `${outcome} ${error.code}`;
 }
 
@@ -149,16 +180,27 @@ function told(effect: Effect): string {
     case "settle_permission":
       return `${effect.id} ${effect.state} by ${effect.by}`;
     case "event":
-      return effect.type === "agent_status" ? `${String(effect.data["from"])} → ${String(effect.data["to"])}` : effect.type;
+      return effect.type === "agent_status"
+        ? `${String(effect.data["from"])} → ${String(effect.data["to"])}`
+        : effect.type;
     case "notice": {
-      const about = [...effect.turns, ...(effect.permission === undefined ? [] : [effect.permission]), ...(effect.error === undefined ? [] : [effect.error.code])];
+      const about = [
+        ...effect.turns,
+        ...(effect.permission === undefined ? [] : [effect.permission]),
+        ...(effect.error === undefined ? [] : [effect.error.code]),
+      ];
       return ["notice", effect.event, ...about].join(" ");
     }
   }
 }
 
 // Facts, short enough for a row.
-export const input = (id: number, mode: "queue" | "interrupt" = "queue"): Fact => ({ type: "input", id, key: `k${id}`, mode });
+export const input = (id: number, mode: "queue" | "interrupt" = "queue"): Fact => ({
+  type: "input",
+  id,
+  key: `k${id}`,
+  mode,
+});
 export const drop = (id: number): Fact => ({ type: "drop_input", id });
 export const accepted = (id: number): Fact => ({ type: "input_accepted", key: `k${id}` });
 export const absent = (id: number): Fact => ({ type: "input_absent", key: `k${id}` });
@@ -166,15 +208,30 @@ export const unknown = (id: number): Fact => ({ type: "input_unknown", key: `k${
 export const ready: Fact = { type: "ready" };
 export const started: Fact = { type: "turn_started" };
 export const ended = (outcome: TurnOutcome = "completed"): Fact => ({ type: "turn_ended", outcome });
-export const failed = (code: string): Fact => ({ type: "turn_ended", outcome: "failed", error: { code, message: `it said ${code}` } });
+export const failed = (code: string): Fact => ({
+  type: "turn_ended",
+  outcome: "failed",
+  error: { code, message: `it said ${code}` },
+});
 export const refused = (code: string): Fact => ({ type: "start_failed", code, message: `it said ${code}` });
 export const exit = (code: number | null, stderrTail = ""): Fact => ({ type: "exit", code, stderrTail });
 export const never: Fact = { type: "exit", code: null, stderrTail: "", never: true };
 export const ask = (id: string, kind: "tool" | "question" | "plan" = "tool"): Fact => ({
-  type: "permission", id, kind, tool: "Bash", title: "ls", detail: {}, options: ["allow", "allow_always", "deny"], data: {},
+  type: "permission",
+  id,
+  kind,
+  tool: "Bash",
+  title: "ls",
+  detail: {},
+  options: ["allow", "allow_always", "deny"],
+  data: {},
 });
 export const closed = (id: string): Fact => ({ type: "permission_closed", id });
-export const decide = (id: string, decision: "allow" | "deny" | "allow_always" = "allow"): Fact => ({ type: "decide", id, decision });
+export const decide = (id: string, decision: "allow" | "deny" | "allow_always" = "allow"): Fact => ({
+  type: "decide",
+  id,
+  decision,
+});
 export const abort: Fact = { type: "abort", keepQueued: false };
 export const abortKeeping: Fact = { type: "abort", keepQueued: true };
 export const stop: Fact = { type: "stop" };

@@ -8,7 +8,9 @@ import { waitingTables } from "./state-waiting.table.ts";
 import { world } from "./state-world.ts";
 
 function run({ under, given, when, does, then }: Row): void {
-  const it = world(under).do(...given).fresh();
+  const it = world(under)
+    .do(...given)
+    .fresh();
   it.do(...when);
   if (does !== undefined) expect(it.trace).toEqual([...does]);
   expect(it.shown()).toMatchObject(then);

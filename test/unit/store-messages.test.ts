@@ -6,9 +6,19 @@ import { PAGE_BYTES, appendPart, listMessages } from "../../src/store/messages.t
 function storeWith(sizes: readonly number[]) {
   const store = openStore(":memory:");
   store.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
-  store.run("INSERT INTO agents (id, project, provider, uuid, status, state, settings, created_at, updated_at) VALUES ('a', 'p', 'x', 'u', 'idle', '{}', '{}', 0, 0)");
+  store.run(
+    "INSERT INTO agents (id, project, provider, uuid, status, state, settings, created_at, updated_at) VALUES ('a', 'p', 'x', 'u', 'idle', '{}', '{}', 0, 0)",
+  );
   for (const [i, size] of sizes.entries()) {
-    appendPart(store, { agent: "a", turn: null, run: 1, key: `m${i}`, role: "assistant", part: { type: "text", text: `${i}:`.padEnd(size, "x") }, at: i });
+    appendPart(store, {
+      agent: "a",
+      turn: null,
+      run: 1,
+      key: `m${i}`,
+      role: "assistant",
+      part: { type: "text", text: `${i}:`.padEnd(size, "x") },
+      at: i,
+    });
   }
   return store;
 }
@@ -18,7 +28,7 @@ const big = PAGE_BYTES / 4; // its text and its part: two fill a page
 test("forward, a page ends before the bytes do, but always moves on", () => {
   const store = storeWith([10, big, big, PAGE_BYTES * 2, 10, 10]);
   const pages: string[][] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const { messages, more } = listMessages(store, "a", { after, limit: 100 });
     pages.push(messages.map(({ text }) => text.split(":")[0] ?? ""));
     after = messages.at(-1)?.id ?? 0;

@@ -17,7 +17,8 @@ export function turnError(state: AcpState, error: RpcError): TurnError {
 }
 
 export function authMessage({ agent, setup }: AcpState, error: RpcError): string {
-  const methods = agent.authMethods.length === 0 ? "" : ` (it offers: ${agent.authMethods.map(({ name }) => name).join(", ")})`;
+  const methods =
+    agent.authMethods.length === 0 ? "" : ` (it offers: ${agent.authMethods.map(({ name }) => name).join(", ")})`;
   return `${errorMessage(error)}. ${agent.name} wants a login${methods}: start ${setup.program} once in a terminal as this user and log in, or name its key variable in providers.X.passEnv`;
 }
 

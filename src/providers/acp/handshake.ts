@@ -1,6 +1,6 @@
 /**
- * From the spawn to "ready": initialize, then the session (new, resumed or loaded), then the model. One request at a time.
- * Nothing that the agent says on the way is a message: a loaded session replays its whole history.
+ * From the spawn to "ready": initialize, then the session (new, resumed or loaded), then the model. One request at a
+ * time. Nothing that the agent says on the way is a message: a loaded session replays its whole history.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -41,9 +41,20 @@ export function begin({ launch, grants }: StartContext): Step<AcpState> {
   const dropped: ProviderFact[] =
     grants.length === 0
       ? []
-      : [{ type: "note", level: "info", code: "grants_dropped", message: "ACP agents keep what was always allowed for one process only: it will be asked again" }];
+      : [
+          {
+            type: "note",
+            level: "info",
+            code: "grants_dropped",
+            message: "ACP agents keep what was always allowed for one process only: it will be asked again",
+          },
+        ];
   // No fs and no terminal: the agent works on the files itself, and its requests to do it through us are refused.
-  const params = { protocolVersion: PROTOCOL_VERSION, clientCapabilities: {}, clientInfo: { name: "agent-harness", version: VERSION } };
+  const params = {
+    protocolVersion: PROTOCOL_VERSION,
+    clientCapabilities: {},
+    clientInfo: { name: "agent-harness", version: VERSION },
+  };
   return request(state, "initialize", "initialize", params, dropped);
 }
 
@@ -68,7 +79,8 @@ export function proceed(state: AcpState, result: unknown): Step<AcpState> {
 
 export function refused(state: AcpState, error: RpcError): Step<AcpState> {
   if (state.phase === "sync") return ready(state); // Refusing the unknown method is its answer.
-  if (isAuthError(error) && canLogIn(state)) return request(state, "login", "authenticate", { methodId: state.setup.login });
+  if (isAuthError(error) && canLogIn(state))
+    return request(state, "login", "authenticate", { methodId: state.setup.login });
   if (isAuthError(error)) return fail(state, "AUTH_REQUIRED", authMessage(state, error));
   const said = errorMessage(error);
   switch (state.phase) {
@@ -80,7 +92,11 @@ export function refused(state: AcpState, error: RpcError): Step<AcpState> {
     case "load":
       return state.setup.resume === null
         ? fail(state, "SESSION_REFUSED", `${state.agent.name} opened no session: ${said}`)
-        : fail(state, "RESUME_REFUSED", `${state.agent.name} cannot resume the conversation ${state.setup.resume}: ${said}. Start a new agent to go on without it`);
+        : fail(
+            state,
+            "RESUME_REFUSED",
+            `${state.agent.name} cannot resume the conversation ${state.setup.resume}: ${said}. Start a new agent to go on without it`,
+          );
     case "model":
       return fail(state, "MODEL_REFUSED", `${state.agent.name} refused the model "${state.setup.model}": ${said}`);
     case "ready":
@@ -103,7 +119,11 @@ function initialized(before: AcpState, result: unknown): Step<AcpState> {
   const version = numberAt(result, "protocolVersion");
   if (version !== PROTOCOL_VERSION) {
     const got = version === undefined ? "no protocol version" : `protocol version ${version}`;
-    return fail(state, "PROTOCOL_VERSION", `${agent.name} answered ${got}, needed is ${PROTOCOL_VERSION}: install a release that speaks ACP version ${PROTOCOL_VERSION}`);
+    return fail(
+      state,
+      "PROTOCOL_VERSION",
+      `${agent.name} answered ${got}, needed is ${PROTOCOL_VERSION}: install a release that speaks ACP version ${PROTOCOL_VERSION}`,
+    );
   }
   return open(state, objectAt(result, "agentCapabilities"));
 }
@@ -131,12 +151,18 @@ function openWith(state: AcpState, opening: Opening, keep = true): Step<AcpState
 
 /** Only once, and only in a way that the agent itself offers. */
 function canLogIn({ phase, opening, setup, agent }: AcpState): boolean {
-  return (phase === "open" || phase === "load") && opening !== null && setup.login !== null && agent.authMethods.some(({ id }) => id === setup.login);
+  return (
+    (phase === "open" || phase === "load") &&
+    opening !== null &&
+    setup.login !== null &&
+    agent.authMethods.some(({ id }) => id === setup.login)
+  );
 }
 
 function opened(before: AcpState, result: unknown): Step<AcpState> {
   const session = before.setup.resume ?? textAt(result, "sessionId");
-  if (session === undefined) return fail(before, "SESSION_REFUSED", `${before.agent.name} opened a session without telling its id`);
+  if (session === undefined)
+    return fail(before, "SESSION_REFUSED", `${before.agent.name} opened a session without telling its id`);
   const state = { ...before, session };
   const { model, resume } = before.setup;
   const wish = model === null ? null : modelRequest(session, model, result);
@@ -148,13 +174,20 @@ function opened(before: AcpState, result: unknown): Step<AcpState> {
     // Some agents offer the choice for new sessions only; the conversation then keeps what it was begun with.
     facts.push({ type: "note", level: "warn", code: "model_not_set", message });
   }
-  // Gemini answers session/load before it has written the whole replay. It reads its next request only after that, so the
-  // answer to any request marks the end of the history; this one has a name of the kind that ACP leaves to extensions.
+  // Gemini answers session/load before it has written the whole replay. It reads its next request only after that, so
+  // the answer to any request marks the end of the history; this one has a name of the kind that ACP leaves to
+  // extensions.
   return before.phase === "load" ? request(state, "sync", "_agent-harness/sync", {}, facts) : ready(state, facts);
 }
 
-/** How this agent's model is set: by a config option (ACP v1), or by the older `session/set_model`; null = not at all. */
-function modelRequest(sessionId: string, model: string, result: unknown): { readonly method: string; readonly params: Json } | "as it is" | null {
+/**
+ * How this agent's model is set: by a config option (ACP v1), or by the older `session/set_model`; null = not at all.
+ */
+function modelRequest(
+  sessionId: string,
+  model: string,
+  result: unknown,
+): { readonly method: string; readonly params: Json } | "as it is" | null {
   const options = listAt(result, "configOptions");
   const option = options.find(({ category }) => category === "model") ?? options.find(({ id }) => id === "model");
   const configId = textAt(option, "id");
@@ -164,13 +197,16 @@ function modelRequest(sessionId: string, model: string, result: unknown): { read
   }
   const models = objectAt(result, "models");
   if (Object.keys(models).length === 0) return null;
-  return textAt(models, "currentModelId") === model ? "as it is" : { method: "session/set_model", params: { sessionId, modelId: model } };
+  return textAt(models, "currentModelId") === model
+    ? "as it is"
+    : { method: "session/set_model", params: { sessionId, modelId: model } };
 }
 
 function ready(state: AcpState, facts: readonly ProviderFact[] = []): Step<AcpState> {
   const { version } = state.agent;
   // Of a new session the id is told later, with the first prompt that the agent took.
-  const told: ProviderFact[] = state.setup.resume !== null && state.session !== null ? [{ type: "session", id: state.session }] : [];
+  const told: ProviderFact[] =
+    state.setup.resume !== null && state.session !== null ? [{ type: "session", id: state.session }] : [];
   // A conversation that goes on has had its system prompt.
   const preamble = told.length > 0 ? null : state.preamble;
   return step({ ...state, phase: "ready", waiting: null, opening: null, preamble, sessionTold: told.length > 0 }, [
@@ -180,7 +216,13 @@ function ready(state: AcpState, facts: readonly ProviderFact[] = []): Step<AcpSt
   ]);
 }
 
-function request(before: AcpState, phase: Phase, method: string, params: Json, facts: readonly ProviderFact[] = []): Step<AcpState> {
+function request(
+  before: AcpState,
+  phase: Phase,
+  method: string,
+  params: Json,
+  facts: readonly ProviderFact[] = [],
+): Step<AcpState> {
   const { state, id } = takeId(before);
   return step({ ...state, phase, waiting: id }, facts, [lines.request(id, method, params)]);
 }

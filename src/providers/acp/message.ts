@@ -1,6 +1,6 @@
 /**
- * Puts messages together from chunks. ACP v1 sends no text whole, so the chunks are the source: those that belong together
- * become one message, a tool call ends it, and a change of `messageId` begins the next.
+ * Puts messages together from chunks. ACP v1 sends no text whole, so the chunks are the source: those that belong
+ * together become one message, a tool call ends it, and a change of `messageId` begins the next.
  */
 import type { ProviderFact } from "../provider.ts";
 import type { AcpState, OpenMessage } from "./state.ts";
@@ -13,7 +13,9 @@ export interface Moved {
 
 export function textChunk(before: AcpState, text: string, messageId: string | null): Moved {
   if (text === "") return { state: before, facts: [] };
-  const { state: at, facts } = beginsNext(before.message, messageId) ? nextMessage(before) : { state: before, facts: [] };
+  const { state: at, facts } = beginsNext(before.message, messageId)
+    ? nextMessage(before)
+    : { state: before, facts: [] };
   const opened = openMessage(at);
   const { state, facts: flushed } = switchBlock(opened, "text");
   const { message } = state;
@@ -22,7 +24,10 @@ export function textChunk(before: AcpState, text: string, messageId: string | nu
     messageId: messageId ?? message.messageId,
     block: { type: "text", text: message.block.text + text },
   };
-  return { state: { ...state, message: grown }, facts: [...facts, ...flushed, { type: "delta", key: grown.key, text }] };
+  return {
+    state: { ...state, message: grown },
+    facts: [...facts, ...flushed, { type: "delta", key: grown.key, text }],
+  };
 }
 
 /** Thoughts may carry a messageId of their own (a part's), so only text ever begins the next message. */
@@ -52,7 +57,10 @@ function nextMessage(state: AcpState): Moved {
   if (message === null || message.block.type !== "thinking") return closeMessage(state);
   const { state: taken, key } = takeMessageKey(state);
   const next: OpenMessage = { key, messageId: null, begun: false, block: message.block };
-  return { state: { ...taken, message: next }, facts: message.begun ? [{ type: "message_done", key: message.key }] : [] };
+  return {
+    state: { ...taken, message: next },
+    facts: message.begun ? [{ type: "message_done", key: message.key }] : [],
+  };
 }
 
 function openMessage(state: AcpState): WithMessage {
@@ -61,11 +69,17 @@ function openMessage(state: AcpState): WithMessage {
   return { ...taken, message: { key, messageId: null, begun: false, block: { type: "text", text: "" } } };
 }
 
-function switchBlock(state: WithMessage, type: "text" | "thinking"): { readonly state: WithMessage; readonly facts: readonly ProviderFact[] } {
+function switchBlock(
+  state: WithMessage,
+  type: "text" | "thinking",
+): { readonly state: WithMessage; readonly facts: readonly ProviderFact[] } {
   const { message } = state;
   if (message.block.type === type) return { state, facts: [] };
   const facts = blockFacts(message);
-  return { state: { ...state, message: { ...message, begun: message.begun || facts.length > 0, block: { type, text: "" } } }, facts };
+  return {
+    state: { ...state, message: { ...message, begun: message.begun || facts.length > 0, block: { type, text: "" } } },
+    facts,
+  };
 }
 
 function blockFacts({ key, block }: OpenMessage): readonly ProviderFact[] {

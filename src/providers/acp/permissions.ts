@@ -1,6 +1,7 @@
 /**
- * An agent's permission requests: what a person is asked, which of the agent's options an answer picks, when it is over.
- * Options are chosen by `kind` (ACP v1 `PermissionOptionKind`) and sent by `optionId`: the ids are each agent's own.
+ * An agent's permission requests: what a person is asked, which of the agent's options an answer picks, when it is
+ * over. Options are chosen by `kind` (ACP v1 `PermissionOptionKind`) and sent by `optionId`: the ids are each agent's
+ * own.
  */
 import type { RpcId } from "../../lib/jsonrpc.ts";
 import type { Answer, ProviderFact, Step } from "../provider.ts";
@@ -15,7 +16,9 @@ interface Option {
 
 type Decision = Answer["decision"];
 
-/** The agent asks. Whether a person answers, or `permissions` "allow" or "deny" at once, is not for the codec to know. */
+/**
+ * The agent asks. Whether a person answers, or `permissions` "allow" or "deny" at once, is not for the codec to know.
+ */
 export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpState> {
   const options = readOptions(listAt(params, "options"));
   const call = objectAt(params, "toolCall");
@@ -32,7 +35,12 @@ export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpSta
       type: "permission",
       id,
       kind: "tool",
-      tool: textAt(call, "name") ?? state.tools[toolCallId]?.name ?? textAt(call, "kind") ?? state.tools[toolCallId]?.kind ?? "tool",
+      tool:
+        textAt(call, "name") ??
+        state.tools[toolCallId]?.name ??
+        textAt(call, "kind") ??
+        state.tools[toolCallId]?.kind ??
+        "tool",
       title,
       detail: detailOf(call),
       options: [...offered(options, "allow"), ...offered(options, "allow_always"), "deny"],
@@ -48,22 +56,39 @@ export function answered(state: AcpState, answer: Answer): Step<AcpState> {
   if (ask === undefined) return step(state);
   const options = readOptions(listAt(answer.data, "options"));
   // With permissions "allow" everything is allowed anyway, so a grant for the session says no more than that.
-  const wider = answer.decision === "allow" && state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
+  const wider =
+    answer.decision === "allow" && state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
   const optionId = choose(options, answer.decision) ?? wider;
   const notes: ProviderFact[] =
     optionId === null && answer.decision !== "deny"
-      ? [{ type: "note", level: "warn", code: "allow_not_offered", message: "the agent offered no way to allow this, so it was refused" }]
+      ? [
+          {
+            type: "note",
+            level: "warn",
+            code: "allow_not_offered",
+            message: "the agent offered no way to allow this, so it was refused",
+          },
+        ]
       : [];
-  return step({ ...state, asks: { ...state.asks, [answer.id]: { ...ask, answered: true } } }, notes, [reply(ask.rpc, optionId)]);
+  return step({ ...state, asks: { ...state.asks, [answer.id]: { ...ask, answered: true } } }, notes, [
+    reply(ask.rpc, optionId),
+  ]);
 }
 
 /** Answers every open question `cancelled`, as ACP demands of a client that cancels the turn. */
-export function cancelAsks(state: AcpState): { readonly facts: readonly ProviderFact[]; readonly lines: readonly string[]; readonly state: AcpState } {
+export function cancelAsks(state: AcpState): {
+  readonly facts: readonly ProviderFact[];
+  readonly lines: readonly string[];
+  readonly state: AcpState;
+} {
   return { ...closeAsks(state, () => true), lines: Object.values(state.asks).map(({ rpc }) => reply(rpc, null)) };
 }
 
 /** ACP has no word for "I have your answer": that its tool moves on, or that the agent talks on, is the proof. */
-export function answerSeen(state: AcpState, toolCallId: string | null): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
+export function answerSeen(
+  state: AcpState,
+  toolCallId: string | null,
+): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
   return closeAsks(state, (ask) => ask.answered && (toolCallId === null || ask.toolCallId === toolCallId));
 }
 
@@ -73,7 +98,10 @@ export function askWithdrawn(state: AcpState, rpc: RpcId): Step<AcpState> {
   return step(closed.state, closed.facts, closed.facts.length === 0 ? [] : [reply(rpc, null)]);
 }
 
-export function closeAsks(state: AcpState, over: (ask: Ask) => boolean): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
+export function closeAsks(
+  state: AcpState,
+  over: (ask: Ask) => boolean,
+): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
   const closed = Object.entries(state.asks).filter(([, ask]) => over(ask));
   if (closed.length === 0) return { state, facts: [] };
   const open = Object.entries(state.asks).filter(([, ask]) => !over(ask));
@@ -84,7 +112,9 @@ export function closeAsks(state: AcpState, over: (ask: Ask) => boolean): { reado
 }
 
 function reply(rpc: RpcId, optionId: string | null): string {
-  return lines.result(rpc, { outcome: optionId === null ? { outcome: "cancelled" } : { outcome: "selected", optionId } });
+  return lines.result(rpc, {
+    outcome: optionId === null ? { outcome: "cancelled" } : { outcome: "selected", optionId },
+  });
 }
 
 /** The option to send, or null where only `cancelled` is left. */
@@ -100,24 +130,34 @@ function choose(options: readonly Option[], decision: Decision): string | null {
   }
 }
 
-/** A grant holds for the agent's life and for what was asked: never one that the agent would save, rather not a whole server's. */
+/**
+ * A grant holds for the agent's life and for what was asked: never one that the agent would save, rather not a whole
+ * server's.
+ */
 function grantOf(options: readonly Option[]): Option | undefined {
   const unsaved = options.filter(({ name, optionId }) => !/save|future|permanent/i.test(`${name} ${optionId}`));
   return unsaved.find(({ name, optionId }) => !/server|\ball\b/i.test(`${name} ${optionId}`)) ?? unsaved[0];
 }
 
-function offered(options: readonly Option[], decision: "allow" | "allow_always"): readonly ("allow" | "allow_always")[] {
+function offered(
+  options: readonly Option[],
+  decision: "allow" | "allow_always",
+): readonly ("allow" | "allow_always")[] {
   return choose(options, decision) === null ? [] : [decision];
 }
 
 function readOptions(list: readonly Json[]): readonly Option[] {
   return list.flatMap((option) => {
     const optionId = textAt(option, "optionId");
-    return optionId === undefined ? [] : [{ optionId, kind: textAt(option, "kind") ?? "", name: textAt(option, "name") ?? "" }];
+    return optionId === undefined
+      ? []
+      : [{ optionId, kind: textAt(option, "kind") ?? "", name: textAt(option, "name") ?? "" }];
   });
 }
 
 function detailOf(call: Json): Json {
-  const shown = ["title", "name", "kind", "rawInput", "content", "locations"].filter((key) => call[key] !== undefined && call[key] !== null);
+  const shown = ["title", "name", "kind", "rawInput", "content", "locations"].filter(
+    (key) => call[key] !== undefined && call[key] !== null,
+  );
   return Object.fromEntries(shown.map((key) => [key, call[key]]));
 }

@@ -16,7 +16,9 @@ export function programExtras(context: LaunchContext): Extras {
   return isGemini(context) ? gemini(context) : { env: {}, enforcesTrust: false, login: null };
 }
 
-/** `gemini`, a path to it, `node …/gemini.js`, or the package for a package runner: the command or a leading argument. */
+/**
+ * `gemini`, a path to it, `node …/gemini.js`, or the package for a package runner: the command or a leading argument.
+ */
 function isGemini({ command }: LaunchContext): boolean {
   return command.some((word) => /(^|\/)gemini(\.js|-cli(@[\w.-]+)?)?$/.test(word));
 }

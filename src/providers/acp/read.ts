@@ -38,7 +38,9 @@ export function contentText(block: unknown): string {
     case "resource_link":
       return `[${textAt(block, "name") ?? "link"}](${textAt(block, "uri") ?? ""})`;
     case "resource":
-      return textAt(objectAt(block, "resource"), "text") ?? `[${textAt(objectAt(block, "resource"), "uri") ?? "resource"}]`;
+      return (
+        textAt(objectAt(block, "resource"), "text") ?? `[${textAt(objectAt(block, "resource"), "uri") ?? "resource"}]`
+      );
     case "image":
     case "audio":
       return `[${textAt(block, "type")} ${textAt(block, "mimeType") ?? ""}]`;

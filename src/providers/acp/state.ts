@@ -1,13 +1,14 @@
 /**
- * What the ACP codec must remember between two lines, as plain JSON, and the small moves that several of its files make.
+ * What the ACP codec must remember between two lines, as plain JSON, and the small moves that several of its files
+ * make.
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
 import type { Json } from "./read.ts";
 import type { PermissionMode, ProviderFact, Step, Usage } from "../provider.ts";
 
 /**
- * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) → "ready".
- * "login" comes in between when the session wants one that needs no person.
+ * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →
+ * "ready". "login" comes in between when the session wants one that needs no person.
  */
 export type Phase = "initialize" | "open" | "load" | "login" | "model" | "sync" | "ready" | "failed";
 
@@ -95,7 +96,11 @@ export interface Ask {
 
 export const lines = rpcLines({ header: true });
 
-export function step(state: AcpState, facts: readonly ProviderFact[] = [], out: readonly string[] = []): Step<AcpState> {
+export function step(
+  state: AcpState,
+  facts: readonly ProviderFact[] = [],
+  out: readonly string[] = [],
+): Step<AcpState> {
   return { state, facts, lines: out };
 }
 

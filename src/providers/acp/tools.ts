@@ -1,7 +1,8 @@
 /**
  * Tool calls of a turn: each becomes one tool_use and one tool_result, however often the agent repeats its updates.
- * Agents differ in what comes first: a pending `tool_call` without its input, one in progress, or no `tool_call` at all but
- * an update after a permission request; so a call is announced when it is known to run, with all that was said till then.
+ * Agents differ in what comes first: a pending `tool_call` without its input, one in progress, or no `tool_call` at all
+ * but an update after a permission request; so a call is announced when it is known to run, with all that was said till
+ * then.
  */
 import type { ProviderFact } from "../provider.ts";
 import { contentText, listAt, textAt, type Json } from "./read.ts";
@@ -19,7 +20,8 @@ export function toolUpdate(before: AcpState, update: Json): Moved {
   const tool = merged(known, update);
   const status = textAt(update, "status") ?? "";
   const ended = status === "completed" || status === "failed";
-  const used = ended || status === "in_progress" ? announce(state, id, tool) : { state: keep(state, id, tool), facts: [] };
+  const used =
+    ended || status === "in_progress" ? announce(state, id, tool) : { state: keep(state, id, tool), facts: [] };
   if (!ended) return { state: used.state, facts: [...facts, ...used.facts] };
   const { state: taken, key } = takeMessageKey(used.state);
   return {
@@ -27,13 +29,20 @@ export function toolUpdate(before: AcpState, update: Json): Moved {
     facts: [
       ...facts,
       ...used.facts,
-      { type: "part", key, role: "tool", part: { type: "tool_result", id, text: outputOf(tool, update), isError: status === "failed" } },
+      {
+        type: "part",
+        key,
+        role: "tool",
+        part: { type: "tool_result", id, text: outputOf(tool, update), isError: status === "failed" },
+      },
       { type: "message_done", key },
     ],
   };
 }
 
-/** The turn is over: calls that never got as far as running are announced, so that nothing the agent wanted is missing. */
+/**
+ * The turn is over: calls that never got as far as running are announced, so that nothing the agent wanted is missing.
+ */
 export function closeTools(before: AcpState): Moved {
   let state = before;
   const facts: ProviderFact[] = [];
@@ -52,7 +61,10 @@ function announce(state: AcpState, id: string, tool: Tool): Moved {
   // The input went out with the fact; the state stays small.
   return {
     state: keep(taken, id, { ...tool, used: true, input: null }),
-    facts: [{ type: "part", key, role: "assistant", part }, { type: "message_done", key }],
+    facts: [
+      { type: "part", key, role: "assistant", part },
+      { type: "message_done", key },
+    ],
   };
 }
 
@@ -98,7 +110,9 @@ function rawOutputOf(update: Json): string {
 function contentOf(update: Json): string {
   const items = listAt(update, "content");
   const texts = items.filter((item) => item["type"] === "content").map((item) => contentText(item["content"]));
-  const diffs = items.filter((item) => item["type"] === "diff").map((item) => `changed ${textAt(item, "path") ?? "a file"}`);
+  const diffs = items
+    .filter((item) => item["type"] === "diff")
+    .map((item) => `changed ${textAt(item, "path") ?? "a file"}`);
   return (texts.some((text) => text !== "") ? texts : diffs).join("\n");
 }
 

@@ -18,7 +18,12 @@ export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): S
   const { state, id } = takeId(late.state);
   const facts: ProviderFact[] = [...late.facts];
   if (raw && text.trimStart().startsWith("/")) {
-    facts.push({ type: "note", level: "warn", code: "raw_not_supported", message: "ACP cannot send text verbatim: the agent may read the leading slash as a command" });
+    facts.push({
+      type: "note",
+      level: "warn",
+      code: "raw_not_supported",
+      message: "ACP cannot send text verbatim: the agent may read the leading slash as a command",
+    });
   }
   const blocks = [...(state.preamble === null ? [] : [state.preamble]), text];
   const prompt = blocks.map((block) => ({ type: "text", text: block }));
@@ -32,13 +37,16 @@ export function sessionUpdate(state: AcpState, params: unknown): Step<AcpState> 
   // A loaded session replays its history before it is ready.
   if (state.phase !== "ready") return step(state);
   const session = textAt(params, "sessionId");
-  if (session !== undefined && session !== state.session) return step(state, [{ type: "unknown_frame", kind: "update of another session" }]);
+  if (session !== undefined && session !== state.session)
+    return step(state, [{ type: "unknown_frame", kind: "update of another session" }]);
   const update = objectAt(params, "update");
   const kind = textAt(update, "sessionUpdate") ?? "";
   const content = objectAt(update, "content");
   switch (kind) {
     case "agent_message_chunk":
-      return moved(talking(state, null, (at) => textChunk(at, contentText(content), textAt(update, "messageId") ?? null)));
+      return moved(
+        talking(state, null, (at) => textChunk(at, contentText(content), textAt(update, "messageId") ?? null)),
+      );
     case "agent_thought_chunk":
       return moved(talking(state, null, (at) => thoughtChunk(at, contentText(content))));
     case "tool_call":
@@ -110,7 +118,8 @@ function talking(before: AcpState, toolCallId: string | null, move: (state: AcpS
 
 function accept(state: AcpState): Moved {
   if (state.prompt === null || state.prompt.accepted) return { state, facts: [] };
-  const told: ProviderFact[] = state.sessionTold || state.session === null ? [] : [{ type: "session", id: state.session }];
+  const told: ProviderFact[] =
+    state.sessionTold || state.session === null ? [] : [{ type: "session", id: state.session }];
   return {
     state: { ...state, sessionTold: true, prompt: { ...state.prompt, accepted: true } },
     facts: [...told, { type: "input_accepted", key: state.prompt.key }, { type: "turn_started" }],

@@ -16,9 +16,12 @@ export function turnUsage(state: AcpState, result: unknown): Moved {
   };
   let total: Usage = state.usage;
   if (told.inputTokens !== undefined) total = { ...total, inputTokens: (total.inputTokens ?? 0) + told.inputTokens };
-  if (told.outputTokens !== undefined) total = { ...total, outputTokens: (total.outputTokens ?? 0) + told.outputTokens };
-  if (told.cacheReadTokens !== undefined) total = { ...total, cacheReadTokens: (total.cacheReadTokens ?? 0) + told.cacheReadTokens };
-  if (told.cacheWriteTokens !== undefined) total = { ...total, cacheWriteTokens: (total.cacheWriteTokens ?? 0) + told.cacheWriteTokens };
+  if (told.outputTokens !== undefined)
+    total = { ...total, outputTokens: (total.outputTokens ?? 0) + told.outputTokens };
+  if (told.cacheReadTokens !== undefined)
+    total = { ...total, cacheReadTokens: (total.cacheReadTokens ?? 0) + told.cacheReadTokens };
+  if (told.cacheWriteTokens !== undefined)
+    total = { ...total, cacheWriteTokens: (total.cacheWriteTokens ?? 0) + told.cacheWriteTokens };
   return changed(state, total);
 }
 
