@@ -1,24 +1,16 @@
 #!/usr/bin/env bun
 /**
- * A fake `codex app-server` in the shapes and with the traps of Codex 0.169.0: server requests number from 0 beside
- * ours, the status "idle" before the end of a turn, three lines for one failure of which the first two mean nothing,
- * errors that recover, sub-agents and self-started turns on the same stream, `turn/start` that steers, threads that
- * exist on disk only after their first turn, answers to unknown ids swallowed.
+ * A fake `codex app-server` in the shapes and with the traps of Codex 0.169.0: server requests number from 0 beside ours,
+ * the status "idle" before the end of a turn, three lines for one failure of which the first two mean nothing, errors that
+ * recover, sub-agents and self-started turns on the same stream, `turn/start` that steers, threads that exist on disk only
+ * after their first turn, answers to unknown ids swallowed.
  *
  * FAKE_HISTORY: file of the conversations. FAKE_CODEX: JSON of `Options`. The protocol half is in `codex-threads.ts`.
  */
 import { classifyRpc, type RpcId, rpcLines } from "../../src/lib/jsonrpc.ts";
 import { createThreads, type Record_ } from "./codex-threads.ts";
 import { createHistory, createOut } from "./out.ts";
-import {
-  createEngine,
-  type Decision,
-  type SubWire,
-  type ToolCall,
-  type TurnEnd,
-  type TurnStart,
-  type Wire,
-} from "./script.ts";
+import { createEngine, type Decision, type SubWire, type ToolCall, type TurnEnd, type TurnStart, type Wire } from "./script.ts";
 
 interface Options {
   /** The model list knows only this one; another fails its turn as the real service does. */
@@ -62,63 +54,28 @@ function newId(what: string): string {
 }
 
 function turnView(id: string, status: string, more: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    id,
-    rootTurnId: id,
-    items: [],
-    itemsView: "notLoaded",
-    status,
-    error: null,
-    startedAt: null,
-    completedAt: null,
-    durationMs: null,
-    ...more,
-  };
+  return { id, rootTurnId: id, items: [], itemsView: "notLoaded", status, error: null, startedAt: null, completedAt: null, durationMs: null, ...more };
 }
 
 /** A wire whose frames carry this thread and turn. */
 function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
   const place = () => ({ threadId: thread(), turnId: turnId() });
-  const item = (phase: "started" | "completed", body: Record<string, unknown>) =>
-    notify(`item/${phase}`, { item: body, ...place() });
+  const item = (phase: "started" | "completed", body: Record<string, unknown>) => notify(`item/${phase}`, { item: body, ...place() });
   const isPatch = (call: ToolCall) => call.name === "Write" || call.name === "Edit";
   const command = (call: ToolCall) => `/bin/bash -lc '${String(call.input["command"] ?? call.name)}'`;
 
   function view(call: ToolCall, status: string, output: string | null): Record<string, unknown> {
     if (isPatch(call)) {
       const path = String(call.input["file_path"] ?? call.input["path"] ?? "file.txt");
-      return {
-        type: "fileChange",
-        id: call.id,
-        changes: [{ path, kind: { type: "add" }, diff: String(call.input["content"] ?? "") }],
-        status,
-      };
+      return { type: "fileChange", id: call.id, changes: [{ path, kind: { type: "add" }, diff: String(call.input["content"] ?? "") }], status };
     }
     if (call.name.includes(".")) {
       const [server, tool] = call.name.split(".");
       const result = output === null ? null : { content: [{ type: "text", text: output }], structuredContent: null };
-      return {
-        type: "mcpToolCall",
-        id: call.id,
-        server,
-        tool,
-        status: status === "declined" ? "failed" : status,
-        arguments: call.input,
-        result,
-        error: null,
-      };
+      return { type: "mcpToolCall", id: call.id, server, tool, status: status === "declined" ? "failed" : status, arguments: call.input, result, error: null };
     }
     const exitCode = output === null || status === "declined" ? null : status === "completed" ? 0 : 3;
-    return {
-      type: "commandExecution",
-      id: call.id,
-      command: command(call),
-      cwd: process.cwd(),
-      status,
-      aggregatedOutput: output,
-      exitCode,
-      durationMs: 1,
-    };
+    return { type: "commandExecution", id: call.id, command: command(call), cwd: process.cwd(), status, aggregatedOutput: output, exitCode, durationMs: 1 };
   }
 
   function request(id: string, method: string, params: Record<string, unknown>, flag: string): Promise<unknown> {
@@ -126,8 +83,7 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
     serverId += 1;
     openAsks.set(id, { id: requestId, thread: thread() });
     // One notice for any number of open requests.
-    if (openAsks.size === 1)
-      notify("thread/status/changed", { threadId: thread(), status: { type: "active", activeFlags: [flag] } });
+    if (openAsks.size === 1) notify("thread/status/changed", { threadId: thread(), status: { type: "active", activeFlags: [flag] } });
     out.line({ method, id: requestId, params: { ...place(), ...params } });
     return new Promise((resolve) => waiting.set(requestId, resolve));
   }
@@ -136,8 +92,7 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
     const open = openAsks.get(id);
     openAsks.delete(id);
     if (open !== undefined) notify("serverRequest/resolved", { threadId: open.thread, requestId: open.id });
-    if (openAsks.size === 0)
-      notify("thread/status/changed", { threadId: thread(), status: { type: "active", activeFlags: [] } });
+    if (openAsks.size === 0) notify("thread/status/changed", { threadId: thread(), status: { type: "active", activeFlags: [] } });
   }
 
   return {
@@ -149,9 +104,7 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
       item("started", body);
       const letters = [...text];
       const size = Math.max(1, Math.ceil(letters.length / Math.max(1, chunks)));
-      const deltas = Array.from({ length: Math.ceil(letters.length / size) }, (_, at) =>
-        letters.slice(at * size, (at + 1) * size).join(""),
-      );
+      const deltas = Array.from({ length: Math.ceil(letters.length / size) }, (_, at) => letters.slice(at * size, (at + 1) * size).join(""));
       const middle = Math.ceil(deltas.length / 2);
       for (const delta of deltas.slice(0, middle)) notify("item/agentMessage/delta", { ...place(), itemId: id, delta });
       await pause();
@@ -174,56 +127,26 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
       if (turn !== null) turn.lastMessage = null;
     },
     toolCall: (call) => item("started", view(call, "inProgress", null)),
-    toolResult: (call, { text, isError, denied }) =>
-      item("completed", view(call, denied ? "declined" : isError ? "failed" : "completed", denied ? null : text)),
+    toolResult: (call, { text, isError, denied }) => item("completed", view(call, denied ? "declined" : isError ? "failed" : "completed", denied ? null : text)),
     async ask(call): Promise<Decision> {
       const grant = `${call.name} ${JSON.stringify(call.input)}`;
       if (threads.policy() === "never" || grants.has(grant)) return { allow: true };
       const mcp = call.name.includes(".");
       const answer = mcp
         ? await request(call.id, "mcpServer/elicitation/request", mcpQuestion(call), "waitingOnApproval")
-        : await request(
-            call.id,
-            isPatch(call) ? "item/fileChange/requestApproval" : "item/commandExecution/requestApproval",
-            {
-              itemId: call.id,
-              startedAtMs: 1,
-              reason: null,
-              ...(isPatch(call)
-                ? { grantRoot: null }
-                : {
-                    kind: "command",
-                    command: command(call),
-                    cwd: process.cwd(),
-                    availableDecisions: ["accept", "cancel"],
-                  }),
-            },
-            "waitingOnApproval",
-          );
+        : await request(call.id, isPatch(call) ? "item/fileChange/requestApproval" : "item/commandExecution/requestApproval", {
+            itemId: call.id, startedAtMs: 1, reason: null,
+            ...(isPatch(call) ? { grantRoot: null } : { kind: "command", command: command(call), cwd: process.cwd(), availableDecisions: ["accept", "cancel"] }),
+          }, "waitingOnApproval");
       settled(call.id);
       const decision = member(answer, "decision") ?? member(answer, "action");
-      if (decision === "acceptForSession" || member(member(answer, "_meta"), "persist") === "session")
-        grants.add(grant);
+      if (decision === "acceptForSession" || member(member(answer, "_meta"), "persist") === "session") grants.add(grant);
       // A word that Codex does not know counts as a refusal.
       return { allow: decision === "accept" || decision === "acceptForSession" };
     },
     async question({ id, question, options: labels }) {
-      const questions = [
-        {
-          id: "q1",
-          header: "Choice",
-          question,
-          isOther: true,
-          isSecret: false,
-          options: labels.map((label) => ({ label, description: "" })),
-        },
-      ];
-      const answer = await request(
-        id,
-        "item/tool/requestUserInput",
-        { itemId: id, questions, isBlocking: false, autoResolutionMs: null },
-        "waitingOnUserInput",
-      );
+      const questions = [{ id: "q1", header: "Choice", question, isOther: true, isSecret: false, options: labels.map((label) => ({ label, description: "" })) }];
+      const answer = await request(id, "item/tool/requestUserInput", { itemId: id, questions, isBlocking: false, autoResolutionMs: null }, "waitingOnUserInput");
       settled(id);
       const given = member(member(member(answer, "answers"), "q1"), "answers");
       return Array.isArray(given) ? String(given[0]) : "";
@@ -237,11 +160,7 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
     },
     retry(attempt, of, status) {
       const details = `unexpected status ${status}: the fake says so`;
-      const error = {
-        message: `Reconnecting... ${attempt}/${of}`,
-        codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: status } },
-        additionalDetails: details,
-      };
+      const error = { message: `Reconnecting... ${attempt}/${of}`, codexErrorInfo: { responseStreamDisconnected: { httpStatusCode: status } }, additionalDetails: details };
       notify("error", { error, willRetry: true, ...place() });
     },
     raw: out.raw,
@@ -252,29 +171,15 @@ function wireOf(thread: () => string, turnId: () => string): Omit<Wire, "turnSta
 
 function mcpQuestion(call: ToolCall): Record<string, unknown> {
   const [serverName, tool_name] = call.name.split(".");
-  const _meta = {
-    codex_approval_kind: "mcp_tool_call",
-    persist: ["session", "always"],
-    tool_name,
-    tool_params: call.input,
-  };
-  return {
-    serverName,
-    mode: "form",
-    _meta,
-    message: `Allow ${call.name}?`,
-    requestedSchema: { type: "object", properties: {} },
-  };
+  const _meta = { codex_approval_kind: "mcp_tool_call", persist: ["session", "always"], tool_name, tool_params: call.input };
+  return { serverName, mode: "form", _meta, message: `Allow ${call.name}?`, requestedSchema: { type: "object", properties: {} } };
 }
 
 let interrupting = false;
 let pendingKey: string | null = null;
 
 const engine = createEngine({
-  ...wireOf(
-    () => threads.current(),
-    () => turn?.id ?? "",
-  ),
+  ...wireOf(() => threads.current(), () => turn?.id ?? ""),
   async turnStart(start: TurnStart) {
     if (steering) {
       steering = false;
@@ -295,78 +200,40 @@ const engine = createEngine({
     const { id, lastMessage } = turn;
     const thread = threads.current();
     tokens += 110;
-    const total = {
-      totalTokens: tokens,
-      inputTokens: tokens - 10,
-      cachedInputTokens: 40,
-      cacheWriteInputTokens: 0,
-      outputTokens: 10,
-      reasoningOutputTokens: 0,
-    };
-    notify("thread/tokenUsage/updated", {
-      threadId: thread,
-      turnId: id,
-      tokenUsage: { total, last: total, modelContextWindow: 258_400 },
-    });
-    const error =
-      end.outcome === "failed" ? { message: end.message, codexErrorInfo: end.code, additionalDetails: null } : null;
+    const total = { totalTokens: tokens, inputTokens: tokens - 10, cachedInputTokens: 40, cacheWriteInputTokens: 0, outputTokens: 10, reasoningOutputTokens: 0 };
+    notify("thread/tokenUsage/updated", { threadId: thread, turnId: id, tokenUsage: { total, last: total, modelContextWindow: 258_400 } });
+    const error = end.outcome === "failed" ? { message: end.message, codexErrorInfo: end.code, additionalDetails: null } : null;
     notify("thread/status/changed", { threadId: thread, status: { type: error === null ? "idle" : "systemError" } });
     if (error !== null) notify("error", { error, willRetry: false, threadId: thread, turnId: id });
     history.append({ kind: "ended", thread, turn: id, status: end.outcome });
     turn = null;
     const items = end.outcome === "completed" && lastMessage !== null ? [lastMessage] : [];
     notify("turn/completed", { threadId: thread, turn: turnView(id, end.outcome, { items, error }) });
-    for (const { id: requestId, thread: threadId } of resolvedLater.splice(0))
-      notify("serverRequest/resolved", { threadId, requestId });
+    for (const { id: requestId, thread: threadId } of resolvedLater.splice(0)) notify("serverRequest/resolved", { threadId, requestId });
   },
   /** Background work of Codex is a command that goes on after its turn. */
   background(tasks) {
     while (background.length < tasks) {
       const id = newId("call");
       background.push(id);
-      notify("item/started", {
-        item: backgroundItem(id, "inProgress", null),
-        threadId: threads.current(),
-        turnId: turn?.id ?? "",
-      });
+      notify("item/started", { item: backgroundItem(id, "inProgress", null), threadId: threads.current(), turnId: turn?.id ?? "" });
     }
     while (background.length > tasks) {
       const id = background.shift();
-      notify("item/completed", {
-        item: backgroundItem(id ?? "", "completed", "late\n"),
-        threadId: threads.current(),
-        turnId: "an-earlier-turn",
-      });
+      notify("item/completed", { item: backgroundItem(id ?? "", "completed", "late\n"), threadId: threads.current(), turnId: "an-earlier-turn" });
     }
   },
   subagent(): SubWire {
     const thread = newId("child");
     const child = newId("turn");
     const parent = { threadId: threads.current(), turnId: turn?.id ?? "" };
-    const call = {
-      type: "collabAgentToolCall",
-      id: newId("call"),
-      tool: "spawnAgent",
-      prompt: "go",
-      receiverThreadIds: [thread],
-      agentsStates: {},
-    };
+    const call = { type: "collabAgentToolCall", id: newId("call"), tool: "spawnAgent", prompt: "go", receiverThreadIds: [thread], agentsStates: {} };
     notify("item/started", { item: { ...call, status: "inProgress", receiverThreadIds: [] }, ...parent });
     notify("thread/status/changed", { threadId: thread, status: { type: "active", activeFlags: [] } });
     notify("turn/started", { threadId: thread, turn: turnView(child, "inProgress", { rootTurnId: parent.turnId }) });
-    notify("item/completed", {
-      item: { ...call, status: "completed", agentsStates: { [thread]: { status: "pendingInit", message: null } } },
-      ...parent,
-    });
+    notify("item/completed", { item: { ...call, status: "completed", agentsStates: { [thread]: { status: "pendingInit", message: null } } }, ...parent });
     return {
-      wire: {
-        ...wireOf(
-          () => thread,
-          () => child,
-        ),
-        turnStart: () => undefined,
-        turnEnd: () => undefined,
-      },
+      wire: { ...wireOf(() => thread, () => child), turnStart: () => undefined, turnEnd: () => undefined },
       done(lastText) {
         const items = [{ type: "agentMessage", id: newId("msg"), text: lastText, phase: null }];
         notify("thread/status/changed", { threadId: thread, status: { type: "idle" } });
@@ -379,34 +246,18 @@ const engine = createEngine({
     const thread = newId("child");
     const child = newId("turn");
     notify("turn/started", { threadId: thread, turn: turnView(child, "inProgress") });
-    notify("turn/completed", {
-      threadId: thread,
-      turn: turnView(child, "failed", { error: { message: "a sub-agent's error", codexErrorInfo: "other" } }),
-    });
+    notify("turn/completed", { threadId: thread, turn: turnView(child, "failed", { error: { message: "a sub-agent's error", codexErrorInfo: "other" } }) });
     notify("thread/status/changed", { threadId: thread, status: { type: "idle" } });
   },
 });
 
 function backgroundItem(id: string, status: string, output: string | null): Record<string, unknown> {
-  return {
-    type: "commandExecution",
-    id,
-    command: "sleep",
-    cwd: process.cwd(),
-    status,
-    aggregatedOutput: output,
-    exitCode: output === null ? null : 0,
-  };
+  return { type: "commandExecution", id, command: "sleep", cwd: process.cwd(), status, aggregatedOutput: output, exitCode: output === null ? null : 0 };
 }
 
 async function echo({ text, key }: TurnStart, turnId: string): Promise<void> {
   while (options.echoGate !== undefined && !(await Bun.file(options.echoGate).exists())) await Bun.sleep(10);
-  const item = {
-    type: "userMessage",
-    id: newId("user"),
-    clientId: key,
-    content: [{ type: "text", text, text_elements: [] }],
-  };
+  const item = { type: "userMessage", id: newId("user"), clientId: key, content: [{ type: "text", text, text_elements: [] }] };
   history.append({ kind: "user", thread: threads.current(), turn: turnId, key, text });
   notify("item/started", { item, threadId: threads.current(), turnId });
   notify("item/completed", { item, threadId: threads.current(), turnId });
@@ -424,18 +275,13 @@ function startTurn(id: RpcId, params: unknown): void {
   const actual_chars = [...text].length;
   if (actual_chars > MAX_CHARS) {
     const data = { input_error_code: "input_too_large", max_chars: MAX_CHARS, actual_chars };
-    return out.line({
-      error: { code: -32602, message: `Input exceeds the maximum length of ${MAX_CHARS} characters.`, data },
-      id,
-    });
+    return out.line({ error: { code: -32602, message: `Input exceeds the maximum length of ${MAX_CHARS} characters.`, data }, id });
   }
   const key = member(params, "clientUserMessageId");
   pendingKey = typeof key === "string" ? key : null;
   const model = threads.model();
   const unknownModel = options.model !== undefined && model !== "" && model !== options.model;
-  const script = unknownModel
-    ? `SCRIPT [{"fail":"modelNotFound","message":"The model \`${model}\` does not exist."}]`
-    : text;
+  const script = unknownModel ? `SCRIPT [{"fail":"modelNotFound","message":"The model \`${model}\` does not exist."}]` : text;
   if (turn !== null) {
     // Steering: the same turn, another answer; what was being said is dropped.
     steering = true;
@@ -456,8 +302,7 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
   }
   switch (method) {
     case "turn/start":
-      if (member(params, "threadId") !== threads.current())
-        return fail(`thread not found: ${String(member(params, "threadId"))}`);
+      if (member(params, "threadId") !== threads.current()) return fail(`thread not found: ${String(member(params, "threadId"))}`);
       return startTurn(id, params);
     case "turn/interrupt":
       if (turn === null || member(params, "turnId") !== turn.id) return fail("no active turn to interrupt");
@@ -467,18 +312,10 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
       return;
     case "thread/backgroundTerminals/clean":
       out.line({ id, result: {} });
-      for (const each of background.splice(0))
-        notify("item/completed", {
-          item: { ...backgroundItem(each, "failed", null), exitCode: -1 },
-          threadId: threads.current(),
-          turnId: "old",
-        });
+      for (const each of background.splice(0)) notify("item/completed", { item: { ...backgroundItem(each, "failed", null), exitCode: -1 }, threadId: threads.current(), turnId: "old" });
       return;
     case "thread/backgroundTerminals/list":
-      return out.line({
-        id,
-        result: { data: background.map((itemId) => ({ itemId, processId: "1", command: "sleep" })), nextCursor: null },
-      });
+      return out.line({ id, result: { data: background.map((itemId) => ({ itemId, processId: "1", command: "sleep" })), nextCursor: null } });
     default:
       return fail(`Invalid request: unknown variant \`${method}\``);
   }

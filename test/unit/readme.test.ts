@@ -185,7 +185,9 @@ describe("what each provider can do", () => {
     return own.includes("liveSuite(") ? own + common : own;
   };
   const isTest = (text: string, name: string): boolean =>
-    [`"${name}"`, `'${name}'`, `\`${name}\``].some((quoted) => text.includes(`(${quoted},`));
+    [`"${name}"`, `'${name}'`, `\`${name}\``].some(
+      (quoted) => text.includes(`(${quoted},`) || text.includes(`(\n    ${quoted},`) || text.includes(`(\n      ${quoted},`),
+    );
 
   test.each(CAPABILITIES)(
     "$label: every yes has its case of the suite and its live test, every no its reason",
