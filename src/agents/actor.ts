@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
-import type { AnyCodec, LaunchContext, PermissionMode } from "../providers/provider.ts";
+import type { AnyCodec, LaunchContext, PermissionMode } from "../providers/contract.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
@@ -22,7 +22,7 @@ import type { Bus } from "./bus.ts";
 import { event } from "./ledger.ts";
 import type { Live } from "./live.ts";
 import type { AgentState, CauseSource, Fact, Limits } from "./model.ts";
-import { nextDeadline } from "./state-time.ts";
+import { nextDeadline } from "./state/time.ts";
 import type { Deed, Notice, Progress, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep, storedAnswer } from "./step.ts";
 

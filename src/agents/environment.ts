@@ -1,5 +1,5 @@
 /** The child's environment, from an allow list: nothing of ours and nothing that nobody asked for gets in. Pure. */
-import type { Traits } from "../providers/provider.ts";
+import type { Traits } from "../providers/contract.ts";
 
 const ALWAYS = [
   "PATH",

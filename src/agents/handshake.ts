@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
-import type { AnyCodec, LaunchContext, ProviderFact, Step } from "../providers/provider.ts";
+import type { AnyCodec, LaunchContext, ProviderFact, Step } from "../providers/contract.ts";
 
 export interface HandshakeAnswer {
   readonly ready: boolean;

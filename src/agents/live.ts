@@ -15,7 +15,7 @@ import type { Tail } from "../process/tail.ts";
 import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";
-import type { Farewell } from "../providers/provider.ts";
+import type { Farewell } from "../providers/contract.ts";
 import type { Actor } from "./actor.ts";
 import { isBusy } from "./model.ts";
 import type { Line } from "./step.ts";

@@ -2,7 +2,7 @@
  * The words of the state machine: what is known of an agent, what can happen to it, and what must be done about it.
  * Data only.
  */
-import type { Answer, PermissionMode, ProviderFact, TurnError, TurnOutcome, Usage } from "../providers/provider.ts";
+import type { Answer, PermissionMode, ProviderFact, TurnError, TurnOutcome, Usage } from "../providers/contract.ts";
 
 export type Status = "starting" | "idle" | "processing" | "waiting_input" | "error" | "exited";
 export type ProcessState = "none" | "running" | "parking" | "parked" | "stopped" | "gone";

@@ -8,12 +8,12 @@ import { getInput, asPrompt } from "../store/inputs.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
-import type { AnyCodec, Answer, Frame, Step } from "../providers/provider.ts";
+import type { AnyCodec, Answer, Frame, Step } from "../providers/contract.ts";
 import type { Delta } from "./bus.ts";
 import type { Entry } from "./ledger.ts";
 import { event, record } from "./ledger.ts";
 import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
-import { reduce } from "./state.ts";
+import { reduce } from "./state/reduce.ts";
 import { openWords } from "./words.ts";
 
 /** What is stored with the read offset. */

@@ -2,8 +2,8 @@
 import { realpathSync } from "node:fs";
 import type { Provider, ProviderTable } from "../providers/index.ts";
 import { missingProvider } from "../providers/index.ts";
-import type { LaunchContext, PermissionMode } from "../providers/provider.ts";
-import { LaunchRefused } from "../providers/provider.ts";
+import type { LaunchContext, PermissionMode } from "../providers/contract.ts";
+import { LaunchRefused } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import { getInput } from "../store/inputs.ts";

@@ -2,7 +2,7 @@
  * What an agent program says, on its way into the store. Most messages are begun and done by frames that arrive
  * together: such a one is held until it is done and written once, whole. Always inside the transaction of the step.
  */
-import type { ProviderFact } from "../providers/provider.ts";
+import type { ProviderFact } from "../providers/contract.ts";
 import type { NewPart } from "../store/messages.ts";
 import { appendPart, insertWhole } from "../store/messages.ts";
 import type { Entry } from "./ledger.ts";

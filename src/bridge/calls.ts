@@ -1,7 +1,7 @@
 /**
  * Does what the core wants of the server, and brings the answer back. One call after the other in each of two lanes.
  */
-import { isFields, text } from "../providers/opencode-lines.ts";
+import { isFields, text } from "../providers/opencode/lines.ts";
 import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
 import type { Deed, Happening } from "./terms.ts";

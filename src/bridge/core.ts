@@ -2,8 +2,8 @@
  * The bridge's mind: what the server says and what the daemon wants go in, lines and calls come out. No I/O, no clock.
  * It owns the turn: which input it answers, whether it runs, and that its end is told once, after everything it said.
  */
-import type { BridgeCommand, BridgeLine } from "../providers/opencode-lines.ts";
-import type { TurnError } from "../providers/provider.ts";
+import type { BridgeCommand, BridgeLine } from "../providers/opencode/lines.ts";
+import type { TurnError } from "../providers/contract.ts";
 import { createRecord } from "./record.ts";
 import type { Deed, Happening, Truth, TurnTruth } from "./terms.ts";
 import type { Turn } from "./turn.ts";

@@ -6,8 +6,8 @@
  * The server writes its events from objects that go on changing, so a message may be complete in its very first frame,
  * before any of its parts was sent. What the stream leaves open is settled by the stored messages at the turn's end.
  */
-import type { BridgeLine } from "../providers/opencode-lines.ts";
-import type { Part } from "../providers/provider.ts";
+import type { BridgeLine } from "../providers/opencode/lines.ts";
+import type { Part } from "../providers/contract.ts";
 import type { MessageInfo, WireMessage, WirePart } from "./wire.ts";
 
 interface Open {

@@ -2,9 +2,9 @@
  * What `opencode serve` says, checked: JSON becomes values here and nowhere else in the bridge. Facts: its own OpenAPI
  * (`GET /doc`) and wire captures of 1.18.33.
  */
-import type { Asked, Fields, QuestionItem } from "../providers/opencode-lines.ts";
-import { fields, isFields, list, number, readAsked, readQuestions, text } from "../providers/opencode-lines.ts";
-import type { TurnError } from "../providers/provider.ts";
+import type { Asked, Fields, QuestionItem } from "../providers/opencode/lines.ts";
+import { fields, isFields, list, number, readAsked, readQuestions, text } from "../providers/opencode/lines.ts";
+import type { TurnError } from "../providers/contract.ts";
 
 /** "busy" also stands for states of newer versions: whatever is not idle works. */
 export type SessionStatus =

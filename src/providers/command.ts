@@ -10,7 +10,7 @@ import {
   LaunchRefused,
   type ProviderFact,
   type TurnError,
-} from "./provider.ts";
+} from "./contract.ts";
 
 export interface CommandState {
   /** Key of the input that this process answers; null until it was handed over. */

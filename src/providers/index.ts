@@ -1,12 +1,12 @@
 /** The providers of this daemon: the built-in ones and those of the config, each with the codec of its kind. */
-import { acpCodec } from "./acp.ts";
-import { claudeCodec } from "./claude-code.ts";
-import { codexCodec } from "./codex.ts";
+import { acpCodec } from "./acp/codec.ts";
+import { claudeCodec } from "./claude-code/codec.ts";
+import { codexCodec } from "./codex/codec.ts";
 import { commandCodec } from "./command.ts";
-import { opencodeCodec } from "./opencode.ts";
-import { piCodec } from "./pi.ts";
-import type { AnyCodec, Codec, PermissionMode } from "./provider.ts";
-import { LaunchRefused } from "./provider.ts";
+import { opencodeCodec } from "./opencode/codec.ts";
+import { piCodec } from "./pi/codec.ts";
+import type { AnyCodec, Codec, PermissionMode } from "./contract.ts";
+import { LaunchRefused } from "./contract.ts";
 
 export type ProviderKind = "claude-code" | "codex" | "opencode" | "pi" | "acp" | "command";
 

@@ -2,7 +2,7 @@
  * `webhook-receiver check` and `test`: trying what is configured, for a person at a terminal. Neither touches the
  * inbox.
  */
-import type { ReceiverConfig } from "../config/receiver.ts";
+import type { ReceiverConfig } from "./config.ts";
 import { TEST_EVENT } from "../webhook/payload.ts";
 import type { HarnessEvent } from "./event.ts";
 import type { Finding, Sink } from "./sink.ts";

@@ -1,7 +1,7 @@
 /** The commands that need the config, with their signals and exit codes. */
 import { hostname } from "node:os";
 import { formatProblems } from "../config/load.ts";
-import { loadReceiverConfig, type ReceiverConfig } from "../config/receiver.ts";
+import { loadReceiverConfig, type ReceiverConfig } from "./config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { randomHex } from "../lib/digest.ts";
 import { errorText, HarnessError } from "../lib/errors.ts";

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { ReceiverConfig } from "../config/receiver.ts";
+import type { ReceiverConfig } from "./config.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText, HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -14,9 +14,9 @@ import { listen } from "../http/server.ts";
 import { lockStateDir } from "../store/sqlite.ts";
 import { BODY_MAX_BYTES } from "./accept.ts";
 import { createReceiverApp } from "./app.ts";
-import { createDiscordSink } from "./discord.ts";
+import { createDiscordSink } from "./sinks/discord.ts";
 import { openInbox, type Inbox } from "./inbox.ts";
-import { createOpenclawSink } from "./openclaw.ts";
+import { createOpenclawSink } from "./sinks/openclaw.ts";
 import type { Sink, SinkName } from "./sink.ts";
 import { startWorker, type Worker } from "./worker.ts";
 

@@ -1,6 +1,6 @@
 /** Rows of inputs: what somebody sent, in order, and how far each got (`queued → written → accepted → ended`). */
 import type { InputState } from "../agents/model.ts";
-import type { PromptInput } from "../providers/provider.ts";
+import type { PromptInput } from "../providers/contract.ts";
 import type { Store } from "./database.ts";
 
 export interface Input {

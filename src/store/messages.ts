@@ -3,7 +3,7 @@
  * when it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes
  * twice.
  */
-import type { MessageRole, Part } from "../providers/provider.ts";
+import type { MessageRole, Part } from "../providers/contract.ts";
 import type { Store } from "./database.ts";
 
 export interface Message {

@@ -1,6 +1,6 @@
 /** Rows of permissions: every question an agent ever waited on, and how it was settled. */
 import type { OpenPermission } from "../agents/model.ts";
-import type { Answer, ProviderFact } from "../providers/provider.ts";
+import type { Answer, ProviderFact } from "../providers/contract.ts";
 import type { Store } from "./database.ts";
 
 export type PermissionState = "pending" | "allowed" | "denied" | "withdrawn";

@@ -1,6 +1,6 @@
 /** Rows of turns: opened and closed exactly once each. */
 import type { EndedTurn, Turn } from "../agents/model.ts";
-import type { TurnError, TurnOutcome } from "../providers/provider.ts";
+import type { TurnError, TurnOutcome } from "../providers/contract.ts";
 import type { Store } from "./database.ts";
 
 export interface TurnRecord {

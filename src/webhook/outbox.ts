@@ -1,7 +1,7 @@
 /** Turns a notice of the reducer into a row of the outbox: whom it goes to, and the exact bytes that will be sent. */
 import { excerpt } from "../lib/text.ts";
 import type { AgentState, NoticeEvent } from "../agents/model.ts";
-import type { TurnError } from "../providers/provider.ts";
+import type { TurnError } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
 import { findAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";

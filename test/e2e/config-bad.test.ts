@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY } from "../support/binary.ts";
-import { badConfigs } from "../unit/config-bad.table.ts";
+import { badConfigs } from "../unit/config/config-bad.table.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "ah-config-bad-e2e-"));
 const home = join(dir, "home");

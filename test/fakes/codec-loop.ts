@@ -14,7 +14,7 @@ import type {
   Step,
   StartContext,
   TurnOutcome,
-} from "../../src/providers/provider.ts";
+} from "../../src/providers/contract.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
 

@@ -4,8 +4,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
-import { type AcpState, acpCodec } from "../../src/providers/acp.ts";
-import type { Answer, LaunchContext, ProviderFact, Step } from "../../src/providers/provider.ts";
+import { type AcpState, acpCodec } from "../../src/providers/acp/codec.ts";
+import type { Answer, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 
 export interface AcpPipe {
   readonly facts: readonly ProviderFact[];

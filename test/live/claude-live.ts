@@ -4,8 +4,8 @@
 import { afterAll, afterEach, beforeEach, describe } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { claudeCodec, type ClaudeState } from "../../src/providers/claude-code.ts";
-import type { LaunchContext, StartContext } from "../../src/providers/provider.ts";
+import { claudeCodec, type ClaudeState } from "../../src/providers/claude-code/codec.ts";
+import type { LaunchContext, StartContext } from "../../src/providers/contract.ts";
 import { type CodecLoop, runCodec, scratchDir } from "../fakes/codec-loop.ts";
 import { installClaude } from "./claude.install.ts";
 import { type ModelStep, startAnthropicStub } from "./stub-anthropic.ts";

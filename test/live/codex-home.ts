@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LaunchContext } from "../../src/providers/provider.ts";
+import type { LaunchContext } from "../../src/providers/contract.ts";
 import { launchContext } from "./codex-pipe.ts";
 
 /** A home with Codex's settings, and a project in it. `more` is added to config.toml. */

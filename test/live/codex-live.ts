@@ -1,7 +1,7 @@
 /** What the live tests of Codex share: the installed program, one stub, a home of its own for each test. */
 import { afterAll, afterEach, describe } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
-import type { LaunchContext, ProviderFact } from "../../src/providers/provider.ts";
+import type { LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
 import { codexHome } from "./codex-home.ts";
 import { type CodexPipe, openCodex, type PipeOptions } from "./codex-pipe.ts";
 import { installCodex } from "./codex.install.ts";

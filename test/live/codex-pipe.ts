@@ -3,7 +3,7 @@
  * between.
  */
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
-import { codexCodec, type CodexState } from "../../src/providers/codex.ts";
+import { codexCodec, type CodexState } from "../../src/providers/codex/codec.ts";
 import type {
   AdoptContext,
   Answer,
@@ -11,7 +11,7 @@ import type {
   PromptInput,
   ProviderFact,
   Step,
-} from "../../src/providers/provider.ts";
+} from "../../src/providers/contract.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { LaunchContext } from "../../src/providers/provider.ts";
+import type { LaunchContext } from "../../src/providers/contract.ts";
 import { plant } from "./codex-home.ts";
 import { real, root, stub, home, start, model, session, end, results, nextHome, running } from "./codex-live.ts";
 import { lastText, openCodex } from "./codex-pipe.ts";

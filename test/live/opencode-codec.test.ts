@@ -4,7 +4,7 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LaunchContext } from "../../src/providers/provider.ts";
+import type { LaunchContext } from "../../src/providers/contract.ts";
 import { eventually } from "../support/api.ts";
 import type { Driven } from "./opencode-drive.ts";
 import { commandOf, driveOpenCode, openCodeHome } from "./opencode-drive.ts";

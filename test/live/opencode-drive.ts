@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
-import { opencodeCodec } from "../../src/providers/opencode.ts";
-import type { OpenCodeState } from "../../src/providers/opencode.ts";
+import { opencodeCodec } from "../../src/providers/opencode/codec.ts";
+import type { OpenCodeState } from "../../src/providers/opencode/codec.ts";
 import type {
   AdoptContext,
   Answer,
@@ -12,7 +12,7 @@ import type {
   PromptInput,
   ProviderFact,
   Step,
-} from "../../src/providers/provider.ts";
+} from "../../src/providers/contract.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 

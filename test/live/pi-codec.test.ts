@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Answer, LaunchContext, ProviderFact } from "../../src/providers/provider.ts";
+import type { Answer, LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
 import type { Driven } from "./pi-drive.ts";
 import { drivePi } from "./pi-drive.ts";
 import { writePiHome } from "./pi-home.ts";

@@ -10,7 +10,7 @@ import { NOTICE_EVENTS, STATUSES } from "../../src/api/schemas.ts";
 import { EXIT } from "../../src/cli/exit.ts";
 import { HELP } from "../../src/cli/help.ts";
 import { harnessSpec, loadHarnessConfig } from "../../src/config/harness.ts";
-import { loadReceiverConfig, receiverSpec } from "../../src/config/receiver.ts";
+import { loadReceiverConfig, receiverSpec } from "../../src/receiver/config.ts";
 import { LAST_MESSAGE_MAX } from "../../src/webhook/payload.ts";
 import { WEBHOOK_SCHEDULE } from "../../src/webhook/schedule.ts";
 import { ABILITIES } from "../provider/abilities.ts";

@@ -1,6 +1,6 @@
 /** An agent's error in words that a person can act on. Source of the codes: ACP v1 `ErrorCode` and JSON-RPC 2.0. */
 import type { RpcError } from "../../lib/jsonrpc.ts";
-import type { TurnError } from "../provider.ts";
+import type { TurnError } from "../contract.ts";
 import { isJson, textAt } from "./read.ts";
 import type { AcpState } from "./state.ts";
 

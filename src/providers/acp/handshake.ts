@@ -4,7 +4,7 @@
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
-import type { ProviderFact, StartContext, Step } from "../provider.ts";
+import type { ProviderFact, StartContext, Step } from "../contract.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
 import { listAt, numberAt, objectAt, textAt, type Json } from "./read.ts";
 import { programExtras } from "./programs.ts";

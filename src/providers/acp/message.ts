@@ -2,7 +2,7 @@
  * Puts messages together from chunks. ACP v1 sends no text whole, so the chunks are the source: those that belong
  * together become one message, a tool call ends it, and a change of `messageId` begins the next.
  */
-import type { ProviderFact } from "../provider.ts";
+import type { ProviderFact } from "../contract.ts";
 import type { AcpState, OpenMessage } from "./state.ts";
 import { takeMessageKey } from "./state.ts";
 

@@ -4,7 +4,7 @@
  * own.
  */
 import type { RpcId } from "../../lib/jsonrpc.ts";
-import type { Answer, ProviderFact, Step } from "../provider.ts";
+import type { Answer, ProviderFact, Step } from "../contract.ts";
 import { listAt, objectAt, textAt, type Json } from "./read.ts";
 import { type AcpState, type Ask, lines, step } from "./state.ts";
 

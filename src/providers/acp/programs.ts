@@ -2,7 +2,7 @@
  * What single programs need to be told at the spawn, because ACP has no words for it. Everything else here is generic:
  * a program that is not in this table gets nothing but its command and arguments.
  */
-import type { Launch, LaunchContext } from "../provider.ts";
+import type { Launch, LaunchContext } from "../contract.ts";
 
 interface Extras {
   readonly env: Launch["env"];

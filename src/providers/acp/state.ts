@@ -4,7 +4,7 @@
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
 import type { Json } from "./read.ts";
-import type { PermissionMode, ProviderFact, Step, Usage } from "../provider.ts";
+import type { PermissionMode, ProviderFact, Step, Usage } from "../contract.ts";
 
 /**
  * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →

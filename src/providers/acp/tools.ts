@@ -4,7 +4,7 @@
  * but an update after a permission request; so a call is announced when it is known to run, with all that was said till
  * then.
  */
-import type { ProviderFact } from "../provider.ts";
+import type { ProviderFact } from "../contract.ts";
 import { contentText, listAt, textAt, type Json } from "./read.ts";
 import { closeMessage, type Moved } from "./message.ts";
 import { type AcpState, takeMessageKey, type Tool } from "./state.ts";

@@ -3,7 +3,7 @@
  * till then belongs to it, and nothing that it says proves an end.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
-import type { PromptInput, ProviderFact, Step, TurnError } from "../provider.ts";
+import type { PromptInput, ProviderFact, Step, TurnError } from "../contract.ts";
 import { turnError } from "./errors.ts";
 import { closeMessage, textChunk, thoughtChunk, type Moved } from "./message.ts";
 import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";

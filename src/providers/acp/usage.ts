@@ -1,5 +1,5 @@
 /** Token and cost figures. What agents tell differs; turns are added up, the cost is the agent's own running total. */
-import type { ProviderFact, Usage } from "../provider.ts";
+import type { ProviderFact, Usage } from "../contract.ts";
 import { numberAt, objectAt, textAt, type Json } from "./read.ts";
 import type { Moved } from "./message.ts";
 import type { AcpState } from "./state.ts";

@@ -1,0 +1,157 @@
+/** The end of a process: asked for or not, before or after it was ready, with or without an input on its way. */
+import type { Fact } from "../model.ts";
+import type { Work } from "./reduce.ts";
+import { timeoutError } from "./frames.ts";
+import { advance, closeTurn, dispatch, endProcess, reached, withdraw } from "./turns.ts";
+
+type ExitFact = Extract<Fact, { type: "exit" }>;
+type ReplaceFact = Extract<Fact, { type: "torn" | "replace" }>;
+
+export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
+  const { s, env } = work;
+  if (s.process !== "running" && s.process !== "parking") return;
+  if (fact.type !== "exit") return replace(work, fact);
+  const { intent, ready: wasReady } = s;
+  s.ready = false;
+  s.intent = null;
+  s.background = 0;
+  s.retrying = null;
+  withdraw(work, "exit", () => true);
+  if (intent === "delete") return deleted(work);
+  if (fact.never === true && (intent === null || intent === "restart")) neverStarted(work);
+  else if (env.oneshot) oneshotEnded(work, intent, fact);
+  else if (intent === "restart") restarted(work, fact);
+  else if (intent !== null && intent !== "refused") endedAsAsked(work, intent);
+  else if (wasReady) died(work, fact);
+  else startFailed(work, fact);
+  // What still waits, waits for a new process: an input may have come in after the end was asked for.
+  dispatch(work);
+  advance(work);
+}
+
+/**
+ * Half a line on stdin cannot be taken back, half a handshake not be guessed: such a process is ended, and another one
+ * begun.
+ */
+function replace(work: Work, { type }: ReplaceFact): void {
+  const { s, env } = work;
+  if (s.process !== "running" || s.intent !== null || (type === "torn" && env.tornLine !== "restart")) return;
+  if (type === "torn" && s.turn !== null) {
+    s.starts = s.turn.mended ? 0 : 1;
+    s.turn = { ...s.turn, mended: true };
+  }
+  endProcess(work, "restart", false);
+}
+
+function deleted(work: Work): void {
+  work.s.process = "none";
+  closeTurn(work, "interrupted");
+  work.out.push({ do: "purge" });
+}
+
+/** The intent was committed before the first signal, so this end is no surprise. */
+function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout" | "interrupt"): void {
+  const { s } = work;
+  s.process = intent === "park" ? "parked" : "stopped";
+  if (s.turn !== null && reached(s)) {
+    if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
+    else if (intent === "park")
+      closeTurn(work, "lost", {
+        code: "TURN_LOST",
+        message: "the turn began by itself while its process was being parked",
+      });
+    else closeTurn(work, "interrupted");
+  }
+  if (intent === "stop" || intent === "attach") s.rest = "idle";
+  work.detail = intent === "park" ? "parked" : intent === "timeout" ? "turn timed out" : "stopped on request";
+}
+
+/**
+ * We replaced the process, for new settings or after a torn line. Work it had begun is lost, work it had not is sent
+ * again.
+ */
+function restarted(work: Work, fact: ExitFact): void {
+  const { s } = work;
+  if (s.turn !== null && reached(s)) return died(work, fact);
+  s.process = "none";
+}
+
+/** An unasked end. */
+function died(work: Work, fact: ExitFact): void {
+  const { s } = work;
+  s.process = "gone";
+  s.wanted = false;
+  work.detail = describeExit(fact);
+  if (s.turn !== null) {
+    if (s.turn.interrupt?.reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
+    const again = mayBeSentAgain(work);
+    // Nobody confirmed the input, and sending it again cannot run it twice: the same turn goes on in a new process.
+    if (again && s.starts > 0) return;
+    const lost = {
+      code: "TURN_LOST",
+      message: `the process ended in the middle of the turn: ${describeExit(fact)}${tail(fact)}`,
+    };
+    if (again) closeTurn(work, "lost", lost, "requeue");
+    else closeTurn(work, "lost", lost);
+  }
+  s.rest = "exited";
+}
+
+/** Not what the program confirmed, nor what somebody wanted ended. */
+function mayBeSentAgain({ s, env }: Work): boolean {
+  if (s.flight === null || s.flight.accepted || s.turn?.interrupt !== null) return false;
+  return s.flight.run === null || env.redelivery !== "none";
+}
+
+function startFailed(work: Work, fact: ExitFact): void {
+  const { s } = work;
+  s.process = "gone";
+  // A process that nobody waits for any more ends like an idle one: nobody is told.
+  s.startFailed = s.turn !== null || s.wanted;
+  s.wanted = false;
+  const error = s.startError ?? {
+    code: "START_FAILED",
+    message: `the program ended before it was ready: ${describeExit(fact)}${tail(fact)}`,
+  };
+  s.startError = error;
+  work.detail = error.message;
+  // The input stays first in the queue: the next user action tries once more.
+  if (s.turn !== null) closeTurn(work, "failed", error, "requeue");
+  s.rest = "exited";
+}
+
+/** We died between committing the spawn and doing it. Nothing can have run, so it is simply done again. */
+function neverStarted(work: Work): void {
+  const { s } = work;
+  s.process = "none";
+  work.detail = "the process had not been started";
+}
+
+/**
+ * A `command` provider: the exit is the normal end, and its codec has already closed the turn unless we ended the
+ * process.
+ */
+function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): void {
+  const { s } = work;
+  s.process = intent === "stop" ? "stopped" : "none";
+  work.detail = describeExit(fact);
+  // The next input's turn may have been opened in the same step: that one waits for a process.
+  if (s.turn !== null && reached(s)) {
+    if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
+    else if (s.startError !== null) closeTurn(work, "failed", s.startError, "cancelled");
+    else if (s.turn.interrupt !== null || intent === "stop") closeTurn(work, "interrupted");
+    else
+      closeTurn(work, "lost", { code: "TURN_LOST", message: `the process ended without an exit status${tail(fact)}` });
+  }
+  if (intent === "stop") s.rest = "idle";
+}
+
+export function describeExit({ code }: { readonly code: number | null }): string {
+  if (code === null) return "it was killed together with its wrapper, no exit status is known";
+  return code > 128 ? `exit code ${code} or signal ${code - 128}` : `exit code ${code}`;
+}
+
+function tail({ stderrTail }: ExitFact): string {
+  const text = stderrTail.trim();
+  return text === "" ? "" : `; stderr: ${text.slice(-2000)}`;
+}

@@ -1,0 +1,113 @@
+/**
+ * The one place that decides a status: `(state, fact) → {state, effects}`, pure.
+ * `rest` is what the agent is when nothing goes on; everything else is derived from what does go on, so that no code
+ * path can forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same
+ * transaction.
+ */
+import type { AgentState, Effect, Fact, NoticeEvent, Outcome, Status, Surroundings } from "../model.ts";
+import { isBusy } from "../model.ts";
+import { onExit } from "./exit.ts";
+import { onProviderFact } from "./frames.ts";
+import { onTick } from "./time.ts";
+import { reached } from "./turns.ts";
+import { onUserFact } from "./user.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A step under way. `s` is a fresh copy: its fields are replaced, never changed in depth. */
+export interface Work {
+  readonly s: Mutable<AgentState>;
+  readonly out: Effect[];
+  readonly env: Surroundings;
+  /** What will be shown as the cause, should the status change. */
+  detail: string;
+}
+
+export function reduce(state: AgentState, fact: Fact, env: Surroundings): Outcome {
+  const work: Work = { s: { ...state }, out: [], env, detail: fact.type };
+  apply(work, fact);
+  settle(work, state);
+  return { state: work.s, effects: work.out };
+}
+
+function apply(work: Work, fact: Fact): void {
+  switch (fact.type) {
+    case "input":
+    case "drop_input":
+    case "release":
+    case "abort":
+    case "stop":
+    case "resume":
+    case "delete":
+    case "attach":
+    case "configured":
+    case "decide":
+      return onUserFact(work, fact);
+    case "tick":
+    case "park":
+      return onTick(work, fact);
+    case "exit":
+    case "torn":
+    case "replace":
+      return onExit(work, fact);
+    default:
+      return onProviderFact(work, fact);
+  }
+}
+
+/** What the agent is, from what goes on. */
+export function statusOf(s: AgentState): Status {
+  if (s.process === "running" && s.ready && s.open.some((each) => !each.answered)) return "waiting_input";
+  if (s.turn !== null) {
+    const live = s.process === "running" && s.ready;
+    return live && (reached(s) || s.intent === null) ? "processing" : "starting";
+  }
+  if (s.wanted) return "starting";
+  return s.rest;
+}
+
+function settle(work: Work, before: AgentState): void {
+  const { s, env } = work;
+  if (s.queue.length === 0) s.held = false;
+  const status = statusOf(s);
+  countActiveTime(work, status);
+  if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.nowMs;
+  if (status !== before.status) {
+    s.cause = { source: env.source, detail: work.detail };
+    s.status = status;
+    if (status === "processing") s.lastFrameAt = env.nowMs; // the time of waiting for a person is no silence
+    work.out.push({ do: "event", type: "agent_status", data: { from: before.status, to: status, cause: s.cause } });
+    if (s.stalled) s.stalled = false;
+  }
+  if (isBusy(before.status) && !isBusy(status)) notify(work, status);
+}
+
+/** Waiting for a person does not count as the turn's time. */
+function countActiveTime({ s, env }: Work, status: Status): void {
+  const turn = s.turn;
+  if (turn === null) return;
+  const counts = status !== "waiting_input";
+  if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.nowMs };
+  if (!counts && turn.countingSince !== null) {
+    s.turn = { ...turn, activeMs: turn.activeMs + env.nowMs - turn.countingSince, countingSince: null };
+  }
+}
+
+function notify({ s, out }: Work, status: Status): void {
+  if (s.unnoticed.length === 0 && !s.startFailed) return;
+  const error = status === "exited" ? (s.startError ?? s.lastTurn?.error) : s.lastTurn?.error;
+  out.push({
+    do: "notice",
+    event: noticeFor(s, status),
+    turns: s.unnoticed,
+    ...(error === undefined ? {} : { error }),
+  });
+  s.unnoticed = [];
+  s.startFailed = false;
+}
+
+function noticeFor(s: AgentState, status: Status): NoticeEvent {
+  if (status === "exited") return "agent_exited";
+  if (s.lastTurn?.outcome === "interrupted") return "agent_aborted";
+  return s.lastTurn?.outcome === "completed" ? "agent_completed" : "agent_error";
+}

@@ -1,0 +1,166 @@
+/** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
+import type { TurnError, TurnOutcome } from "../../providers/contract.ts";
+import type { AgentState, Flight, InputState } from "../model.ts";
+import type { Work } from "./reduce.ts";
+
+/**
+ * Does the open turn belong to what the present process does? false = its input waits for a process, or for what
+ * history says.
+ */
+export function reached({ flight, run }: Pick<AgentState, "flight" | "run">): boolean {
+  return flight === null || flight.run === run;
+}
+
+/** Begins the next queued input where nothing stands in its way. */
+export function dispatch(work: Work): void {
+  const { s, out } = work;
+  if (s.turn !== null || s.held || s.intent === "delete") return;
+  const [next, ...rest] = s.queue;
+  if (next === undefined) return;
+  s.queue = rest;
+  s.flight = { input: next.id, key: next.key, run: next.run, accepted: false };
+  openTurn(work, "input");
+  out.push({ do: "input_state", id: next.id, state: next.run === null ? "queued" : "written", turn: turnId(work) });
+  advance(work);
+}
+
+export function openTurn(work: Work, origin: "input" | "agent"): void {
+  const { s, env, out } = work;
+  s.turns += 1;
+  s.turn = {
+    id: turnId(work),
+    origin,
+    input: origin === "input" ? (s.flight?.input ?? null) : null,
+    startedAt: env.nowMs,
+    activeMs: 0,
+    countingSince: env.nowMs,
+    interrupt: null,
+    mended: false,
+  };
+  s.lastFrameAt = env.nowMs;
+  s.stalled = false;
+  out.push({ do: "open_turn", turn: s.turn });
+}
+
+function turnId({ s, env }: Work): string {
+  return `${env.agentId}-${s.turns}`;
+}
+
+/** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */
+export function advance(work: Work): void {
+  const { s, out, env } = work;
+  if (s.intent !== null) return;
+  if (s.process !== "running") {
+    if (s.turn !== null || s.wanted) spawn(work);
+    return;
+  }
+  if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
+  const flight = s.flight;
+  if (s.turn === null || flight === null || reached(s) || !s.ready) return;
+  // Written to a process that died: a provider with a history is asked first (its codec got the input as
+  // `unconfirmed`).
+  if (flight.run !== null && env.redelivery === "history") return;
+  if (s.stale) return endProcess(work, "restart", true);
+  write(work, flight);
+}
+
+function write({ s, out }: Work, flight: Flight): void {
+  s.flight = { ...flight, run: s.run };
+  out.push(
+    { do: "input_state", id: flight.input, state: "written", run: s.run },
+    { do: "prompt", input: flight.input },
+  );
+}
+
+export function spawn({ s, out, env }: Work): void {
+  s.starts = 0;
+  s.run += 1;
+  s.process = "running";
+  s.ready = false;
+  s.stale = false;
+  s.startError = null;
+  if (s.rest === "exited") s.rest = "idle";
+  s.spawnedAt = env.nowMs;
+  s.lastFrameAt = env.nowMs;
+  out.push({ do: "spawn", run: s.run });
+  if (!env.oneshot) return;
+  // The prompt is the process's stdin: spawning it is writing it, and a program without a protocol cannot confirm more.
+  s.ready = true;
+  if (s.flight !== null) {
+    s.flight = { ...s.flight, run: s.run };
+    out.push({ do: "input_state", id: s.flight.input, state: "written", run: s.run });
+  }
+}
+
+export function endProcess(work: Work, intent: NonNullable<Work["s"]["intent"]>, gently: boolean): void {
+  work.s.intent = intent;
+  if (intent === "park") work.s.process = "parking";
+  work.out.push({ do: "end", gently });
+}
+
+/**
+ * Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the
+ * queue.
+ */
+export function closeTurn(
+  work: Work,
+  outcome: TurnOutcome,
+  error?: TurnError,
+  input: InputState | "requeue" = fate(work, outcome),
+): void {
+  const { s, env, out } = work;
+  const turn = s.turn;
+  if (turn === null) return;
+  withdraw(work, "turn_end", (each) => each.turn === turn.id);
+  const ended = {
+    id: turn.id,
+    origin: turn.origin,
+    startedAt: turn.startedAt,
+    endedAt: env.nowMs,
+    outcome,
+    ...(error === undefined ? {} : { error }),
+  };
+  s.lastTurn = ended;
+  s.turn = null;
+  s.retrying = null;
+  s.unnoticed = [...s.unnoticed, turn.id];
+  s.rest = outcome === "completed" || outcome === "interrupted" ? "idle" : "error";
+  out.push({ do: "close_turn", turn: ended });
+  // Somebody has to look first; but who sent an input to end this turn has looked.
+  if (outcome === "lost" || (outcome === "failed" && turn.interrupt?.reason !== "input")) s.held = true;
+  if (s.flight === null) return;
+  const { input: id, key, run } = s.flight;
+  s.flight = null;
+  if (input === "requeue") {
+    s.queue = [{ id, key, run }, ...s.queue];
+    out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
+  } else {
+    out.push({ do: "input_state", id, state: input });
+  }
+}
+
+/** What was never written is cancelled; what was, and may or may not have run unseen, is unknown. */
+function fate({ s }: Work, outcome: TurnOutcome): InputState {
+  const { flight } = s;
+  if (flight === null || flight.accepted) return "ended";
+  if (flight.run === null) return "cancelled";
+  const confirmable = reached(s) && s.process === "running" && outcome !== "lost";
+  return confirmable ? "ended" : "unknown";
+}
+
+/** Nobody waits for these answers any more. */
+export function withdraw(
+  { s, out }: Work,
+  by: "turn_end" | "exit",
+  which: (permission: AgentState["open"][number]) => boolean,
+): void {
+  for (const each of s.open) {
+    if (which(each) && !each.answered) out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
+  }
+  s.open = s.open.filter((each) => !which(each));
+}
+
+export function cancelQueue({ s, out }: Work): void {
+  for (const { id, run } of s.queue) out.push({ do: "input_state", id, state: run === null ? "cancelled" : "unknown" });
+  s.queue = [];
+}

@@ -1,0 +1,119 @@
+/** What people ask for. A user's act (input, resume, release) also allows one automatic start. */
+import type { Fact } from "../model.ts";
+import type { Work } from "./reduce.ts";
+import { timeoutError } from "./frames.ts";
+import { advance, cancelQueue, closeTurn, dispatch, endProcess, reached } from "./turns.ts";
+
+type UserFact = Extract<
+  Fact,
+  {
+    type:
+      "input" | "drop_input" | "release" | "abort" | "stop" | "resume" | "delete" | "attach" | "configured" | "decide";
+  }
+>;
+
+export function onUserFact(work: Work, fact: UserFact): void {
+  const { s, out } = work;
+  switch (fact.type) {
+    case "input": {
+      const item = { id: fact.id, key: fact.key, run: null };
+      s.queue = fact.mode === "interrupt" ? [item, ...s.queue] : [...s.queue, item];
+      s.held = false;
+      s.starts = 1;
+      work.detail = "input";
+      if (fact.mode === "interrupt" && s.turn !== null) interrupt(work, "input");
+      return dispatch(work);
+    }
+    case "drop_input": {
+      if (s.flight?.input === fact.id && s.flight.run === null) {
+        work.detail = "input deleted before it was delivered";
+        closeTurn(work, "interrupted");
+        return dispatch(work);
+      }
+      if (!s.queue.some((each) => each.id === fact.id && each.run === null)) return; // delivered, or over
+      s.queue = s.queue.filter((each) => each.id !== fact.id);
+      out.push({ do: "input_state", id: fact.id, state: "cancelled" });
+      return;
+    }
+    case "release":
+      s.held = false;
+      s.starts = 1;
+      return dispatch(work);
+    case "abort":
+      if (!fact.keepQueued) cancelQueue(work);
+      s.held = s.queue.length > 0;
+      if (s.turn !== null) interrupt(work, "abort");
+      return;
+    case "stop":
+    case "attach":
+      return stop(work, fact.type);
+    case "resume":
+      s.held = false;
+      s.starts = 1;
+      work.detail = "resume";
+      dispatch(work);
+      // A process that is on its way out does not count.
+      if (!work.env.oneshot && s.intent !== "delete" && (s.process !== "running" || s.intent !== null)) s.wanted = true;
+      return advance(work);
+    case "delete":
+      cancelQueue(work);
+      s.wanted = false;
+      if (s.process === "running" || s.process === "parking") endProcess(work, "delete", false);
+      else out.push({ do: "purge" });
+      return;
+    case "configured":
+      // The next turn gets a process with the new settings; one that is being started already has the old ones.
+      if (s.process === "running") s.stale = true;
+      return;
+    case "decide":
+      if (!s.open.some((each) => each.id === fact.id && !each.answered)) return; // an answer counts once
+      s.open = s.open.map((each) => (each.id === fact.id ? { ...each, answered: true } : each));
+      work.detail = fact.decision === "deny" ? "permission denied" : "permission allowed";
+      out.push(
+        {
+          do: "settle_permission",
+          id: fact.id,
+          state: fact.decision === "deny" ? "denied" : "allowed",
+          by: "user",
+          answer: {
+            decision: fact.decision,
+            ...(fact.message === undefined ? {} : { message: fact.message }),
+            ...(fact.answers === undefined ? {} : { answers: fact.answers }),
+          },
+        },
+        { do: "answer", permission: fact.id },
+      );
+      return;
+  }
+}
+
+/** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */
+export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): void {
+  const { s, out, env } = work;
+  if (s.turn === null) return;
+  if (!reached(s)) {
+    if (reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
+    work.detail = "aborted before the input was delivered";
+    return closeTurn(work, "interrupted");
+  }
+  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason } };
+  if (env.oneshot) {
+    if (s.intent !== null) return;
+    out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for
+    return endProcess(work, "interrupt", false);
+  }
+  if (s.ready && s.process === "running") out.push({ do: "interrupt" });
+}
+
+function stop(work: Work, intent: "stop" | "attach"): void {
+  const { s } = work;
+  if (s.intent === "delete") return;
+  work.detail = "stopped on request";
+  s.wanted = false;
+  if (s.turn !== null && !reached(s)) closeTurn(work, "interrupted", undefined, "requeue");
+  s.held = true;
+  s.rest = "idle";
+  if (s.process === "running") return endProcess(work, intent, true);
+  if (s.process === "parking") s.intent = intent;
+  else s.process = "stopped";
+}

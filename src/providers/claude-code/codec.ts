@@ -1,0 +1,110 @@
+/**
+ * Provider `claude-code`: Claude Code as a long-lived child that speaks stream-json on stdin and stdout.
+ *
+ * Status comes only from its `session_state_changed` lines, receipts of inputs only from `command_lifecycle`; every
+ * input carries a uuid by which the program itself recognises it over processes. The parts: -launch (argv, env),
+ * -handshake, -frames (which line is what), -turn (begin and end), -messages, -permissions, -wire, -state.
+ */
+import { readLine } from "./frames.ts";
+import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
+import {
+  answerLine,
+  closePermissions,
+  permissionAnswered,
+  reapplyGrants,
+  rememberAlways,
+} from "./permissions.ts";
+import {
+  ask,
+  type ClaudeState,
+  type Draft,
+  draft,
+  initialState,
+  patch,
+  patchEnding,
+  step,
+} from "./state.ts";
+import { promptLine, requestLine } from "./wire.ts";
+import type { Codec, PromptInput } from "../contract.ts";
+
+export type { ClaudeState } from "./state.ts";
+
+export const claudeCodec: Codec<ClaudeState> = {
+  kind: "claude-code",
+  traits: claudeTraits,
+  launch: claudeLaunch,
+
+  start({ launch, grants }) {
+    const work = draft(initialState(resumedSession(launch)));
+    // Without members, so that the program keeps its own system prompt.
+    ask(work, "initialize", { subtype: "initialize" });
+    if (launch.permissions === "ask") reapplyGrants(work, grants);
+    return step(work);
+  },
+
+  adopt(state, { unconfirmed, unsettled, open, interrupting }) {
+    const work = draft(state);
+    for (const id of open) {
+      if (work.state.open[id] === undefined)
+        patch(work, { open: { ...work.state.open, [id]: { call: "", answered: false } } });
+    }
+    // Allowed at any time; its reply lists what the program waits for, which settles every doubt about permissions.
+    ask(work, "initialize", { subtype: "initialize" });
+    for (const answer of unsettled) {
+      work.lines.push(answerLine(answer));
+      permissionAnswered(work, answer.id);
+    }
+    for (const input of unconfirmed) write(work, input);
+    if (interrupting) interrupt(work);
+    return step(work);
+  },
+
+  frame(state, { raw, json }) {
+    const work = draft(state);
+    readLine(work, raw, json);
+    return step(work);
+  },
+
+  prompt(state, input) {
+    const work = draft(state);
+    write(work, input);
+    return step(work);
+  },
+
+  interrupt(state) {
+    const work = draft(state);
+    interrupt(work);
+    return step(work);
+  },
+
+  answer(state, answer) {
+    const work = draft(state);
+    work.lines.push(answerLine(answer));
+    permissionAnswered(work, answer.id);
+    if (answer.decision === "allow_always") rememberAlways(work, [answer.data]);
+    return step(work);
+  },
+
+  // Idle, it goes in some 10 ms with exit code 0; in a turn it ends that first. A signal would leave tools running.
+  farewell: () => ({ lines: [requestLine("ah-farewell", { subtype: "end_session" })], graceMs: 5_000 }),
+
+  exit(state, { stderrTail }) {
+    const work = draft(state);
+    closePermissions(work, () => true);
+    // The process before died between the conversation's first line on disk and its first line to us.
+    const inUse = /Session ID (\S+) is already in use/.exec(stderrTail);
+    if (!state.ready && inUse?.[1] !== undefined) work.facts.push({ type: "session", id: inUse[1] });
+    return work.facts;
+  },
+};
+
+function write(work: Draft, input: PromptInput): void {
+  work.lines.push(promptLine(input));
+  patch(work, { turn: true, inputs: { ...work.state.inputs, [input.key]: work.state.inputs[input.key] ?? "written" } });
+}
+
+/** `cancel_queued` reaches an input that is not yet running; there is at most one, ours. */
+function interrupt(work: Draft): void {
+  if (work.state.ending.result !== null && work.state.tasks > 0) patchEnding(work, { cutShort: true });
+  ask(work, "interrupt", { subtype: "interrupt", cancel_queued: true });
+}

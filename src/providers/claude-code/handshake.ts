@@ -1,0 +1,80 @@
+/** Claude Code's handshake: is this program new enough, does it have the conversation, and what is it waiting for? */
+import { freeSession } from "./launch.ts";
+import { closePermissions, permissionAsked } from "./permissions.ts";
+import { type Draft, patch } from "./state.ts";
+import { resultErrors, stateSaid } from "./turn.ts";
+import { type Fields, fields, items, text } from "./wire.ts";
+import type { ProviderFact } from "../contract.ts";
+
+/** The first version whose `initialize` reply is sure to list the permission requests that wait. */
+export const NEEDED_VERSION = "2.1.268";
+
+/** The response to `initialize`, of a new process (`first`) or of one that a new daemon took over. */
+export function initialized(work: Draft, response: Fields): void {
+  const reply = fields(response, "response");
+  if (!work.state.ready) {
+    const version = text(reply, "claude_code_version");
+    const capable =
+      text(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
+    if (version === undefined || !capable || olderThan(version, NEEDED_VERSION)) {
+      const found = version ?? "an older one, which does not tell its version";
+      const message = `Claude Code ${NEEDED_VERSION} or newer is needed, found ${found}: update it (npm install -g @anthropic-ai/claude-code@latest)`;
+      refuse(work, "VERSION_UNSUPPORTED", message);
+      return;
+    }
+    patch(work, { ready: true });
+    work.facts.push(login(fields(reply, "account")), { type: "ready", version });
+  }
+  const pending = items(response, "pending_permission_requests");
+  const ids = pending.map((request) => text(request, "request_id"));
+  closePermissions(work, (_open, id) => !ids.includes(id));
+  for (const request of pending) {
+    const id = text(request, "request_id");
+    if (id !== undefined && work.state.open[id] === undefined) permissionAsked(work, id, fields(request, "request"));
+  }
+  const says = text(reply, "session_state");
+  if (says === "running" || says === "requires_action" || work.state.turn) stateSaid(work, says);
+}
+
+/** `apiKeySource` and `tokenSource` name where a credential was found, and are missing or "none" where none was. */
+function login(account: Fields): Extract<ProviderFact, { type: "login" }> {
+  const sources = [text(account, "apiKeySource"), text(account, "tokenSource")].filter(
+    (source) => source !== undefined && source !== "none",
+  );
+  if (sources.length > 0) return { type: "login", loggedIn: true, detail: `credential from ${sources.join(", ")}` };
+  return {
+    type: "login",
+    loggedIn: false,
+    detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY",
+  };
+}
+
+/** A `result` before the handshake: the program says why it will not start. */
+export function startFailed(work: Draft, line: Fields): void {
+  const message = resultErrors(line);
+  const { resuming } = work.state;
+  if (resuming !== null && message.includes("No conversation found")) {
+    // Sessions are deleted after some weeks, or their process died before it wrote the first line. The id is free
+    // again.
+    work.facts.push({ type: "session", id: freeSession(resuming) });
+    const cure = "it was deleted, or its process died in its first moment; the next input begins a new conversation";
+    refuse(work, "SESSION_NOT_FOUND", `Claude Code has no conversation ${resuming} any more: ${cure}`);
+    return;
+  }
+  refuse(work, (text(line, "startup_failure_reason") ?? "start_failed").toUpperCase(), message);
+}
+
+export function refuse(work: Draft, code: string, message: string): void {
+  if (work.state.refused) return;
+  patch(work, { refused: true });
+  work.facts.push({ type: "start_failed", code, message });
+}
+
+function olderThan(version: string, needed: string): boolean {
+  const [found, least] = [version, needed].map((each) => (each.match(/\d+/g) ?? []).slice(0, 3).map(Number));
+  for (const n of [0, 1, 2]) {
+    const difference = (found?.[n] ?? 0) - (least?.[n] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}

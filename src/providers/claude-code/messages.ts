@@ -1,0 +1,158 @@
+/**
+ * Claude Code's message lines: one `assistant` line per content block, tool results in `user` lines, deltas in
+ * `stream_event` lines. Owns which blocks make one message and when it is whole; deltas are shown and never stored.
+ */
+import { closePermissions } from "./permissions.ts";
+import { type Draft, patch, patchEnding, without } from "./state.ts";
+import { type Fields, fields, isFields, items, resultText, text } from "./wire.ts";
+import type { Part } from "../contract.ts";
+
+export function assistantLine(work: Draft, line: Fields): void {
+  const message = fields(line, "message");
+  const key = text(message, "id") ?? text(line, "uuid") ?? "message";
+  const subagent = subagentOf(line);
+  const error = text(line, "error");
+  if (error !== undefined || line["is_api_error_message"] === true) {
+    // Not the model's words: the program made this message of an API failure, and the `result` will call it a success.
+    closeMessage(work, subagent);
+    if (subagent === undefined) patchEnding(work, { apiError: error ?? "api_error" });
+    for (const block of items(message, "content"))
+      addPart(work, key, "system", { type: "text", text: text(block, "text") ?? "" }, subagent);
+    work.facts.push({ type: "message_done", key });
+    return;
+  }
+  openMessage(work, key, subagent);
+  for (const block of items(message, "content")) {
+    const part = partOf(block);
+    if (part === undefined) work.facts.push({ type: "unknown_frame", kind: `assistant/${text(block, "type") ?? "?"}` });
+    if (part === undefined || part === "silent") continue;
+    if (part.type === "tool_use" && part.name === "ExitPlanMode" && isFields(part.input)) {
+      patch(work, { plan: { call: part.id, text: text(part.input, "plan") ?? "" } });
+    }
+    addPart(work, key, "assistant", part, subagent);
+    if (subagent === undefined && work.state.message !== null)
+      patch(work, { message: { ...work.state.message, parts: true } });
+  }
+}
+
+function partOf(block: Fields): Part | "silent" | undefined {
+  switch (block["type"]) {
+    case "text":
+      return { type: "text", text: text(block, "text") ?? "" };
+    case "thinking":
+      return { type: "thinking", text: text(block, "thinking") ?? "" };
+    case "redacted_thinking":
+      return "silent";
+    case "tool_use":
+    case "server_tool_use":
+      return {
+        type: "tool_use",
+        id: text(block, "id") ?? "",
+        name: text(block, "name") ?? "",
+        input: block["input"] ?? {},
+      };
+    default: {
+      const call = text(block, "tool_use_id");
+      if (call === undefined) return undefined;
+      return { type: "tool_result", id: call, text: resultText(block["content"]), isError: block["is_error"] === true };
+    }
+  }
+}
+
+/** A `user` line that the program wrote: tool results, its own notes to the model, a sub-agent's task. */
+export function userLine(work: Draft, line: Fields): void {
+  if (line["isReplay"] === true) return; // Our own input, come back.
+  const key = text(line, "uuid") ?? "user";
+  const subagent = subagentOf(line);
+  const content = fields(line, "message")["content"];
+  const blocks =
+    typeof content === "string" ? [{ type: "text", text: content }] : items(fields(line, "message"), "content");
+  let parts = 0;
+  for (const block of blocks) {
+    const part = partOf(block);
+    if (part === undefined || part === "silent") continue;
+    if (part.type === "tool_result") {
+      closePermissions(work, ({ call }) => call === part.id);
+      if (parts === 0) toolResultArrived(work, subagent);
+    }
+    const role =
+      part.type === "tool_result" ? "tool" : subagent === undefined || isNotice(line, part) ? "system" : "user";
+    addPart(work, key, role, part, subagent);
+    parts += 1;
+  }
+  if (parts > 0) work.facts.push({ type: "message_done", key });
+}
+
+function isNotice(line: Fields, part: Part): boolean {
+  return line["isSynthetic"] === true || (part.type === "text" && part.text.startsWith("[Request interrupted by user"));
+}
+
+/** `parent_tool_use_id` is what marks a line of a sub-agent; its own id is better where the line carries it. */
+function subagentOf(line: Fields): string | undefined {
+  const parent = text(line, "parent_tool_use_id");
+  return parent === undefined ? undefined : (text(line, "agent_id") ?? parent);
+}
+
+export function streamEvent(work: Draft, line: Fields): void {
+  if (text(line, "parent_tool_use_id") !== undefined) return;
+  const event = fields(line, "event");
+  switch (event["type"]) {
+    case "message_start": {
+      const key = text(fields(event, "message"), "id");
+      if (key === undefined || work.state.message?.key === key) return;
+      closeMessage(work, undefined);
+      patch(work, { message: { key, streamed: true, parts: false } });
+      return;
+    }
+    case "content_block_delta": {
+      const delta = fields(event, "delta");
+      const words = delta["type"] === "text_delta" ? text(delta, "text") : undefined;
+      if (words !== undefined && work.state.message !== null)
+        work.facts.push({ type: "delta", key: work.state.message.key, text: words });
+      return;
+    }
+    case "message_stop":
+      closeMessage(work, undefined);
+      return;
+    default: // The rest of the Messages API's events says nothing that the whole blocks do not say.
+  }
+}
+
+function openMessage(work: Draft, key: string, subagent: string | undefined): void {
+  if (subagent === undefined) {
+    if (work.state.message?.key === key) return;
+    closeMessage(work, undefined);
+    patch(work, { message: { key, streamed: false, parts: false } });
+  } else if (work.state.subagents[subagent] !== key) {
+    closeMessage(work, subagent);
+    patch(work, { subagents: { ...work.state.subagents, [subagent]: key } });
+  }
+}
+
+/** A read-only tool may answer while later blocks of the message still stream: then only `message_stop` ends it. */
+function toolResultArrived(work: Draft, subagent: string | undefined): void {
+  if (subagent !== undefined || work.state.message?.streamed !== true) closeMessage(work, subagent);
+}
+
+export function closeMessage(work: Draft, subagent: string | undefined): void {
+  if (subagent === undefined) {
+    const { message } = work.state;
+    if (message?.parts === true) work.facts.push({ type: "message_done", key: message.key });
+    if (message !== null) patch(work, { message: null });
+    return;
+  }
+  const key = work.state.subagents[subagent];
+  if (key === undefined) return;
+  work.facts.push({ type: "message_done", key });
+  patch(work, { subagents: without(work.state.subagents, subagent) });
+}
+
+function addPart(
+  work: Draft,
+  key: string,
+  role: "assistant" | "tool" | "system" | "user",
+  part: Part,
+  subagent: string | undefined,
+): void {
+  work.facts.push({ type: "part", key, role, part, ...(subagent === undefined ? {} : { subagent }) });
+}

@@ -1,0 +1,104 @@
+/**
+ * OpenCode, behind our bridge: the bridge speaks HTTP with `opencode serve` and finds out what is true there; this
+ * codec turns the bridge's lines into facts, one for one. What a permission mode means to OpenCode: opencode-launch.ts.
+ */
+import { answerCommand, permissionFact, questionFact } from "./asks.ts";
+import { launch, startCommand, traits } from "./launch.ts";
+import type { BridgeCommand, BridgeLine, StartCommand } from "./lines.ts";
+import { readBridgeLine } from "./lines.ts";
+import type { Codec, Frame, PromptInput, ProviderFact, Step } from "../contract.ts";
+
+export interface OpenCodeState {
+  /** Kept until the bridge is ready, to be said again by the next daemon. */
+  readonly start: StartCommand | null;
+  readonly session: string | null;
+}
+
+export const opencodeCodec: Codec<OpenCodeState> = {
+  kind: "opencode",
+  traits,
+  launch,
+  start({ launch: context, grants }) {
+    const start = startCommand(context, grants);
+    return { state: { start, session: null }, facts: [], lines: lines(start) };
+  },
+  adopt(state, { unconfirmed, unsettled, interrupting }) {
+    // The bridge knows what it has had before: everything may be said again.
+    const commands: BridgeCommand[] = state.start === null ? [] : [state.start];
+    commands.push(...unconfirmed.map(promptCommand), ...unsettled.map(answerCommand));
+    if (interrupting) commands.push({ cmd: "interrupt" });
+    return { state, facts: [], lines: lines(...commands) };
+  },
+  frame: onFrame,
+  prompt: (state, input) => ({ state, facts: [], lines: lines(promptCommand(input)) }),
+  interrupt: (state) => ({ state, facts: [], lines: lines({ cmd: "interrupt" }) }),
+  answer: (state, answer) => ({ state, facts: [], lines: lines(answerCommand(answer)) }),
+  farewell: () => ({ lines: lines({ cmd: "end" }), graceMs: 6000 }),
+  exit: () => [],
+};
+
+function lines(...commands: readonly BridgeCommand[]): string[] {
+  return commands.map((command) => JSON.stringify(command));
+}
+
+/** OpenCode's slash commands are another endpoint, so a text is always taken as it is, `raw` or not. */
+function promptCommand({ key, text, writtenAtMs }: PromptInput): BridgeCommand {
+  return { cmd: "prompt", key, text, writtenAtMs };
+}
+
+function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
+  const line = readBridgeLine(json);
+  if (line === null) return { state, facts: [{ type: "unknown_frame", kind: "no line of the bridge" }], lines: [] };
+  if (line.t !== "ready") return { state, facts: [toFact(line)], lines: [] };
+  return {
+    state: { start: null, session: line.session },
+    facts: [
+      { type: "session", id: line.session },
+      { type: "ready", version: line.version },
+    ],
+    lines: [],
+  };
+}
+
+function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
+  switch (line.t) {
+    case "start_failed":
+      return { type: "start_failed", code: line.code, message: line.message };
+    case "accepted":
+      return { type: "input_accepted", key: line.key };
+    case "busy":
+      return { type: "turn_started" };
+    case "turn":
+      return { type: "turn_ended", outcome: line.outcome, ...(line.error === null ? {} : { error: line.error }) };
+    case "part":
+      return {
+        type: "part",
+        key: line.message,
+        role: line.role,
+        part: line.part,
+        ...(line.child === null ? {} : { subagent: line.child }),
+      };
+    case "message":
+      return { type: "message_done", key: line.message };
+    case "delta":
+      return { type: "delta", key: line.message, text: line.text };
+    case "asked":
+      return permissionFact(line.ask);
+    case "question":
+      return questionFact(line.id, line.questions, line.child);
+    case "closed":
+      return { type: "permission_closed", id: line.id };
+    case "retry":
+      return { type: "retrying", attempt: line.attempt, reason: line.reason, status: null };
+    case "retry_over":
+      return { type: "retry_over" };
+    case "background":
+      return { type: "background", tasks: line.tasks };
+    case "usage":
+      return { type: "usage", usage: line.usage };
+    case "note":
+      return { type: "note", level: line.level, code: line.code, message: line.message };
+    case "unknown":
+      return { type: "unknown_frame", kind: line.kind };
+  }
+}

@@ -1,0 +1,118 @@
+/** OpenClaw over HTTP: `POST /hooks/wake`, and what its answers mean (seen on OpenClaw 2026.9.6). */
+import { parseRetryAfter } from "../../lib/backoff.ts";
+import { isObject } from "../../lib/check.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { errorCode, errorText } from "../../lib/errors.ts";
+import { readText } from "../../lib/read-body.ts";
+import { VERSION } from "../../lib/version.ts";
+import type { Finding } from "../sink.ts";
+import { direct } from "../direct.ts";
+import { oneLine, tryJson } from "../text.ts";
+
+export interface HookSettings {
+  readonly url: string;
+  /** OpenClaw's `hooks.token`, not the gateway's. */
+  readonly token: string;
+}
+
+export interface Wake {
+  readonly text: string;
+  readonly mode: "now" | "next-heartbeat";
+  readonly sessionKey: string | null;
+}
+
+/** How one way to OpenClaw took a wake. */
+export type WakeOutcome =
+  | { readonly type: "accepted"; readonly detail: string }
+  /** Down or busy: the same gateway would be no better by another way. */
+  | { readonly type: "retry"; readonly reason: string; readonly waitMs?: number }
+  /** This way is not set up right; another way may work. `retryInMs`: when looking again costs little. */
+  | {
+      readonly type: "unusable";
+      readonly reason: string;
+      readonly retryInMs: number;
+      readonly onlyThisWake?: true;
+    }
+  | { readonly type: "refused"; readonly reason: string };
+
+const TIMEOUT_MS = 5000;
+const LOOK_AGAIN_MS = 60_000;
+const BODY_LIMITS = { maxBytes: 4096, timeoutMs: 2000 };
+
+export async function postWake(
+  { url, token }: HookSettings,
+  { text, mode, sessionKey }: Wake,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<WakeOutcome> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: {
+        Authorization: `Bearer ${token}`,
+        "Content-Type": "application/json",
+        "User-Agent": `agent-harness-webhook-receiver/${VERSION}`,
+      },
+      body: JSON.stringify({ text, mode, ...(sessionKey === null ? {} : { sessionKey }) }),
+      redirect: "manual",
+      ...direct(url),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    const said = answerText(await readText(response.body, BODY_LIMITS));
+    return classifyWake(response.status, said, parseRetryAfter(response.headers.get("retry-after"), clock.now()));
+  } catch (error) {
+    // After a timeout the wake may still be carried out; the same text again is recognised and merged.
+    if (error instanceof Error && error.name === "TimeoutError")
+      return { type: "retry", reason: `the hook gave no answer within ${TIMEOUT_MS} ms` };
+    return { type: "retry", reason: `the hook cannot be reached: ${errorCode(error) ?? errorText(error)}` };
+  }
+}
+
+export function classifyWake(status: number, said: string, waitMs?: number): WakeOutcome {
+  const reason = `the hook answered ${status}${said === "" ? "" : `: ${said}`}`;
+  if (status >= 200 && status < 300) return { type: "accepted", detail: `hook: ${said || "accepted"}` };
+  if (status === 401)
+    return {
+      type: "unusable",
+      reason: `${reason} (openclaw.hookToken is not OpenClaw's hooks.token)`,
+      retryInMs: LOOK_AGAIN_MS,
+    };
+  if (status === 404)
+    return {
+      type: "unusable",
+      reason: `${reason} (hooks are not enabled in OpenClaw, or openclaw.hookUrl is wrong)`,
+      retryInMs: LOOK_AGAIN_MS,
+    };
+  // A session of one's own must be allowed in the gateway's settings; the command line can name one without.
+  if (status === 400 && /^sessionKey\b/.test(said))
+    return { type: "unusable", reason, retryInMs: LOOK_AGAIN_MS, onlyThisWake: true };
+  if (status === 429 || status === 408 || status >= 500)
+    return { type: "retry", reason, ...(waitMs === undefined ? {} : { waitMs }) };
+  if (status < 400)
+    return {
+      type: "unusable",
+      reason: `${reason} (redirects are not followed: mend openclaw.hookUrl)`,
+      retryInMs: LOOK_AGAIN_MS,
+    };
+  return { type: "refused", reason };
+}
+
+/**
+ * A blank text is refused after the token was checked: so it tells whether a wake would pass, without waking anybody.
+ */
+export async function probeHook(settings: HookSettings, clock: Clock, signal: AbortSignal): Promise<Finding> {
+  const outcome = await postWake(settings, { text: " ", mode: "next-heartbeat", sessionKey: null }, clock, signal);
+  if (outcome.type === "refused" && outcome.reason.endsWith("400: text required"))
+    return { ok: true, text: "openclaw: the hook takes our token" };
+  return {
+    ok: false,
+    text: `openclaw: ${outcome.type === "accepted" ? "the hook took a blank text, is this OpenClaw?" : outcome.reason}`,
+  };
+}
+
+/** Answers are JSON or plain text. */
+function answerText(body: string): string {
+  const json = tryJson(body);
+  const said = isObject(json) ? (json["error"] ?? json["eventOutcome"]) : undefined;
+  return oneLine(typeof said === "string" ? said : body).slice(0, 300);
+}

@@ -1,0 +1,103 @@
+/**
+ * A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be.
+ */
+import { expect, test } from "bun:test";
+import type { ActorDeps } from "../../../src/agents/actor.ts";
+import { createActor } from "../../../src/agents/actor.ts";
+import { createBus } from "../../../src/agents/bus.ts";
+import type { Live } from "../../../src/agents/live.ts";
+import { initialState } from "../../../src/agents/model.ts";
+import { fakeClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/log.ts";
+import { missingProvider } from "../../../src/providers/index.ts";
+import type { Agent } from "../../../src/store/agents.ts";
+import { findAgent, insertAgent } from "../../../src/store/agents.ts";
+import { openStore } from "../../../src/store/database.ts";
+import { createGroupCommit } from "../../../src/store/group-commit.ts";
+
+function world() {
+  const real = openStore(":memory:");
+  let full = false;
+  const store = {
+    ...real,
+    transact<T>(work: () => T): T {
+      if (full) throw new Error("database or disk is full");
+      return real.transact(work);
+    },
+  };
+  real.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
+  const clock = fakeClock();
+  const begun: number[] = [];
+  const { codec } = missingProvider("x");
+  const deps: ActorDeps = {
+    store,
+    clock,
+    bus: createBus(),
+    log: silentLogger,
+    group: createGroupCommit(store),
+    agentDir: "/nowhere",
+    limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0 },
+    terms: () => ({
+      codec,
+      permissions: "ask",
+      launch: () => {
+        throw new Error("not asked for here");
+      },
+    }),
+    newNonce: () => "n",
+    enqueue: () => undefined,
+    purged: () => undefined,
+    seam: () => undefined,
+    begin: async (_actor, run) => void begun.push(run),
+  };
+  const agent: Agent = {
+    id: "a1b2c3d4",
+    project: "p",
+    name: null,
+    provider: "x",
+    uuid: "u",
+    state: initialState(0),
+    createdAt: 0,
+    updatedAt: 0,
+    settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
+  };
+  insertAgent(real, agent);
+  const actor = createActor(deps, agent);
+  let closed = 0;
+  // Only what `ended` asks of it.
+  const live = { stderrTail: () => "", close: () => void closed++ } as unknown as Live;
+  return {
+    actor,
+    clock,
+    live,
+    begun,
+    closed: () => closed,
+    stored: () => findAgent(real, agent.id)?.state,
+    fill: (now: boolean) => void (full = now),
+  };
+}
+
+test("an end that could not be stored is not over: the process stays known, and the next try tells it", () => {
+  const { actor, live, closed, stored, fill } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  actor.attach(live);
+  fill(true);
+  expect(() => actor.ended(137)).toThrow("full");
+  expect([actor.live() === live, closed(), stored()?.process]).toEqual([true, 0, "running"]);
+  fill(false);
+  actor.ended(137);
+  expect([actor.live(), closed(), stored()?.process, stored()?.status]).toEqual([null, 1, "gone", "exited"]);
+});
+
+test("a deadline that could not be stored does not end the daemon and is tried again", () => {
+  const { actor, clock, stored, fill } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  fill(true);
+  clock.advance(2000); // beyond the start deadline of this provider
+  expect(stored()?.intent).toBeNull();
+  fill(false);
+  clock.advance(5000);
+  expect(stored()?.intent).toBe("refused");
+});

@@ -1,0 +1,169 @@
+/** Random facts in random order, seeded: the reducer keeps its promises in places where nobody thought of looking. */
+import { test } from "bun:test";
+import type { Fact } from "../../../../src/agents/model.ts";
+import { Violation, canBeStopped, cannotLoop, createOracle, drains } from "./oracle.ts";
+import type { Step, Under, World } from "./world.ts";
+import * as facts from "./world.ts";
+
+const SEQUENCES = 100_000;
+const SEED = 20_260_218;
+
+type Random = () => number;
+type Kind = Pick<Under, "redelivery" | "tornLine" | "oneshot">;
+
+/** mulberry32: small, seeded, good enough to wander. */
+function random(seed: number): Random {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const upTo = (next: Random, n: number): number => Math.floor(next() * n);
+
+function pick<T>(next: Random, all: readonly [T, ...T[]]): T {
+  return all[upTo(next, all.length)] ?? all[0];
+}
+
+const KINDS: readonly [Kind, ...Kind[]] = [
+  { redelivery: "dedupe", tornLine: "restart", oneshot: false },
+  { redelivery: "dedupe", tornLine: "newline", oneshot: false },
+  { redelivery: "history", tornLine: "newline", oneshot: false },
+  { redelivery: "none", tornLine: "newline", oneshot: false },
+  { redelivery: "none", tornLine: "restart", oneshot: false },
+  { redelivery: "none", tornLine: "newline", oneshot: true },
+];
+
+function provider(next: Random): Under {
+  const limits = {
+    parkIdleMs: pick(next, [0, 2000]),
+    turnTimeoutMs: pick(next, [0, 0, 3000]),
+    stallWarnMs: pick(next, [0, 1000]),
+    permissionTimeoutMs: pick(next, [0, 2000]),
+  };
+  return {
+    ...pick(next, KINDS),
+    limits,
+    permissions: pick(next, ["ask", "ask", "allow", "deny"]),
+    startDeadlineMs: 5000,
+    alone: next() < 0.8,
+    reconciling: next() < 0.1,
+  };
+}
+
+const OUTCOMES = ["completed", "completed", "interrupted", "failed", "lost"] as const;
+
+/** Anything at all, likely or not. */
+function anything(next: Random, it: World, sent: number): Step {
+  const one = 1 + upTo(next, sent + 1);
+  const ref = `r${upTo(next, 3)}`;
+  const roll = upTo(next, 100);
+  if (roll < 12) return facts.input(sent + 1, next() < 0.3 ? "interrupt" : "queue");
+  if (roll < 15) return facts.drop(one);
+  if (roll < 17) return facts.release;
+  if (roll < 21) return next() < 0.5 ? facts.abort : facts.abortKeeping;
+  if (roll < 25) return facts.stop;
+  if (roll < 28) return facts.resume;
+  if (roll < 29) return next() < 0.3 ? facts.remove : { type: "attach" };
+  if (roll < 31) return facts.configured;
+  if (roll < 35) return facts.decide(`p${1 + upTo(next, 4)}`, next() < 0.5 ? "allow" : "deny");
+  if (roll < 43) return facts.ready;
+  if (roll < 47) return facts.started;
+  if (roll < 55) return facts.ended(pick(next, OUTCOMES));
+  if (roll < 60) return facts.accepted(one);
+  if (roll < 62) return facts.absent(one);
+  if (roll < 63) return facts.unknown(one);
+  if (roll < 68) return facts.ask(ref, pick(next, ["tool", "question", "plan"]));
+  if (roll < 70) return facts.closed(ref);
+  if (roll < 72) return facts.background(upTo(next, 2));
+  if (roll < 73) return facts.retrying;
+  if (roll < 74) return facts.said;
+  if (roll < 76) return facts.refused("NO");
+  if (roll < 83) return facts.exit(pick(next, [0, 1, 137, null]));
+  if (roll < 84) return it.state().ready ? facts.exit(1) : facts.never;
+  if (roll < 86) return facts.torn;
+  if (roll < 87) return facts.replace;
+  if (roll < 90) return facts.frame;
+  return facts.later(upTo(next, 6000));
+}
+
+/** What a program that does its work would do next; where there is nothing to do, a user. */
+function likely(next: Random, it: World, sent: number): Step {
+  const s = it.state();
+  const { flight } = s;
+  const asked = s.open.find((each) => !each.answered);
+  if (s.intent !== null || (s.ready && flight?.run === null)) return facts.exit(0);
+  if (s.process === "running" && !s.ready) return facts.ready;
+  if (asked !== undefined) return facts.decide(asked.id);
+  if (flight !== null && flight.run !== s.run)
+    return { type: pick(next, ["input_absent", "input_accepted"] as const), key: flight.key };
+  if (flight !== null && !flight.accepted) return { type: "input_accepted", key: flight.key };
+  if (s.turn !== null) return next() < 0.3 ? facts.ask("r1") : facts.ended(pick(next, OUTCOMES));
+  return next() < 0.7 ? facts.input(sent + 1) : facts.later(3000);
+}
+
+interface Sequence {
+  readonly under: Under;
+  readonly steps: readonly Step[];
+}
+
+/** Made while it runs, because the likely next fact depends on the state. */
+function invent(seed: number): Sequence {
+  const next = random(seed);
+  const under = provider(next);
+  const steps: Step[] = [];
+  const it = facts.world(under);
+  let sent = 0;
+  for (let n = 5 + upTo(next, 25); n > 0; n -= 1) {
+    const step = next() < 0.5 ? likely(next, it, sent) : anything(next, it, sent);
+    if ("type" in step && step.type === "input") sent += 1;
+    steps.push(step);
+    it.do(step);
+    if (it.trace.includes("purge")) break;
+  }
+  return { under, steps };
+}
+
+function check({ under, steps }: Sequence, end: (it: World) => void): string | null {
+  const oracle = createOracle(under);
+  const it: World = facts.world(under, {
+    before: (fact: Fact) => oracle.before(fact),
+    after: (fact, effects, state) => oracle.after(fact, effects, state),
+  });
+  try {
+    for (const step of steps) {
+      it.do(step);
+      if (oracle.purged()) return null;
+    }
+    end(it);
+    return null;
+  } catch (error) {
+    if (error instanceof Violation) return error.message;
+    throw error;
+  }
+}
+
+/** Leaves out whatever the violation does not need. */
+function shortest(sequence: Sequence, end: (it: World) => void): Sequence {
+  for (let at = sequence.steps.length - 1; at >= 0; at -= 1) {
+    const fewer = { ...sequence, steps: sequence.steps.toSpliced(at, 1) };
+    if (check(fewer, end) !== null) return shortest(fewer, end);
+  }
+  return sequence;
+}
+
+test(`${SEQUENCES} random sequences break no promise`, () => {
+  const ends = [canBeStopped, cannotLoop, drains];
+  for (let n = 0; n < SEQUENCES; n += 1) {
+    const sequence = invent(SEED + n);
+    const end = ends[n % ends.length] ?? drains;
+    if (check(sequence, end) === null) continue;
+    const small = shortest(sequence, end);
+    throw new Error(
+      `${check(small, end)}: ${JSON.stringify({ by: small.steps, then: end.name, under: small.under, seed: SEED + n })}`,
+    );
+  }
+}, 120_000);

@@ -1,0 +1,28 @@
+/** DESIGN 4 sentence by sentence, and of 8 when a notice is due: each is a row or several. */
+import { describe, expect, test } from "bun:test";
+import { isBusy } from "../../../../src/agents/model.ts";
+import type { Row } from "./world.ts";
+import { queueTables } from "./queue.table.ts";
+import { statusTables } from "./status.table.ts";
+import { waitingTables } from "./waiting.table.ts";
+import { world } from "./world.ts";
+
+function run({ under, given, when, does, then }: Row): void {
+  const it = world(under)
+    .do(...given)
+    .fresh();
+  it.do(...when);
+  if (does !== undefined) expect(it.trace).toEqual([...does]);
+  expect(it.shown()).toMatchObject(then);
+}
+
+for (const { about, rows } of [...statusTables, ...queueTables, ...waitingTables]) {
+  describe(about, () => {
+    for (const row of rows) test(row.says, () => run(row));
+  });
+}
+
+test("busy = starting, processing, waiting_input", () => {
+  const all = ["starting", "idle", "processing", "waiting_input", "error", "exited"] as const;
+  expect(all.filter(isBusy)).toEqual(["starting", "processing", "waiting_input"]);
+});

@@ -1,0 +1,235 @@
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { loadHarnessConfig, printableConfig } from "../../../src/config/harness.ts";
+import { formatProblems } from "../../../src/config/load.ts";
+import { isLoopback } from "../../../src/config/values.ts";
+
+const root = mkdtempSync(join(tmpdir(), "ah-config-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+let dir = "";
+let count = 0;
+beforeEach(() => {
+  dir = join(root, String(++count));
+  mkdirSync(dir);
+});
+const write = (path: string, content: unknown): string => {
+  const full = join(dir, path);
+  mkdirSync(dirname(full), { recursive: true });
+  writeFileSync(full, typeof content === "string" ? content : JSON.stringify(content));
+  return full;
+};
+const load = (env: Record<string, string> = {}, path?: string) => {
+  const result = loadHarnessConfig({
+    env: { HOME: dir, ...env },
+    systemDir: join(dir, "etc"),
+    ...(path === undefined ? {} : { path }),
+  });
+  if (!result.ok) throw new Error(formatProblems(result.problems, result.source));
+  return result;
+};
+
+test("without a file and without variables there are the documented defaults", () => {
+  const { value, source } = load();
+  expect(source).toBeNull();
+  const plain = { args: [], env: {}, passEnv: [], enabled: true };
+  expect(value).toEqual({
+    host: "127.0.0.1",
+    port: 7070,
+    stateDir: `${dir}/.local/state/agent-harness`,
+    logLevel: "info",
+    allowedHosts: [],
+    auth: {},
+    webhook: {
+      events: ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"],
+      allowedHosts: [],
+    },
+    providers: {
+      "claude-code": { ...plain, kind: "claude-code", command: ["claude"] },
+      codex: { ...plain, kind: "codex", command: ["codex"] },
+      opencode: { ...plain, kind: "opencode", command: ["opencode"] },
+      pi: { ...plain, kind: "pi", command: ["pi"] },
+    },
+    projects: { roots: [], trustedRoots: [] },
+    limits: { maxAgents: 200, parkIdleMs: 600_000, turnTimeoutMs: 0, stallWarnMs: 300_000, permissionTimeoutMs: 0 },
+    retention: { eventsDays: 30 },
+  });
+});
+
+test("the value is frozen to the bottom", () => {
+  const { value } = load();
+  expect(() => Object.assign(value.limits, { maxAgents: 1 })).toThrow();
+  expect(Object.isFrozen(value.providers["codex"]?.args)).toBe(true);
+});
+
+describe("which file", () => {
+  test("--config, then AH_CONFIG, then XDG, then the system's", () => {
+    write("etc/harness.json", { port: 4 });
+    expect(load().value.port).toBe(4);
+    write(".config/agent-harness/harness.json", { port: 33 });
+    expect(load().value.port).toBe(33);
+    write("xdg/agent-harness/harness.json", { port: 3 });
+    const xdg = { XDG_CONFIG_HOME: join(dir, "xdg") };
+    expect(load(xdg).value.port).toBe(3);
+    const named = { ...xdg, AH_CONFIG: write("named.json", { port: 2 }) };
+    expect(load(named).value.port).toBe(2);
+    const { value, source } = load(named, write("flag.json", { port: 1 }));
+    expect([value.port, source]).toEqual([1, join(dir, "flag.json")]);
+  });
+  test("never the current folder, and never a relative XDG folder", () => {
+    write("agent-harness/harness.json", { port: 1 });
+    write("harness.json", { port: 1 });
+    const before = process.cwd();
+    process.chdir(dir);
+    try {
+      expect(load({ XDG_CONFIG_HOME: "." }).source).toBeNull();
+    } finally {
+      process.chdir(before);
+    }
+  });
+  test("a file that was named must be there", () => {
+    const none = join(dir, "none.json");
+    expect(() => load({}, none)).toThrow(`cannot read ${none} (--config): there is no such file`);
+    expect(() => load({ AH_CONFIG: none })).toThrow(`cannot read ${none} (AH_CONFIG): there is no such file`);
+    expect(() => load({ AH_CONFIG: "" })).toThrow("AH_CONFIG: got an empty path");
+    expect(() => load({}, dir)).toThrow("it is a folder");
+  });
+  test("a file that is found but cannot be used stops the start, whoever named it", () => {
+    const path = write("etc/harness.json", "\xff");
+    writeFileSync(path, Uint8Array.of(0x7b, 0xff, 0x7d));
+    expect(() => load()).toThrow(`cannot read ${path}: it is not valid UTF-8`);
+    writeFileSync(path, " ".repeat(2 ** 20 + 1));
+    expect(() => load()).toThrow("expected at most 1048576");
+  });
+  test("a file that cannot be read stops the start, with the system's reason", () => {
+    expect(() => load({ AH_CONFIG: "/proc/self/mem" })).toThrow("cannot read /proc/self/mem (AH_CONFIG): EIO");
+  });
+});
+
+describe("what wins", () => {
+  test("the environment over the file, also where the file has no such section", () => {
+    const path = write("c.json", { port: 1, logLevel: "warn", auth: { token: "file" } });
+    const env = {
+      AH_HOST: "::1",
+      AH_PORT: "8080",
+      AH_LISTEN: "unix:/run/ah.sock",
+      AH_STATE_DIR: "/var/x",
+      AH_LOG_LEVEL: "debug",
+      AH_AUTH_TOKEN: "env",
+      AH_WEBHOOK_URL: "https://h/x",
+      AH_WEBHOOK_TOKEN: "hook",
+      AH_WEBHOOK_SECRET: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    };
+    expect(load(env, path).value).toMatchObject({
+      host: "::1",
+      port: 8080,
+      socketPath: "/run/ah.sock",
+      stateDir: "/var/x",
+      logLevel: "debug",
+      auth: { token: "env" },
+      webhook: { url: "https://h/x", token: "hook", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+    });
+  });
+  test("a token in the environment puts the token file aside, also a broken one", () => {
+    const path = write("c.json", { auth: { tokenFile: "/nonexistent" } });
+    expect(load({ AH_AUTH_TOKEN: "env" }, path).value.auth).toEqual({ token: "env" });
+  });
+  test("XDG_STATE_HOME over HOME for the state", () => {
+    expect(load({ XDG_STATE_HOME: "/var/lib/s" }).value.stateDir).toBe("/var/lib/s/agent-harness");
+  });
+});
+
+describe("secrets from files", () => {
+  test("are read with the newline cut, from a path or from systemd's folder", () => {
+    const secret = write("creds/token", "from-file\n");
+    expect(load({}, write("a.json", { auth: { tokenFile: secret } })).value.auth.token).toBe("from-file");
+    const path = write("b.json", { host: "0.0.0.0", auth: { tokenFile: "$CREDENTIALS_DIRECTORY/token" } });
+    expect(load({ CREDENTIALS_DIRECTORY: join(dir, "creds") }, path).value.auth.token).toBe("from-file");
+  });
+  test("are checked like the value itself, without being shown", () => {
+    const path = write("a.json", { webhook: { secretFile: write("s", "hunter2\n") } });
+    expect(() => load({}, path)).toThrow('expected a secret "whsec_" + base64 of 24 to 64 bytes');
+    expect(() => load({}, path)).not.toThrow("hunter2");
+  });
+});
+
+describe("providers", () => {
+  test("the config changes a built-in one, and adds others", () => {
+    const path = write("c.json", {
+      providers: {
+        codex: { command: ["npx", "codex"], model: "m", permissions: "allow", passEnv: ["FOO_*"] },
+        claude2: { kind: "claude-code", env: { A: "b" } },
+        sh: { kind: "command", command: "/opt/my tools/run", promptAs: "arg" },
+        pi: { enabled: false },
+      },
+    });
+    const { providers } = load({}, path).value;
+    expect(Object.keys(providers)).toEqual(["claude-code", "codex", "opencode", "pi", "claude2", "sh"]);
+    expect(providers["codex"]).toEqual({
+      kind: "codex",
+      command: ["npx", "codex"],
+      args: [],
+      env: {},
+      passEnv: ["FOO_*"],
+      enabled: true,
+      model: "m",
+      permissions: "allow",
+    });
+    expect(providers["claude2"]).toMatchObject({ kind: "claude-code", command: ["claude"], env: { A: "b" } });
+    expect(providers["sh"]).toMatchObject({ kind: "command", command: ["/opt/my tools/run"], promptAs: "arg" });
+    expect(providers["pi"]).toMatchObject({ command: ["pi"], enabled: false });
+  });
+});
+
+describe("an open bind", () => {
+  test.each([
+    ["127.0.0.1", true],
+    ["127.8.8.8", true],
+    ["::1", true],
+    ["::ffff:127.0.0.1", true],
+    ["localhost", true],
+    ["LOCALHOST.", true],
+    ["0.0.0.0", false],
+    ["::", false],
+    ["192.168.1.1", false],
+    ["box", false],
+    ["127.0.0.1.example", false],
+  ])("%s is loopback: %p", (host, expected) => expect(isLoopback(host)).toBe(expected));
+  test("is allowed with a token, or when a unix socket takes its place", () => {
+    expect(load({ AH_HOST: "0.0.0.0", AH_AUTH_TOKEN: "x" }).value.host).toBe("0.0.0.0");
+    expect(load({ AH_HOST: "0.0.0.0", AH_LISTEN: "unix:/run/x" }).value.socketPath).toBe("/run/x");
+  });
+});
+
+test("the printable form shows no secret and no value of a child's environment", () => {
+  const path = write("c.json", {
+    auth: { token: "hunter2" },
+    webhook: {
+      url: "http://127.0.0.1:1/x",
+      token: "hunter2",
+      secret: `whsec_${Buffer.from("hunter2-hunter2-hunter2-").toString("base64")}`,
+    },
+    providers: { codex: { env: { PLAIN: "hunter2" } } },
+  });
+  const printed = JSON.stringify(printableConfig(load({}, path).value));
+  expect(printed).not.toContain("hunter2");
+  expect(printed).not.toContain("whsec_");
+  expect(JSON.parse(printed)).toMatchObject({
+    auth: { token: "[redacted]" },
+    webhook: { url: "http://127.0.0.1:1/x" },
+    providers: { codex: { env: { PLAIN: "[redacted]" } } },
+  });
+});
+
+test("problems are printed one a line, with the file", () => {
+  expect(
+    formatProblems(
+      [
+        { path: "port", message: "bad" },
+        { path: "", message: "worse" },
+      ],
+      "/x.json",
+    ),
+  ).toBe("2 problems in /x.json:\n  port: bad\n  worse");
+});

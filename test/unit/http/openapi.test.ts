@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+import { json } from "../../../src/http/answer.ts";
+import { formatMetrics } from "../../../src/http/metrics.ts";
+import { openApi } from "../../../src/http/openapi.ts";
+import { integerText, listText } from "../../../src/http/query.ts";
+import { route } from "../../../src/http/router.ts";
+import { object, oneOf, optional, string } from "../../../src/lib/check.ts";
+
+describe("the API description", () => {
+  const document = JSON.parse(
+    JSON.stringify(
+      openApi({
+        title: "t",
+        version: "1",
+        routes: [
+          route({ method: "GET", path: "/health", summary: "Health", auth: false, handler: () => json({}) }),
+          route({
+            method: "GET",
+            path: "/p/:name/a/:id",
+            summary: "One",
+            query: object({ limit: integerText({ max: 9 }), until: optional(listText(oneOf("idle"))) }),
+            handler: () => json({}),
+          }),
+          route({
+            method: "PATCH",
+            path: "/p/:name/a/:id",
+            summary: "Change",
+            body: object({ text: string() }),
+            success: { status: 204 },
+            handler: () => json({}),
+          }),
+          route({
+            method: "GET",
+            path: "/events",
+            summary: "Events",
+            success: { type: "text/event-stream" },
+            handler: () => json({}),
+          }),
+          route({
+            method: "POST",
+            path: "/stop",
+            summary: "Stop",
+            body: optional(object({})),
+            handler: () => json({}),
+          }),
+        ],
+      }),
+    ),
+  );
+
+  test("has one operation a route, with unique ids", () => {
+    expect(document.openapi).toBe("3.1.0");
+    expect(Object.keys(document.paths)).toEqual(["/health", "/p/{name}/a/{id}", "/events", "/stop"]);
+    expect(Object.keys(document.paths["/p/{name}/a/{id}"])).toEqual(["get", "patch"]);
+    expect(document.paths["/p/{name}/a/{id}"].get.operationId).toBe("get_p_name_a_id");
+  });
+  test("says where no token is needed", () => {
+    expect(document.security).toEqual([{ bearer: [] }]);
+    expect(document.paths["/health"].get.security).toEqual([]);
+    expect(document.paths["/events"].get.security).toBeUndefined();
+  });
+  test("lists path and query parameters with their schemas", () => {
+    expect(document.paths["/p/{name}/a/{id}"].get.parameters).toEqual([
+      { name: "name", in: "path", required: true, schema: { type: "string" } },
+      { name: "id", in: "path", required: true, schema: { type: "string" } },
+      { name: "limit", in: "query", required: true, schema: { type: "integer", minimum: 0, maximum: 9 } },
+      {
+        name: "until",
+        in: "query",
+        style: "form",
+        explode: false,
+        schema: { type: "array", items: { type: "string", enum: ["idle"] }, minItems: 1 },
+      },
+    ]);
+  });
+  test("shows bodies and answers", () => {
+    const { patch } = document.paths["/p/{name}/a/{id}"];
+    expect(patch.requestBody.required).toBe(true);
+    expect(patch.requestBody.content["application/json"].schema.properties).toEqual({ text: { type: "string" } });
+    expect(patch.responses["204"]).toEqual({ description: "Done" });
+    expect(patch.responses.default.content["application/json"].schema).toEqual({ $ref: "#/components/schemas/Error" });
+    expect(document.paths["/stop"].post.requestBody.required).toBe(false);
+    expect(document.paths["/events"].get.responses["200"].content).toEqual({ "text/event-stream": {} });
+  });
+});
+
+describe("metrics", () => {
+  test("are printed with help, type, escaped labels and special numbers", () => {
+    expect(
+      formatMetrics([
+        { name: "a_total", type: "counter", help: "Counts\nA \\ things.", samples: [{ value: 3 }] },
+        {
+          name: "b",
+          type: "gauge",
+          help: "B.",
+          samples: [{ labels: { path: 'x"\\\n', k: "v" }, value: 0.5 }, { value: Infinity }, { value: Number.NaN }],
+        },
+        { name: "none", type: "gauge", help: "No samples.", samples: [] },
+      ]),
+    ).toBe(
+      "# HELP a_total Counts\\nA \\\\ things.\n# TYPE a_total counter\na_total 3\n" +
+        '# HELP b B.\n# TYPE b gauge\nb{path="x\\"\\\\\\n",k="v"} 0.5\nb +Inf\nb NaN\n',
+    );
+  });
+  test("names that Prometheus would refuse are a bug and throw", () => {
+    const one =
+      (name: string, labels = {}) =>
+      () =>
+        formatMetrics([{ name, type: "gauge", help: "", samples: [{ labels, value: 1 }] }]);
+    expect(one("a-b")).toThrow("expected a metric name");
+    expect(one("a", { "b c": "x" })).toThrow("expected a label name");
+  });
+});

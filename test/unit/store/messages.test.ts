@@ -1,0 +1,52 @@
+/** Pages of messages are bounded by number and by bytes, and nothing falls between two pages. */
+import { expect, test } from "bun:test";
+import { openStore } from "../../../src/store/database.ts";
+import { PAGE_BYTES, appendPart, listMessages } from "../../../src/store/messages.ts";
+
+function storeWith(sizes: readonly number[]) {
+  const store = openStore(":memory:");
+  store.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
+  store.run(
+    "INSERT INTO agents (id, project, provider, uuid, status, state, settings, created_at, updated_at) VALUES ('a', 'p', 'x', 'u', 'idle', '{}', '{}', 0, 0)",
+  );
+  for (const [i, size] of sizes.entries()) {
+    appendPart(store, {
+      agent: "a",
+      turn: null,
+      run: 1,
+      key: `m${i}`,
+      role: "assistant",
+      part: { type: "text", text: `${i}:`.padEnd(size, "x") },
+      at: i,
+    });
+  }
+  return store;
+}
+
+const big = PAGE_BYTES / 4; // its text and its part: two fill a page
+
+test("forward, a page ends before the bytes do, but always moves on", () => {
+  const store = storeWith([10, big, big, PAGE_BYTES * 2, 10, 10]);
+  const pages: string[][] = [];
+  for (let after = 0; ;) {
+    const { messages, more } = listMessages(store, "a", { after, limit: 100 });
+    pages.push(messages.map(({ text }) => text.split(":")[0] ?? ""));
+    after = messages.at(-1)?.id ?? 0;
+    if (!more) break;
+  }
+  expect(pages).toEqual([["0", "1"], ["2"], ["3"], ["4", "5"]]);
+});
+
+test("backward, the newest come first, in order", () => {
+  const store = storeWith([10, big, big, 10]);
+  const { messages, more } = listMessages(store, "a", { limit: 100 });
+  expect([messages.map(({ text }) => text[0]), more]).toEqual([["2", "3"], true]);
+  const older = listMessages(store, "a", { before: messages[0]?.id ?? 0, limit: 1 });
+  expect([older.messages.map(({ text }) => text[0]), older.more]).toEqual([["1"], true]);
+});
+
+test("a limit that is exactly met is no cut", () => {
+  const store = storeWith([1, 1, 1]);
+  expect(listMessages(store, "a", { after: 0, limit: 3 }).more).toBe(false);
+  expect(listMessages(store, "a", { after: 0, limit: 2 }).more).toBe(true);
+});
