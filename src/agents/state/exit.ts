@@ -1,8 +1,7 @@
 /** The end of a process: asked for or not, before or after it was ready, with or without an input on its way. */
 import type { Fact } from "../model.ts";
-import type { Work } from "./reduce.ts";
-import { timeoutError } from "./frames.ts";
-import { advance, closeTurn, dispatch, endProcess, reached, withdraw } from "./turns.ts";
+import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw } from "./turns.ts";
+import type { Work } from "./work.ts";
 
 type ExitFact = Extract<Fact, { type: "exit" }>;
 type ReplaceFact = Extract<Fact, { type: "torn" | "replace" }>;

@@ -1,7 +1,7 @@
 /** What the program itself said, as its codec read it. */
 import type { ProviderFact } from "../../providers/contract.ts";
-import type { Work } from "./reduce.ts";
-import { advance, closeTurn, dispatch, endProcess, openTurn, reached } from "./turns.ts";
+import { advance, closeTurn, dispatch, endProcess, openTurn, reached, timeoutError } from "./turns.ts";
+import type { Work } from "./work.ts";
 
 export function onProviderFact(work: Work, fact: ProviderFact): void {
   const { s, out, env } = work;
@@ -154,13 +154,6 @@ function onTurnEnded(work: Work, fact: Extract<ProviderFact, { type: "turn_ended
   // Interrupted by request: then the request has said what becomes of the queue. Otherwise somebody has to look first.
   if (outcome === "interrupted" && turn.interrupt === null && !ending) s.held = true;
   dispatch(work);
-}
-
-export function timeoutError({ env }: Work): { code: string; message: string } {
-  return {
-    code: "TURN_TIMEOUT",
-    message: `the turn took longer than limits.turnTimeoutMs (${env.limits.turnTimeoutMs} ms) and was interrupted`,
-  };
 }
 
 function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permission" }>): void {

@@ -4,24 +4,14 @@
  * path can forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same
  * transaction.
  */
-import type { AgentState, Effect, Fact, NoticeEvent, Outcome, Status, Surroundings } from "../model.ts";
+import type { AgentState, Fact, NoticeEvent, Outcome, Status, Surroundings } from "../model.ts";
 import { isBusy } from "../model.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
 import { onTick } from "./time.ts";
 import { reached } from "./turns.ts";
 import { onUserFact } from "./user.ts";
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** A step under way. `s` is a fresh copy: its fields are replaced, never changed in depth. */
-export interface Work {
-  readonly s: Mutable<AgentState>;
-  readonly out: Effect[];
-  readonly env: Surroundings;
-  /** What will be shown as the cause, should the status change. */
-  detail: string;
-}
+import type { Work } from "./work.ts";
 
 export function reduce(state: AgentState, fact: Fact, env: Surroundings): Outcome {
   const work: Work = { s: { ...state }, out: [], env, detail: fact.type };

@@ -1,9 +1,8 @@
 /** Our own clock as a witness: deadlines make causes and events visible; none of them ever says yes. */
 import type { AgentState, Fact, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS, isBusy } from "../model.ts";
-import type { Work } from "./reduce.ts";
-import { endProcess } from "./turns.ts";
-import { interrupt } from "./user.ts";
+import { endProcess, interrupt } from "./turns.ts";
+import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }>): void {
   const { s, out, env } = work;

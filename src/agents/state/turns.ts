@@ -1,7 +1,7 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
 import type { TurnError, TurnOutcome } from "../../providers/contract.ts";
 import type { AgentState, Flight, InputState } from "../model.ts";
-import type { Work } from "./reduce.ts";
+import type { Work } from "./work.ts";
 
 /**
  * Does the open turn belong to what the present process does? false = its input waits for a process, or for what
@@ -137,6 +137,31 @@ export function closeTurn(
   } else {
     out.push({ do: "input_state", id, state: input });
   }
+}
+
+/** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */
+export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): void {
+  const { s, out, env } = work;
+  if (s.turn === null) return;
+  if (!reached(s)) {
+    if (reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
+    work.detail = "aborted before the input was delivered";
+    return closeTurn(work, "interrupted");
+  }
+  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason } };
+  if (env.oneshot) {
+    if (s.intent !== null) return;
+    out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for
+    return endProcess(work, "interrupt", false);
+  }
+  if (s.ready && s.process === "running") out.push({ do: "interrupt" });
+}
+
+export function timeoutError({ env }: Work): { code: string; message: string } {
+  return {
+    code: "TURN_TIMEOUT",
+    message: `the turn took longer than limits.turnTimeoutMs (${env.limits.turnTimeoutMs} ms) and was interrupted`,
+  };
 }
 
 /** What was never written is cancelled; what was, and may or may not have run unseen, is unknown. */

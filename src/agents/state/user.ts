@@ -1,8 +1,7 @@
 /** What people ask for. A user's act (input, resume, release) also allows one automatic start. */
 import type { Fact } from "../model.ts";
-import type { Work } from "./reduce.ts";
-import { timeoutError } from "./frames.ts";
-import { advance, cancelQueue, closeTurn, dispatch, endProcess, reached } from "./turns.ts";
+import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
+import type { Work } from "./work.ts";
 
 type UserFact = Extract<
   Fact,
@@ -85,24 +84,6 @@ export function onUserFact(work: Work, fact: UserFact): void {
       );
       return;
   }
-}
-
-/** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */
-export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): void {
-  const { s, out, env } = work;
-  if (s.turn === null) return;
-  if (!reached(s)) {
-    if (reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
-    work.detail = "aborted before the input was delivered";
-    return closeTurn(work, "interrupted");
-  }
-  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason } };
-  if (env.oneshot) {
-    if (s.intent !== null) return;
-    out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for
-    return endProcess(work, "interrupt", false);
-  }
-  if (s.ready && s.process === "running") out.push({ do: "interrupt" });
 }
 
 function stop(work: Work, intent: "stop" | "attach"): void {

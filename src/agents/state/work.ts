@@ -1,0 +1,13 @@
+/** A step of the reducer under way: what its parts hand around. Types only. */
+import type { AgentState, Effect, Surroundings } from "../model.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A step under way. `s` is a fresh copy: its fields are replaced, never changed in depth. */
+export interface Work {
+  readonly s: Mutable<AgentState>;
+  readonly out: Effect[];
+  readonly env: Surroundings;
+  /** What will be shown as the cause, should the status change. */
+  detail: string;
+}
