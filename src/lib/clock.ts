@@ -5,8 +5,13 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Epoch ms. */
+  /** Epoch ms, for stamps and for promises of others. It can be set while we run: no wait of ours hangs on it. */
   now(): number;
+  /**
+   * Ms since some moment of this process. Never jumps and is never set back; stands still while the box is suspended.
+   * Means nothing to another process: never stored.
+   */
+  monotonic(): number;
   /** Calls `fn` once after `ms`. Any length: the runtime's own limit of 2^31-1 ms does not apply. */
   setTimer(ms: number, fn: () => void): Timer;
 }
@@ -16,6 +21,7 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimer(ms, fn) {
     let rest = Math.max(0, ms);
     let timeout: ReturnType<typeof setTimeout>;
@@ -32,12 +38,16 @@ export const systemClock: Clock = {
 export interface FakeClock extends Clock {
   /** Moves time on and fires what falls due, in order, also timers that are set meanwhile. */
   advance(ms: number): void;
+  /** Sets the wall clock alone, as a person, a time server or a suspended box does: no timer moves. */
+  jump(ms: number): void;
   /** How many timers wait. */
   readonly pending: number;
 }
 
 export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
-  let nowMs = startMs;
+  let nowMs = 0;
+  /** Wall clock minus running time. */
+  let offsetMs = startMs;
   let sequence = 0;
   const timers = new Map<number, { readonly dueMs: number; readonly fn: () => void }>();
   const firstDue = (untilMs: number): number | undefined => {
@@ -49,7 +59,9 @@ export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     return found;
   };
   return {
-    now: () => nowMs,
+    now: () => nowMs + offsetMs,
+    monotonic: () => nowMs,
+    jump: (ms) => void (offsetMs += ms),
     setTimer(ms, fn) {
       const id = ++sequence;
       timers.set(id, { dueMs: nowMs + Math.max(0, ms), fn });
