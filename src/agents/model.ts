@@ -1,106 +1,15 @@
 /**
- * The words of the state machine: what is known of an agent, what can happen to it, and what must be done about it.
- * Data only.
+ * What can happen to an agent, and what must be done about it. What is known of one is in `words/agent.ts`. Data only.
  */
-import type { Answer, PermissionMode, ProviderFact, TurnError, TurnOutcome, Usage } from "../providers/contract.ts";
+import type { Answer, PermissionMode, ProviderFact, TurnError } from "../providers/contract.ts";
+import type { AgentState, CauseSource, EndedTurn, InputState, Turn } from "../words/agent.ts";
+import type { Told } from "../words/events.ts";
+import type { NoticeEvent } from "../words/notices.ts";
 
-export type Status = "starting" | "idle" | "processing" | "waiting_input" | "error" | "exited";
-export type ProcessState = "none" | "running" | "parking" | "parked" | "stopped" | "gone";
-export type CauseSource = "frame" | "exit" | "timer" | "api" | "reconcile";
-
-/** Why the process is being ended by us. Committed before the first signal, so that the exit is known as asked for. */
-export type Intent = "park" | "stop" | "delete" | "attach" | "restart" | "refused" | "timeout" | "interrupt";
-
-export interface Cause {
-  readonly source: CauseSource;
-  readonly detail: string;
-}
-
-export interface Turn {
-  readonly id: string;
-  readonly origin: "input" | "agent";
-  readonly input: number | null;
-  readonly startedAt: number;
-  /** Time spent working, without waiting for a person, up to `countingSince`. */
-  readonly activeMs: number;
-  /** null while the turn waits for a person. */
-  readonly countingSince: number | null;
-  readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout" } | null;
-  /** Its process was replaced for a torn line. Once is mending, twice would be a loop. */
-  readonly mended: boolean;
-}
-
-export interface EndedTurn {
-  readonly id: string;
-  readonly origin: "input" | "agent";
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly outcome: TurnOutcome;
-  readonly error?: TurnError;
-}
-
-/** The input that the open turn answers. */
-export interface Flight {
-  readonly input: number;
-  readonly key: string;
-  /** The run it was written to; null = not written yet (still deletable). */
-  readonly run: number | null;
-  readonly accepted: boolean;
-}
-
-export interface OpenPermission {
-  /** Our id, as in the API. */
-  readonly id: string;
-  /** The provider's id, unique in the run. */
-  readonly ref: string;
-  readonly kind: "tool" | "question" | "plan";
-  /** The turn it was asked in, with whose end it is withdrawn; null = a sub-agent asked between two turns. */
-  readonly turn: string | null;
-  readonly askedAt: number;
-  /** Answered, but the program has not yet shown that it took the answer. */
-  readonly answered: boolean;
-}
-
-export interface AgentState {
-  readonly status: Status;
-  readonly cause: Cause;
-  readonly process: ProcessState;
-  /** Status when nothing goes on. */
-  readonly rest: "idle" | "error" | "exited";
-  /** Number of the latest run; 0 = none yet. */
-  readonly run: number;
-  readonly ready: boolean;
-  readonly spawnedAt: number;
-  readonly intent: Intent | null;
-  /** A process was asked for though no input waits (`resume`). */
-  readonly wanted: boolean;
-  /** Automatic starts left from the last user action: this is what makes crash loops impossible. */
-  readonly starts: number;
-  readonly turns: number;
-  readonly turn: Turn | null;
-  readonly lastTurn: EndedTurn | null;
-  readonly queue: readonly { readonly id: number; readonly key: string; readonly run: number | null }[];
-  readonly flight: Flight | null;
-  readonly held: boolean;
-  readonly permissions: number;
-  readonly open: readonly OpenPermission[];
-  readonly background: number;
-  readonly retrying: { readonly attempt: number; readonly reason: string; readonly status: number | null } | null;
-  readonly usage: Usage;
-  readonly session: string | null;
-  /** Last sign of life in the running turn. */
-  readonly lastFrameAt: number;
-  readonly stalled: boolean;
-  /** Since when nothing goes on; what parking counts from. */
-  readonly quietSince: number;
-  /** Turns that ended since the last completion notice. */
-  readonly unnoticed: readonly string[];
-  readonly startFailed: boolean;
-  /** Why the last start failed, until the next one. */
-  readonly startError: TurnError | null;
-  /** Model or permissions were changed: the process is replaced before the next turn. */
-  readonly stale: boolean;
-}
+// For those who have not moved to words/ yet.
+export type * from "../words/agent.ts";
+export type { NoticeEvent } from "../words/notices.ts";
+export { isBusy } from "../words/agent.ts";
 
 export type Fact =
   | ProviderFact
@@ -174,7 +83,7 @@ export type Effect =
         readonly answers?: NonNullable<Answer["answers"]>;
       };
     }
-  | { readonly do: "event"; readonly type: string; readonly data: Readonly<Record<string, unknown>> }
+  | ({ readonly do: "event" } & Told)
   | {
       readonly do: "notice";
       readonly event: NoticeEvent;
@@ -182,9 +91,6 @@ export type Effect =
       readonly permission?: string;
       readonly error?: TurnError;
     };
-
-export type InputState = "queued" | "written" | "accepted" | "ended" | "unknown" | "cancelled";
-export type NoticeEvent = "agent_completed" | "agent_error" | "agent_aborted" | "agent_exited" | "agent_waiting_input";
 
 export interface Limits {
   readonly parkIdleMs: number;
@@ -246,8 +152,4 @@ export function initialState(nowMs: number): AgentState {
     startError: null,
     stale: false,
   };
-}
-
-export function isBusy(status: Status): boolean {
-  return status === "starting" || status === "processing" || status === "waiting_input";
 }

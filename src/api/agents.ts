@@ -23,7 +23,7 @@ import { assertWebhookAllowed } from "./webhooks.ts";
 const ONE = "/api/v1/projects/:name/agents/:id";
 
 const filters = {
-  status: optional(listText(oneOf(...schemas.STATUSES))),
+  status: optional(listText(schemas.status)),
   provider: optional(schemas.projectName),
   limit: optional(schemas.count(1000)),
   after: optional(schemas.cursor),

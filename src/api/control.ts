@@ -82,7 +82,7 @@ export function controlRoutes(deps: ApiDeps) {
       path: `${ONE}/wait`,
       summary: "Answer when the agent reaches a status, or its turn is over; or after the timeout (seconds)",
       query: object({
-        until: optional(listText(oneOf(...schemas.STATUSES))),
+        until: optional(listText(schemas.status)),
         turn: optional(string({ min: 1, max: 64 })),
         timeout: optional(integerText({ max: 3600 })),
       }),

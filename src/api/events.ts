@@ -10,38 +10,15 @@ import { invalidRequest } from "../lib/errors.ts";
 import type { EventRecord, EventScope } from "../store/events.ts";
 import { eventRange, eventsAfter } from "../store/events.ts";
 import { getProject } from "../store/projects.ts";
+import type { EventType } from "../words/events.ts";
+import { EVENT_NAMES, EVENT_TYPES } from "../words/events.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 
-/** Every type of event there is, with what it says. Streams, docs and the CLI are made from this table. */
-export const EVENT_TYPES = {
-  project_created: "a project was made",
-  project_updated: "a project was changed",
-  project_deleted: "a project was forgotten",
-  agent_created: "an agent was made",
-  agent_updated: "its settings were changed",
-  agent_deleted: "it was forgotten",
-  agent_status: "from, to and the cause",
-  agent_stalled: "no frame for limits.stallWarnMs",
-  agent_resumed_output: "frames again after a stall",
-  turn_started: "id and origin of the turn",
-  turn_ended: "the turn with its outcome",
-  turn_timeout: "limits.turnTimeoutMs is over, the turn is being interrupted",
-  input: "an input and its new state",
-  message: "a whole message",
-  permission_requested: "the agent waits for an answer",
-  permission_settled: "allowed, denied or withdrawn, and by whom",
-  retrying: "the program repeats a failed model call",
-  background: "how many background tasks live",
-  note: "something worth knowing that changes no status",
-  delivery: "a webhook was delivered, or is dead",
-  delta: "streamed text, without id, never replayed",
-} as const;
-
-type EventType = keyof typeof EVENT_TYPES;
-const TYPE_NAMES = Object.keys(EVENT_TYPES) as [EventType, ...EventType[]];
-
-const query = object({ since: optional(string({ min: 1, max: 16 })), types: optional(listText(oneOf(...TYPE_NAMES))) });
+const query = object({
+  since: optional(string({ min: 1, max: 16 })),
+  types: optional(listText(oneOf(...EVENT_NAMES))),
+});
 
 interface Asked {
   readonly req: Request;

@@ -1,5 +1,4 @@
 /** `GET /metrics`: counts for Prometheus. Needs the token like everything else: it says how many agents there are. */
-import { STATUSES } from "./schemas.ts";
 import type { Metric } from "../http/metrics.ts";
 import { metricsResponse } from "../http/metrics.ts";
 import { route } from "../http/router.ts";
@@ -8,6 +7,7 @@ import { countAgents } from "../store/agents.ts";
 import { countDeliveries } from "../store/deliveries.ts";
 import { eventRange } from "../store/events.ts";
 import { countProjects } from "../store/projects.ts";
+import { STATUSES } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 
 export function metricsRoutes(deps: ApiDeps) {

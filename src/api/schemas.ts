@@ -1,31 +1,27 @@
 /** The shapes of request bodies, written once for the routes, the OpenAPI page and the CLI. */
 import { integerText } from "../http/query.ts";
 import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
-
-export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const ID = /^[0-9a-f]{8}$/;
+import { INPUT_MODES, STATUSES } from "../words/agent.ts";
+import { PERMISSION_MODES } from "../words/kinds.ts";
+import { AGENT_ID, NAME, NAME_WORDS, OUR_VARIABLES, VARIABLE } from "../words/names.ts";
+import { NOTICE_EVENTS } from "../words/notices.ts";
+import { DECISIONS } from "../words/said.ts";
 
 /** The largest input text; the body may be a little larger. */
 const TEXT_MAX = 8 * 1024 * 1024;
 
 export const projectName = string({
   pattern: NAME,
-  what: "a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or digit",
+  what: NAME_WORDS,
 });
 
 export const agentName = refined(projectName, (name) =>
-  ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined,
+  AGENT_ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined,
 );
 
-export const permissions = oneOf("ask", "allow", "deny");
+export const status = oneOf(...STATUSES);
 
-export const NOTICE_EVENTS = [
-  "agent_completed",
-  "agent_error",
-  "agent_aborted",
-  "agent_exited",
-  "agent_waiting_input",
-] as const;
+export const permissions = oneOf(...PERMISSION_MODES);
 
 const URL_WORDS = "an http or https URL of at most 2048 characters";
 
@@ -65,11 +61,11 @@ export const metadata = refined(
 export const env = refined(
   record(string({ max: 128 * 1024, secret: true, pattern: /^[^\0]*$/, what: "a string without NUL" }), {
     maxKeys: 256,
-    keyPattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+    keyPattern: VARIABLE,
     keyWhat: "a variable name",
   }),
   (value) => {
-    const ours = Object.keys(value).find((key) => key.startsWith("AH_"));
+    const ours = Object.keys(value).find((key) => key.startsWith(OUR_VARIABLES));
     return ours === undefined ? undefined : `variables that do not begin with AH_ (${ours} is the harness's own)`;
   },
 );
@@ -140,21 +136,19 @@ export const agentPatch = object({
 
 export const newInput = object({
   text,
-  mode: optional(oneOf("queue", "interrupt", "reject")),
+  mode: optional(oneOf(...INPUT_MODES)),
   raw: optional(boolean()),
 });
 
 const answerText = string({ max: 64 * 1024 });
 
 export const decision = object({
-  decision: oneOf("allow", "allow_always", "deny"),
+  decision: oneOf(...DECISIONS),
   message: optional(string({ max: 16 * 1024 })),
   answers: optional(record(union(answerText, array(answerText, { max: 32 })), { maxKeys: 32 })),
 });
 
 export const abort = object({ keepQueued: optional(boolean()) });
-
-export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited"] as const;
 
 /** `?limit=50` */
 export const count = (max: number) => integerText({ min: 1, max });

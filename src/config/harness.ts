@@ -4,7 +4,10 @@ import { array, boolean, integer, object, oneOf, optional, record, refined, stri
 import type { LogLevel } from "../lib/log.ts";
 import { LOG_LEVELS, redact } from "../lib/log.ts";
 import type { ProviderKind, ProviderSettings } from "../providers/index.ts";
-import { WEBHOOK_EVENTS, type WebhookEvent } from "../webhook/payload.ts";
+import { PERMISSION_MODES, PROMPT_WAYS, PROVIDER_KINDS } from "../words/kinds.ts";
+import { NAME } from "../words/names.ts";
+import type { NoticeEvent } from "../words/notices.ts";
+import { NOTICE_EVENTS } from "../words/notices.ts";
 import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";
 import { loadConfig } from "./load.ts";
 import { defaultStateDir } from "./state-dir.ts";
@@ -24,7 +27,7 @@ export interface HarnessConfig {
     readonly token?: string;
     /** `whsec_…` */
     readonly secret?: string;
-    readonly events: readonly WebhookEvent[];
+    readonly events: readonly NoticeEvent[];
     readonly allowedHosts: readonly string[];
   };
   readonly providers: Readonly<Record<string, ProviderSettings>>;
@@ -61,15 +64,15 @@ const passVariable = string({
 });
 
 const provider = object({
-  kind: optional(oneOf("claude-code", "codex", "opencode", "pi", "acp", "command")),
+  kind: optional(oneOf(...PROVIDER_KINDS)),
   command: optional(values.command),
   args: optional(array(string({ max: 128 * 1024, pattern: /^[^\0]*$/, what: "a string without NUL" }), { max: 1000 })),
   env: optional(values.childVariables),
   passEnv: optional(array(passVariable, { max: 256 })),
   model: optional(string({ min: 1, max: 256 })),
-  permissions: optional(oneOf("ask", "allow", "deny")),
+  permissions: optional(oneOf(...PERMISSION_MODES)),
   enabled: optional(boolean()),
-  promptAs: optional(oneOf("stdin", "arg")),
+  promptAs: optional(oneOf(...PROMPT_WAYS)),
 });
 
 const socket = refined(
@@ -93,14 +96,14 @@ const harnessFile = object({
       tokenFile: optional(values.secretPath),
       secret: optional(values.signingSecret),
       secretFile: optional(values.secretPath),
-      events: optional(array(oneOf(...WEBHOOK_EVENTS), { max: WEBHOOK_EVENTS.length })),
+      events: optional(array(oneOf(...NOTICE_EVENTS), { max: NOTICE_EVENTS.length })),
       allowedHosts: optional(hosts),
     }),
   ),
   providers: optional(
     record(provider, {
       maxKeys: 100,
-      keyPattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      keyPattern: NAME,
       keyWhat: "a provider name of 1 to 64 letters, digits, dots, dashes or underscores",
     }),
   ),
@@ -178,7 +181,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       ...(webhook.url === undefined ? {} : { url: webhook.url }),
       ...(webhookToken === undefined ? {} : { token: webhookToken }),
       ...(secret === undefined ? {} : { secret }),
-      events: webhook.events ?? WEBHOOK_EVENTS,
+      events: webhook.events ?? NOTICE_EVENTS,
       allowedHosts: webhook.allowedHosts ?? [],
     },
     providers: resolveProviders(file.providers ?? {}, context),
@@ -206,7 +209,7 @@ function resolveProviders(
     const kind = givenKind ?? kindNamed(name);
     if (kind === undefined) {
       if (!context.broken(`${path}.kind`))
-        context.problem(`${path}.kind`, `missing, expected one of claude-code, codex, opencode, pi, acp, command`);
+        context.problem(`${path}.kind`, `missing, expected one of ${PROVIDER_KINDS.join(", ")}`);
       continue;
     }
     const command = givenCommand ?? BUILT_IN[kind];

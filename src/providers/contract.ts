@@ -7,40 +7,14 @@
  * Keep `S` small; what was said goes out as facts at once and is stored as rows.
  */
 
-export type PermissionMode = "ask" | "allow" | "deny";
-export type TurnOutcome = "completed" | "interrupted" | "failed" | "lost";
-export type MessageRole = "user" | "assistant" | "tool" | "system";
+import type { TurnError, TurnOutcome } from "../words/agent.ts";
+import type { PermissionMode } from "../words/kinds.ts";
+import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage } from "../words/said.ts";
 
-export type Part =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "thinking"; readonly text: string }
-  | {
-      readonly type: "tool_use";
-      readonly id: string;
-      readonly name: string;
-      readonly input: unknown;
-    }
-  | {
-      readonly type: "tool_result";
-      readonly id: string;
-      readonly text: string;
-      readonly isError: boolean;
-    };
-
-export interface TurnError {
-  /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
-  readonly code: string;
-  readonly message: string;
-}
-
-/** Totals of the agent's current process or conversation, as far as the provider tells them. Absent = not told. */
-export interface Usage {
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
-  readonly cacheReadTokens?: number;
-  readonly cacheWriteTokens?: number;
-  readonly costUsd?: number;
-}
+// For those who have not moved to words/ yet.
+export type { TurnError, TurnOutcome } from "../words/agent.ts";
+export type { PermissionMode } from "../words/kinds.ts";
+export type { Answer, MessageRole, Part, PromptInput, Usage } from "../words/said.ts";
 
 /** What a codec reads out of the child's lines. Order matters; facts of one line are applied together. */
 export type ProviderFact =
@@ -75,21 +49,7 @@ export type ProviderFact =
   | { readonly type: "message_done"; readonly key: string }
   /** Streamed text, shown live, never stored. */
   | { readonly type: "delta"; readonly key: string; readonly text: string }
-  /** The program waits for a person. `id` is unique within the run; the same id again is the same question.
-   *  `data` is kept with the row and handed back with the answer; it is never shown. */
-  | {
-      readonly type: "permission";
-      readonly id: string;
-      readonly kind: "tool" | "question" | "plan";
-      readonly tool: string;
-      /** One line for a person: what would be done. */
-      readonly title: string;
-      /** The whole request for a careful reader (command, path, diff; for questions `{questions:[…]}`). */
-      readonly detail: unknown;
-      readonly options: readonly ("allow" | "allow_always" | "deny")[];
-      readonly data: unknown;
-      readonly subagent?: string;
-    }
+  | ({ readonly type: "permission" } & PermissionRequest)
   /** The program no longer waits for this answer: it was settled by our answer, or dropped. */
   | { readonly type: "permission_closed"; readonly id: string }
   /** The program repeats a failed model call by itself: still processing. */
@@ -124,19 +84,6 @@ export interface Step<S> {
 export interface Frame {
   readonly raw: string;
   readonly json: unknown;
-}
-
-/** An input that was (or may have been) handed to the program. */
-export interface PromptInput {
-  /** UUID v4, made when the input was stored; stays the same when it is sent again. */
-  readonly key: string;
-  readonly text: string;
-  /** true = verbatim, no slash commands or other client-side expansion. */
-  readonly raw: boolean;
-  /**
-   * Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time).
-   */
-  readonly writtenAtMs: number;
 }
 
 export interface LaunchContext {
@@ -214,17 +161,6 @@ export interface AdoptContext {
   readonly open: readonly string[];
   /** An interrupt was asked for and its turn still runs. */
   readonly interrupting: boolean;
-}
-
-export interface Answer {
-  /** The provider's id of the permission. */
-  readonly id: string;
-  readonly decision: "allow" | "allow_always" | "deny";
-  readonly message?: string;
-  /** For questions: question text (or id) → chosen label(s) or free text. */
-  readonly answers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly kind: "tool" | "question" | "plan";
-  readonly data: unknown;
 }
 
 export interface ExitContext {

@@ -3,7 +3,7 @@
  * inbox.
  */
 import type { ReceiverConfig } from "./config.ts";
-import { TEST_EVENT } from "../webhook/payload.ts";
+import { TEST_EVENT } from "../words/notices.ts";
 import type { HarnessEvent } from "./event.ts";
 import type { Finding, Sink } from "./sink.ts";
 

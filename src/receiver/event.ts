@@ -3,9 +3,11 @@
  * nonsense; the optional ones leniently, because a newer sender must not have its notices refused over a detail.
  */
 import { check, isObject, nullable, object, optional, record, refined, string, type Issue } from "../lib/check.ts";
+import type { KnownEvent } from "../words/notices.ts";
+import { NOTICE_EVENTS, TEST_EVENT } from "../words/notices.ts";
 
 export interface HarnessEvent {
-  /** One of the five `agent_…` events, a newer one, or "test". */
+  /** One of `NOTICE_EVENTS`, a newer `agent_…` one, or "test". */
   readonly event: string;
   readonly project: string;
   readonly agentId: string;
@@ -31,7 +33,7 @@ const word = (what: string) => string({ min: 1, max: 200, what });
 const REQUIRED = object({
   event: string({
     pattern: /^(agent_[a-z][a-z_]{0,50}|test)$/,
-    what: "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input or test",
+    what: `${NOTICE_EVENTS.join(", ")} or ${TEST_EVENT}`,
   }),
   project: word("the project's name (1 to 200 characters)"),
   agentId: word("the agent's id (1 to 200 characters)"),
@@ -100,16 +102,26 @@ export function agentLabel({ name, agentId }: HarnessEvent): string {
   return name ?? agentId;
 }
 
-const VERBS: Readonly<Record<string, string>> = {
+const VERBS: Readonly<Record<KnownEvent, string>> = {
   agent_completed: "completed",
   agent_error: "failed",
   agent_aborted: "was aborted",
   agent_exited: "exited",
   agent_waiting_input: "waits for an answer",
+  agent_stalled: "makes no progress",
+  agent_limited: "waits for its account's allowance",
+  agent_resumed: "goes on after waiting for its allowance",
+  agent_budget: "has spent its budget, or nearly",
+  agent_unreachable: "cannot be reached",
   test: "sends a test event",
 };
 
+/** A word of our own time, not of a newer sender. */
+export function isKnown(event: string): event is KnownEvent {
+  return Object.hasOwn(VERBS, event);
+}
+
 /** What happened, as the end of "agent X …". */
 export function eventVerb(event: string): string {
-  return VERBS[event] ?? event.replace(/^agent_/, "").replaceAll("_", " ");
+  return isKnown(event) ? VERBS[event] : event.replace(/^agent_/, "").replaceAll("_", " ");
 }

@@ -3,18 +3,7 @@
  * Built once, when the notice is committed; every attempt sends the same bytes.
  */
 import { cutText } from "../lib/text.ts";
-
-/** What `webhook.events` picks from. */
-export const WEBHOOK_EVENTS = [
-  "agent_completed",
-  "agent_error",
-  "agent_aborted",
-  "agent_exited",
-  "agent_waiting_input",
-] as const;
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
-/** Sent by `POST /webhook/test` and `webhook-receiver test` only. */
-export const TEST_EVENT = "test";
+import type { KnownEvent } from "../words/notices.ts";
 
 /** In UTF-16 units. Receivers get the whole text from the API. */
 export const LAST_MESSAGE_MAX = 16_384;
@@ -35,7 +24,7 @@ export interface NoticePermission {
 }
 
 export interface Notice {
-  readonly event: WebhookEvent | typeof TEST_EVENT;
+  readonly event: KnownEvent;
   readonly project: string;
   readonly agentId: string;
   readonly provider: string;

@@ -4,7 +4,7 @@ import { bad } from "./bad-requests.row.ts";
 
 const LISTED = "GET /api/v1/projects lists them";
 const LISTED_AGENTS = "GET /api/v1/projects/p/agents lists them";
-const STATUSES = "starting, idle, processing, waiting_input, error, exited";
+const STATUSES = "starting, idle, processing, waiting_input, error, exited, limited";
 const LIMIT = "an integer from 1 to 1000";
 const USABLE = "the Authorization header is not usable: expected it once, as Bearer <token>";
 const HOST = "is not accepted: use an IP address or localhost, or add the name to allowedHosts";

@@ -4,7 +4,8 @@ import { bad } from "./bad-requests.row.ts";
 
 const NAME = "a name of 1 to 64 letters, digits, dots, dashes or underscores that begins with a letter or digit";
 const PROVIDERS = "claude-code, codex, opencode, pi, sh, off, ghost";
-const NOTICES = "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input";
+const NOTICES =
+  "agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input, agent_stalled, agent_limited, agent_resumed, agent_budget, agent_unreachable";
 const NOT_ALLOWED = "use a loopback address, or add it to webhook.allowedHosts";
 const LISTED = "GET /api/v1/projects lists them";
 

@@ -1,11 +1,12 @@
 /**
- * The README's tables that are made from the code: routes, events, and what each provider can do. Between two marks
+ * The README's tables that are made from the code: routes, events, notices, and what each provider can do. Between two marks
  * `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts`
  * writes them.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EVENT_TYPES } from "../../src/api/events.ts";
+import { EVENT_TYPES } from "../../src/words/events.ts";
+import { NOTICES } from "../../src/words/notices.ts";
 import { KINDS, capabilityRows } from "../provider/capabilities.ts";
 import { testDaemon } from "./daemon.ts";
 
@@ -82,6 +83,12 @@ export function eventTable(): string {
   );
 }
 
+export function noticeTable(): string {
+  return [head("event", "when"), ...Object.entries(NOTICES).map(([event, text]) => row(`\`${event}\``, text))].join(
+    "\n",
+  );
+}
+
 export function providerTable(): string {
   return [
     head("", ...KINDS.map((kind) => `\`${kind}\``)),
@@ -93,6 +100,7 @@ export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["api", apiTable(await servedApi())],
     ["events", eventTable()],
+    ["notices", noticeTable()],
     ["providers", providerTable()],
   ]);
 }

@@ -4,7 +4,8 @@
  * are never fewer.
  */
 import { cutText, excerpt } from "../../lib/text.ts";
-import { agentLabel, eventVerb, type HarnessEvent } from "../event.ts";
+import type { KnownEvent } from "../../words/notices.ts";
+import { agentLabel, eventVerb, isKnown, type HarnessEvent } from "../event.ts";
 import { escapeMarkdown, fenced, humanDuration, manyLines, oneLine } from "../text.ts";
 
 const CONTENT_MAX = 2000;
@@ -38,19 +39,33 @@ export interface DiscordMessage {
   readonly file?: { readonly name: string; readonly text: string };
 }
 
-const LOOKS: Readonly<Record<string, { readonly icon: string; readonly color: number }>> = {
+interface Look {
+  readonly icon: string;
+  readonly color: number;
+}
+
+const LOOKS: Readonly<Record<KnownEvent, Look>> = {
   agent_completed: { icon: "✅", color: 0x2ecc71 },
   agent_error: { icon: "❌", color: 0xe74c3c },
   agent_aborted: { icon: "⏹️", color: 0x95a5a6 },
   agent_exited: { icon: "💀", color: 0xe67e22 },
   agent_waiting_input: { icon: "❓", color: 0xf1c40f },
+  agent_stalled: { icon: "🐌", color: 0xb7791f },
+  agent_limited: { icon: "⏳", color: 0x9b59b6 },
+  agent_resumed: { icon: "▶️", color: 0x1abc9c },
+  agent_budget: { icon: "💰", color: 0xe84393 },
+  agent_unreachable: { icon: "📡", color: 0x34495e },
   test: { icon: "🔔", color: 0x3498db },
 };
-const OTHER_LOOK = { icon: "ℹ️", color: 0x3498db };
+const OTHER_LOOK: Look = { icon: "ℹ️", color: 0x3498db };
+
+function lookOf({ event }: HarnessEvent): Look {
+  return isKnown(event) ? LOOKS[event] : OTHER_LOOK;
+}
 
 /** `deliveryId` is shown, so that a doubled post can be told from a second event. */
 export function discordMessage(event: HarnessEvent, deliveryId: string): DiscordMessage {
-  const look = LOOKS[event.event] ?? OTHER_LOOK;
+  const look = lookOf(event);
   const message = event.lastMessage === null ? "" : manyLines(event.lastMessage).trim();
   const whole = fenced(message);
   const fits = whole.length <= QUOTE_MAX;
@@ -102,7 +117,7 @@ export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): Di
 const NO_MENTIONS = { parse: [] } as const;
 
 function headline(event: HarnessEvent): string {
-  const look = LOOKS[event.event] ?? OTHER_LOOK;
+  const look = lookOf(event);
   const after = event.durationMs === null ? "" : ` after ${humanDuration(event.durationMs)}`;
   const when = `<t:${Math.floor(event.timestampMs / 1000)}:R>`;
   return `${look.icon} **${name(event.project)}** / **${name(agentLabel(event))}** ${name(eventVerb(event.event))}${after} · ${name(event.provider)} · ${when}`;

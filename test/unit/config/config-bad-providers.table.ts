@@ -6,7 +6,8 @@ const variable = "a variable name that does not begin with AH_ (those are the ha
 const passed = "a variable name, or a prefix ending in *, that does not begin with AH_";
 const kinds = "one of claude-code, codex, opencode, pi, acp, command";
 const signing = 'a secret "whsec_" + base64 of 24 to 64 bytes';
-const events = "one of agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input";
+const events =
+  "one of agent_completed, agent_error, agent_aborted, agent_exited, agent_waiting_input, agent_stalled, agent_limited, agent_resumed, agent_budget, agent_unreachable";
 
 export const badWebhooksAndProviders: readonly BadConfig[] = [
   // Webhook

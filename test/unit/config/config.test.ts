@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { loadHarnessConfig, printableConfig } from "../../../src/config/harness.ts";
 import { formatProblems } from "../../../src/config/load.ts";
 import { isLoopback } from "../../../src/config/values.ts";
+import { NOTICE_EVENTS } from "../../../src/words/notices.ts";
 
 const root = mkdtempSync(join(tmpdir(), "ah-config-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -42,7 +43,7 @@ test("without a file and without variables there are the documented defaults", (
     allowedHosts: [],
     auth: {},
     webhook: {
-      events: ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input"],
+      events: [...NOTICE_EVENTS],
       allowedHosts: [],
     },
     providers: {

@@ -4,6 +4,7 @@ import { discordPostUrl, discordUrlProblem } from "../../../../src/receiver/sink
 import type { HarnessEvent } from "../../../../src/receiver/event.ts";
 import { LINE_MAX, MERGE_MAX_AGENTS, mergeable, openclawLine } from "../../../../src/receiver/sinks/openclaw-line.ts";
 import { escapeMarkdown, fenced, humanDuration, oneLine } from "../../../../src/receiver/text.ts";
+import { NOTICE_EVENTS, TEST_EVENT } from "../../../../src/words/notices.ts";
 
 const event: HarnessEvent = {
   event: "agent_completed",
@@ -74,10 +75,10 @@ describe("the Discord message", () => {
   });
 
   test("each event has its colour", () => {
-    const events = ["agent_completed", "agent_error", "agent_aborted", "agent_exited", "agent_waiting_input", "test"];
+    const events = [...NOTICE_EVENTS, TEST_EVENT];
     expect(
       new Set(events.map((name) => discordMessage({ ...event, event: name }, "x").payload.embeds?.[0]?.color)).size,
-    ).toBe(6);
+    ).toBe(events.length);
   });
 
   test("a long message is quoted in short and attached whole", () => {

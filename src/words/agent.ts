@@ -1,0 +1,155 @@
+/**
+ * What is known of an agent: its status and the reason for it, its process, its turns and its inputs. Only
+ * `agents/state/` decides any of it; everybody else stores, shows or waits for it.
+ */
+import type { PermissionKind, Usage } from "./said.ts";
+
+export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited", "limited"] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** Busy = a turn runs, waits or is about to begin: more input is queued, and the end of it is told. */
+const BUSY: Readonly<Record<Status, boolean>> = {
+  starting: true,
+  idle: false,
+  processing: true,
+  waiting_input: true,
+  error: false,
+  exited: false,
+  // The turn is not over: it goes on by itself when the account may work again.
+  limited: true,
+};
+
+export function isBusy(status: Status): boolean {
+  return BUSY[status];
+}
+
+/** `attached`: a person uses the program's own screen, and our process is away meanwhile. */
+export const PROCESS_STATES = ["none", "running", "parking", "parked", "stopped", "gone", "attached"] as const;
+export type ProcessState = (typeof PROCESS_STATES)[number];
+
+export const CAUSE_SOURCES = ["frame", "exit", "timer", "api", "reconcile"] as const;
+export type CauseSource = (typeof CAUSE_SOURCES)[number];
+
+export interface Cause {
+  readonly source: CauseSource;
+  readonly detail: string;
+}
+
+/** Why the process is being ended by us. Committed before the first signal, so that the exit is known as asked for. */
+export const INTENTS = ["park", "stop", "delete", "attach", "restart", "refused", "timeout", "interrupt"] as const;
+export type Intent = (typeof INTENTS)[number];
+
+export const TURN_OUTCOMES = ["completed", "interrupted", "failed", "lost"] as const;
+export type TurnOutcome = (typeof TURN_OUTCOMES)[number];
+
+/** What began a turn: an input, or the program by itself (a background task, a goal). */
+export const TURN_ORIGINS = ["input", "agent"] as const;
+export type TurnOrigin = (typeof TURN_ORIGINS)[number];
+
+/** Whose input it is: a person's or script's, another agent's, or one of ours (a check, a limit that is over, …). */
+export const INPUT_ORIGINS = ["user", "agent", "verify", "limit", "attach"] as const;
+export type InputOrigin = (typeof INPUT_ORIGINS)[number];
+
+export const INPUT_STATES = ["queued", "written", "accepted", "ended", "unknown", "cancelled"] as const;
+export type InputState = (typeof INPUT_STATES)[number];
+
+export const INPUT_MODES = ["queue", "interrupt", "reject"] as const;
+export type InputMode = (typeof INPUT_MODES)[number];
+
+export interface TurnError {
+  /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Turn {
+  readonly id: string;
+  readonly origin: TurnOrigin;
+  readonly input: number | null;
+  readonly startedAt: number;
+  /** Time spent working, without waiting for a person, up to `countingSince`. */
+  readonly activeMs: number;
+  /** null while the turn waits for a person. */
+  readonly countingSince: number | null;
+  readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout" } | null;
+  /** Its process was replaced for a torn line. Once is mending, twice would be a loop. */
+  readonly mended: boolean;
+}
+
+export interface EndedTurn {
+  readonly id: string;
+  readonly origin: TurnOrigin;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly outcome: TurnOutcome;
+  readonly error?: TurnError;
+}
+
+/** The input that the open turn answers. */
+export interface Flight {
+  readonly input: number;
+  readonly key: string;
+  /** The run it was written to; null = not written yet (still deletable). */
+  readonly run: number | null;
+  readonly accepted: boolean;
+}
+
+export interface OpenPermission {
+  /** Our id, as in the API. */
+  readonly id: string;
+  /** The provider's id, unique in the run. */
+  readonly ref: string;
+  readonly kind: PermissionKind;
+  /** The turn it was asked in, with whose end it is withdrawn; null = a sub-agent asked between two turns. */
+  readonly turn: string | null;
+  readonly askedAt: number;
+  /** Answered, but the program has not yet shown that it took the answer. */
+  readonly answered: boolean;
+}
+
+export interface Retrying {
+  readonly attempt: number;
+  readonly reason: string;
+  readonly status: number | null;
+}
+
+export interface AgentState {
+  readonly status: Status;
+  readonly cause: Cause;
+  readonly process: ProcessState;
+  /** Status when nothing goes on. */
+  readonly rest: "idle" | "error" | "exited";
+  /** Number of the latest run; 0 = none yet. */
+  readonly run: number;
+  readonly ready: boolean;
+  readonly spawnedAt: number;
+  readonly intent: Intent | null;
+  /** A process was asked for though no input waits (`resume`). */
+  readonly wanted: boolean;
+  /** Automatic starts left from the last user action: this is what makes crash loops impossible. */
+  readonly starts: number;
+  readonly turns: number;
+  readonly turn: Turn | null;
+  readonly lastTurn: EndedTurn | null;
+  readonly queue: readonly { readonly id: number; readonly key: string; readonly run: number | null }[];
+  readonly flight: Flight | null;
+  readonly held: boolean;
+  readonly permissions: number;
+  readonly open: readonly OpenPermission[];
+  readonly background: number;
+  readonly retrying: Retrying | null;
+  readonly usage: Usage;
+  readonly session: string | null;
+  /** Last sign of life in the running turn. */
+  readonly lastFrameAt: number;
+  readonly stalled: boolean;
+  /** Since when nothing goes on; what parking counts from. */
+  readonly quietSince: number;
+  /** Turns that ended since the last completion notice. */
+  readonly unnoticed: readonly string[];
+  readonly startFailed: boolean;
+  /** Why the last start failed, until the next one. */
+  readonly startError: TurnError | null;
+  /** Model or permissions were changed: the process is replaced before the next turn. */
+  readonly stale: boolean;
+}

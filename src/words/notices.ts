@@ -1,0 +1,24 @@
+/** What a webhook can tell. `webhook.events` picks from it. */
+
+export const NOTICES = {
+  agent_completed: "the last turn completed, the agent is idle",
+  agent_error: "the last turn failed",
+  agent_aborted: "the last turn was interrupted",
+  agent_exited: "the program ended unasked, or could not start",
+  agent_waiting_input: "it waits for an answer",
+  agent_stalled: "a turn made no progress for `limits.stallWarnMs`; told once a turn, nothing is ended",
+  agent_limited: "the account's allowance is used up; the work goes on by itself at the time it names",
+  agent_resumed: "the work that waited for an allowance goes on",
+  agent_budget: "a budget is nearly or wholly spent",
+  agent_unreachable: "the machine that the agent works on has not been heard of",
+} as const;
+
+export type NoticeEvent = keyof typeof NOTICES;
+
+export const NOTICE_EVENTS = Object.keys(NOTICES) as readonly NoticeEvent[] as readonly [NoticeEvent, ...NoticeEvent[]];
+
+/** Sent only when a person tries the way (`POST /webhook/test`, `webhook-receiver test`). */
+export const TEST_EVENT = "test";
+
+/** What a receiver knows. It must live with others: a sender may be newer than itself. */
+export type KnownEvent = NoticeEvent | typeof TEST_EVENT;

@@ -1,0 +1,102 @@
+/** What is said between a person, an agent and its program: messages, questions and their answers, what it used. */
+
+export const MESSAGE_ROLES = ["user", "assistant", "tool", "system"] as const;
+export type MessageRole = (typeof MESSAGE_ROLES)[number];
+
+export type Part =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "thinking"; readonly text: string }
+  | {
+      readonly type: "tool_use";
+      readonly id: string;
+      readonly name: string;
+      readonly input: unknown;
+    }
+  | {
+      readonly type: "tool_result";
+      readonly id: string;
+      readonly text: string;
+      readonly isError: boolean;
+    };
+
+export interface Message {
+  readonly id: number;
+  readonly turnId: string | null;
+  readonly role: MessageRole;
+  readonly text: string;
+  readonly parts: readonly Part[];
+  readonly createdAt: string;
+  /** Present when a sub-agent said it, not the agent itself. */
+  readonly subagent?: string;
+  readonly truncated?: true;
+}
+
+export const PERMISSION_KINDS = ["tool", "question", "plan"] as const;
+export type PermissionKind = (typeof PERMISSION_KINDS)[number];
+
+export const DECISIONS = ["allow", "allow_always", "deny"] as const;
+export type Decision = (typeof DECISIONS)[number];
+
+export const PERMISSION_STATES = ["pending", "allowed", "denied", "withdrawn"] as const;
+export type PermissionState = (typeof PERMISSION_STATES)[number];
+export type SettledState = Exclude<PermissionState, "pending">;
+
+/** Who or what settled a permission. */
+export const SETTLERS = ["user", "policy", "timeout", "agent", "turn_end", "exit"] as const;
+export type Settler = (typeof SETTLERS)[number];
+
+/** For questions: question text (or id) → chosen label(s) or free text. */
+export type Answers = Readonly<Record<string, string | readonly string[]>>;
+
+/** What was decided, as it is stored. */
+export interface Verdict {
+  readonly decision: Decision;
+  readonly message?: string;
+  readonly answers?: Answers;
+}
+
+/** The program waits for a person. */
+export interface PermissionRequest {
+  /** The provider's id, unique within the run; the same id again is the same question. */
+  readonly id: string;
+  readonly kind: PermissionKind;
+  readonly tool: string;
+  /** One line for a person: what would be done. */
+  readonly title: string;
+  /** The whole request for a careful reader (command, path, diff; for questions `{questions:[…]}`). */
+  readonly detail: unknown;
+  readonly options: readonly Decision[];
+  /** Kept with the row and handed back with the answer; never shown. */
+  readonly data: unknown;
+  readonly subagent?: string;
+}
+
+/** An answer on its way to the program. */
+export interface Answer extends Verdict {
+  /** The provider's id of the permission. */
+  readonly id: string;
+  readonly kind: PermissionKind;
+  readonly data: unknown;
+}
+
+/** An input that was (or may have been) handed to the program. */
+export interface PromptInput {
+  /** UUID v4, made when the input was stored; stays the same when it is sent again. */
+  readonly key: string;
+  readonly text: string;
+  /** true = verbatim, no slash commands or other client-side expansion. */
+  readonly raw: boolean;
+  /**
+   * Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time).
+   */
+  readonly writtenAtMs: number;
+}
+
+/** Totals of the agent's current process or conversation, as far as the provider tells them. Absent = not told. */
+export interface Usage {
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+  readonly costUsd?: number;
+}
