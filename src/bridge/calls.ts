@@ -1,12 +1,12 @@
 /**
  * Does what the core wants of the server, and brings the answer back. One call after the other in each of two lanes.
  */
-import { isFields, text } from "../providers/opencode/lines.ts";
 import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
 import type { Deed, Happening } from "./terms.ts";
 import type { WireMessage } from "./wire.ts";
 import { addTotals, readMessages, readPermission, readQuestion, readStatuses, readTotals } from "./wire.ts";
+import { isFields, text } from "../providers/read.ts";
 
 export type Call = Exclude<Deed, { do: "tell" | "wake" }>;
 

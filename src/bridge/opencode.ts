@@ -9,7 +9,7 @@ import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
 import { VERSION } from "../lib/version.ts";
 import type { BridgeCommand, BridgeLine, StartCommand } from "../providers/opencode/lines.ts";
-import { isFields, readBridgeCommand, text } from "../providers/opencode/lines.ts";
+import { readBridgeCommand } from "../providers/opencode/lines.ts";
 import { createCalls, openSession } from "./calls.ts";
 import type { Client } from "./client.ts";
 import { createClient } from "./client.ts";
@@ -20,6 +20,7 @@ import type { Server } from "./server.ts";
 import { ServerFailed, startServer } from "./server.ts";
 import type { Deed, Happening } from "./terms.ts";
 import { readEvent } from "./wire.ts";
+import { isFields, text } from "../providers/read.ts";
 
 const START_MS = 50_000;
 const FAREWELL_ABORT_MS = 1500;

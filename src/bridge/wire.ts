@@ -2,9 +2,10 @@
  * What `opencode serve` says, checked: JSON becomes values here and nowhere else in the bridge. Facts: its own OpenAPI
  * (`GET /doc`) and wire captures of 1.18.33.
  */
-import type { Asked, Fields, QuestionItem } from "../providers/opencode/lines.ts";
-import { fields, isFields, list, number, readAsked, readQuestions, text } from "../providers/opencode/lines.ts";
+import type { Asked, QuestionItem } from "../providers/opencode/lines.ts";
+import { readAsked, readQuestions } from "../providers/opencode/lines.ts";
 import type { TurnError } from "../providers/contract.ts";
+import { type Fields, fields, isFields, list, number, text } from "../providers/read.ts";
 
 /** "busy" also stands for states of newer versions: whatever is not idle works. */
 export type SessionStatus =

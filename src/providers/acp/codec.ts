@@ -7,18 +7,10 @@ import { classifyRpc, METHOD_NOT_FOUND, type RpcId } from "../../lib/jsonrpc.ts"
 import { begin, proceed, refused } from "./handshake.ts";
 import { answered, asked, askWithdrawn } from "./permissions.ts";
 import { programExtras } from "./programs.ts";
-import { isJson } from "./read.ts";
 import { type AcpState, lines, step } from "./state.ts";
-import {
-  beforeAsk,
-  cancelPrompt,
-  lastWords,
-  promptAnswered,
-  promptFailed,
-  sendPrompt,
-  sessionUpdate,
-} from "./turn.ts";
+import { beforeAsk, cancelPrompt, lastWords, promptAnswered, promptFailed, sendPrompt, sessionUpdate } from "./turn.ts";
 import type { Codec, LaunchContext, ProviderFact, Step } from "../contract.ts";
+import { isFields } from "../read.ts";
 
 export type { AcpState } from "./state.ts";
 
@@ -102,7 +94,7 @@ function unsupported(state: AcpState, id: RpcId, method: string): Step<AcpState>
 
 function notification(state: AcpState, method: string, params: unknown): Step<AcpState> {
   if (method === "session/update") return sessionUpdate(state, params);
-  const requestId = method === "$/cancel_request" && isJson(params) ? params["requestId"] : undefined;
+  const requestId = method === "$/cancel_request" && isFields(params) ? params["requestId"] : undefined;
   if (typeof requestId === "number" || typeof requestId === "string") return askWithdrawn(state, requestId);
   return step(state, [{ type: "unknown_frame", kind: `notification ${method}` }]);
 }

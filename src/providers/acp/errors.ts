@@ -1,8 +1,8 @@
 /** An agent's error in words that a person can act on. Source of the codes: ACP v1 `ErrorCode` and JSON-RPC 2.0. */
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import type { TurnError } from "../contract.ts";
-import { isJson, textAt } from "./read.ts";
 import type { AcpState } from "./state.ts";
+import { isFields, maybeText } from "../read.ts";
 
 const AUTH_REQUIRED = -32000;
 
@@ -13,7 +13,7 @@ export function isAuthError(error: RpcError): boolean {
 /** The agent's own word for the failure where it has one, else the number it sent. */
 export function turnError(state: AcpState, error: RpcError): TurnError {
   if (isAuthError(error)) return { code: "AUTH_REQUIRED", message: authMessage(state, error) };
-  return { code: textAt(error.data, "errorName") ?? String(error.code), message: errorMessage(error) };
+  return { code: maybeText(error.data, "errorName") ?? String(error.code), message: errorMessage(error) };
 }
 
 export function authMessage({ agent, setup }: AcpState, error: RpcError): string {
@@ -25,7 +25,7 @@ export function authMessage({ agent, setup }: AcpState, error: RpcError): string
 /** Agents hide the reason in different places: in `data`, or as a model service's whole JSON answer in `message`. */
 export function errorMessage({ message, data }: RpcError): string {
   const said = innerMessage(message);
-  const reason = typeof data === "string" ? data : (textAt(data, "details") ?? textAt(data, "message") ?? "");
+  const reason = typeof data === "string" ? data : (maybeText(data, "details") ?? maybeText(data, "message") ?? "");
   return reason === "" || said.includes(reason) ? said : `${said}: ${reason}`;
 }
 
@@ -33,8 +33,8 @@ function innerMessage(message: string): string {
   if (!message.trimStart().startsWith("{")) return message;
   try {
     const body: unknown = JSON.parse(message);
-    const error = isJson(body) ? body["error"] : undefined;
-    return textAt(error, "message") ?? textAt(body, "message") ?? message;
+    const error = isFields(body) ? body["error"] : undefined;
+    return maybeText(error, "message") ?? maybeText(body, "message") ?? message;
   } catch {
     return message; // Text that only looks like JSON is the message.
   }

@@ -6,9 +6,9 @@ import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
 import type { ProviderFact, StartContext, Step } from "../contract.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
-import { listAt, numberAt, objectAt, textAt, type Json } from "./read.ts";
 import { programExtras } from "./programs.ts";
 import { type AcpState, lines, type Opening, type Phase, step, takeId } from "./state.ts";
+import { type Fields, fields, items, maybeNumber, maybeText } from "../read.ts";
 
 const PROTOCOL_VERSION = 1;
 
@@ -106,17 +106,17 @@ export function refused(state: AcpState, error: RpcError): Step<AcpState> {
 }
 
 function initialized(before: AcpState, result: unknown): Step<AcpState> {
-  const info = objectAt(result, "agentInfo");
+  const info = fields(result, "agentInfo");
   const agent = {
-    name: textAt(info, "title") ?? textAt(info, "name") ?? before.agent.name,
-    version: textAt(info, "version") ?? null,
-    authMethods: listAt(result, "authMethods").map((method) => {
-      const id = textAt(method, "id") ?? "";
-      return { id, name: textAt(method, "name") ?? id };
+    name: maybeText(info, "title") ?? maybeText(info, "name") ?? before.agent.name,
+    version: maybeText(info, "version") ?? null,
+    authMethods: items(result, "authMethods").map((method) => {
+      const id = maybeText(method, "id") ?? "";
+      return { id, name: maybeText(method, "name") ?? id };
     }),
   };
   const state = { ...before, agent };
-  const version = numberAt(result, "protocolVersion");
+  const version = maybeNumber(result, "protocolVersion");
   if (version !== PROTOCOL_VERSION) {
     const got = version === undefined ? "no protocol version" : `protocol version ${version}`;
     return fail(
@@ -125,14 +125,14 @@ function initialized(before: AcpState, result: unknown): Step<AcpState> {
       `${agent.name} answered ${got}, needed is ${PROTOCOL_VERSION}: install a release that speaks ACP version ${PROTOCOL_VERSION}`,
     );
   }
-  return open(state, objectAt(result, "agentCapabilities"));
+  return open(state, fields(result, "agentCapabilities"));
 }
 
-function open(state: AcpState, capabilities: Json): Step<AcpState> {
+function open(state: AcpState, capabilities: Fields): Step<AcpState> {
   const { cwd, resume } = state.setup;
   const params = { cwd, mcpServers: [] };
   if (resume === null) return openWith(state, { phase: "open", method: "session/new", params });
-  const resumes = objectAt(capabilities, "sessionCapabilities")["resume"];
+  const resumes = fields(capabilities, "sessionCapabilities")["resume"];
   if (resumes !== undefined && resumes !== null && resumes !== false) {
     return openWith(state, { phase: "open", method: "session/resume", params: { sessionId: resume, ...params } });
   }
@@ -160,7 +160,7 @@ function canLogIn({ phase, opening, setup, agent }: AcpState): boolean {
 }
 
 function opened(before: AcpState, result: unknown): Step<AcpState> {
-  const session = before.setup.resume ?? textAt(result, "sessionId");
+  const session = before.setup.resume ?? maybeText(result, "sessionId");
   if (session === undefined)
     return fail(before, "SESSION_REFUSED", `${before.agent.name} opened a session without telling its id`);
   const state = { ...before, session };
@@ -187,17 +187,17 @@ function modelRequest(
   sessionId: string,
   model: string,
   result: unknown,
-): { readonly method: string; readonly params: Json } | "as it is" | null {
-  const options = listAt(result, "configOptions");
+): { readonly method: string; readonly params: Fields } | "as it is" | null {
+  const options = items(result, "configOptions");
   const option = options.find(({ category }) => category === "model") ?? options.find(({ id }) => id === "model");
-  const configId = textAt(option, "id");
+  const configId = maybeText(option, "id");
   if (configId !== undefined) {
-    if (textAt(option, "currentValue") === model) return "as it is";
+    if (maybeText(option, "currentValue") === model) return "as it is";
     return { method: "session/set_config_option", params: { sessionId, configId, value: model } };
   }
-  const models = objectAt(result, "models");
+  const models = fields(result, "models");
   if (Object.keys(models).length === 0) return null;
-  return textAt(models, "currentModelId") === model
+  return maybeText(models, "currentModelId") === model
     ? "as it is"
     : { method: "session/set_model", params: { sessionId, modelId: model } };
 }
@@ -220,7 +220,7 @@ function request(
   before: AcpState,
   phase: Phase,
   method: string,
-  params: Json,
+  params: Fields,
   facts: readonly ProviderFact[] = [],
 ): Step<AcpState> {
   const { state, id } = takeId(before);

@@ -5,8 +5,8 @@
  */
 import type { RpcId } from "../../lib/jsonrpc.ts";
 import type { Answer, ProviderFact, Step } from "../contract.ts";
-import { listAt, objectAt, textAt, type Json } from "./read.ts";
 import { type AcpState, type Ask, lines, step } from "./state.ts";
+import { type Fields, fields, items, maybeText } from "../read.ts";
 
 interface Option {
   readonly optionId: string;
@@ -20,13 +20,13 @@ type Decision = Answer["decision"];
  * The agent asks. Whether a person answers, or `permissions` "allow" or "deny" at once, is not for the codec to know.
  */
 export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpState> {
-  const options = readOptions(listAt(params, "options"));
-  const call = objectAt(params, "toolCall");
-  const title = textAt(call, "title") ?? textAt(call, "kind") ?? "a tool";
+  const options = readOptions(items(params, "options"));
+  const call = fields(params, "toolCall");
+  const title = maybeText(call, "title") ?? maybeText(call, "kind") ?? "a tool";
   // A turn that is being cancelled must not wait: an agent whose question stays open may never take another prompt.
   if (state.prompt?.cancelling === true) return step(state, [], [reply(rpc, null)]);
-  const toolCallId = textAt(call, "toolCallId") ?? "";
-  const session = textAt(params, "sessionId");
+  const toolCallId = maybeText(call, "toolCallId") ?? "";
+  const session = maybeText(params, "sessionId");
   // Counted, because a sloppy agent may use a request id twice in one run.
   const id = `${state.asked + 1}:${rpc}`;
   const asks = { ...state.asks, [id]: { rpc, toolCallId, answered: false } };
@@ -36,9 +36,9 @@ export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpSta
       id,
       kind: "tool",
       tool:
-        textAt(call, "name") ??
+        maybeText(call, "name") ??
         state.tools[toolCallId]?.name ??
-        textAt(call, "kind") ??
+        maybeText(call, "kind") ??
         state.tools[toolCallId]?.kind ??
         "tool",
       title,
@@ -54,7 +54,7 @@ export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpSta
 export function answered(state: AcpState, answer: Answer): Step<AcpState> {
   const ask = state.asks[answer.id];
   if (ask === undefined) return step(state);
-  const options = readOptions(listAt(answer.data, "options"));
+  const options = readOptions(items(answer.data, "options"));
   // With permissions "allow" everything is allowed anyway, so a grant for the session says no more than that.
   const wider =
     answer.decision === "allow" && state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
@@ -146,16 +146,16 @@ function offered(
   return choose(options, decision) === null ? [] : [decision];
 }
 
-function readOptions(list: readonly Json[]): readonly Option[] {
+function readOptions(list: readonly Fields[]): readonly Option[] {
   return list.flatMap((option) => {
-    const optionId = textAt(option, "optionId");
+    const optionId = maybeText(option, "optionId");
     return optionId === undefined
       ? []
-      : [{ optionId, kind: textAt(option, "kind") ?? "", name: textAt(option, "name") ?? "" }];
+      : [{ optionId, kind: maybeText(option, "kind") ?? "", name: maybeText(option, "name") ?? "" }];
   });
 }
 
-function detailOf(call: Json): Json {
+function detailOf(call: Fields): Fields {
   const shown = ["title", "name", "kind", "rawInput", "content", "locations"].filter(
     (key) => call[key] !== undefined && call[key] !== null,
   );

@@ -3,8 +3,8 @@
  * make.
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
-import type { Json } from "./read.ts";
 import type { PermissionMode, ProviderFact, Step, Usage } from "../contract.ts";
+import type { Fields } from "../read.ts";
 
 /**
  * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →
@@ -39,7 +39,7 @@ export interface AcpState {
 export interface Opening {
   readonly phase: "open" | "load";
   readonly method: string;
-  readonly params: Json;
+  readonly params: Fields;
 }
 
 export interface Setup {

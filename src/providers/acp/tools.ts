@@ -5,20 +5,21 @@
  * then.
  */
 import type { ProviderFact } from "../contract.ts";
-import { contentText, listAt, textAt, type Json } from "./read.ts";
+import { contentText } from "./content.ts";
 import { closeMessage, type Moved } from "./message.ts";
 import { type AcpState, takeMessageKey, type Tool } from "./state.ts";
+import { type Fields, items, maybeText } from "../read.ts";
 
 /** A `tool_call` or `tool_call_update`. */
-export function toolUpdate(before: AcpState, update: Json): Moved {
-  const id = textAt(update, "toolCallId");
+export function toolUpdate(before: AcpState, update: Fields): Moved {
+  const id = maybeText(update, "toolCallId");
   if (id === undefined) return { state: before, facts: [] };
   const known = before.tools[id];
   if (known?.done === true) return { state: before, facts: [] };
   // A new call ends the text before it; updates of a running one do not.
   const { state, facts } = known === undefined ? closeMessage(before) : { state: before, facts: [] };
   const tool = merged(known, update);
-  const status = textAt(update, "status") ?? "";
+  const status = maybeText(update, "status") ?? "";
   const ended = status === "completed" || status === "failed";
   const used =
     ended || status === "in_progress" ? announce(state, id, tool) : { state: keep(state, id, tool), facts: [] };
@@ -73,13 +74,13 @@ function keep(state: AcpState, id: string, tool: Tool): AcpState {
 }
 
 /** Later updates bring only what changed. */
-function merged(known: Tool | undefined, update: Json): Tool {
+function merged(known: Tool | undefined, update: Fields): Tool {
   const rawInput = update["rawInput"];
   const content = update["content"];
   return {
-    title: textAt(update, "title") ?? known?.title ?? "",
-    kind: textAt(update, "kind") ?? known?.kind ?? "other",
-    name: textAt(update, "name") ?? known?.name ?? null,
+    title: maybeText(update, "title") ?? known?.title ?? "",
+    kind: maybeText(update, "kind") ?? known?.kind ?? "other",
+    name: maybeText(update, "name") ?? known?.name ?? null,
     input: known?.used === true ? null : isEmpty(rawInput) ? (known?.input ?? null) : rawInput,
     output: Array.isArray(content) && content.length > 0 ? contentOf(update) : (known?.output ?? ""),
     used: known?.used ?? false,
@@ -94,25 +95,25 @@ function inputOf({ input, title, output }: Tool): unknown {
 }
 
 /** What the last update holds counts; an empty list says that nothing is shown, a missing one that nothing changed. */
-function outputOf(tool: Tool, update: Json): string {
+function outputOf(tool: Tool, update: Fields): string {
   const content = update["content"];
   if (!Array.isArray(content)) return rawOutputOf(update) || tool.output;
   return contentOf(update) || rawOutputOf(update);
 }
 
-function rawOutputOf(update: Json): string {
+function rawOutputOf(update: Fields): string {
   const raw = update["rawOutput"];
   if (raw === undefined || raw === null) return "";
-  return typeof raw === "string" ? raw : (textAt(raw, "output") ?? textAt(raw, "error") ?? JSON.stringify(raw));
+  return typeof raw === "string" ? raw : (maybeText(raw, "output") ?? maybeText(raw, "error") ?? JSON.stringify(raw));
 }
 
 /** The text of a call's content; a diff stands for itself only where no text says what was done. */
-function contentOf(update: Json): string {
-  const items = listAt(update, "content");
-  const texts = items.filter((item) => item["type"] === "content").map((item) => contentText(item["content"]));
-  const diffs = items
+function contentOf(update: Fields): string {
+  const shown = items(update, "content");
+  const texts = shown.filter((item) => item["type"] === "content").map((item) => contentText(item["content"]));
+  const diffs = shown
     .filter((item) => item["type"] === "diff")
-    .map((item) => `changed ${textAt(item, "path") ?? "a file"}`);
+    .map((item) => `changed ${maybeText(item, "path") ?? "a file"}`);
   return (texts.some((text) => text !== "") ? texts : diffs).join("\n");
 }
 

@@ -7,10 +7,11 @@ import type { PromptInput, ProviderFact, Step, TurnError } from "../contract.ts"
 import { turnError } from "./errors.ts";
 import { closeMessage, textChunk, thoughtChunk, type Moved } from "./message.ts";
 import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";
-import { contentText, objectAt, textAt } from "./read.ts";
+import { contentText } from "./content.ts";
 import { type AcpState, lines, step, takeId } from "./state.ts";
 import { closeTools, toolUpdate } from "./tools.ts";
 import { costUpdate, turnUsage } from "./usage.ts";
+import { fields, maybeText } from "../read.ts";
 
 export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): Step<AcpState> {
   // What an agent said between two turns was never ended by a frame.
@@ -36,22 +37,22 @@ export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): S
 export function sessionUpdate(state: AcpState, params: unknown): Step<AcpState> {
   // A loaded session replays its history before it is ready.
   if (state.phase !== "ready") return step(state);
-  const session = textAt(params, "sessionId");
+  const session = maybeText(params, "sessionId");
   if (session !== undefined && session !== state.session)
     return step(state, [{ type: "unknown_frame", kind: "update of another session" }]);
-  const update = objectAt(params, "update");
-  const kind = textAt(update, "sessionUpdate") ?? "";
-  const content = objectAt(update, "content");
+  const update = fields(params, "update");
+  const kind = maybeText(update, "sessionUpdate") ?? "";
+  const content = fields(update, "content");
   switch (kind) {
     case "agent_message_chunk":
       return moved(
-        talking(state, null, (at) => textChunk(at, contentText(content), textAt(update, "messageId") ?? null)),
+        talking(state, null, (at) => textChunk(at, contentText(content), maybeText(update, "messageId") ?? null)),
       );
     case "agent_thought_chunk":
       return moved(talking(state, null, (at) => thoughtChunk(at, contentText(content))));
     case "tool_call":
     case "tool_call_update":
-      return moved(talking(state, textAt(update, "toolCallId") ?? "", (at) => toolUpdate(at, update)));
+      return moved(talking(state, maybeText(update, "toolCallId") ?? "", (at) => toolUpdate(at, update)));
     case "plan":
       return moved(talking(state, null, (at) => ({ state: at, facts: [] })));
     case "usage_update":
@@ -77,7 +78,7 @@ export function promptAnswered(before: AcpState, result: unknown): Step<AcpState
   const { state, facts } = closeTurn(before, (at) => turnUsage(at, result));
   // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
   if (cancelling) return step(state, [...facts, { type: "turn_ended", outcome: "interrupted" }]);
-  const reason = textAt(result, "stopReason") ?? "none";
+  const reason = maybeText(result, "stopReason") ?? "none";
   const error = stopError(reason);
   if (reason === "cancelled") return step(state, [...facts, { type: "turn_ended", outcome: "interrupted" }]);
   if (error !== null) return step(state, [...facts, { type: "turn_ended", outcome: "failed", error }]);

@@ -1,18 +1,18 @@
 /** Token and cost figures. What agents tell differs; turns are added up, the cost is the agent's own running total. */
 import type { ProviderFact, Usage } from "../contract.ts";
-import { numberAt, objectAt, textAt, type Json } from "./read.ts";
 import type { Moved } from "./message.ts";
 import type { AcpState } from "./state.ts";
+import { type Fields, fields, maybeNumber, maybeText } from "../read.ts";
 
 /** The result of a prompt: `usage` (ACP, unstable), or Gemini's `_meta.quota.token_count`. */
 export function turnUsage(state: AcpState, result: unknown): Moved {
-  const usage = objectAt(result, "usage");
-  const quota = objectAt(objectAt(objectAt(result, "_meta"), "quota"), "token_count");
+  const usage = fields(result, "usage");
+  const quota = fields(fields(fields(result, "_meta"), "quota"), "token_count");
   const told = {
-    inputTokens: numberAt(usage, "inputTokens") ?? numberAt(quota, "input_tokens"),
-    outputTokens: numberAt(usage, "outputTokens") ?? numberAt(quota, "output_tokens"),
-    cacheReadTokens: numberAt(usage, "cachedReadTokens"),
-    cacheWriteTokens: numberAt(usage, "cachedWriteTokens"),
+    inputTokens: maybeNumber(usage, "inputTokens") ?? maybeNumber(quota, "input_tokens"),
+    outputTokens: maybeNumber(usage, "outputTokens") ?? maybeNumber(quota, "output_tokens"),
+    cacheReadTokens: maybeNumber(usage, "cachedReadTokens"),
+    cacheWriteTokens: maybeNumber(usage, "cachedWriteTokens"),
   };
   let total: Usage = state.usage;
   if (told.inputTokens !== undefined) total = { ...total, inputTokens: (total.inputTokens ?? 0) + told.inputTokens };
@@ -26,10 +26,10 @@ export function turnUsage(state: AcpState, result: unknown): Moved {
 }
 
 /** `usage_update`: the session's cost so far. Its `used` is the size of the context, which is no usage. */
-export function costUpdate(state: AcpState, update: Json): Moved {
-  const cost = objectAt(update, "cost");
-  const amount = numberAt(cost, "amount");
-  if (amount === undefined || textAt(cost, "currency") !== "USD") return { state, facts: [] };
+export function costUpdate(state: AcpState, update: Fields): Moved {
+  const cost = fields(update, "cost");
+  const amount = maybeNumber(cost, "amount");
+  if (amount === undefined || maybeText(cost, "currency") !== "USD") return { state, facts: [] };
   return changed(state, { ...state.usage, costUsd: amount });
 }
 

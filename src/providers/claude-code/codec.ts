@@ -7,25 +7,11 @@
  */
 import { readLine } from "./frames.ts";
 import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
-import {
-  answerLine,
-  closePermissions,
-  permissionAnswered,
-  reapplyGrants,
-  rememberAlways,
-} from "./permissions.ts";
-import {
-  ask,
-  type ClaudeState,
-  type Draft,
-  draft,
-  initialState,
-  patch,
-  patchEnding,
-  step,
-} from "./state.ts";
+import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./permissions.ts";
+import { ask, type ClaudeState, type Draft, initialState, patchEnding } from "./state.ts";
 import { promptLine, requestLine } from "./wire.ts";
 import type { Codec, PromptInput } from "../contract.ts";
+import { draftOf, patch, say, send, stepOf } from "../draft.ts";
 
 export type { ClaudeState } from "./state.ts";
 
@@ -35,15 +21,15 @@ export const claudeCodec: Codec<ClaudeState> = {
   launch: claudeLaunch,
 
   start({ launch, grants }) {
-    const work = draft(initialState(resumedSession(launch)));
+    const work = draftOf(initialState(resumedSession(launch)));
     // Without members, so that the program keeps its own system prompt.
     ask(work, "initialize", { subtype: "initialize" });
     if (launch.permissions === "ask") reapplyGrants(work, grants);
-    return step(work);
+    return stepOf(work);
   },
 
   adopt(state, { unconfirmed, unsettled, open, interrupting }) {
-    const work = draft(state);
+    const work = draftOf(state);
     for (const id of open) {
       if (work.state.open[id] === undefined)
         patch(work, { open: { ...work.state.open, [id]: { call: "", answered: false } } });
@@ -51,55 +37,55 @@ export const claudeCodec: Codec<ClaudeState> = {
     // Allowed at any time; its reply lists what the program waits for, which settles every doubt about permissions.
     ask(work, "initialize", { subtype: "initialize" });
     for (const answer of unsettled) {
-      work.lines.push(answerLine(answer));
+      send(work, answerLine(answer));
       permissionAnswered(work, answer.id);
     }
     for (const input of unconfirmed) write(work, input);
     if (interrupting) interrupt(work);
-    return step(work);
+    return stepOf(work);
   },
 
   frame(state, { raw, json }) {
-    const work = draft(state);
+    const work = draftOf(state);
     readLine(work, raw, json);
-    return step(work);
+    return stepOf(work);
   },
 
   prompt(state, input) {
-    const work = draft(state);
+    const work = draftOf(state);
     write(work, input);
-    return step(work);
+    return stepOf(work);
   },
 
   interrupt(state) {
-    const work = draft(state);
+    const work = draftOf(state);
     interrupt(work);
-    return step(work);
+    return stepOf(work);
   },
 
   answer(state, answer) {
-    const work = draft(state);
-    work.lines.push(answerLine(answer));
+    const work = draftOf(state);
+    send(work, answerLine(answer));
     permissionAnswered(work, answer.id);
     if (answer.decision === "allow_always") rememberAlways(work, [answer.data]);
-    return step(work);
+    return stepOf(work);
   },
 
   // Idle, it goes in some 10 ms with exit code 0; in a turn it ends that first. A signal would leave tools running.
   farewell: () => ({ lines: [requestLine("ah-farewell", { subtype: "end_session" })], graceMs: 5_000 }),
 
   exit(state, { stderrTail }) {
-    const work = draft(state);
+    const work = draftOf(state);
     closePermissions(work, () => true);
     // The process before died between the conversation's first line on disk and its first line to us.
     const inUse = /Session ID (\S+) is already in use/.exec(stderrTail);
-    if (!state.ready && inUse?.[1] !== undefined) work.facts.push({ type: "session", id: inUse[1] });
+    if (!state.ready && inUse?.[1] !== undefined) say(work, { type: "session", id: inUse[1] });
     return work.facts;
   },
 };
 
 function write(work: Draft, input: PromptInput): void {
-  work.lines.push(promptLine(input));
+  send(work, promptLine(input));
   patch(work, { turn: true, inputs: { ...work.state.inputs, [input.key]: work.state.inputs[input.key] ?? "written" } });
 }
 

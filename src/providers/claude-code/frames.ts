@@ -2,9 +2,11 @@
 import { initialized, refuse, startFailed } from "./handshake.ts";
 import { assistantLine, streamEvent, userLine } from "./messages.ts";
 import { closePermissions, permissionAsked } from "./permissions.ts";
-import { type Draft, patch, without } from "./state.ts";
+import { type Draft } from "./state.ts";
 import { inputProgress, interruptAnswered, resultLine, retryOver, stateSaid } from "./turn.ts";
-import { type Fields, fields, isFields, items, number, refusalLine, text } from "./wire.ts";
+import { refusalLine } from "./wire.ts";
+import { type Fields, fields, isFields, items, maybeNumber, maybeText } from "../read.ts";
+import { patch, say, send, without } from "../draft.ts";
 
 /** Known kinds that carry nothing for us: progress of tasks and hooks, listings, screen matters. */
 const silentSystem = new Set([
@@ -66,10 +68,10 @@ const silentTypes = new Set([
 
 export function readLine(work: Draft, raw: string, line: unknown): void {
   if (!isFields(line)) {
-    if (raw.trim() !== "") work.facts.push({ type: "unknown_frame", kind: "no JSON object" });
+    if (raw.trim() !== "") say(work, { type: "unknown_frame", kind: "no JSON object" });
     return;
   }
-  const type = text(line, "type") ?? "?";
+  const type = maybeText(line, "type") ?? "?";
   if (type === "control_response") return controlResponse(work, fields(line, "response"));
   if (work.state.refused) return;
   if (!work.state.ready) {
@@ -96,10 +98,10 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
     case "control_request":
       return controlRequest(work, line);
     case "control_cancel_request":
-      return closePermissions(work, (_open, id) => id === text(line, "request_id"));
+      return closePermissions(work, (_open, id) => id === maybeText(line, "request_id"));
     case "conversation_reset":
       // `/clear`. Its `new_conversation_id` cannot be resumed; the id that can is in the lines that follow.
-      work.facts.push({
+      say(work, {
         type: "note",
         level: "info",
         code: "conversation_reset",
@@ -107,7 +109,7 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
       });
       return;
     default:
-      if (!silentTypes.has(type)) work.facts.push({ type: "unknown_frame", kind: type });
+      if (!silentTypes.has(type)) say(work, { type: "unknown_frame", kind: type });
   }
 }
 
@@ -118,52 +120,51 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
 const afterFile = new Set(["assistant", "user", "result", "stream_event", "control_request"]);
 
 function sessionSeen(work: Draft, type: string, line: Fields): void {
-  const id = text(line, "session_id");
+  const id = maybeText(line, "session_id");
   const late = afterFile.has(type) || (type === "system" && line["subtype"] === "api_retry");
   if (id === undefined || id === work.state.session || !late) return;
   patch(work, { session: id });
-  work.facts.push({ type: "session", id });
+  say(work, { type: "session", id });
 }
 
 function systemLine(work: Draft, line: Fields): void {
-  const subtype = text(line, "subtype") ?? "?";
+  const subtype = maybeText(line, "subtype") ?? "?";
   switch (subtype) {
     case "session_state_changed":
-      return stateSaid(work, text(line, "state"));
+      return stateSaid(work, maybeText(line, "state"));
     case "api_retry":
       patch(work, { retrying: true });
-      work.facts.push({
+      say(work, {
         type: "retrying",
-        attempt: number(line, "attempt") ?? 1,
-        reason: text(line, "error") ?? "unknown",
-        status: number(line, "error_status") ?? null,
+        attempt: maybeNumber(line, "attempt") ?? 1,
+        reason: maybeText(line, "error") ?? "unknown",
+        status: maybeNumber(line, "error_status") ?? null,
       });
       return;
     case "background_tasks_changed": {
       const tasks = items(line, "tasks").length;
       patch(work, { tasks });
-      work.facts.push({ type: "background", tasks });
+      say(work, { type: "background", tasks });
       return;
     }
     default: {
       const level = notedSystem[subtype];
-      if (level !== undefined)
-        work.facts.push({ type: "note", level, code: subtype, message: noteText(line, subtype) });
-      else if (!silentSystem.has(subtype)) work.facts.push({ type: "unknown_frame", kind: `system/${subtype}` });
+      if (level !== undefined) say(work, { type: "note", level, code: subtype, message: noteText(line, subtype) });
+      else if (!silentSystem.has(subtype)) say(work, { type: "unknown_frame", kind: `system/${subtype}` });
     }
   }
 }
 
 function noteText(line: Fields, subtype: string): string {
   const words = ["message", "content", "text", "error"]
-    .map((name) => text(line, name))
+    .map((name) => maybeText(line, name))
     .find((value) => value !== undefined);
-  const tool = text(line, "tool_name");
+  const tool = maybeText(line, "tool_name");
   return `${tool === undefined ? "" : `${tool}: `}${words ?? subtype.replaceAll("_", " ")}`;
 }
 
 function controlRequest(work: Draft, line: Fields): void {
-  const id = text(line, "request_id");
+  const id = maybeText(line, "request_id");
   const request = fields(line, "request");
   if (id === undefined) return;
   if (request["subtype"] === "can_use_tool") {
@@ -171,32 +172,31 @@ function controlRequest(work: Draft, line: Fields): void {
     if (work.state.open[id] === undefined) permissionAsked(work, id, request);
     return;
   }
-  const kind = text(request, "subtype") ?? "?";
-  work.lines.push(refusalLine(id, `${kind} is not supported by this host`));
-  work.facts.push({ type: "unknown_frame", kind: `control_request/${kind}` });
+  const kind = maybeText(request, "subtype") ?? "?";
+  send(work, refusalLine(id, `${kind} is not supported by this host`));
+  say(work, { type: "unknown_frame", kind: `control_request/${kind}` });
 }
 
 function controlResponse(work: Draft, response: Fields): void {
-  const id = text(response, "request_id") ?? "";
+  const id = maybeText(response, "request_id") ?? "";
   const purpose = work.state.asked[id];
   if (purpose === undefined) return; // Of a request that another daemon made, or of our farewell.
   patch(work, { asked: without(work.state.asked, id) });
   const failed = response["subtype"] !== "success";
-  const error = text(response, "error") ?? "no reason given";
+  const error = maybeText(response, "error") ?? "no reason given";
   switch (purpose) {
     case "initialize":
       if (!failed) initialized(work, response);
-      else if (work.state.ready)
-        work.facts.push({ type: "note", level: "warn", code: "resync_failed", message: error });
+      else if (work.state.ready) say(work, { type: "note", level: "warn", code: "resync_failed", message: error });
       else refuse(work, "HANDSHAKE_FAILED", `Claude Code refused the handshake: ${error}`);
       return;
     case "interrupt":
-      if (failed) work.facts.push({ type: "note", level: "warn", code: "interrupt_refused", message: error });
+      if (failed) say(work, { type: "note", level: "warn", code: "interrupt_refused", message: error });
       else interruptAnswered(work, fields(response, "response"));
       return;
     case "grants":
       if (failed)
-        work.facts.push({
+        say(work, {
           type: "note",
           level: "warn",
           code: "grants_dropped",

@@ -1,10 +1,11 @@
 /** Claude Code's handshake: is this program new enough, does it have the conversation, and what is it waiting for? */
 import { freeSession } from "./launch.ts";
 import { closePermissions, permissionAsked } from "./permissions.ts";
-import { type Draft, patch } from "./state.ts";
+import { type Draft } from "./state.ts";
 import { resultErrors, stateSaid } from "./turn.ts";
-import { type Fields, fields, items, text } from "./wire.ts";
 import type { ProviderFact } from "../contract.ts";
+import { type Fields, fields, items, maybeText } from "../read.ts";
+import { patch, say } from "../draft.ts";
 
 /** The first version whose `initialize` reply is sure to list the permission requests that wait. */
 export const NEEDED_VERSION = "2.1.268";
@@ -13,9 +14,9 @@ export const NEEDED_VERSION = "2.1.268";
 export function initialized(work: Draft, response: Fields): void {
   const reply = fields(response, "response");
   if (!work.state.ready) {
-    const version = text(reply, "claude_code_version");
+    const version = maybeText(reply, "claude_code_version");
     const capable =
-      text(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
+      maybeText(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
     if (version === undefined || !capable || olderThan(version, NEEDED_VERSION)) {
       const found = version ?? "an older one, which does not tell its version";
       const message = `Claude Code ${NEEDED_VERSION} or newer is needed, found ${found}: update it (npm install -g @anthropic-ai/claude-code@latest)`;
@@ -23,22 +24,22 @@ export function initialized(work: Draft, response: Fields): void {
       return;
     }
     patch(work, { ready: true });
-    work.facts.push(login(fields(reply, "account")), { type: "ready", version });
+    say(work, login(fields(reply, "account")), { type: "ready", version });
   }
   const pending = items(response, "pending_permission_requests");
-  const ids = pending.map((request) => text(request, "request_id"));
+  const ids = pending.map((request) => maybeText(request, "request_id"));
   closePermissions(work, (_open, id) => !ids.includes(id));
   for (const request of pending) {
-    const id = text(request, "request_id");
+    const id = maybeText(request, "request_id");
     if (id !== undefined && work.state.open[id] === undefined) permissionAsked(work, id, fields(request, "request"));
   }
-  const says = text(reply, "session_state");
+  const says = maybeText(reply, "session_state");
   if (says === "running" || says === "requires_action" || work.state.turn) stateSaid(work, says);
 }
 
 /** `apiKeySource` and `tokenSource` name where a credential was found, and are missing or "none" where none was. */
 function login(account: Fields): Extract<ProviderFact, { type: "login" }> {
-  const sources = [text(account, "apiKeySource"), text(account, "tokenSource")].filter(
+  const sources = [maybeText(account, "apiKeySource"), maybeText(account, "tokenSource")].filter(
     (source) => source !== undefined && source !== "none",
   );
   if (sources.length > 0) return { type: "login", loggedIn: true, detail: `credential from ${sources.join(", ")}` };
@@ -56,18 +57,18 @@ export function startFailed(work: Draft, line: Fields): void {
   if (resuming !== null && message.includes("No conversation found")) {
     // Sessions are deleted after some weeks, or their process died before it wrote the first line. The id is free
     // again.
-    work.facts.push({ type: "session", id: freeSession(resuming) });
+    say(work, { type: "session", id: freeSession(resuming) });
     const cure = "it was deleted, or its process died in its first moment; the next input begins a new conversation";
     refuse(work, "SESSION_NOT_FOUND", `Claude Code has no conversation ${resuming} any more: ${cure}`);
     return;
   }
-  refuse(work, (text(line, "startup_failure_reason") ?? "start_failed").toUpperCase(), message);
+  refuse(work, (maybeText(line, "startup_failure_reason") ?? "start_failed").toUpperCase(), message);
 }
 
 export function refuse(work: Draft, code: string, message: string): void {
   if (work.state.refused) return;
   patch(work, { refused: true });
-  work.facts.push({ type: "start_failed", code, message });
+  say(work, { type: "start_failed", code, message });
 }
 
 function olderThan(version: string, needed: string): boolean {

@@ -3,31 +3,33 @@
  * `stream_event` lines. Owns which blocks make one message and when it is whole; deltas are shown and never stored.
  */
 import { closePermissions } from "./permissions.ts";
-import { type Draft, patch, patchEnding, without } from "./state.ts";
-import { type Fields, fields, isFields, items, resultText, text } from "./wire.ts";
+import { type Draft, patchEnding } from "./state.ts";
+import { resultText } from "./wire.ts";
 import type { Part } from "../contract.ts";
+import { type Fields, fields, isFields, items, maybeText } from "../read.ts";
+import { patch, say, without } from "../draft.ts";
 
 export function assistantLine(work: Draft, line: Fields): void {
   const message = fields(line, "message");
-  const key = text(message, "id") ?? text(line, "uuid") ?? "message";
+  const key = maybeText(message, "id") ?? maybeText(line, "uuid") ?? "message";
   const subagent = subagentOf(line);
-  const error = text(line, "error");
+  const error = maybeText(line, "error");
   if (error !== undefined || line["is_api_error_message"] === true) {
     // Not the model's words: the program made this message of an API failure, and the `result` will call it a success.
     closeMessage(work, subagent);
     if (subagent === undefined) patchEnding(work, { apiError: error ?? "api_error" });
     for (const block of items(message, "content"))
-      addPart(work, key, "system", { type: "text", text: text(block, "text") ?? "" }, subagent);
-    work.facts.push({ type: "message_done", key });
+      addPart(work, key, "system", { type: "text", text: maybeText(block, "text") ?? "" }, subagent);
+    say(work, { type: "message_done", key });
     return;
   }
   openMessage(work, key, subagent);
   for (const block of items(message, "content")) {
     const part = partOf(block);
-    if (part === undefined) work.facts.push({ type: "unknown_frame", kind: `assistant/${text(block, "type") ?? "?"}` });
+    if (part === undefined) say(work, { type: "unknown_frame", kind: `assistant/${maybeText(block, "type") ?? "?"}` });
     if (part === undefined || part === "silent") continue;
     if (part.type === "tool_use" && part.name === "ExitPlanMode" && isFields(part.input)) {
-      patch(work, { plan: { call: part.id, text: text(part.input, "plan") ?? "" } });
+      patch(work, { plan: { call: part.id, text: maybeText(part.input, "plan") ?? "" } });
     }
     addPart(work, key, "assistant", part, subagent);
     if (subagent === undefined && work.state.message !== null)
@@ -38,21 +40,21 @@ export function assistantLine(work: Draft, line: Fields): void {
 function partOf(block: Fields): Part | "silent" | undefined {
   switch (block["type"]) {
     case "text":
-      return { type: "text", text: text(block, "text") ?? "" };
+      return { type: "text", text: maybeText(block, "text") ?? "" };
     case "thinking":
-      return { type: "thinking", text: text(block, "thinking") ?? "" };
+      return { type: "thinking", text: maybeText(block, "thinking") ?? "" };
     case "redacted_thinking":
       return "silent";
     case "tool_use":
     case "server_tool_use":
       return {
         type: "tool_use",
-        id: text(block, "id") ?? "",
-        name: text(block, "name") ?? "",
+        id: maybeText(block, "id") ?? "",
+        name: maybeText(block, "name") ?? "",
         input: block["input"] ?? {},
       };
     default: {
-      const call = text(block, "tool_use_id");
+      const call = maybeText(block, "tool_use_id");
       if (call === undefined) return undefined;
       return { type: "tool_result", id: call, text: resultText(block["content"]), isError: block["is_error"] === true };
     }
@@ -62,7 +64,7 @@ function partOf(block: Fields): Part | "silent" | undefined {
 /** A `user` line that the program wrote: tool results, its own notes to the model, a sub-agent's task. */
 export function userLine(work: Draft, line: Fields): void {
   if (line["isReplay"] === true) return; // Our own input, come back.
-  const key = text(line, "uuid") ?? "user";
+  const key = maybeText(line, "uuid") ?? "user";
   const subagent = subagentOf(line);
   const content = fields(line, "message")["content"];
   const blocks =
@@ -80,7 +82,7 @@ export function userLine(work: Draft, line: Fields): void {
     addPart(work, key, role, part, subagent);
     parts += 1;
   }
-  if (parts > 0) work.facts.push({ type: "message_done", key });
+  if (parts > 0) say(work, { type: "message_done", key });
 }
 
 function isNotice(line: Fields, part: Part): boolean {
@@ -89,16 +91,16 @@ function isNotice(line: Fields, part: Part): boolean {
 
 /** `parent_tool_use_id` is what marks a line of a sub-agent; its own id is better where the line carries it. */
 function subagentOf(line: Fields): string | undefined {
-  const parent = text(line, "parent_tool_use_id");
-  return parent === undefined ? undefined : (text(line, "agent_id") ?? parent);
+  const parent = maybeText(line, "parent_tool_use_id");
+  return parent === undefined ? undefined : (maybeText(line, "agent_id") ?? parent);
 }
 
 export function streamEvent(work: Draft, line: Fields): void {
-  if (text(line, "parent_tool_use_id") !== undefined) return;
+  if (maybeText(line, "parent_tool_use_id") !== undefined) return;
   const event = fields(line, "event");
   switch (event["type"]) {
     case "message_start": {
-      const key = text(fields(event, "message"), "id");
+      const key = maybeText(fields(event, "message"), "id");
       if (key === undefined || work.state.message?.key === key) return;
       closeMessage(work, undefined);
       patch(work, { message: { key, streamed: true, parts: false } });
@@ -106,9 +108,9 @@ export function streamEvent(work: Draft, line: Fields): void {
     }
     case "content_block_delta": {
       const delta = fields(event, "delta");
-      const words = delta["type"] === "text_delta" ? text(delta, "text") : undefined;
+      const words = delta["type"] === "text_delta" ? maybeText(delta, "text") : undefined;
       if (words !== undefined && work.state.message !== null)
-        work.facts.push({ type: "delta", key: work.state.message.key, text: words });
+        say(work, { type: "delta", key: work.state.message.key, text: words });
       return;
     }
     case "message_stop":
@@ -137,13 +139,13 @@ function toolResultArrived(work: Draft, subagent: string | undefined): void {
 export function closeMessage(work: Draft, subagent: string | undefined): void {
   if (subagent === undefined) {
     const { message } = work.state;
-    if (message?.parts === true) work.facts.push({ type: "message_done", key: message.key });
+    if (message?.parts === true) say(work, { type: "message_done", key: message.key });
     if (message !== null) patch(work, { message: null });
     return;
   }
   const key = work.state.subagents[subagent];
   if (key === undefined) return;
-  work.facts.push({ type: "message_done", key });
+  say(work, { type: "message_done", key });
   patch(work, { subagents: without(work.state.subagents, subagent) });
 }
 
@@ -154,5 +156,5 @@ function addPart(
   part: Part,
   subagent: string | undefined,
 ): void {
-  work.facts.push({ type: "part", key, role, part, ...(subagent === undefined ? {} : { subagent }) });
+  say(work, { type: "part", key, role, part, ...(subagent === undefined ? {} : { subagent }) });
 }

@@ -4,9 +4,11 @@
  * file.
  */
 import { excerpt } from "../../lib/text.ts";
-import { ask, type Draft, patch, without } from "./state.ts";
-import { type Fields, fields, isFields, items, responseLine, strings, text } from "./wire.ts";
+import { ask, type Draft } from "./state.ts";
+import { responseLine } from "./wire.ts";
 import type { Answer } from "../contract.ts";
+import { type Fields, fields, isFields, items, maybeText, strings } from "../read.ts";
+import { patch, say, send, without } from "../draft.ts";
 
 /** An "always" for a larger request than this (a whole file) would never fit another one. */
 const MAX_EXACT = 4096;
@@ -21,24 +23,25 @@ interface Asked {
 }
 
 export function permissionAsked(work: Draft, id: string, request: Fields): void {
-  const tool = text(request, "tool_name") ?? "unknown tool";
+  const tool = maybeText(request, "tool_name") ?? "unknown tool";
   const input = fields(request, "input");
-  const call = text(request, "tool_use_id") ?? "";
+  const call = maybeText(request, "tool_use_id") ?? "";
   const kind = tool === "AskUserQuestion" ? "question" : tool === "ExitPlanMode" ? "plan" : "tool";
   const grant = kind === "tool" ? narrowest(items(request, "permission_suggestions")) : [];
-  const agent = text(request, "agent_id");
-  const plan = work.state.plan?.call === call ? work.state.plan.text : text(input, "plan");
+  const agent = maybeText(request, "agent_id");
+  const plan = work.state.plan?.call === call ? work.state.plan.text : maybeText(input, "plan");
   const exact = kind === "tool" ? exactly(tool, input) : "";
-  const title = kind === "plan" ? `Plan: ${oneLine(plan ?? "")}` : titleOf(tool, input, text(request, "description"));
+  const title =
+    kind === "plan" ? `Plan: ${oneLine(plan ?? "")}` : titleOf(tool, input, maybeText(request, "description"));
   if (exact !== "" && work.state.always.includes(exact)) {
-    work.lines.push(responseLine(id, { behavior: "allow", updatedInput: input }));
-    work.facts.push({ type: "note", level: "info", code: "grant_applied", message: `allowed earlier: ${title}` });
+    send(work, responseLine(id, { behavior: "allow", updatedInput: input }));
+    say(work, { type: "note", level: "info", code: "grant_applied", message: `allowed earlier: ${title}` });
     return;
   }
-  const description = text(request, "description");
-  const blockedPath = text(request, "blocked_path");
+  const description = maybeText(request, "description");
+  const blockedPath = maybeText(request, "blocked_path");
   patch(work, { open: { ...work.state.open, [id]: { call, answered: false } } });
-  work.facts.push({
+  say(work, {
     type: "permission",
     id,
     kind,
@@ -62,10 +65,10 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
 
 /** One line that says what would be done. */
 function titleOf(tool: string, input: Fields, description: string | undefined): string {
-  const questions = items(input, "questions").flatMap((question) => text(question, "question") ?? []);
+  const questions = items(input, "questions").flatMap((question) => maybeText(question, "question") ?? []);
   if (questions.length > 0) return oneLine(questions.join(" / "));
   const subject = ["command", "file_path", "notebook_path", "path", "url", "query", "pattern"]
-    .map((name) => text(input, name))
+    .map((name) => maybeText(input, name))
     .find((value) => value !== undefined);
   return oneLine(`${tool}: ${subject ?? description ?? JSON.stringify(input)}`);
 }
@@ -89,7 +92,7 @@ function narrowest(suggestions: readonly Fields[]): readonly Fields[] {
 
 function readAsked(data: unknown): Asked {
   if (!isFields(data)) return { input: {}, grant: [], exact: "" };
-  return { input: fields(data, "input"), grant: items(data, "grant"), exact: text(data, "exact") ?? "" };
+  return { input: fields(data, "input"), grant: items(data, "grant"), exact: maybeText(data, "exact") ?? "" };
 }
 
 /** Without the model's own words about it, which differ from call to call. */
@@ -130,12 +133,12 @@ function answersOf(input: Fields, answer: Answer): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [key, value] of Object.entries(given)) {
     const question = questions.find(
-      (each, n) => key === text(each, "question") || key === text(each, "header") || key === String(n + 1),
+      (each, n) => key === maybeText(each, "question") || key === maybeText(each, "header") || key === String(n + 1),
     );
-    const name = (question === undefined ? undefined : text(question, "question")) ?? key;
+    const name = (question === undefined ? undefined : maybeText(question, "question")) ?? key;
     result[name] = typeof value === "string" ? value : value.join(", ");
   }
-  const only = questions.length === 1 && questions[0] !== undefined ? text(questions[0], "question") : undefined;
+  const only = questions.length === 1 && questions[0] !== undefined ? maybeText(questions[0], "question") : undefined;
   if (only !== undefined && result[only] === undefined && answer.message !== undefined) result[only] = answer.message;
   return result;
 }
@@ -153,7 +156,7 @@ export function closePermissions(
   for (const [id, open] of Object.entries(work.state.open)) {
     if (!which(open, id)) continue;
     patch(work, { open: without(work.state.open, id) });
-    work.facts.push({ type: "permission_closed", id });
+    say(work, { type: "permission_closed", id });
   }
 }
 
@@ -168,8 +171,8 @@ export function reapplyGrants(work: Draft, grants: readonly unknown[]): void {
     .filter((grant) => grant["type"] === "addRules")
     .flatMap((grant) => items(grant, "rules"))
     .flatMap((rule) => {
-      const tool = text(rule, "toolName");
-      const content = text(rule, "ruleContent");
+      const tool = maybeText(rule, "toolName");
+      const content = maybeText(rule, "ruleContent");
       return tool === undefined ? [] : [content === undefined ? tool : `${tool}(${content})`];
     });
   const folders = all

@@ -1,7 +1,9 @@
 /** What the Claude codec remembers between two lines: plain JSON, stored with the read offset. */
-import type { Fields } from "./wire.ts";
 import { requestLine } from "./wire.ts";
 import type { ProviderFact, Step, TurnError, TurnOutcome } from "../contract.ts";
+import type { Fields } from "../read.ts";
+import type { Draft as DraftOf } from "../draft.ts";
+import { patch, send } from "../draft.ts";
 
 export interface ClaudeState {
   readonly ready: boolean;
@@ -86,24 +88,7 @@ export function initialState(resuming: string | null): ClaudeState {
   };
 }
 
-/** A step under construction: `state` is replaced, facts and lines are appended in order. */
-export interface Draft {
-  state: ClaudeState;
-  readonly facts: ProviderFact[];
-  readonly lines: string[];
-}
-
-export function draft(state: ClaudeState): Draft {
-  return { state, facts: [], lines: [] };
-}
-
-export function step({ state, facts, lines }: Draft): Step<ClaudeState> {
-  return { state, facts, lines };
-}
-
-export function patch(work: Draft, changes: Partial<ClaudeState>): void {
-  work.state = { ...work.state, ...changes };
-}
+export type Draft = DraftOf<ClaudeState>;
 
 export function patchEnding(work: Draft, changes: Partial<Ending>): void {
   patch(work, { ending: { ...work.state.ending, ...changes } });
@@ -113,9 +98,5 @@ export function patchEnding(work: Draft, changes: Partial<Ending>): void {
 export function ask(work: Draft, purpose: ClaudeState["asked"][string], request: Fields): void {
   const id = `ah-${work.state.next}`;
   patch(work, { next: work.state.next + 1, asked: { ...work.state.asked, [id]: purpose } });
-  work.lines.push(requestLine(id, request));
-}
-
-export function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(record).filter(([name]) => name !== key));
+  send(work, requestLine(id, request));
 }

@@ -5,9 +5,10 @@
  */
 import { closeMessage } from "./messages.ts";
 import { closePermissions } from "./permissions.ts";
-import { ask, type Draft, type Ending, noEnding, patch, patchEnding, without } from "./state.ts";
-import { type Fields, isFields, number, strings, text } from "./wire.ts";
+import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts";
 import type { TurnError, TurnOutcome, Usage } from "../contract.ts";
+import { type Fields, isFields, maybeNumber, maybeText, strings } from "../read.ts";
+import { patch, say, without } from "../draft.ts";
 
 /** `session_state_changed`. */
 export function stateSaid(work: Draft, says: string | undefined): void {
@@ -19,24 +20,24 @@ export function stateSaid(work: Draft, says: string | undefined): void {
     begin(work);
     if (says === "running") closePermissions(work, ({ answered }) => answered);
   } else {
-    work.facts.push({ type: "unknown_frame", kind: `session_state_changed/${says ?? "?"}` });
+    say(work, { type: "unknown_frame", kind: `session_state_changed/${says ?? "?"}` });
   }
 }
 
 function begin(work: Draft): void {
   patch(work, { turn: true });
-  work.facts.push({ type: "turn_started" });
+  say(work, { type: "turn_started" });
 }
 
 /** `command_lifecycle`: the program's receipt for one input of ours. */
 export function inputProgress(work: Draft, line: Fields): void {
-  const key = text(line, "command_uuid") ?? "";
+  const key = maybeText(line, "command_uuid") ?? "";
   const known = work.state.inputs[key];
-  const progress = text(line, "state");
+  const progress = maybeText(line, "state");
   if (known === undefined) return; // Not ours, or over already: the program repeats itself for a duplicate.
   if (progress === "queued" || progress === "started") {
     patch(work, { inputs: { ...work.state.inputs, [key]: progress } });
-    work.facts.push({ type: "input_accepted", key });
+    say(work, { type: "input_accepted", key });
     begin(work);
     if (progress === "started" && work.state.ending.interruptAgain) {
       patchEnding(work, { interruptAgain: false });
@@ -46,7 +47,7 @@ export function inputProgress(work: Draft, line: Fields): void {
   }
   // Everything else ("completed", "cancelled", and words to come) is terminal.
   if (known === "written") {
-    work.facts.push({ type: "input_accepted", key });
+    say(work, { type: "input_accepted", key });
     patch(work, { turn: true });
     if (progress !== "cancelled") patchEnding(work, { duplicate: true });
   }
@@ -60,16 +61,16 @@ export function resultLine(work: Draft, line: Fields): void {
   closeMessage(work, undefined);
   patchEnding(work, { result: outcomeOf(line, work.state.ending) });
   const usage = usageOf(line);
-  if (Object.keys(usage).length > 0) work.facts.push({ type: "usage", usage });
+  if (Object.keys(usage).length > 0) say(work, { type: "usage", usage });
 }
 
 function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcome; readonly error?: TurnError } {
-  const reason = text(line, "terminal_reason");
+  const reason = maybeText(line, "terminal_reason");
   if (reason?.startsWith("aborted") === true) return { outcome: "interrupted" };
   if (line["is_error"] !== true) return { outcome: "completed" };
-  const subtype = text(line, "subtype");
+  const subtype = maybeText(line, "subtype");
   const code = ending.apiError ?? (reason === undefined || reason === "completed" ? (subtype ?? "error") : reason);
-  const words = text(line, "result");
+  const words = maybeText(line, "result");
   return {
     outcome: "failed",
     error: { code, message: words === undefined || words === "" ? resultErrors(line) : words },
@@ -77,14 +78,16 @@ function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcom
 }
 
 export function resultErrors(line: Fields): string {
-  return strings(line, "errors").join("; ") || text(line, "subtype") || "Claude Code reported an error without a text";
+  return (
+    strings(line, "errors").join("; ") || maybeText(line, "subtype") || "Claude Code reported an error without a text"
+  );
 }
 
 /** Totals of the conversation: `usage` is only this turn's, `modelUsage` and the cost go on over the turns. */
 function usageOf(line: Fields): Usage {
   const byModel = isFields(line["modelUsage"]) ? Object.values(line["modelUsage"]).filter(isFields) : [];
-  const sum = (name: string) => byModel.reduce((total, model) => total + (number(model, name) ?? 0), 0);
-  const costUsd = number(line, "total_cost_usd");
+  const sum = (name: string) => byModel.reduce((total, model) => total + (maybeNumber(model, name) ?? 0), 0);
+  const costUsd = maybeNumber(line, "total_cost_usd");
   return {
     ...(byModel.length === 0
       ? {}
@@ -113,7 +116,7 @@ function endIfOver(work: Draft): void {
   retryOver(work);
   const { outcome, error } = outcomeAtEnd(work.state.ending);
   patch(work, { turn: false, ending: noEnding, plan: null });
-  work.facts.push({ type: "turn_ended", outcome, ...(error === undefined ? {} : { error }) });
+  say(work, { type: "turn_ended", outcome, ...(error === undefined ? {} : { error }) });
 }
 
 function outcomeAtEnd(ending: Ending): { readonly outcome: TurnOutcome; readonly error?: TurnError } {
@@ -131,5 +134,5 @@ function outcomeAtEnd(ending: Ending): { readonly outcome: TurnOutcome; readonly
 export function retryOver(work: Draft): void {
   if (!work.state.retrying) return;
   patch(work, { retrying: false });
-  work.facts.push({ type: "retry_over" });
+  say(work, { type: "retry_over" });
 }

@@ -1,41 +1,9 @@
 /**
- * Claude Code's stream-json lines: reading members of untrusted JSON, and making the lines we send.
+ * The lines of Claude Code's stream-json that we send, and the text of a tool's result.
  * Lines in: https://docs.claude.com/en/docs/claude-code/sdk; measured on 2.1.330.
  */
 import type { PromptInput } from "../contract.ts";
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The member when it is an object, else an empty one. */
-export function fields(of: Fields, name: string): Fields {
-  const value = of[name];
-  return isFields(value) ? value : {};
-}
-
-/** The member when it is an array, else an empty one; items that are no objects are dropped. */
-export function items(of: Fields, name: string): readonly Fields[] {
-  const value = of[name];
-  return Array.isArray(value) ? value.filter(isFields) : [];
-}
-
-export function text(of: Fields, name: string): string | undefined {
-  const value = of[name];
-  return typeof value === "string" ? value : undefined;
-}
-
-export function number(of: Fields, name: string): number | undefined {
-  const value = of[name];
-  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
-}
-
-export function strings(of: Fields, name: string): readonly string[] {
-  const value = of[name];
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
-}
+import { type Fields, isFields, maybeText } from "../read.ts";
 
 export function requestLine(id: string, request: Fields): string {
   return JSON.stringify({ type: "control_request", request_id: id, request });
@@ -68,7 +36,7 @@ export function resultText(content: unknown): string {
   return content
     .map((block: unknown) => {
       if (!isFields(block)) return String(block);
-      return text(block, "text") ?? `[${text(block, "type") ?? "unknown"}]`;
+      return maybeText(block, "text") ?? `[${maybeText(block, "type") ?? "unknown"}]`;
     })
     .join("\n");
 }

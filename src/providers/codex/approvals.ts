@@ -4,9 +4,11 @@
  */
 import { METHOD_NOT_FOUND, type RpcId, rpcIdKey, rpcIdOf } from "../../lib/jsonrpc.ts";
 import { excerpt } from "../../lib/text.ts";
-import { type Draft, note, patch, say, subagentOf, without } from "./state.ts";
-import { type Fields, fields, isFields, list, rpc, text } from "./wire.ts";
+import { type Draft, subagentOf } from "./state.ts";
+import { rpc } from "./wire.ts";
 import type { Answer, ProviderFact } from "../contract.ts";
+import { type Fields, fields, isFields, list, text } from "../read.ts";
+import { note, patch, say, send, without } from "../draft.ts";
 
 type Permission = Extract<ProviderFact, { type: "permission" }>;
 type Asked = Pick<Permission, "kind" | "tool" | "title" | "detail"> & { readonly data: Data };
@@ -61,7 +63,7 @@ export function answerRequest(draft: Draft, answer: Answer): void {
   if (answer.decision === "allow_always" && grant !== undefined && !draft.state.grants.includes(grant)) {
     patch(draft, { grants: [...draft.state.grants, grant] });
   }
-  draft.lines.push(rpc.result(id, result(data, answer)));
+  send(draft, rpc.result(id, result(data, answer)));
 }
 
 /** `serverRequest/resolved`: by our answer, by an interrupt, or because nobody needs it any more. */
@@ -91,7 +93,7 @@ function refuse(draft: Draft, id: RpcId, method: string, thread: string): void {
 
 function reply(draft: Draft, id: RpcId, thread: string, line: string): void {
   patch(draft, { replies: { ...draft.state.replies, [rpcIdKey(id)]: { thread, line } } });
-  draft.lines.push(line);
+  send(draft, line);
 }
 
 function read(draft: Draft, method: Method, params: Fields): Asked | undefined {

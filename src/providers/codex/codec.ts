@@ -21,19 +21,7 @@ import {
 } from "./history.ts";
 import { itemCompleted, itemStarted, messageKey } from "./items.ts";
 import { codexLaunch, threadParams } from "./launch.ts";
-import {
-  ask,
-  type Call,
-  type CodexState,
-  type Draft,
-  draftOf,
-  EMPTY,
-  isOwn,
-  patch,
-  say,
-  stepOf,
-  without,
-} from "./state.ts";
+import { ask, type Call, type CodexState, type Draft, EMPTY, isOwn } from "./state.ts";
 import {
   commandsAlive,
   endTurn,
@@ -48,8 +36,9 @@ import {
   usageSaid,
   warned,
 } from "./turns.ts";
-import { type Fields, fields, isFields, text } from "./wire.ts";
 import type { Codec } from "../contract.ts";
+import { type Fields, fields, isFields, text } from "../read.ts";
+import { draftOf, patch, say, send, stepOf, without } from "../draft.ts";
 
 export type { CodexState } from "./state.ts";
 
@@ -163,7 +152,7 @@ export const codexCodec: Codec<CodexState> = {
  */
 function repeatOwn(draft: Draft): void {
   const { calls, replies, thread } = draft.state;
-  draft.lines.push(...Object.values(replies).map(({ line }) => line));
+  send(draft, ...Object.values(replies).map(({ line }) => line));
   patch(draft, { calls: Object.fromEntries(Object.entries(calls).filter(([, call]) => call.kind === "turn")) });
   if (thread === null) return;
   const kinds = Object.values(calls).map(({ kind }) => kind);

@@ -3,11 +3,13 @@
  * confirmed. Codex does not de-duplicate by our id, but keeps it: a stored turn shows whether the input arrived.
  */
 import { isObject } from "../../lib/check.ts";
-import { ask, type Call, type Draft, note, patch, say } from "./state.ts";
+import { ask, type Call, type Draft } from "./state.ts";
 import { endTurn, turnBegan } from "./turns.ts";
-import { isFields, type Fields, fields, list, rpc, text } from "./wire.ts";
+import { rpc } from "./wire.ts";
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
+import { type Fields, fields, isFields, list, text } from "../read.ts";
+import { note, patch, say, send } from "../draft.ts";
 
 /** Unconfirmed inputs are the newest; more turns than this cannot lie behind them. */
 const HISTORY_TURNS = 20;
@@ -34,7 +36,7 @@ export function initialized(draft: Draft, result: unknown): void {
   // "agent-harness/0.169.0 (Linux; …)": the program's version under our name.
   const version = /^[^/]*\/(\S+)/.exec(text(result, "userAgent"))?.[1] ?? "";
   patch(draft, { opening: { ...opening, version } });
-  draft.lines.push(rpc.notification("initialized"));
+  send(draft, rpc.notification("initialized"));
   const { session, params, probe } = opening;
   if (probe) ask(draft, { kind: "account" }, "account/read", { refreshToken: false });
   if (session === null) ask(draft, { kind: "open", resumed: false }, "thread/start", params);

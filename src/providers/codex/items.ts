@@ -4,8 +4,10 @@
  * never said.
  */
 import type { Part, ProviderFact } from "../contract.ts";
-import { type Draft, isOwn, note, type OpenItem, patch, say, subagentOf, without } from "./state.ts";
-import { type Fields, fields, isFields, list, number, text, texts } from "./wire.ts";
+import { type Draft, isOwn, type OpenItem, subagentOf } from "./state.ts";
+import { texts } from "./wire.ts";
+import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
+import { note, patch, say, without } from "../draft.ts";
 
 interface Tool {
   readonly name: string;
@@ -98,7 +100,7 @@ function userMessage(draft: Draft, item: Fields, key: string, place: Place): voi
 
 function message(draft: Draft, key: string, role: "user" | "assistant" | "tool", part: Part, { thread }: Place): void {
   const said: ProviderFact = { type: "part", key, role, part, ...subagentOf(draft.state, thread) };
-  draft.facts.push(said, { type: "message_done", key });
+  say(draft, said, { type: "message_done", key });
 }
 
 function toolOf(item: Fields): Tool | undefined {
@@ -136,7 +138,7 @@ function resultText(item: Fields): string {
   switch (text(item, "type")) {
     case "commandExecution": {
       const output = text(item, "aggregatedOutput");
-      const code = number(item, "exitCode");
+      const code = maybeNumber(item, "exitCode");
       if (output !== "" || code === 0) return output;
       return code === undefined ? text(item, "status") : `exit code ${code}`;
     }

@@ -3,7 +3,7 @@
  * Measured with 0.169.0, by planting hooks, MCP servers and settings in a repository.
  */
 import type { Launch, LaunchContext } from "../contract.ts";
-import type { Fields } from "./wire.ts";
+import type { Fields } from "../read.ts";
 
 const SWITCHED_OFF = [
   // Would start turns by itself, again and again, until the model says that the goal is reached.

@@ -3,7 +3,10 @@
  * what was said goes out as facts at once.
  */
 import type { ProviderFact, Step } from "../contract.ts";
-import { type Fields, rpc } from "./wire.ts";
+import { rpc } from "./wire.ts";
+import type { Fields } from "../read.ts";
+import type { Draft as DraftOf } from "../draft.ts";
+import { patch, send } from "../draft.ts";
 
 /** A request of ours that has no answer yet. */
 export type Call =
@@ -97,43 +100,13 @@ export const EMPTY: CodexState = {
   warned: [],
 };
 
-/** One step being worked out: the only mutable thing in this codec. */
-export interface Draft {
-  state: CodexState;
-  readonly facts: ProviderFact[];
-  readonly lines: string[];
-}
-
-export function draftOf(state: CodexState): Draft {
-  return { state, facts: [], lines: [] };
-}
-
-export function stepOf({ state, facts, lines }: Draft): Step<CodexState> {
-  return { state, facts, lines };
-}
-
-export function patch(draft: Draft, change: Partial<CodexState>): void {
-  draft.state = { ...draft.state, ...change };
-}
-
-export function say(draft: Draft, fact: ProviderFact): void {
-  draft.facts.push(fact);
-}
-
-export function note(draft: Draft, level: "info" | "warn", code: string, message: string): void {
-  draft.facts.push({ type: "note", level, code, message });
-}
+export type Draft = DraftOf<CodexState>;
 
 /** Sends a request and remembers what its answer will mean. */
 export function ask(draft: Draft, call: Call, method: string, params: Fields): void {
   const id = draft.state.nextId;
   patch(draft, { nextId: id + 1, calls: { ...draft.state.calls, [String(id)]: call } });
-  draft.lines.push(rpc.request(id, method, params));
-}
-
-export function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
-  const { [key]: _, ...rest } = record;
-  return rest;
+  send(draft, rpc.request(id, method, params));
 }
 
 export function isOwn({ thread }: CodexState, threadId: string): boolean {

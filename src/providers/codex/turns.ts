@@ -3,9 +3,10 @@
  * ends one: an `error` may be retried, the status "idle" comes before it, and sub-agents tell of their turns on the
  * same stream.
  */
-import { ask, type Draft, isOwn, note, patch, say, without } from "./state.ts";
-import { type Fields, fields, isFields, list, number, text } from "./wire.ts";
+import { ask, type Draft, isOwn } from "./state.ts";
 import type { TurnError } from "../contract.ts";
+import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
+import { note, patch, say, without } from "../draft.ts";
 
 /** `turn/started`, or the answer to `turn/start`: whichever comes first. */
 export function turnBegan(draft: Draft, id: string, key: string | null, begun: boolean): void {
@@ -142,10 +143,10 @@ export function retryOver(draft: Draft): void {
 export function usageSaid(draft: Draft, params: Fields): void {
   if (!isOwn(draft.state, text(params, "threadId"))) return;
   const total = fields(fields(params, "tokenUsage"), "total");
-  const input = number(total, "inputTokens");
-  const output = number(total, "outputTokens");
-  const cacheRead = number(total, "cachedInputTokens");
-  const cacheWrite = number(total, "cacheWriteInputTokens");
+  const input = maybeNumber(total, "inputTokens");
+  const output = maybeNumber(total, "outputTokens");
+  const cacheRead = maybeNumber(total, "cachedInputTokens");
+  const cacheWrite = maybeNumber(total, "cacheWriteInputTokens");
   say(draft, {
     type: "usage",
     usage: {
@@ -186,7 +187,7 @@ function httpStatus(error: Fields): number | null {
   if (!isFields(kind)) return null;
   return (
     Object.values(kind)
-      .map((value) => number(value, "httpStatusCode"))
+      .map((value) => maybeNumber(value, "httpStatusCode"))
       .find((status) => status !== undefined) ?? null
   );
 }

@@ -1,35 +1,9 @@
-/** Reading Codex's JSON with care: every member may be absent or of another type in the next version. Pure. */
+/** Codex's dialect of JSON-RPC, and the shape in which it nests texts. Pure. */
 import { rpcLines } from "../../lib/jsonrpc.ts";
+import { text } from "../read.ts";
 
 /** Codex's dialect has no `"jsonrpc"` member. */
 export const rpc = rpcLines({ header: false });
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The object at `key`, or one without members. */
-export function fields(of: unknown, key: string): Fields {
-  const value = isFields(of) ? of[key] : undefined;
-  return isFields(value) ? value : {};
-}
-
-export function text(of: unknown, key: string): string {
-  const value = isFields(of) ? of[key] : undefined;
-  return typeof value === "string" ? value : "";
-}
-
-export function list(of: unknown, key: string): readonly unknown[] {
-  const value = isFields(of) ? of[key] : undefined;
-  return Array.isArray(value) ? value : [];
-}
-
-export function number(of: unknown, key: string): number | undefined {
-  const value = isFields(of) ? of[key] : undefined;
-  return typeof value === "number" ? value : undefined;
-}
 
 /** The texts of a list of strings, or of `{type:"text",text}` blocks. */
 export function texts(items: readonly unknown[]): string {

@@ -1,8 +1,9 @@
 /** What OpenCode asks, as a person shall read it, and what the person said, as the bridge shall send it. Pure. */
-import type { Asked, BridgeCommand, Fields, QuestionItem } from "./lines.ts";
-import { isFields, readQuestions, text } from "./lines.ts";
+import type { Asked, BridgeCommand, QuestionItem } from "./lines.ts";
+import { readQuestions } from "./lines.ts";
 import { readGrant } from "./launch.ts";
 import type { Answer, ProviderFact } from "../contract.ts";
+import { type Fields, isFields, text } from "../read.ts";
 
 type PermissionFact = Extract<ProviderFact, { type: "permission" }>;
 

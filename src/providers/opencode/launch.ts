@@ -4,9 +4,10 @@
  * Measured with 1.18.33, by planting settings, plugins, MCP servers, commands, agents and skills in a repository.
  */
 import type { PermissionRules, StartCommand } from "./lines.ts";
-import { isFields, readRules } from "./lines.ts";
+import { readRules } from "./lines.ts";
 import type { Launch, LaunchContext, Traits } from "../contract.ts";
 import { LaunchRefused } from "../contract.ts";
+import { isFields } from "../read.ts";
 
 export const traits: Traits = {
   redelivery: "dedupe",

@@ -3,8 +3,7 @@
  * outlive upgrades), so both sides check what they read, ignore members they do not know, and never rename one.
  */
 import type { MessageRole, Part, TurnError, TurnOutcome, Usage } from "../contract.ts";
-
-export type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, fields, isFields, items, list, maybeText, number, strings, text } from "../read.ts";
 
 /** OpenCode's permission rules: `{"bash":{"*":"ask","git status *":"allow"},"edit":"ask"}`; the last match wins. */
 export type PermissionRules = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -96,39 +95,6 @@ export type BridgeLine =
     }
   | { readonly t: "unknown"; readonly kind: string };
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function fields(from: Fields, key: string): Fields {
-  const value = from[key];
-  return isFields(value) ? value : {};
-}
-
-export function text(from: Fields, key: string): string {
-  const value = from[key];
-  return typeof value === "string" ? value : "";
-}
-
-export function textOrNull(from: Fields, key: string): string | null {
-  const value = from[key];
-  return typeof value === "string" ? value : null;
-}
-
-export function number(from: Fields, key: string): number {
-  const value = from[key];
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
-}
-
-export function list(from: Fields, key: string): readonly unknown[] {
-  const value = from[key];
-  return Array.isArray(value) ? value : [];
-}
-
-export function strings(from: Fields, key: string): readonly string[] {
-  return list(from, key).filter((each): each is string => typeof each === "string");
-}
-
 /** Null for what is no line of the bridge. */
 export function readBridgeLine(json: unknown): BridgeLine | null {
   if (!isFields(json)) return null;
@@ -159,7 +125,7 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
         message: text(json, "message"),
         role: readRole(text(json, "role")),
         part,
-        child: textOrNull(json, "child"),
+        child: maybeText(json, "child") ?? null,
       };
     }
     case "message":
@@ -173,7 +139,7 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
         t,
         id: text(json, "id"),
         questions: readQuestions(list(json, "questions")),
-        child: textOrNull(json, "child"),
+        child: maybeText(json, "child") ?? null,
       };
     case "closed":
       return { t, id: text(json, "id") };
@@ -205,11 +171,11 @@ export function readBridgeCommand(json: unknown): BridgeCommand | null {
     case "start":
       return {
         cmd,
-        session: textOrNull(json, "session"),
+        session: maybeText(json, "session") ?? null,
         title: text(json, "title"),
         directory: text(json, "directory"),
-        model: textOrNull(json, "model"),
-        system: textOrNull(json, "system"),
+        model: maybeText(json, "model") ?? null,
+        system: maybeText(json, "system") ?? null,
         permission: readRules(json["permission"]),
       };
     case "prompt":
@@ -220,7 +186,7 @@ export function readBridgeCommand(json: unknown): BridgeCommand | null {
     case "permission": {
       const reply = text(json, "reply");
       if (reply !== "once" && reply !== "always" && reply !== "reject") return null;
-      return { cmd, id: text(json, "id"), reply, message: textOrNull(json, "message") };
+      return { cmd, id: text(json, "id"), reply, message: maybeText(json, "message") ?? null };
     }
     case "question":
       return {
@@ -254,7 +220,7 @@ export function readAsked(json: Fields): Asked {
     patterns: strings(json, "patterns"),
     metadata: fields(json, "metadata"),
     always: strings(json, "always"),
-    child: textOrNull(json, "child"),
+    child: maybeText(json, "child") ?? null,
   };
 }
 

@@ -21,10 +21,12 @@ import {
   onSettled,
 } from "./run.ts";
 import type { Draft, PiState } from "./state.ts";
-import { draft, emptyTotals, patch, send, step } from "./state.ts";
-import type { Fields, PiFrame } from "./wire.ts";
-import { fields, number, readPiFrame, readTotals, text } from "./wire.ts";
+import { command, initialState } from "./state.ts";
+import type { PiFrame } from "./wire.ts";
+import { readPiFrame, readTotals } from "./wire.ts";
 import type { AdoptContext, Codec, Frame, PromptInput, StartContext, Step } from "../contract.ts";
+import { type Fields, fields, number, text } from "../read.ts";
+import { draftOf, patch, say, stepOf } from "../draft.ts";
 
 export type { PiState } from "./state.ts";
 
@@ -50,15 +52,15 @@ export const piCodec: Codec<PiState> = {
   frame: (state, frame) => onFrame(state, frame),
   prompt,
   interrupt(state) {
-    const work = draft(state);
+    const work = draftOf(state);
     if (state.run !== "none") abort(work);
     else if (state.prompt !== null) patch(work, { interrupt: "wanted" });
-    return step(work);
+    return stepOf(work);
   },
   answer(state, answer) {
-    const work = draft(state);
+    const work = draftOf(state);
     answerDialog(work, answer);
-    return step(work);
+    return stepOf(work);
   },
   // Its stdin never ends (the FIFO is held open), and there is no command to leave: SIGTERM is the graceful way.
   farewell: () => ({ lines: [], graceMs: 0 }),
@@ -67,25 +69,15 @@ export const piCodec: Codec<PiState> = {
 
 function start({ launch: { model, permissions }, unconfirmed, grants }: StartContext): Step<PiState> {
   const commands = Object.values(HANDSHAKE);
-  const work = draft({
+  const work = draftOf<PiState>({
+    ...initialState,
     awaited: commands.map(handshakeId),
-    refused: false,
-    session: null,
     modelGiven: model !== null,
-    prompt: null,
-    run: "none",
-    interrupt: "none",
-    last: null,
-    messages: 0,
-    retrying: false,
-    tools: [],
-    dialogs: {},
     grants: permissions === "ask" ? readGrants(grants) : [],
-    totals: emptyTotals,
     history: pendingCheck(unconfirmed),
   });
-  for (const type of commands) send(work, { id: handshakeId(type), type });
-  return step(work);
+  for (const type of commands) command(work, { id: handshakeId(type), type });
+  return stepOf(work);
 }
 
 /**
@@ -94,7 +86,7 @@ function start({ launch: { model, permissions }, unconfirmed, grants }: StartCon
  * time.
  */
 function adopt(state: PiState, { unsettled, open, interrupting }: AdoptContext): Step<PiState> {
-  const work = draft(state);
+  const work = draftOf(state);
   for (const answer of unsettled) answerDialog(work, answer);
   for (const id of open) {
     if (state.dialogs[id] === undefined) forget(work, id);
@@ -104,23 +96,23 @@ function adopt(state: PiState, { unsettled, open, interrupting }: AdoptContext):
   askHistory(work);
   if (interrupting && state.run !== "none") abort(work);
   else if (interrupting && state.prompt !== null) patch(work, { interrupt: "wanted" });
-  return step(work);
+  return stepOf(work);
 }
 
 function prompt(state: PiState, input: PromptInput): Step<PiState> {
-  const work = draft(state);
+  const work = draftOf(state);
   patch(work, { prompt: { key: input.key, answered: false, accepted: false, queued: state.run !== "none" } });
   // With `followUp` a prompt during a run that began by itself waits for its end; without it, it would be refused.
-  send(work, { id: input.key, type: "prompt", message: wireText(input), streamingBehavior: "followUp" });
-  return step(work);
+  command(work, { id: input.key, type: "prompt", message: wireText(input), streamingBehavior: "followUp" });
+  return stepOf(work);
 }
 
 function onFrame(state: PiState, { json }: Frame): Step<PiState> {
-  const work = draft(state);
+  const work = draftOf(state);
   const frame = readPiFrame(json);
   closeDialogs(work, frame);
   apply(work, frame);
-  return step(work);
+  return stepOf(work);
 }
 
 function apply(work: Draft, frame: PiFrame): void {
@@ -138,7 +130,7 @@ function apply(work: Draft, frame: PiFrame): void {
     case "assistant_start":
       return;
     case "text_delta":
-      work.facts.push({ type: "delta", key: messageKey(work), text: frame.text });
+      say(work, { type: "delta", key: messageKey(work), text: frame.text });
       return;
     case "message_end":
       return onMessage(work, frame.message);
@@ -153,7 +145,7 @@ function apply(work: Draft, frame: PiFrame): void {
     case "retry_end":
       return onRetryEnd(work);
     case "compaction_start":
-      work.facts.push({
+      say(work, {
         type: "note",
         level: "info",
         code: "compaction",
@@ -163,17 +155,17 @@ function apply(work: Draft, frame: PiFrame): void {
     case "compaction_end":
       if (frame.usage !== null) addUsage(work, frame.usage);
       if (frame.error !== "")
-        work.facts.push({ type: "note", level: "warn", code: "compaction_failed", message: frame.error });
+        say(work, { type: "note", level: "warn", code: "compaction_failed", message: frame.error });
       return;
     case "dialog":
       return openDialog(work, frame.dialog);
     case "notice":
-      work.facts.push({ type: "note", level: frame.level, code: frame.code, message: frame.text });
+      say(work, { type: "note", level: frame.level, code: frame.code, message: frame.text });
       return;
     case "silent":
       return;
     case "unknown":
-      work.facts.push({ type: "unknown_frame", kind: frame.name });
+      say(work, { type: "unknown_frame", kind: frame.name });
       return;
   }
 }
@@ -184,7 +176,7 @@ function onResponse(work: Draft, frame: Extract<PiFrame, { kind: "response" }>):
   if (work.state.awaited.includes(frame.id)) return onHandshake(work, frame);
   // A line that a death of ours cut in two is answered like this, once, after the LF that mends it.
   if (frame.command === "parse") {
-    work.facts.push({ type: "note", level: "warn", code: "torn_line", message: frame.error });
+    say(work, { type: "note", level: "warn", code: "torn_line", message: frame.error });
   }
 }
 
@@ -202,9 +194,9 @@ function onHandshake(work: Draft, frame: Extract<PiFrame, { kind: "response" }>)
     const session = text(frame.result, "sessionId");
     if (session !== "") {
       patch(work, { session });
-      work.facts.push({ type: "session", id: session });
+      say(work, { type: "session", id: session });
     }
-    if (!work.state.modelGiven) work.facts.push(modelNote(fields(frame.result, "model")));
+    if (!work.state.modelGiven) say(work, modelNote(fields(frame.result, "model")));
   }
   // Without statistics the totals are those of this process only.
   if (frame.command === HANDSHAKE.stats && frame.ok) {
@@ -213,13 +205,13 @@ function onHandshake(work: Draft, frame: Extract<PiFrame, { kind: "response" }>)
   }
   patch(work, { awaited: work.state.awaited.filter((id) => id !== frame.id) });
   if (work.state.awaited.length > 0) return;
-  work.facts.push({ type: "ready" });
+  say(work, { type: "ready" });
   if (work.state.history?.stage === "handshake") askHistory(work);
 }
 
 function refuse(work: Draft, code: string, message: string): void {
   patch(work, { refused: true });
-  work.facts.push({ type: "start_failed", code, message });
+  say(work, { type: "start_failed", code, message });
 }
 
 /** Pi takes another provider's model when the default one's key is missing, and says nothing. So we do. */

@@ -6,9 +6,10 @@
 import type { Answer, ProviderFact } from "../contract.ts";
 import { ANSWERS, MARK } from "./extension.ts";
 import type { Draft } from "./state.ts";
-import { patch, send } from "./state.ts";
-import type { Fields, PiDialog, PiFrame } from "./wire.ts";
-import { isFields, text } from "./wire.ts";
+import { command } from "./state.ts";
+import type { PiDialog, PiFrame } from "./wire.ts";
+import { type Fields, isFields, text } from "../read.ts";
+import { patch, say } from "../draft.ts";
 
 const TITLE_CHARS = 200;
 
@@ -20,12 +21,12 @@ export function openDialog(work: Draft, dialog: PiDialog): void {
   const call = text(mark, "call") || (running.length === 1 ? (running[0] ?? null) : null);
   patch(work, { dialogs: { ...work.state.dialogs, [dialog.id]: { call, answered: granted, granted } } });
   if (granted) return sendGrant(work, dialog.id);
-  work.facts.push(mark["ask"] === "tool" ? toolPermission(dialog, mark, grant) : question(dialog, mark));
+  say(work, mark["ask"] === "tool" ? toolPermission(dialog, mark, grant) : question(dialog, mark));
 }
 
 /** Allowed for the agent's life before this process began: from now on the extension remembers it itself. */
 function sendGrant(work: Draft, id: string): void {
-  send(work, { type: "extension_ui_response", id, value: ANSWERS.allowAlways });
+  command(work, { type: "extension_ui_response", id, value: ANSWERS.allowAlways });
 }
 
 /** A new daemon says again what the old one may have died before saying. */
@@ -73,7 +74,7 @@ export function answerDialog(work: Draft, answer: Answer): void {
   if (answer.decision === "allow_always" && grant !== "" && !work.state.grants.includes(grant)) {
     patch(work, { grants: [...work.state.grants, grant] });
   }
-  send(work, {
+  command(work, {
     type: "extension_ui_response",
     id: answer.id,
     ...answerValue(answer, text(data, "method"), text(data, "question")),
@@ -119,7 +120,7 @@ export function closeDialogs(work: Draft, frame: PiFrame): void {
 export function forget(work: Draft, id: string): void {
   const { [id]: _closed, ...dialogs } = work.state.dialogs;
   patch(work, { dialogs });
-  work.facts.push({ type: "permission_closed", id });
+  say(work, { type: "permission_closed", id });
 }
 
 /** The `data` of earlier answers "allow_always". */

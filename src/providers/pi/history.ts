@@ -11,9 +11,11 @@
  */
 import type { PromptInput } from "../contract.ts";
 import type { Draft, HistoryCheck } from "./state.ts";
-import { patch, send } from "./state.ts";
-import type { Fields, PiFrame } from "./wire.ts";
-import { contentText, fields, isFields, list, number, text } from "./wire.ts";
+import { command } from "./state.ts";
+import type { PiFrame } from "./wire.ts";
+import { contentText } from "./wire.ts";
+import { type Fields, fields, isFields, list, number, text } from "../read.ts";
+import { patch, say } from "../draft.ts";
 
 type Response = Extract<PiFrame, { kind: "response" }>;
 type Input = HistoryCheck["inputs"][number];
@@ -42,7 +44,7 @@ export function askHistory(work: Draft): void {
   const { history } = work.state;
   if (history === null) return;
   patch(work, { history: { ...history, stage: "users" } });
-  send(work, { id: USERS, type: "get_fork_messages" });
+  command(work, { id: USERS, type: "get_fork_messages" });
 }
 
 /** Takes the answers to our own questions; false when this response is none of them. */
@@ -54,7 +56,7 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
     patch(work, { history: null });
     // Neither present nor absent can be shown: the turn is lost, only the user may send the input again.
     for (const { key } of history.inputs) {
-      work.facts.push({
+      say(work, {
         type: "input_unknown",
         key,
         message: `Pi did not tell its history (${frame.error}): the input may have been run`,
@@ -62,8 +64,8 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
     }
     return true;
   }
-  if (frame.id === USERS && history.stage === "users") onUsers(work, history, list(frame.result["messages"]));
-  else if (frame.id === ENTRIES && history.stage === "entries") onEntries(work, history, list(frame.result["entries"]));
+  if (frame.id === USERS && history.stage === "users") onUsers(work, history, list(frame.result, "messages"));
+  else if (frame.id === ENTRIES && history.stage === "entries") onEntries(work, history, list(frame.result, "entries"));
   return true;
 }
 
@@ -77,7 +79,7 @@ function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[
   if (first === -1) return settle(work, history, () => false);
   patch(work, { history: { ...history, stage: "entries" } });
   const before = users[first - 1];
-  send(work, { id: ENTRIES, type: "get_entries", ...(before === undefined ? {} : { since: before.id }) });
+  command(work, { id: ENTRIES, type: "get_entries", ...(before === undefined ? {} : { since: before.id }) });
 }
 
 function onEntries(work: Draft, history: HistoryCheck, entries: readonly unknown[]): void {
@@ -105,6 +107,6 @@ function couldBe(input: Input, words: string, isLast: boolean): boolean {
 function settle(work: Draft, history: HistoryCheck, present: (input: Input) => boolean): void {
   patch(work, { history: null });
   for (const input of history.inputs) {
-    work.facts.push({ type: present(input) ? "input_accepted" : "input_absent", key: input.key });
+    say(work, { type: present(input) ? "input_accepted" : "input_absent", key: input.key });
   }
 }

@@ -6,9 +6,10 @@
 import type { ProviderFact, TurnError } from "../contract.ts";
 import { forget } from "./dialogs.ts";
 import type { Draft } from "./state.ts";
-import { patch, send } from "./state.ts";
+import { command } from "./state.ts";
 import type { PiFrame, PiMessage, PiTotals } from "./wire.ts";
-import { isFields, text } from "./wire.ts";
+import { isFields, text } from "../read.ts";
+import { patch, say } from "../draft.ts";
 
 type Response = Extract<PiFrame, { kind: "response" }>;
 type Assistant = Extract<PiMessage, { role: "assistant" }>;
@@ -23,7 +24,7 @@ export function onPromptResponse(work: Draft, frame: Response): void {
     if (run === "none") return finish(work, { type: "turn_ended", outcome: "failed", error: turnError(frame.error) });
     // A run that began by itself goes on; only this prompt is refused.
     patch(work, { prompt: null });
-    work.facts.push({ type: "note", level: "warn", code: "prompt_refused", message: frame.error });
+    say(work, { type: "note", level: "warn", code: "prompt_refused", message: frame.error });
     return;
   }
   patch(work, { prompt: { ...prompt, answered: true } });
@@ -38,7 +39,7 @@ export function onPromptResponse(work: Draft, frame: Response): void {
 export function askHandled(work: Draft): void {
   const { prompt, run } = work.state;
   if (prompt === null || !prompt.answered || prompt.accepted || run !== "none") return;
-  send(work, { id: `${HANDLED}${prompt.key}`, type: "get_state" });
+  command(work, { id: `${HANDLED}${prompt.key}`, type: "get_state" });
 }
 
 /** True when the response was our question whether a prompt had been handled without a run. */
@@ -54,7 +55,7 @@ export function onHandledCheck(work: Draft, frame: Response): boolean {
 /** A command of an extension: it did what it did, there is no run and no agent_settled will come. */
 function handled(work: Draft): void {
   accept(work);
-  work.facts.push({ type: "turn_started" });
+  say(work, { type: "turn_started" });
   finish(work, { type: "turn_ended", outcome: "completed" });
 }
 
@@ -62,19 +63,19 @@ function accept(work: Draft): void {
   const { prompt } = work.state;
   if (prompt === null || prompt.accepted) return;
   patch(work, { prompt: { ...prompt, accepted: true } });
-  work.facts.push({ type: "input_accepted", key: prompt.key });
+  say(work, { type: "input_accepted", key: prompt.key });
 }
 
 export function onAgentStart(work: Draft): void {
   patch(work, { run: "started" });
-  work.facts.push({ type: "turn_started" });
+  say(work, { type: "turn_started" });
   if (work.state.interrupt === "wanted") abort(work);
 }
 
 /** The queue first: what waits there would survive the abort and run with the next prompt. */
 export function abort(work: Draft): void {
-  send(work, { id: "clear", type: "clear_queue" });
-  send(work, { id: "abort", type: "abort" });
+  command(work, { id: "clear", type: "clear_queue" });
+  command(work, { id: "abort", type: "abort" });
   patch(work, { interrupt: "sent" });
 }
 
@@ -84,16 +85,16 @@ export function onMessage(work: Draft, message: PiMessage): void {
       const { prompt, run } = work.state;
       if (prompt !== null && !prompt.accepted && run !== "none") return accept(work);
       if (prompt?.queued === true) return; // ours, taken from Pi's queue after its answer
-      say(work, [{ role: "user", part: { type: "text", text: message.text } }]);
+      sayMessage(work, [{ role: "user", part: { type: "text", text: message.text } }]);
       return;
     }
     case "assistant":
       return onAssistant(work, message);
     case "toolResult":
-      say(work, [{ role: "tool", part: message.part }]);
+      sayMessage(work, [{ role: "tool", part: message.part }]);
       return;
     case "custom":
-      if (message.text !== "") say(work, [{ role: "system", part: { type: "text", text: message.text } }]);
+      if (message.text !== "") sayMessage(work, [{ role: "system", part: { type: "text", text: message.text } }]);
       return;
     case "other":
       return;
@@ -102,18 +103,21 @@ export function onMessage(work: Draft, message: PiMessage): void {
 
 function onAssistant(work: Draft, message: Assistant): void {
   patch(work, { last: { stopReason: message.stopReason, error: message.error } });
-  say(
+  sayMessage(
     work,
     message.parts.map((part) => ({ role: "assistant" as const, part })),
   );
   if (message.usage !== null) addUsage(work, message.usage);
 }
 
-function say(work: Draft, parts: readonly Omit<Extract<ProviderFact, { type: "part" }>, "type" | "key">[]): void {
+function sayMessage(
+  work: Draft,
+  parts: readonly Omit<Extract<ProviderFact, { type: "part" }>, "type" | "key">[],
+): void {
   const key = messageKey(work);
   patch(work, { messages: work.state.messages + 1 });
-  for (const part of parts) work.facts.push({ type: "part", key, ...part });
-  if (parts.length > 0) work.facts.push({ type: "message_done", key });
+  for (const part of parts) say(work, { type: "part", key, ...part });
+  if (parts.length > 0) say(work, { type: "message_done", key });
 }
 
 /** Messages end in the order in which they began, so what streams now is the next one to end. */
@@ -136,7 +140,7 @@ export function addUsage(work: Draft, used: PiTotals): void {
   )
     return;
   patch(work, { totals: sum });
-  work.facts.push({
+  say(work, {
     type: "usage",
     usage: {
       inputTokens: sum.input,
@@ -162,9 +166,9 @@ export function onSettled(work: Draft, aborted: boolean | null): void {
 
 function finish(work: Draft, end: Extract<ProviderFact, { type: "turn_ended" }>): void {
   for (const id of Object.keys(work.state.dialogs)) forget(work, id);
-  if (work.state.retrying) work.facts.push({ type: "retry_over" });
+  if (work.state.retrying) say(work, { type: "retry_over" });
   patch(work, { prompt: null, run: "none", interrupt: "none", last: null, retrying: false, tools: [] });
-  work.facts.push(end);
+  say(work, end);
 }
 
 /**
@@ -194,11 +198,11 @@ function errorWord(json: string): string {
 export function onRetryStart(work: Draft, attempt: number, reason: string): void {
   patch(work, { retrying: true });
   const status = /^(\d{3})\b/.exec(reason)?.[1];
-  work.facts.push({ type: "retrying", attempt, reason, status: status === undefined ? null : Number(status) });
+  say(work, { type: "retrying", attempt, reason, status: status === undefined ? null : Number(status) });
 }
 
 export function onRetryEnd(work: Draft): void {
   if (!work.state.retrying) return;
   patch(work, { retrying: false });
-  work.facts.push({ type: "retry_over" });
+  say(work, { type: "retry_over" });
 }

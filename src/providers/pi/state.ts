@@ -1,6 +1,9 @@
 /** What the Pi codec remembers between two lines: plain JSON, stored with the read offset. */
 import type { ProviderFact, Step } from "../contract.ts";
 import type { PiTotals } from "./wire.ts";
+import type { Draft as DraftOf } from "../draft.ts";
+import { send } from "../draft.ts";
+import type { Fields } from "../read.ts";
 
 export interface PiState {
   /** Handshake commands whose responses are missing; empty = ready. */
@@ -61,26 +64,27 @@ export interface HistoryCheck {
 
 export const emptyTotals: PiTotals = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cost: 0 };
 
-/** A step under construction: `state` is replaced, facts and lines are appended in order. */
-export interface Draft {
-  state: PiState;
-  readonly facts: ProviderFact[];
-  readonly lines: string[];
-}
+export const initialState: PiState = {
+  awaited: [],
+  refused: false,
+  session: null,
+  modelGiven: false,
+  prompt: null,
+  run: "none",
+  interrupt: "none",
+  last: null,
+  messages: 0,
+  retrying: false,
+  tools: [],
+  dialogs: {},
+  grants: [],
+  totals: emptyTotals,
+  history: null,
+};
 
-export function draft(state: PiState): Draft {
-  return { state, facts: [], lines: [] };
-}
-
-export function step({ state, facts, lines }: Draft): Step<PiState> {
-  return { state, facts, lines };
-}
-
-export function patch(work: Draft, changes: Partial<PiState>): void {
-  work.state = { ...work.state, ...changes };
-}
+export type Draft = DraftOf<PiState>;
 
 /** One command for Pi. A line that is JSON `null` would crash it, so only objects are ever written. */
-export function send(work: Draft, command: Readonly<Record<string, unknown>>): void {
-  work.lines.push(JSON.stringify(command));
+export function command(work: Draft, fields: Fields): void {
+  send(work, JSON.stringify(fields));
 }

@@ -3,8 +3,7 @@
  * carry nothing for us are `silent`, kinds that we do not know are `unknown`. Facts about the wire: Pi's docs/rpc.md.
  */
 import type { Part } from "../contract.ts";
-
-export type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, fields, isFields, items, number, strings, text } from "../read.ts";
 
 export interface PiTotals {
   readonly input: number;
@@ -175,8 +174,7 @@ function readMessage(message: Fields): PiMessage {
 
 function readParts(content: unknown): Part[] {
   const parts: Part[] = [];
-  for (const block of list(content)) {
-    if (!isFields(block)) continue;
+  for (const block of items({ content }, "content")) {
     const type = text(block, "type");
     if (type === "text" && text(block, "text") !== "") parts.push({ type, text: text(block, "text") });
     else if (type === "thinking" && text(block, "thinking") !== "") parts.push({ type, text: text(block, "thinking") });
@@ -195,8 +193,8 @@ function readParts(content: unknown): Part[] {
 /** The text of a user or tool message: a string, or blocks, of which pictures are only named. */
 export function contentText(content: unknown): string {
   if (typeof content === "string") return content;
-  return list(content)
-    .map((block) => (isFields(block) ? (block["type"] === "image" ? "[image]" : text(block, "text")) : ""))
+  return items({ content }, "content")
+    .map((block) => (block["type"] === "image" ? "[image]" : text(block, "text")))
     .join("");
 }
 
@@ -226,7 +224,7 @@ function readDialog(json: Fields): PiFrame {
           method,
           title: text(json, "title"),
           message: text(json, "message"),
-          options: list(json["options"]).filter((option) => typeof option === "string"),
+          options: strings(json, "options"),
         },
       };
     case "notify":
@@ -244,27 +242,4 @@ function readDialog(json: Fields): PiFrame {
     default:
       return { kind: "unknown", name: `extension_ui_request ${method}` };
   }
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function fields(from: Fields, key: string): Fields {
-  const value = from[key];
-  return isFields(value) ? value : {};
-}
-
-export function text(from: Fields, key: string): string {
-  const value = from[key];
-  return typeof value === "string" ? value : "";
-}
-
-export function number(from: Fields, key: string): number {
-  const value = from[key];
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
-}
-
-export function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
