@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "n
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createBus } from "./agents/bus.ts";
+import { createJournal, event } from "./agents/journal.ts";
 import { createReporter } from "./agents/report.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { termsOf } from "./agents/terms.ts";
@@ -21,7 +22,6 @@ import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
 import type { Store } from "./store/database.ts";
-import { insertEvent } from "./store/events.ts";
 import { startRetention } from "./store/retention.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
 import { createWorker } from "./webhook/worker.ts";
@@ -45,6 +45,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const lock = takeLock(config.stateDir);
   const store = useStore(join(config.stateDir, "harness.db"), lock);
   const bus = createBus();
+  const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
@@ -65,22 +66,15 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     seam,
     config: config.webhook,
     resolve: async (host) => (await Bun.dns.lookup(host)).map(({ address }) => address),
-    settled({ id, project, agent, event: about }, state) {
-      const events = [
-        insertEvent(store, {
-          project,
-          agent,
-          type: "delivery",
-          data: { delivery: { id, event: about, state } },
-          at: clock.now(),
-        }),
-      ];
-      return () => bus.committed({ agent: null, events });
-    },
+    settled: ({ id, project, agent, event: about }, state) =>
+      journal.within({ project, agent }, (entry) =>
+        event(entry, "delivery", { delivery: { id, event: about, state } }),
+      ),
   });
 
   const supervisor = createSupervisor({
     store,
+    journal,
     clock,
     bus,
     log,
@@ -102,6 +96,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const deps: ApiDeps = {
     config,
     store,
+    journal,
     supervisor,
     providers,
     bus,

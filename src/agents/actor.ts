@@ -1,42 +1,33 @@
 /**
- * One agent, alive: its state in memory, its process if it has one, and the transaction loop between them.
- * Commit first, then act: lines are written, processes spawned and signalled, and listeners told only after the step is
- * stored.
+ * One agent in memory: its row, its progress, and the loop of transactions over them. Commit first, then act: lines are
+ * written, processes begun and ended only after the step is stored. Its process is `run.ts`'s, its statuses the
+ * reducer's.
  */
 import { rmSync } from "node:fs";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
-import type { AnyCodec, LaunchContext, PermissionMode } from "../providers/contract.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
-import { deleteAgent, saveAgentState } from "../store/agents.ts";
+import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
-import type { EventRecord } from "../store/events.ts";
-import type { GroupCommit } from "../store/group-commit.ts";
-import { asPrompt, getInput } from "../store/inputs.ts";
-import { markTruncated } from "../store/messages.ts";
-import { grantsOf } from "../store/permissions.ts";
 import type { Run } from "../store/runs.ts";
-import { endRun, saveRunIdentity, saveRunProgress } from "../store/runs.ts";
+import { saveRunProgress } from "../store/runs.ts";
 import type { Bus } from "./bus.ts";
-import { event } from "./ledger.ts";
+import type { AgentEntry, Journal } from "./journal.ts";
+import { event } from "./journal.ts";
+import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
-import type { AgentState, CauseSource, Fact, Limits } from "./model.ts";
+import type { AgentState, CauseSource, Fact, Limits, Surroundings } from "./model.ts";
+import type { AgentRun } from "./run.ts";
+import { createRun } from "./run.ts";
 import { nextDeadline } from "./state/time.ts";
-import type { Deed, Notice, Progress, StepWork } from "./step.ts";
-import { NO_PROGRESS, beginStep, storedAnswer } from "./step.ts";
-
-/** What the agent's provider, project and settings come to right now. */
-export interface Terms {
-  readonly codec: AnyCodec;
-  readonly permissions: PermissionMode;
-  readonly launch: (run: number) => LaunchContext;
-}
+import type { Deed, Notice, Progress, StepResult, StepWork } from "./step.ts";
+import { NO_PROGRESS, beginStep } from "./step.ts";
+import type { Terms } from "./terms.ts";
 
 export interface ActorDeps {
   readonly store: Store;
-  /** Of the same store: what agents write at the same time shares a commit. */
-  readonly group: GroupCommit;
+  readonly journal: Journal;
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Logger;
@@ -45,9 +36,8 @@ export interface ActorDeps {
   readonly terms: (agent: Agent) => Terms;
   readonly newNonce: () => string;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
-  /** Starts the process of a run; rejects when it could not come to be. */
-  readonly begin: (actor: Actor, run: number, nonce: string) => Promise<void>;
   readonly purged: (id: string) => void;
+  readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }
@@ -55,30 +45,21 @@ export interface ActorDeps {
 export interface Actor {
   readonly id: string;
   readonly agentDir: string;
+  readonly run: AgentRun;
   agent(): Agent;
   state(): AgentState;
   progress(): Progress;
   live(): Live | null;
   terms(): Terms;
   /**
-   * One transaction; returns what `work` returned. What it caused is done when this returns (spawns go on in the
-   * background).
+   * One transaction; returns what `work` returned. What it caused is done when this returns (starts and ends of
+   * processes go on in the background).
    */
   step<T>(source: CauseSource, work: (step: StepWork) => T): T;
   facts(source: CauseSource, ...facts: Fact[]): void;
-  /**
-   * Frames that arrived together; `offset` is behind the last of them. Resolves when they are stored, with those of
-   * other agents.
-   */
-  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
-  /** A process of the latest run is there: store its identity and begin the handshake. */
-  begun(identity: Identity): void;
-  attach(live: Live): void;
-  /** The same process, found by a new daemon with its output read. */
-  adopt(): void;
-  /** The process is gone and its output read. */
-  ended(code: number | null, stdout?: { text: string; truncated: boolean }, never?: boolean): void;
-  changeSettings(name: string | null, settings: AgentSettings): void;
+  /** `restart`: the running process has the old ones and is replaced before the next turn. */
+  configure(name: string | null, settings: AgentSettings, restart: boolean): void;
+  /** The latest run as an earlier daemon stored it. */
   restore(run: Run): void;
   lastFrames(): readonly string[];
   /** Deadlines count from here on: before, what is stored was not yet compared with what lives. */
@@ -92,67 +73,68 @@ const FRAME_KEPT_CHARS = 2000;
 const STORE_RETRY_MS = 5000;
 
 export function createActor(deps: ActorDeps, initial: Agent): Actor {
-  const { store, clock, bus } = deps;
+  const { store, journal, clock, bus } = deps;
   const log = deps.log.child({ agent: initial.id });
+  const scope = { project: initial.project, agent: initial.id };
   let agent = initial;
   let progress: Progress = NO_PROGRESS;
-  let nonce = "";
-  let live: Live | null = null;
   let timer: Timer | null = null;
   let active = false;
   let closed = false;
   const recent: string[] = [];
 
-  /** A step within a transaction that the caller has opened; what it gives must be called once that is committed. */
-  const prepare = <T>(source: CauseSource, work: (step: StepWork) => T): (() => T) => {
-    const now = clock.now();
+  const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
     const { codec, permissions } = deps.terms(agent);
-    const { traits } = codec;
-    const before = { state: agent.state, progress };
-    let newNonce = nonce;
-    const events: EventRecord[] = [];
-    const step = beginStep(
-      {
-        store,
-        codec,
-        entry: { store, project: agent.project, agent: agent.id, now, events },
-        env: {
-          nowMs: now,
-          source,
-          agentId: agent.id,
-          permissions,
-          limits: deps.limits,
-          oneshot: traits.oneshot,
-          redelivery: traits.redelivery,
-          tornLine: traits.tornLine,
-          startDeadlineMs: traits.startDeadlineMs,
-        },
-        newNonce: () => (newNonce = deps.newNonce()),
-        enqueue: (notice, state) => deps.enqueue(agent, notice, state),
-      },
-      agent.state,
-      progress,
-    );
-    const value = work(step);
-    const result = step.result();
-    if (result.state !== before.state) saveAgentState(store, agent.id, result.state, now);
-    if (result.progress !== before.progress && result.state.run > 0)
-      saveRunProgress(store, agent.id, result.state.run, result.progress);
-    return () => {
-      agent = { ...agent, state: result.state, updatedAt: now };
-      progress = result.progress;
-      nonce = newNonce;
-      if (result.lines.length > 0) live?.send(result.lines);
-      bus.committed({ agent: agent.id, events });
-      for (const each of result.deltas) bus.delta(each);
-      arm();
-      for (const deed of result.deeds) carryOut(deed);
-      return value;
+    const { oneshot, redelivery, tornLine, startDeadlineMs } = codec.traits;
+    const { limits } = deps;
+    return {
+      nowMs,
+      source,
+      agentId: agent.id,
+      permissions,
+      limits,
+      oneshot,
+      redelivery,
+      tornLine,
+      startDeadlineMs,
     };
   };
 
+  /** Inside a transaction. */
+  const advance = <T>(entry: AgentEntry, source: CauseSource, work: (step: StepWork) => T) => {
+    const context = {
+      store,
+      entry,
+      codec: deps.terms(agent).codec,
+      env: surroundings(source, entry.now),
+      newNonce: deps.newNonce,
+      enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
+    };
+    const step = beginStep(context, agent.state, progress);
+    const value = work(step);
+    const result = step.result();
+    if (result.state !== agent.state) saveAgentState(store, agent.id, result.state, entry.now);
+    if (result.progress !== progress && result.state.run > 0)
+      saveRunProgress(store, agent.id, result.state.run, result.progress);
+    return { value, result, now: entry.now };
+  };
+
+  /** The memory follows the store, and what was decided is done: in this order, right after the commit. */
+  const hooks = {
+    stored({ result, now }: { readonly result: StepResult; readonly now: number }) {
+      agent = { ...agent, state: result.state, updatedAt: now };
+      progress = result.progress;
+      run.send(result.lines);
+    },
+    announced({ result }: { readonly result: StepResult }) {
+      for (const each of result.deltas) bus.delta(each);
+      arm();
+      for (const deed of result.deeds) carryOut(deed);
+    },
+  };
+
   const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T =>
-    store.transact(() => prepare(source, work))();
+    journal.write(scope, (entry) => advance(entry, source, work), hooks).value;
 
   const arm = (): void => {
     timer?.cancel();
@@ -172,10 +154,11 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   };
 
   const carryOut = (deed: Deed): void => {
+    const live = run.live();
     switch (deed.do) {
       case "spawn":
-        deps
-          .begin(actor, deed.run, nonce)
+        run
+          .start(deed.run, deed.nonce)
           .catch((error: unknown) => log.error("cannot store how a start went", { run: deed.run, error }));
         return;
       case "end":
@@ -184,41 +167,48 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
         return;
       case "purge":
-        forget();
-        actor.close();
-        rmSync(deps.agentDir, { recursive: true, force: true });
-        return deps.purged(agent.id);
+        return forget();
     }
   };
 
   const forget = (): void => {
-    const events: EventRecord[] = [];
-    store.transact(() => {
-      event({ store, project: agent.project, agent: agent.id, now: clock.now(), events }, "agent_deleted", {
-        agent: { id: agent.id, name: agent.name },
-      });
+    journal.write(scope, (entry) => {
+      event(entry, "agent_deleted", { agent: { id: agent.id, name: agent.name } });
       deleteAgent(store, agent.id);
     });
-    bus.committed({ agent: agent.id, events });
+    actor.close();
+    rmSync(deps.agentDir, { recursive: true, force: true });
+    deps.purged(agent.id);
   };
 
-  /** Inputs that an earlier process got and never confirmed. */
-  const unconfirmed = (sameRun: boolean) => {
-    const { flight, queue, run } = agent.state;
-    const written = [...(flight === null || flight.accepted ? [] : [{ id: flight.input, run: flight.run }]), ...queue];
-    return written
-      .filter((each) => each.run !== null && (each.run === run) === sameRun)
-      .flatMap((each) => getInput(store, each.id) ?? [])
-      .map((input) => asPrompt(input, clock.now()));
+  const frames = async (lines: readonly string[], offset: number, skipped: number): Promise<void> => {
+    for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(0, FRAME_KEPT_CHARS));
+    recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
+    const from = run.live();
+    const work = (step: StepWork): void => {
+      step.progress({ offset, skippedLines: progress.skippedLines + skipped });
+      if (skipped > 0)
+        step.fact({
+          type: "note",
+          level: "warn",
+          code: "line_too_long",
+          message: `${skipped} line(s) of more than 16 MiB were skipped`,
+        });
+      step.touched();
+      for (const raw of lines) step.frame({ raw, json: parse(raw) });
+    };
+    // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
+    const wanted = (): boolean => !closed && run.live() === from;
+    await journal.join(scope, wanted, (entry) => advance(entry, "frame", work), hooks);
   };
 
-  const actor: Actor = {
+  const actor: Omit<Actor, "run"> = {
     id: initial.id,
     agentDir: deps.agentDir,
     agent: () => agent,
     state: () => agent.state,
     progress: () => progress,
-    live: () => live,
+    live: () => run.live(),
     terms: () => deps.terms(agent),
     step: commit,
     facts(source, ...facts) {
@@ -226,110 +216,24 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         for (const each of facts) step.fact(each);
       });
     },
-    async frames(lines, offset, skipped) {
-      for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(0, FRAME_KEPT_CHARS));
-      recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
-      const work = (step: StepWork): void => {
-        step.progress({ offset, skippedLines: progress.skippedLines + skipped });
-        if (skipped > 0)
-          step.fact({
-            type: "note",
-            level: "warn",
-            code: "line_too_long",
-            message: `${skipped} line(s) of more than 16 MiB were skipped`,
-          });
-        step.touched();
-        for (const raw of lines) step.frame({ raw, json: parse(raw) });
-      };
-      const from = live;
-      // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
-      await deps.group.write(
-        () => (closed || live !== from ? null : prepare("frame", work)),
-        (act) => act?.(),
-      );
-    },
-    begun(identity) {
-      const { run } = agent.state;
-      commit("frame", (step) => {
-        saveRunIdentity(store, agent.id, run, identity);
-        const { codec, launch } = deps.terms(agent);
-        step.codec(() =>
-          codec.start({
-            launch: launch(run),
-            nowMs: clock.now(),
-            unconfirmed: codec.traits.redelivery === "history" ? unconfirmed(false) : [],
-            grants: grantsOf(store, agent.id),
-          }),
-        );
-        const flight = agent.state.flight;
-        const input = codec.traits.oneshot && flight !== null ? getInput(store, flight.input) : null;
-        if (input !== null) step.codec((state) => codec.prompt(state, asPrompt(input, clock.now()), clock.now()));
-      });
-    },
-    attach(next) {
-      live?.close();
-      live = next;
-    },
-    adopt() {
-      const { codec } = deps.terms(agent);
-      commit("reconcile", (step) => {
-        const { open, turn } = step.state();
-        step.touched();
-        step.codec((state) =>
-          codec.adopt(state, {
-            nowMs: clock.now(),
-            // A provable line needs no asking: the spool says whether it went out (see below).
-            unconfirmed: codec.traits.redelivery === "dedupe" ? unconfirmed(true) : [],
-            unsettled: open
-              .filter((each) => each.answered)
-              .flatMap((each) => storedAnswer(store, agent.id, each.id) ?? []),
-            open: open.map((each) => each.ref),
-            interrupting: turn !== null && turn.interrupt !== null,
-          }),
-        );
-      });
-      if (progress.outbox.length > 0) live?.send(progress.outbox.map(({ id, line }) => ({ id, text: line })));
-    },
-    ended(code, stdout, never = false) {
-      const from = live;
-      const stderrTail = from?.stderrTail() ?? "";
-      const { run } = agent.state;
-      live = null;
-      try {
-        commit("exit", (step) => {
-          const { codec } = deps.terms(agent);
-          if (progress.codec !== null)
-            for (const fact of codec.exit(progress.codec, {
-              code,
-              stderrTail,
-              ...(stdout === undefined ? {} : { stdout }),
-            }))
-              step.fact(fact);
-          if (stdout?.truncated === true) markTruncated(store, agent.id, run);
-          endRun(store, agent.id, run, code, clock.now());
-          step.fact({ type: "exit", code, stderrTail, never });
+    configure(name, settings, restart) {
+      const changed = (entry: AgentEntry) => {
+        saveAgentSettings(store, agent.id, name, settings, entry.now);
+        return advance(entry, "api", (step) => {
+          step.event("agent_updated", { agent: { id: agent.id, name } });
+          if (restart) step.fact({ type: "configured" });
         });
-      } catch (error) {
-        live ??= from; // not stored, so not over: the next sweep tells it again
-        throw error;
-      }
-      from?.close();
-      log.info("process ended", { run, code, status: agent.state.status });
-    },
-    changeSettings(name, settings) {
-      agent = { ...agent, name, settings };
-    },
-    restore(run) {
-      nonce = run.nonce;
-      progress = {
-        codec: run.codec,
-        offset: run.offset,
-        frames: run.frames,
-        unknownFrames: run.unknownFrames,
-        skippedLines: run.skippedLines,
-        version: run.version,
-        outbox: run.outbox,
       };
+      journal.write(scope, changed, {
+        ...hooks,
+        stored(result) {
+          hooks.stored(result);
+          agent = { ...agent, name, settings };
+        },
+      });
+    },
+    restore({ codec, offset, frames: count, unknownFrames, skippedLines, version, outbox }) {
+      progress = { codec, offset, frames: count, unknownFrames, skippedLines, version, outbox };
     },
     lastFrames: () => recent,
     activate() {
@@ -340,11 +244,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       closed = true;
       active = false;
       timer?.cancel();
-      live?.close();
-      live = null;
+      run.close();
     },
   };
-  return actor;
+
+  const run = createRun({ store, clock, log, launch: deps.launch, seam: deps.seam }, { ...actor, frames });
+  return { ...actor, run };
 }
 
 function parse(raw: string): unknown {

@@ -1,40 +1,22 @@
 /** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
-import type { Store } from "../store/database.ts";
-import type { EventRecord } from "../store/events.ts";
-import { insertEvent } from "../store/events.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import type { Message } from "../store/messages.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
+import type { AgentEntry } from "./journal.ts";
+import { event } from "./journal.ts";
 import type { AgentState, Effect } from "./model.ts";
 
 /** A message larger than this is named in its event, not repeated there. */
 const MESSAGE_IN_EVENT_BYTES = 64 * 1024;
-
-export interface Entry {
-  readonly store: Store;
-  readonly project: string;
-  readonly agent: string;
-  readonly now: number;
-  /** What was written into the log: announced after the commit. */
-  readonly events: EventRecord[];
-}
 
 export type LedgerEffect = Exclude<
   Effect,
   { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }
 >;
 
-export function event(
-  { store, project, agent, now, events }: Omit<Entry, "agent"> & { readonly agent: string | null },
-  type: string,
-  data: unknown,
-): void {
-  events.push(insertEvent(store, { project, agent, type, data, at: now }));
-}
-
-export function record(entry: Entry, state: AgentState, effect: LedgerEffect): void {
+export function record(entry: AgentEntry, state: AgentState, effect: LedgerEffect): void {
   const { store, agent, now } = entry;
   switch (effect.do) {
     case "open_turn":
@@ -73,11 +55,11 @@ export function record(entry: Entry, state: AgentState, effect: LedgerEffect): v
 }
 
 /** Those that are stored and were not told yet: one by its key, or all. */
-export function announceMessages(entry: Entry, which?: { run: number; key: string }): void {
+export function announceMessages(entry: AgentEntry, which?: { run: number; key: string }): void {
   for (const message of takeUnannounced(entry.store, entry.agent, which)) announceMessage(entry, message);
 }
 
-export function announceMessage(entry: Entry, message: Message): void {
+export function announceMessage(entry: AgentEntry, message: Message): void {
   event(entry, "message", { message: shownInEvent(message) });
 }
 

@@ -15,10 +15,26 @@ import type { Tail } from "../process/tail.ts";
 import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";
-import type { Farewell } from "../providers/contract.ts";
-import type { Actor } from "./actor.ts";
-import { isBusy } from "./model.ts";
+import type { Farewell, Traits } from "../providers/contract.ts";
+import type { Fact } from "./model.ts";
 import type { Line } from "./step.ts";
+
+/** Whom a living process tells, and what it asks. */
+export interface LiveListener {
+  /**
+   * Lines that arrived together; `offset` is behind the last of them. Resolves when they are stored: no more are told
+   * before.
+   */
+  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
+  /** Behind the last byte that is stored as read. */
+  stored(): number;
+  /** Is the agent at work? Its files are left alone then. */
+  busy(): boolean;
+  /** Something of the process itself that is no frame. */
+  fact(fact: Extract<Fact, { type: "note" | "torn" }>): void;
+  /** It is gone and its output read. A one-shot program's whole output comes with it. */
+  ended(code: number | null, stdout?: { readonly text: string; readonly truncated: boolean }): void;
+}
 
 export interface Live {
   readonly identity: Identity;
@@ -35,7 +51,7 @@ export interface Live {
   tree(): readonly ProcessInfo[];
   /** Resolves when everything that was written so far is stored. */
   catchUp(): Promise<void>;
-  /** It is gone: reads the rest and tells the actor, once. */
+  /** It is gone: reads the rest and tells it, once. */
   finish(): Promise<void>;
   /** The sweep's look. */
   check(): void;
@@ -53,6 +69,8 @@ const STDOUT_CAP_BYTES = 16 * 1024 * 1024;
 const FREE_STEP_BYTES = 8 * 1024 * 1024;
 
 export interface LiveOptions {
+  readonly listener: LiveListener;
+  readonly traits: Pick<Traits, "oneshot" | "tornLine" | "ownProcesses">;
   readonly paths: RunPaths;
   readonly identity: Identity;
   readonly offset: number;
@@ -60,9 +78,7 @@ export interface LiveOptions {
   readonly log: Logger;
 }
 
-export function openLive(actor: Actor, { paths, identity, offset, clock, log: parent }: LiveOptions): Live {
-  const log = parent.child({ agent: actor.id });
-  const { traits } = actor.terms().codec;
+export function openLive({ listener, traits, paths, identity, offset, clock, log }: LiveOptions): Live {
   const writer = createLineWriter({ paths, clock });
   let closed = false;
   let finishing: Promise<void> | null = null;
@@ -76,10 +92,10 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     createTail({
       path: paths.out,
       offset: from,
-      onBatch: ({ lines, endOffset, skipped }) => actor.frames(lines, endOffset, skipped.length),
+      onBatch: ({ lines, endOffset, skipped }) => listener.frames(lines, endOffset, skipped.length),
       onError(error) {
         log.error("cannot store what the agent wrote, will read it again", { error });
-        if (!closed) tail = follow(actor.progress().offset);
+        if (!closed) tail = follow(listener.stored());
       },
     });
   let tail = follow(offset);
@@ -104,7 +120,7 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
       await writer.mend();
       result = await writer.write(text, options);
     }
-    if (result === "torn" && !closed) actor.facts("reconcile", { type: "torn" });
+    if (result === "torn" && !closed) listener.fact({ type: "torn" });
   };
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(ms, resolve));
@@ -137,14 +153,14 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
     const { shrunk } = await tail.drain({ final: true });
     if (closed) return;
     if (shrunk)
-      actor.facts("reconcile", {
+      listener.fact({
         type: "note",
         level: "warn",
         code: "output_shrunk",
         message: "the output file is shorter than what was read of it: what came after may be lost",
       });
     const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
-    actor.ended(readExit(paths)?.code ?? null, whole);
+    listener.ended(readExit(paths)?.code ?? null, whole);
   };
 
   const live: Live = {
@@ -185,8 +201,8 @@ export function openLive(actor: Actor, { paths, identity, offset, clock, log: pa
       if (closed) return;
       tail.poke();
       if (!stillRuns(identity)) return void live.finish();
-      const { offset: read } = actor.progress();
-      if (read - freed < FREE_STEP_BYTES || isBusy(actor.state().status)) return;
+      const read = listener.stored();
+      if (read - freed < FREE_STEP_BYTES || listener.busy()) return;
       freed = read;
       void freeConsumed(paths.out, read);
     },

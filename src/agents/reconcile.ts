@@ -10,7 +10,6 @@ import { runPaths } from "../process/paths.ts";
 import type { Store } from "../store/database.ts";
 import { getRun } from "../store/runs.ts";
 import type { Actor } from "./actor.ts";
-import { openLive } from "./live.ts";
 
 /** A wrapper that was being spawned when we died records itself within this time, or never. */
 const SPAWN_GRACE_MS = 1000;
@@ -24,25 +23,24 @@ export async function reconcile(
   if (process !== "running" && process !== "parking") return;
   const run = getRun(store, actor.id, n);
   const paths = runPaths(actor.agentDir, n);
-  if (run === null) return actor.ended(null);
+  if (run === null) return actor.run.ended(null);
   actor.restore(run);
   const identity = run.state === "spawning" ? await recorded(paths, run.nonce, clock) : asIdentity(run.identity);
   if (identity === null) {
     log.warn("a process had not been started when the daemon died", { agent: actor.id, run: n });
-    return actor.ended(null, undefined, true);
+    return actor.run.ended(null, undefined, true);
   }
-  const live = openLive(actor, { paths, identity, offset: run.offset, clock, log });
-  actor.attach(live);
-  if (run.state === "spawning") actor.begun(identity); // nothing was written to it yet
+  const live = actor.run.follow(identity, run.offset);
+  if (run.state === "spawning") actor.run.begun(identity); // nothing was written to it yet
   if (!isAlive(identity)) return live.finish();
   if (run.state !== "spawning") {
     await live.catchUp();
-    if (actor.live() !== live) return; // it ended meanwhile
-    if (actor.state().ready) actor.adopt();
+    if (actor.run.live() !== live) return; // it ended meanwhile
+    if (actor.state().ready) actor.run.adopt();
     else actor.facts("reconcile", { type: "replace" }); // half a handshake: cheaper to begin again than to guess
   }
   // An end that was committed, but whose signal may never have been sent.
-  if (actor.state().intent !== null) actor.live()?.end(null);
+  if (actor.state().intent !== null) actor.run.live()?.end(null);
   log.info("adopted a running process", { agent: actor.id, run: n, pid: identity.pid });
 }
 

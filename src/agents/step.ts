@@ -10,8 +10,9 @@ import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Answer, Frame, Step } from "../providers/contract.ts";
 import type { Delta } from "./bus.ts";
-import type { Entry } from "./ledger.ts";
-import { event, record } from "./ledger.ts";
+import type { AgentEntry } from "./journal.ts";
+import { event } from "./journal.ts";
+import { record } from "./ledger.ts";
 import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
 import { openWords } from "./words.ts";
@@ -35,13 +36,16 @@ export interface Line {
   readonly id?: string;
 }
 
-export type Deed = Extract<Effect, { do: "spawn" | "end" | "inspect_tree" | "purge" }>;
+/** What touches the world: done when the step is stored. */
+export type Deed =
+  | (Extract<Effect, { do: "spawn" }> & { readonly nonce: string })
+  | Extract<Effect, { do: "end" | "inspect_tree" | "purge" }>;
 export type Notice = Extract<Effect, { do: "notice" }>;
 
 export interface StepContext {
   readonly store: Store;
   readonly codec: AnyCodec;
-  readonly entry: Entry;
+  readonly entry: AgentEntry;
   readonly env: Surroundings;
   readonly newNonce: () => string;
   /** Puts the notice into the outbox, in this transaction. */
@@ -87,11 +91,13 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
 
   const carryOut = (effect: Effect): void => {
     switch (effect.do) {
-      case "spawn":
-        insertRun(store, entry.agent, effect.run, context.newNonce(), entry.now);
+      case "spawn": {
+        const nonce = context.newNonce();
+        insertRun(store, entry.agent, effect.run, nonce, entry.now);
         progress = NO_PROGRESS;
-        deeds.push(effect);
+        deeds.push({ ...effect, nonce });
         return;
+      }
       case "prompt":
         return prompt(effect.input);
       case "interrupt":

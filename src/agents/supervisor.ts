@@ -2,31 +2,29 @@
  * All agents of this daemon: makes them, starts their processes, brings them back after a restart, and lets them go
  * unharmed.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { join } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
-import { errorText, HarnessError } from "../lib/errors.ts";
+import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { runPaths, spawnRun } from "../process/spawn.ts";
-import { LaunchRefused } from "../providers/contract.ts";
-import type { Launch } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
 import { allAgentIds, countAgents, findAgent, insertAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
-import { createGroupCommit } from "../store/group-commit.ts";
-import type { Actor, Terms } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import type { Bus } from "./bus.ts";
-import { openLive } from "./live.ts";
+import type { Journal } from "./journal.ts";
+import { launchRun } from "./launch.ts";
 import type { AgentState, Limits } from "./model.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Notice, StepWork } from "./step.ts";
+import type { Terms } from "./terms.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */
 const QUIET_SWEEPS = 6;
 
 export interface SupervisorDeps {
   readonly store: Store;
+  readonly journal: Journal;
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Logger;
@@ -58,11 +56,9 @@ export interface Supervisor {
 }
 
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
-  const { store, clock, bus, log } = deps;
-  const group = createGroupCommit(store);
+  const { store, journal, clock, bus, log } = deps;
   const actors = new Map<string, Actor>();
   let ready = false;
-  let closed = false;
   let sweep: Timer | null = null;
 
   const removals = new Map<string, () => void>();
@@ -77,7 +73,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     const actor = createActor(
       {
         store,
-        group,
+        journal,
         clock,
         bus,
         log,
@@ -87,53 +83,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         enqueue: deps.enqueue,
         seam: deps.seam,
         terms: (current) => deps.terms(current, agentDir),
-        begin,
         purged,
+        launch: launchRun,
       },
       agent,
     );
     actors.set(agent.id, actor);
     return actor;
-  };
-
-  /**
-   * Starts the process of a run whose row is committed. Whatever goes wrong becomes the run's end, never an exception.
-   */
-  const begin = async (actor: Actor, run: number, nonce: string): Promise<void> => {
-    const paths = runPaths(actor.agentDir, run);
-    try {
-      const { codec, launch } = actor.terms();
-      const context = launch(run);
-      const { argv, env, files = [] } = codec.launch(context);
-      mkdirSync(actor.agentDir, { recursive: true, mode: 0o700 });
-      writeFiles(actor.agentDir, files);
-      removeOldRuns(actor.agentDir, run);
-      const { prompt } = context;
-      let input: { kind: "fifo" } | { kind: "file"; path: string } = { kind: "fifo" };
-      if (codec.traits.oneshot) {
-        input = { kind: "file", path: "/dev/null" };
-        if (prompt?.as === "stdin") {
-          input = { kind: "file", path: join(actor.agentDir, `prompt-${run}`) };
-          writeFileSync(input.path, prompt.text, { mode: 0o600 });
-        }
-      }
-      const identity = await spawnRun({ paths, argv, env: { ...context.env, ...env }, cwd: context.cwd, nonce, input });
-      deps.seam("spawned");
-      if (closed) return; // the next daemon finds it by its `pid` file
-      actor.attach(openLive(actor, { paths, identity, offset: 0, clock, log }));
-      actor.begun(identity);
-      if (actor.state().intent !== null) actor.live()?.end(null);
-    } catch (error) {
-      if (closed) return;
-      const known = error instanceof LaunchRefused || error instanceof HarnessError;
-      if (!known) log.error("cannot start an agent's process", { agent: actor.id, run, error });
-      actor.facts("exit", {
-        type: "start_failed",
-        code: known ? error.code : "START_FAILED",
-        message: errorText(error),
-      });
-      actor.ended(null);
-    }
   };
 
   let quietSweeps = 0;
@@ -195,43 +151,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     actors: () => actors.values(),
     agents: () => actors.values().map((actor) => actor.agent()),
     close() {
-      closed = true;
       ready = false;
       sweep?.cancel();
       for (const actor of actors.values()) actor.close();
     },
   };
-}
-
-function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void {
-  for (const { path, content } of files) {
-    const full = normalize(join(agentDir, path));
-    if (!full.startsWith(`${agentDir}/`))
-      throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`, {
-        status: 500,
-      });
-    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
-    writeFileSync(full, content, { mode: 0o600 });
-  }
-}
-
-/**
- * Earlier runs are read to their end and committed before a new one is spawned: their folders hold nothing any more.
- */
-function removeOldRuns(agentDir: string, run: number): void {
-  const folder = join(agentDir, "run");
-  for (const name of existing(folder))
-    if (Number(name) < run) rmSync(join(folder, name), { recursive: true, force: true });
-  for (const name of existing(agentDir)) {
-    const old = /^prompt-(\d+)$/.exec(name);
-    if (old !== null && Number(old[1]) < run) rmSync(join(agentDir, name), { force: true });
-  }
-}
-
-function existing(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // the first run makes it
-  }
 }

@@ -5,7 +5,7 @@
 import type { ProviderFact } from "../providers/contract.ts";
 import type { NewPart } from "../store/messages.ts";
 import { appendPart, insertWhole } from "../store/messages.ts";
-import type { Entry } from "./ledger.ts";
+import type { AgentEntry } from "./journal.ts";
 import { announceMessage, announceMessages } from "./ledger.ts";
 import type { AgentState } from "./model.ts";
 
@@ -16,7 +16,7 @@ export interface Words {
   settle(): void;
 }
 
-export function openWords(entry: Entry): Words {
+export function openWords(entry: AgentEntry): Words {
   const { store, agent, now } = entry;
   /** Parts of one message in their order; never empty. */
   let held: NewPart[] = [];

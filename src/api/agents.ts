@@ -6,7 +6,7 @@ import { json, jsonText, noContent } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
-import { assertNameFree, saveAgentSettings } from "../store/agents.ts";
+import { assertNameFree } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady } from "./deps.ts";
@@ -145,12 +145,7 @@ export function agentRoutes(deps: ApiDeps) {
           ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
           ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
         };
-        actor.step("api", (step) => {
-          saveAgentSettings(store, agent.id, name, settings, clock.now());
-          step.event("agent_updated", { agent: { id: agent.id, name } });
-          if (body.model !== undefined || body.permissions !== undefined) step.fact({ type: "configured" });
-        });
-        actor.changeSettings(name, settings);
+        actor.configure(name, settings, body.model !== undefined || body.permissions !== undefined);
         return json({ agent: agentView(actor.agent()) });
       },
     }),

@@ -1,6 +1,7 @@
 /** What the API's handlers work with. Made once, in `cli/serve.ts`. */
 import type { Bus } from "../agents/bus.ts";
 import type { Actor } from "../agents/actor.ts";
+import type { Journal } from "../agents/journal.ts";
 import type { Reporter } from "../agents/report.ts";
 import type { Supervisor } from "../agents/supervisor.ts";
 import type { HarnessConfig } from "../config/harness.ts";
@@ -15,6 +16,7 @@ import { getProject } from "../store/projects.ts";
 export interface ApiDeps {
   readonly config: HarnessConfig;
   readonly store: Store;
+  readonly journal: Journal;
   readonly supervisor: Supervisor;
   readonly providers: ProviderTable;
   readonly bus: Bus;

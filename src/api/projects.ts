@@ -1,12 +1,11 @@
 /** Projects: a name, a folder, and what its agents inherit. */
 import { realpathSync, statSync } from "node:fs";
 import { isTrusted, isUnder } from "../agents/terms.ts";
-import { event } from "../agents/ledger.ts";
+import { event } from "../agents/journal.ts";
 import { isBusy } from "../agents/model.ts";
 import { flagText } from "../http/query.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
-import type { EventRecord } from "../store/events.ts";
 import { json, noContent } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { agentsOf } from "../store/agents.ts";
@@ -22,17 +21,13 @@ import { assertWebhookAllowed } from "./webhooks.ts";
 const PATH = "/api/v1/projects/:name";
 
 export function projectRoutes(deps: ApiDeps) {
-  const { store, config, clock, bus } = deps;
+  const { store, config, clock, journal } = deps;
   const view = (project: Project) => projectView(project, isTrusted(project, config.projects.trustedRoots));
-  /** The change and its event in one transaction, then the announcement. */
-  const change = (project: string, type: string, work: () => void): void => {
-    const events: EventRecord[] = [];
-    store.transact(() => {
+  const change = (project: string, type: string, work: () => void): void =>
+    journal.write({ project, agent: null }, (entry) => {
       work();
-      event({ store, project, agent: null, now: clock.now(), events }, type, { project: { name: project } });
+      event(entry, type, { project: { name: project } });
     });
-    bus.committed({ agent: null, events });
-  };
 
   return [
     route({

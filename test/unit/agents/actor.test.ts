@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import type { ActorDeps } from "../../../src/agents/actor.ts";
 import { createActor } from "../../../src/agents/actor.ts";
 import { createBus } from "../../../src/agents/bus.ts";
+import { createJournal } from "../../../src/agents/journal.ts";
 import type { Live } from "../../../src/agents/live.ts";
 import { initialState } from "../../../src/agents/model.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
@@ -13,7 +14,6 @@ import { missingProvider } from "../../../src/providers/index.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { findAgent, insertAgent } from "../../../src/store/agents.ts";
 import { openStore } from "../../../src/store/database.ts";
-import { createGroupCommit } from "../../../src/store/group-commit.ts";
 
 function world() {
   const real = openStore(":memory:");
@@ -27,14 +27,15 @@ function world() {
   };
   real.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
   const clock = fakeClock();
+  const bus = createBus();
   const begun: number[] = [];
   const { codec } = missingProvider("x");
   const deps: ActorDeps = {
     store,
     clock,
-    bus: createBus(),
+    bus,
     log: silentLogger,
-    group: createGroupCommit(store),
+    journal: createJournal({ store, clock, bus }),
     agentDir: "/nowhere",
     limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0 },
     terms: () => ({
@@ -48,7 +49,7 @@ function world() {
     enqueue: () => undefined,
     purged: () => undefined,
     seam: () => undefined,
-    begin: async (_actor, run) => void begun.push(run),
+    launch: ({ run }) => new Promise(() => begun.push(run)),
   };
   const agent: Agent = {
     id: "a1b2c3d4",
@@ -68,6 +69,7 @@ function world() {
   const live = { stderrTail: () => "", close: () => void closed++ } as unknown as Live;
   return {
     actor,
+    bus,
     clock,
     live,
     begun,
@@ -81,12 +83,12 @@ test("an end that could not be stored is not over: the process stays known, and 
   const { actor, live, closed, stored, fill } = world();
   actor.activate();
   actor.facts("api", { type: "resume" });
-  actor.attach(live);
+  actor.run.attach(live);
   fill(true);
-  expect(() => actor.ended(137)).toThrow("full");
+  expect(() => actor.run.ended(137)).toThrow("full");
   expect([actor.live() === live, closed(), stored()?.process]).toEqual([true, 0, "running"]);
   fill(false);
-  actor.ended(137);
+  actor.run.ended(137);
   expect([actor.live(), closed(), stored()?.process, stored()?.status]).toEqual([null, 1, "gone", "exited"]);
 });
 
@@ -100,4 +102,18 @@ test("a deadline that could not be stored does not end the daemon and is tried a
   fill(false);
   clock.advance(5000);
   expect(stored()?.intent).toBe("refused");
+});
+
+test("settings are changed for everybody at once, when they are stored: who hears of it sees them, a refused write changes nothing", () => {
+  const { actor, bus, fill } = world();
+  const settings = { ...actor.agent().settings, model: "large" };
+  const seen: unknown[] = [];
+  bus.onCommit(({ events }) => seen.push([actor.agent().settings.model, events.map((each) => each.type)]));
+  fill(true);
+  expect(() => actor.configure("bob", settings, true)).toThrow("full");
+  expect([actor.agent().name, actor.agent().settings.model, seen]).toEqual([null, null, []]);
+  fill(false);
+  actor.configure("bob", settings, true);
+  expect(seen).toEqual([["large", ["agent_updated"]]]);
+  expect(actor.agent().name).toBe("bob");
 });

@@ -127,7 +127,7 @@ describe("an input on its way", () => {
   test("spawning and writing are only collected; the rows stand in the same transaction", () => {
     const id = send("hello");
     const spawned = step((it) => it.fact({ type: "input", id, key: "khello", mode: "queue" }));
-    expect(spawned.deeds).toEqual([{ do: "spawn", run: 1 }]);
+    expect(spawned.deeds).toEqual([{ do: "spawn", run: 1, nonce: "nonce" }]);
     expect(spawned.lines).toEqual([]);
     expect(store.get<object>("SELECT state, nonce FROM runs WHERE agent = ? AND n = 1", AGENT)).toEqual({
       state: "spawning",

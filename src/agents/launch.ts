@@ -1,0 +1,76 @@
+/**
+ * A run on its way into the world: the agent's folder made ready, what the provider needs written into it, the process
+ * spawned. Throws what stands in the way; what that means for the agent is decided elsewhere.
+ */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { HarnessError } from "../lib/errors.ts";
+import type { Identity, SpawnRequest } from "../process/spawn.ts";
+import { runPaths, spawnRun } from "../process/spawn.ts";
+import type { Launch, LaunchContext } from "../providers/contract.ts";
+import type { Terms } from "./terms.ts";
+
+export interface LaunchRequest {
+  readonly agentDir: string;
+  readonly terms: Terms;
+  /** Its row is committed. */
+  readonly run: number;
+  readonly nonce: string;
+}
+
+export async function launchRun({ agentDir, terms, run, nonce }: LaunchRequest): Promise<Identity> {
+  const context = terms.launch(run);
+  const { argv, env, files = [] } = terms.codec.launch(context);
+  mkdirSync(agentDir, { recursive: true, mode: 0o700 });
+  writeFiles(agentDir, files);
+  removeOldRuns(agentDir, run);
+  return spawnRun({
+    paths: runPaths(agentDir, run),
+    argv,
+    env: { ...context.env, ...env },
+    cwd: context.cwd,
+    nonce,
+    input: terms.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
+  });
+}
+
+/** A FIFO would never give such a program the end of its input. */
+function promptFile(agentDir: string, run: number, { prompt }: LaunchContext): SpawnRequest["input"] {
+  if (prompt?.as !== "stdin") return { kind: "file", path: "/dev/null" };
+  const path = join(agentDir, `prompt-${run}`);
+  writeFileSync(path, prompt.text, { mode: 0o600 });
+  return { kind: "file", path };
+}
+
+function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void {
+  for (const { path, content } of files) {
+    const full = normalize(join(agentDir, path));
+    if (!full.startsWith(`${agentDir}/`))
+      throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`, {
+        status: 500,
+      });
+    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+    writeFileSync(full, content, { mode: 0o600 });
+  }
+}
+
+/**
+ * Earlier runs are read to their end and committed before a new one is spawned: their folders hold nothing any more.
+ */
+function removeOldRuns(agentDir: string, run: number): void {
+  const folder = join(agentDir, "run");
+  for (const name of existing(folder))
+    if (Number(name) < run) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of existing(agentDir)) {
+    const old = /^prompt-(\d+)$/.exec(name);
+    if (old !== null && Number(old[1]) < run) rmSync(join(agentDir, name), { force: true });
+  }
+}
+
+function existing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // the first run makes it
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The process of an agent's latest run: how it begins, is taken over from an earlier daemon, and ends. It brings the
+ * world (`live.ts`, `launch.ts`) and the agent's books together and decides nothing about a status.
+ */
+import type { Clock } from "../lib/clock.ts";
+import { HarnessError, errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Identity } from "../process/identity.ts";
+import { runPaths } from "../process/paths.ts";
+import type { PromptInput } from "../providers/contract.ts";
+import { LaunchRefused } from "../providers/contract.ts";
+import type { Store } from "../store/database.ts";
+import { asPrompt, getInput } from "../store/inputs.ts";
+import { markTruncated } from "../store/messages.ts";
+import { grantsOf } from "../store/permissions.ts";
+import { endRun, saveRunIdentity } from "../store/runs.ts";
+import type { LaunchRequest } from "./launch.ts";
+import type { Live } from "./live.ts";
+import { openLive } from "./live.ts";
+import type { AgentState, CauseSource, Fact } from "./model.ts";
+import { isBusy } from "./model.ts";
+import type { Line, Progress, StepWork } from "./step.ts";
+import { storedAnswer } from "./step.ts";
+import type { Terms } from "./terms.ts";
+
+/** The agent's books, as its process needs them. */
+export interface RunBooks {
+  readonly id: string;
+  readonly agentDir: string;
+  state(): AgentState;
+  progress(): Progress;
+  terms(): Terms;
+  step(source: CauseSource, work: (step: StepWork) => void): void;
+  facts(source: CauseSource, ...facts: Fact[]): void;
+  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
+}
+
+export interface RunDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly launch: (request: LaunchRequest) => Promise<Identity>;
+  /** A named moment at which a test may kill us. */
+  readonly seam: (name: string) => void;
+}
+
+export interface AgentRun {
+  live(): Live | null;
+  /**
+   * Starts the process of a run whose row is committed. Whatever goes wrong becomes the run's end. Rejects only when
+   * the store cannot be written.
+   */
+  start(run: number, nonce: string): Promise<void>;
+  /** Follows a process of the latest run from a byte of its output on. */
+  follow(identity: Identity, offset: number): Live;
+  attach(live: Live): void;
+  /** It is there and was told nothing yet: stores its identity and begins the handshake. */
+  begun(identity: Identity): void;
+  /** The same process, found by a new daemon with its output read. */
+  adopt(): void;
+  send(lines: readonly Line[]): void;
+  /** The process is gone and its output read. `never`: it did not come to be. */
+  ended(code: number | null, stdout?: { text: string; truncated: boolean }, never?: boolean): void;
+  /** Lets go without touching the process. */
+  close(): void;
+}
+
+export function createRun({ store, clock, log, launch, seam }: RunDeps, books: RunBooks): AgentRun {
+  let live: Live | null = null;
+  let closed = false;
+
+  /** Inputs that an earlier process got and never confirmed; of this one with `sameRun`. */
+  const unconfirmed = (sameRun: boolean): PromptInput[] => {
+    const { flight, queue, run } = books.state();
+    const written = [...(flight === null || flight.accepted ? [] : [{ id: flight.input, run: flight.run }]), ...queue];
+    return written
+      .filter((each) => each.run !== null && (each.run === run) === sameRun)
+      .flatMap((each) => getInput(store, each.id) ?? [])
+      .map((input) => asPrompt(input, clock.now()));
+  };
+
+  const it: AgentRun = {
+    live: () => live,
+    async start(run, nonce) {
+      try {
+        const identity = await launch({ agentDir: books.agentDir, terms: books.terms(), run, nonce });
+        seam("spawned");
+        if (closed) return; // the next daemon finds it by its `pid` file
+        it.follow(identity, 0);
+        it.begun(identity);
+        if (books.state().intent !== null) live?.end(null);
+      } catch (error) {
+        if (closed) return;
+        const known = error instanceof LaunchRefused || error instanceof HarnessError;
+        if (!known) log.error("cannot start an agent's process", { run, error });
+        const code = known ? error.code : "START_FAILED";
+        books.facts("exit", { type: "start_failed", code, message: errorText(error) });
+        it.ended(null);
+      }
+    },
+    follow(identity, offset) {
+      const opened = openLive({
+        paths: runPaths(books.agentDir, books.state().run),
+        identity,
+        offset,
+        clock,
+        log,
+        traits: books.terms().codec.traits,
+        listener: {
+          frames: books.frames,
+          stored: () => books.progress().offset,
+          busy: () => isBusy(books.state().status),
+          fact: (fact) => books.facts("reconcile", fact),
+          ended: it.ended,
+        },
+      });
+      it.attach(opened);
+      return opened;
+    },
+    attach(next) {
+      live?.close();
+      live = next;
+    },
+    begun(identity) {
+      const { run } = books.state();
+      books.step("frame", (step) => {
+        saveRunIdentity(store, books.id, run, identity);
+        const terms = books.terms();
+        const { codec } = terms;
+        step.codec(() =>
+          codec.start({
+            launch: terms.launch(run),
+            nowMs: clock.now(),
+            unconfirmed: codec.traits.redelivery === "history" ? unconfirmed(false) : [],
+            grants: grantsOf(store, books.id),
+          }),
+        );
+        const { flight } = books.state();
+        const input = codec.traits.oneshot && flight !== null ? getInput(store, flight.input) : null;
+        if (input !== null) step.codec((state) => codec.prompt(state, asPrompt(input, clock.now()), clock.now()));
+      });
+    },
+    adopt() {
+      const { codec } = books.terms();
+      books.step("reconcile", (step) => {
+        const { open, turn } = step.state();
+        step.touched();
+        step.codec((state) =>
+          codec.adopt(state, {
+            nowMs: clock.now(),
+            // A provable line needs no asking: the spool says whether it went out (see below).
+            unconfirmed: codec.traits.redelivery === "dedupe" ? unconfirmed(true) : [],
+            unsettled: open
+              .filter((each) => each.answered)
+              .flatMap((each) => storedAnswer(store, books.id, each.id) ?? []),
+            open: open.map((each) => each.ref),
+            interrupting: turn !== null && turn.interrupt !== null,
+          }),
+        );
+      });
+      it.send(books.progress().outbox.map(({ id, line }) => ({ id, text: line })));
+    },
+    send(lines) {
+      if (lines.length > 0) live?.send(lines);
+    },
+    ended(code, stdout, never = false) {
+      const from = live;
+      const stderrTail = from?.stderrTail() ?? "";
+      const { run } = books.state();
+      live = null;
+      try {
+        books.step("exit", (step) => {
+          const { codec } = books.terms();
+          const { codec: state } = books.progress();
+          const context = { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) };
+          if (state !== null) for (const fact of codec.exit(state, context)) step.fact(fact);
+          if (stdout?.truncated === true) markTruncated(store, books.id, run);
+          endRun(store, books.id, run, code, clock.now());
+          step.fact({ type: "exit", code, stderrTail, never });
+        });
+      } catch (error) {
+        live ??= from; // not stored, so not over: the next sweep tells it again
+        throw error;
+      }
+      from?.close();
+      log.info("process ended", { run, code, status: books.state().status });
+    },
+    close() {
+      closed = true;
+      live?.close();
+      live = null;
+    },
+  };
+  return it;
+}

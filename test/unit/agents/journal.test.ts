@@ -1,0 +1,65 @@
+/** One way to write: stored in one transaction, heard of only when it is stored, and not at all when it is not. */
+import { expect, test } from "bun:test";
+import { createBus } from "../../../src/agents/bus.ts";
+import { createJournal, event } from "../../../src/agents/journal.ts";
+import { fakeClock } from "../../../src/lib/clock.ts";
+import { openStore } from "../../../src/store/database.ts";
+
+function world() {
+  const store = openStore(":memory:");
+  const bus = createBus();
+  const journal = createJournal({ store, clock: fakeClock(), bus });
+  const order: string[] = [];
+  const rows = (): string[] =>
+    store.all<{ type: string }>("SELECT type FROM events ORDER BY id").map((row) => row.type);
+  bus.onCommit(({ agent, events }) =>
+    order.push(`heard ${agent} ${events.map((each) => each.type).join()} of ${rows()}`),
+  );
+  return { store, journal, order, rows };
+}
+const A = { project: "p", agent: "a" };
+const hooks = (order: string[]) => ({
+  stored: (value: unknown) => void order.push(`stored ${String(value)}`),
+  announced: (value: unknown) => void order.push(`announced ${String(value)}`),
+});
+
+test("the memory follows the commit, then everybody hears, then the world is touched", () => {
+  const { journal, order } = world();
+  const work = (entry: Parameters<typeof event>[0]): number => {
+    event(entry, "note", {});
+    event(entry, "agent_updated", {});
+    order.push("work");
+    return 7;
+  };
+  expect(journal.write(A, work, hooks(order))).toBe(7);
+  expect(order).toEqual(["work", "stored 7", "heard a note,agent_updated of note,agent_updated", "announced 7"]);
+});
+
+test("work that throws leaves no row, and nobody hears of it", () => {
+  const { journal, order, rows } = world();
+  const work = (entry: Parameters<typeof event>[0]): void => {
+    event(entry, "note", {});
+    throw new Error("no");
+  };
+  expect(() => journal.write(A, work, hooks(order))).toThrow("no");
+  expect([order, rows()]).toEqual([[], []]);
+});
+
+test("what joins in one tick shares a commit, is told in its order, and asks at that moment whether it is still wanted", async () => {
+  const { journal, order } = world();
+  let wanted = true;
+  const join = (agent: string, when = (): boolean => true) =>
+    journal.join({ project: "p", agent }, when, (entry) => event(entry, "note", {}));
+  const all = [join("a"), join("b", () => wanted), join("c")];
+  wanted = false;
+  await Promise.all(all);
+  expect(order).toEqual(["heard a note of note,note", "heard c note of note,note"]);
+});
+
+test("within somebody's transaction nothing is told before the caller says that it is committed", () => {
+  const { store, journal, order } = world();
+  const announce = store.transact(() => journal.within(A, (entry) => event(entry, "delivery", {})));
+  expect(order).toEqual([]);
+  announce();
+  expect(order).toEqual(["heard a delivery of delivery"]);
+});
