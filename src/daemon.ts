@@ -106,6 +106,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     inheritedEnv: env,
     newDeliveryId,
     wakeWebhooks: worker.wake,
+    tryWebhook: worker.tryNow,
     newId: () => randomHex(4),
     newUuid: () => crypto.randomUUID(),
     reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),

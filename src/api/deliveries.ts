@@ -65,7 +65,7 @@ export function deliveryRoutes(deps: ApiDeps) {
             insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
           else reviveDelivery(store, delivery.id, target, clock.now());
         });
-        deps.wakeWebhooks();
+        deps.tryWebhook(id);
         return json({ delivery: view(id) }, { status: 202 });
       },
     }),

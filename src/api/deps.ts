@@ -29,6 +29,8 @@ export interface ApiDeps {
   readonly newUuid: () => string;
   readonly newDeliveryId: () => string;
   readonly wakeWebhooks: () => void;
+  /** Sends this delivery in any case, whatever waits before it. */
+  readonly tryWebhook: (id: string) => void;
   readonly reporter: Reporter;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
 }

@@ -1,19 +1,22 @@
-/** When to try again: a list of delays, then a steady beat, until a deadline. Pure: time and chance are arguments. */
+/**
+ * When to try again: a list of delays, then a steady beat, until so much was waited. Pure: chance is an argument, and
+ * the clock is none: what was waited is counted, so a clock that is set or a box that was off ends nothing early.
+ */
 
 export interface RetrySchedule {
   /** Delay before the 2nd, 3rd … attempt. */
   readonly delaysMs: readonly number[];
   /** The delay after the list is used up; null = no further attempt. */
   readonly thenEveryMs: number | null;
-  /** Counted from the first attempt. The last attempt is made at this moment. */
+  /** All delays together. The last attempt is made at its end. */
   readonly giveUpAfterMs: number;
 }
 
 export interface FailedAttempt {
   /** 1 = the first attempt failed. */
   readonly attempt: number;
-  readonly firstAtMs: number;
-  readonly nowMs: number;
+  /** The delays before the attempts made so far. */
+  readonly waitedMs: number;
   /** What the other side asked for; it can lengthen a delay, never shorten it. */
   readonly retryAfterMs?: number;
   /** In [0, 1). */
@@ -23,16 +26,16 @@ export interface FailedAttempt {
 /** Share of the delay by which an attempt may come earlier or later, so that a crowd does not come back as one. */
 const JITTER = 0.1;
 
-/** Epoch ms of the next attempt, or null when it is time to give up. */
-export function nextAttemptAt(
+/** Ms until the next attempt, or null when it is time to give up. */
+export function nextDelay(
   schedule: RetrySchedule,
-  { attempt, firstAtMs, nowMs, retryAfterMs = 0, random }: FailedAttempt,
+  { attempt, waitedMs, retryAfterMs = 0, random }: FailedAttempt,
 ): number | null {
   const delayMs = schedule.delaysMs[attempt - 1] ?? schedule.thenEveryMs;
-  const deadlineMs = firstAtMs + schedule.giveUpAfterMs;
-  if (delayMs === null || nowMs >= deadlineMs) return null;
+  const leftMs = schedule.giveUpAfterMs - waitedMs;
+  if (delayMs === null || leftMs <= 0) return null;
   const jitteredMs = delayMs * (1 - JITTER + 2 * JITTER * random());
-  return Math.round(Math.min(deadlineMs, nowMs + Math.max(jitteredMs, retryAfterMs)));
+  return Math.round(Math.min(leftMs, Math.max(jitteredMs, retryAfterMs)));
 }
 
 /**

@@ -25,6 +25,15 @@ export function parseJson(text: string): JsonResult {
   }
 }
 
+/** undefined when it is not JSON. */
+export function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Keys that stand twice in the same object, by path. `text` must be valid JSON. */
 export function duplicateKeys(text: string): readonly ({ readonly path: string } & JsonPlace)[] {
   return scan(text).duplicates.map(({ path, at }) => ({ path, ...placeOf(text, at) }));

@@ -14,3 +14,13 @@ export function cutText(text: string, max: number): string {
 export function excerpt(text: string, max: number): string {
   return text.length <= max ? text : `${cutText(text, max - 1)}…`;
 }
+
+/**
+ * Controls and the bidi overrides that can make a line read as something else. Line breaks and tabs are for the caller.
+ */
+export const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** One line without controls; runs of white space become one space. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/gu, " ").replace(UNSEEN, "").trim();
+}

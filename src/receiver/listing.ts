@@ -1,8 +1,8 @@
 /** What the API shows of the inbox: deliveries with the state of each sink, newest first. Reads only. */
 import type { Store } from "../store/sqlite.ts";
+import { tryJson } from "../lib/json.ts";
 import { hashRange, keyHash, shortId, webhookIdOf, webhookKey } from "./identity.ts";
 import type { SendState } from "./inbox.ts";
-import { tryJson } from "./text.ts";
 
 export interface SendView {
   readonly state: SendState;

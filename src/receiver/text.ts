@@ -1,14 +1,5 @@
 /** Making foreign text harmless: what an agent wrote must stay data in a chat channel and in another agent's prompt. */
-
-/**
- * Controls and the bidi overrides that can make a line read as something else. Line breaks and tabs are for the caller.
- */
-const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-
-/** One line without controls; runs of white space become one space. */
-export function oneLine(text: string): string {
-  return text.replace(/\s+/gu, " ").replace(UNSEEN, "").trim();
-}
+import { UNSEEN } from "../lib/text.ts";
 
 /** Several lines without other controls. */
 export function manyLines(text: string): string {
@@ -38,13 +29,4 @@ export function humanDuration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** undefined when it is not JSON. */
-export function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -21,7 +21,11 @@ export interface Delivery {
   readonly round: number;
   readonly refusals: number;
   readonly nextAt: number | null;
-  readonly firstAt: number | null;
+  /** The length of the wait that `nextAt` ends: no time further ahead is believed. */
+  readonly delayMs: number;
+  /** All waits of this round, the present one included; of them, those for a receiver that is not there. */
+  readonly waitedMs: number;
+  readonly absentMs: number;
   readonly lastError: string | null;
   readonly createdAt: number;
   readonly settledAt: number | null;
@@ -42,7 +46,9 @@ interface DeliveryRow {
   readonly round: number;
   readonly refusals: number;
   readonly next_at: number | null;
-  readonly first_at: number | null;
+  readonly delay_ms: number;
+  readonly waited_ms: number;
+  readonly absent_ms: number;
   readonly last_error: string | null;
   readonly created_at: number;
   readonly settled_at: number | null;
@@ -64,7 +70,9 @@ function fromRow(row: DeliveryRow): Delivery {
     round: row.round,
     refusals: row.refusals,
     nextAt: row.next_at,
-    firstAt: row.first_at,
+    delayMs: row.delay_ms,
+    waitedMs: row.waited_ms,
+    absentMs: row.absent_ms,
     lastError: row.last_error,
     createdAt: row.created_at,
     settledAt: row.settled_at,
@@ -110,6 +118,11 @@ export function pendingHeads(store: Store): DeliveryHead[] {
   );
 }
 
+/** One that is pending, whether or not it is the next of its line. */
+export function headOf(store: Store, id: string): DeliveryHead | null {
+  return store.get("SELECT id, url, agent, next_at AS nextAt FROM deliveries WHERE id = ? AND state = 'pending'", id);
+}
+
 export interface AttemptRecord {
   readonly at: number;
   readonly durationMs: number;
@@ -118,13 +131,10 @@ export interface AttemptRecord {
   readonly response: string | null;
 }
 
-export interface AttemptEnd {
-  readonly state: DeliveryState;
-  readonly nextAt: number | null;
-  readonly refusals: number;
-  readonly firstAt: number;
-  readonly lastError: string | null;
-}
+export type AttemptEnd = Pick<
+  Delivery,
+  "state" | "nextAt" | "delayMs" | "waitedMs" | "absentMs" | "refusals" | "lastError"
+>;
 
 export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, end: AttemptEnd, now: number): void {
   store.run(
@@ -138,15 +148,30 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
     attempt.response,
   );
   store.run(
-    `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, first_at = ?, last_error = ?, settled_at = ?
+    `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, delay_ms = ?, waited_ms = ?, absent_ms = ?, last_error = ?, settled_at = ?
      WHERE id = ?`,
     end.state,
     end.refusals,
     end.nextAt,
-    end.firstAt,
+    end.delayMs,
+    end.waitedMs,
+    end.absentMs,
     end.lastError,
     end.state === "pending" ? null : now,
     id,
+  );
+}
+
+/** The wall clock was set: what waits keeps its distance. */
+export function shiftPending(store: Store, byMs: number): void {
+  store.run("UPDATE deliveries SET next_at = next_at + ? WHERE state = 'pending'", byMs);
+}
+
+/** No wait is longer than it was made: a stored time further ahead is of a clock that was wrong. */
+export function clampPending(store: Store, now: number): void {
+  store.run(
+    "UPDATE deliveries SET next_at = ?1 + delay_ms WHERE state = 'pending' AND next_at > ?1 AND next_at > ?1 + delay_ms",
+    now,
   );
 }
 
@@ -155,7 +180,7 @@ export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
 /** To be tried now, under the same id; a settled one from the beginning of the schedule. */
 export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
   store.run(
-    "UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ? WHERE id = ?",
+    "UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ?, delay_ms = 0 WHERE id = ?",
     url,
     token,
     own ? 1 : 0,
@@ -163,7 +188,7 @@ export function reviveDelivery(store: Store, id: string, { url, token, own }: De
     id,
   );
   store.run(
-    `UPDATE deliveries SET state = 'pending', round = 0, refusals = 0, first_at = NULL, settled_at = NULL, last_error = NULL
+    `UPDATE deliveries SET state = 'pending', round = 0, refusals = 0, waited_ms = 0, absent_ms = 0, settled_at = NULL, last_error = NULL
      WHERE id = ? AND state <> 'pending'`,
     id,
   );
@@ -186,8 +211,8 @@ export interface ListedDelivery extends Omit<Delivery, "body" | "token"> {
 
 const WAITS_FOR = `(SELECT e.id FROM deliveries e
   WHERE e.state = 'pending' AND d.state = 'pending' AND e.url = d.url AND e.agent = d.agent AND e.seq < d.seq ORDER BY e.seq LIMIT 1)`;
-const LISTED = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals, d.next_at, d.first_at,
-  d.last_error, d.created_at, d.settled_at, '' AS body, NULL AS token, ${WAITS_FOR} AS waits_for`;
+const LISTED = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals, d.next_at, d.delay_ms, d.waited_ms,
+  d.absent_ms, d.last_error, d.created_at, d.settled_at, '' AS body, NULL AS token, ${WAITS_FOR} AS waits_for`;
 
 function listed({ waits_for, ...row }: DeliveryRow & { readonly waits_for: string | null }): ListedDelivery {
   const { body: _body, token: _token, ...shown } = fromRow(row);

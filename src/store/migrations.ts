@@ -89,4 +89,13 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // A delivery counts what it waited instead of comparing clocks. Of those under way the clock is believed once more.
+  `
+  ALTER TABLE deliveries ADD COLUMN delay_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE deliveries ADD COLUMN waited_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE deliveries ADD COLUMN absent_ms INTEGER NOT NULL DEFAULT 0;
+  UPDATE deliveries SET delay_ms = 7200000, waited_ms = max(0, min(86400000, next_at - first_at))
+    WHERE state = 'pending' AND first_at IS NOT NULL AND next_at IS NOT NULL;
+  ALTER TABLE deliveries DROP COLUMN first_at;
+  `,
 ];

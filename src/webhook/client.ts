@@ -3,10 +3,13 @@
  * answer means, never when to try again (`schedule.ts`), and never throws for anything the other side does.
  */
 import { parseRetryAfter } from "../lib/backoff.ts";
+import { isObject } from "../lib/check.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorCode, errorText, HarnessError } from "../lib/errors.ts";
+import { tryJson } from "../lib/json.ts";
 import { readText } from "../lib/read-body.ts";
 import { decodeSigningSecret, sign } from "../lib/signature.ts";
+import { excerpt, oneLine } from "../lib/text.ts";
 import { VERSION } from "../lib/version.ts";
 import { hostOf, isLoopback } from "./hosts.ts";
 
@@ -16,12 +19,16 @@ export const RESPONSE_BODY_MAX_BYTES = 4096;
 const BODY_TIMEOUT_MS = 2000;
 
 /** The request itself is at fault: sending it again once covers a receiver that was just being changed. */
-const REFUSED = new Set([400, 404, 405, 413, 415, 422]);
+const REFUSED = new Set([400, 413, 422]);
+/** Nobody there who knows what this is: so answers a proxy, too, whose backend is being replaced. */
+const ABSENT = new Set([404, 405, 415]);
+const SAID_MAX = 300;
 
 export type AttemptOutcome =
   | { readonly type: "delivered" }
   | { readonly type: "retry"; readonly reason: string; readonly retryAfterMs?: number }
   | { readonly type: "retry_once"; readonly reason: string }
+  | { readonly type: "absent"; readonly reason: string }
   | { readonly type: "dead"; readonly reason: string };
 
 export interface AttemptRequest {
@@ -49,9 +56,10 @@ export interface AttemptResult {
 
 export async function postWebhook(request: AttemptRequest): Promise<AttemptResult> {
   const { url, body, clock, signal, timeoutMs = ATTEMPT_TIMEOUT_MS } = request;
-  const startedMs = clock.now();
+  const startedMs = clock.monotonic();
+  const passedMs = (): number => Math.round(clock.monotonic() - startedMs);
   const deadline = AbortSignal.timeout(timeoutMs);
-  const headers = webhookHeaders(request, startedMs);
+  const headers = webhookHeaders(request, clock.now());
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -63,13 +71,13 @@ export async function postWebhook(request: AttemptRequest): Promise<AttemptResul
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
     const outcome = classify(response.status, parseRetryAfter(response.headers.get("retry-after"), clock.now()));
-    const leftMs = timeoutMs - (clock.now() - startedMs);
+    const leftMs = timeoutMs - passedMs();
     const limits = { maxBytes: RESPONSE_BODY_MAX_BYTES, timeoutMs: Math.max(1, Math.min(BODY_TIMEOUT_MS, leftMs)) };
     const responseBody = await readText(response.body, limits);
-    return { outcome, status: response.status, responseBody, durationMs: clock.now() - startedMs };
+    return { outcome, status: response.status, responseBody, durationMs: passedMs() };
   } catch (error) {
     const reason = deadline.aborted ? `no answer within ${timeoutMs} ms` : networkReason(error);
-    return { outcome: { type: "retry", reason }, status: null, responseBody: "", durationMs: clock.now() - startedMs };
+    return { outcome: { type: "retry", reason }, status: null, responseBody: "", durationMs: passedMs() };
   }
 }
 
@@ -105,11 +113,19 @@ export function classify(status: number, retryAfterMs?: number): AttemptOutcome 
   if (status >= 200 && status < 300) return { type: "delivered" };
   if (status === 410) return { type: "dead", reason: "the receiver answered 410: it wants no more of these" };
   if (REFUSED.has(status)) return { type: "retry_once", reason: `the receiver refused it with ${status}` };
+  if (ABSENT.has(status)) return { type: "absent", reason: `the receiver answered ${status}` };
   const reason =
     status >= 300 && status < 400
       ? `the receiver answered ${status}: redirects are not followed`
       : `the receiver answered ${status}`;
   return { type: "retry", reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** What a receiver says about its answer, where it says it in JSON as ours does; else nothing: a web page is noise. */
+export function saidBy(responseBody: string): string | null {
+  const body = tryJson(responseBody);
+  const said = isObject(body) ? (body["message"] ?? body["error"]) : undefined;
+  return typeof said === "string" && said.trim() !== "" ? excerpt(oneLine(said), SAID_MAX) : null;
 }
 
 function networkReason(error: unknown): string {

@@ -1,5 +1,5 @@
-/** What becomes of a delivery after an attempt. Pure: the table of DESIGN 8, with time and chance as arguments. */
-import { nextAttemptAt, type RetrySchedule } from "../lib/backoff.ts";
+/** What becomes of a delivery after an attempt. Pure; it counts what was waited and knows no clock. */
+import { nextDelay, type RetrySchedule } from "../lib/backoff.ts";
 import type { AttemptOutcome } from "./client.ts";
 
 const SECOND = 1000;
@@ -11,6 +11,8 @@ export const WEBHOOK_SCHEDULE: RetrySchedule = {
   thenEveryMs: 2 * HOUR,
   giveUpAfterMs: 24 * HOUR,
 };
+/** A proxy whose backend is being replaced answers like a receiver that is not there. */
+export const ABSENT_GIVE_UP_MS = 1 * HOUR;
 
 export interface AttemptHistory {
   readonly outcome: AttemptOutcome;
@@ -18,33 +20,46 @@ export interface AttemptHistory {
   readonly attempt: number;
   /** How many of them, this one included, ended as `retry_once`. */
   readonly refusals: number;
-  readonly firstAtMs: number;
-  readonly nowMs: number;
+  /** The delays granted so far; of them, those granted because nobody seemed to be there, since somebody last was. */
+  readonly waitedMs: number;
+  readonly absentMs: number;
   /** In [0, 1). */
   readonly random: () => number;
 }
 
 export type NextStep =
   | { readonly state: "delivered" }
-  | { readonly state: "pending"; readonly atMs: number }
+  | {
+      readonly state: "pending";
+      readonly delayMs: number;
+      readonly absentMs: number;
+    }
   | { readonly state: "dead"; readonly reason: string };
 
-export function afterAttempt({ outcome, attempt, refusals, firstAtMs, nowMs, random }: AttemptHistory): NextStep {
+export function afterAttempt({ outcome, attempt, refusals, waitedMs, absentMs, random }: AttemptHistory): NextStep {
+  const again = (giveUpAfterMs: number, retryAfterMs = 0): number | null =>
+    nextDelay({ ...WEBHOOK_SCHEDULE, giveUpAfterMs }, { attempt, waitedMs, retryAfterMs, random });
   switch (outcome.type) {
     case "delivered":
       return { state: "delivered" };
     case "dead":
       return { state: "dead", reason: outcome.reason };
-    case "retry_once":
-      if (refusals > 1) return { state: "dead", reason: `${outcome.reason} (refused twice)` };
-      break;
-    case "retry":
-      break;
+    case "retry_once": {
+      const delayMs = refusals > 1 ? null : again(WEBHOOK_SCHEDULE.giveUpAfterMs);
+      if (delayMs === null) return { state: "dead", reason: `${outcome.reason} (refused twice)` };
+      return { state: "pending", delayMs, absentMs: 0 };
+    }
+    case "absent": {
+      const leftMs = ABSENT_GIVE_UP_MS - absentMs;
+      const delayMs = leftMs <= 0 ? null : again(Math.min(WEBHOOK_SCHEDULE.giveUpAfterMs, waitedMs + leftMs));
+      if (delayMs === null) return { state: "dead", reason: `${outcome.reason} (for an hour)` };
+      return { state: "pending", delayMs, absentMs: absentMs + delayMs };
+    }
+    case "retry": {
+      const delayMs = again(WEBHOOK_SCHEDULE.giveUpAfterMs, outcome.retryAfterMs);
+      if (delayMs === null)
+        return { state: "dead", reason: `${outcome.reason} (given up after ${attempt} attempts in 24 hours)` };
+      return { state: "pending", delayMs, absentMs: 0 };
+    }
   }
-  const retryAfter =
-    outcome.type === "retry" && outcome.retryAfterMs !== undefined ? { retryAfterMs: outcome.retryAfterMs } : {};
-  const atMs = nextAttemptAt(WEBHOOK_SCHEDULE, { attempt, firstAtMs, nowMs, random, ...retryAfter });
-  return atMs === null
-    ? { state: "dead", reason: `${outcome.reason} (given up after ${attempt} attempts in 24 hours)` }
-    : { state: "pending", atMs };
 }

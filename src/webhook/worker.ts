@@ -3,14 +3,16 @@
  * is stored, so a death of ours in between only means that the same id is sent again.
  */
 import type { Clock, Timer } from "../lib/clock.ts";
+import { watchClockSteps } from "../lib/clock-steps.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { scrub } from "../lib/scrub.ts";
 import type { Store } from "../store/database.ts";
 import type { Delivery, DeliveryHead } from "../store/deliveries.ts";
-import { findDelivery, pendingHeads, recordAttempt, retargetPending } from "../store/deliveries.ts";
+import { clampPending, findDelivery, pendingHeads, recordAttempt, retargetPending } from "../store/deliveries.ts";
+import { headOf, shiftPending } from "../store/deliveries.ts";
 import type { AttemptResult } from "./client.ts";
-import { postWebhook } from "./client.ts";
+import { postWebhook, saidBy } from "./client.ts";
 import { hostOf, isLoopback, isNobodysAddress, mayReceive, secretsIn } from "./hosts.ts";
 import type { OutboxConfig } from "./outbox.ts";
 import { ownToken } from "./outbox.ts";
@@ -20,9 +22,10 @@ import { afterAttempt } from "./schedule.ts";
 import { isIP } from "../lib/ip.ts";
 
 /**
- * A timer counts running time, a due time is one of the clock: a box that slept or got its time set is looked at again.
+ * A timer counts running time, a stored due time is one of the clock: after at most so long it is noticed that the box
+ * slept (what fell due goes out) or that its clock was set back (what waits is moved with it).
  */
-const LOOK_AGAIN_MS = 5 * 60_000;
+const LOOK_AGAIN_MS = 60_000;
 /** After the store refused a read or write: the disk is full or gone, trying at once again helps nobody. */
 const STORE_RETRY_MS = 5000;
 /** What is under way at our stop mostly ends at once; what is cut is sent once more by the next start. */
@@ -52,6 +55,8 @@ export interface WorkerDeps {
 export interface Worker {
   /** There may be something to send. Looks once the current transaction is over. */
   wake(): void;
+  /** Tries this one in any case, also when an older one of its agent still waits. */
+  tryNow(id: string): void;
   readonly inFlight: number;
   /** Starts nothing more, lets what is under way end for `graceMs`, then cuts it; that stays pending. */
   close(graceMs?: number): Promise<void>;
@@ -65,6 +70,10 @@ export function createWorker(deps: WorkerDeps): Worker {
   let closing = false;
   let timer: Timer | null = null;
   let woken = false;
+  /** Asked for by a person. */
+  const asked = new Set<string>();
+  const clockStep = watchClockSteps(clock);
+  clampPending(store, clock.now());
   if (config.url !== undefined) retargetPending(store, config.url);
 
   const wake = (): void => {
@@ -81,7 +90,15 @@ export function createWorker(deps: WorkerDeps): Worker {
     timer = null;
     if (flights.size >= MAX_IN_FLIGHT) return; // the end of a flight wakes us
     try {
+      const stepMs = clockStep();
+      // Set forward or slept: what fell due meanwhile goes out a little early, at most once for each.
+      if (stepMs < 0) shiftPending(store, stepMs);
       const outlook = { heads: pendingHeads(store), flights, silent, nowMs: clock.now() };
+      for (const id of asked) {
+        const head = flights.has(id) ? null : headOf(store, id);
+        asked.delete(id);
+        if (head !== null) start(head);
+      }
       for (let next = nextToSend(outlook); next !== null; next = nextToSend(outlook)) start(next);
       // Those that are due and found no place are looked at when a flight ends.
       const dueAt = nextDueAt(outlook);
@@ -112,17 +129,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     const at = clock.now();
     const token = delivery.own ? ownToken(store, config, delivery) : (config.token ?? null);
     deps.seam("posting");
-    const result = (await refusal(delivery)) ?? (await post(delivery, token));
+    const answer = (await refusal(delivery)) ?? (await post(delivery, token));
+    const secrets = [token, config.token, config.secret, ...secretsIn(delivery.url)];
+    const result = { ...answer, responseBody: scrub(answer.responseBody, secrets) };
     if (cut.signal.aborted && result.status === null) return; // by our own stop: not the receiver's fault
     if (result.status === null) silent.add(destinationOf(delivery.url));
     else silent.delete(destinationOf(delivery.url));
     deps.seam("posted");
-    await record(
-      delivery,
-      at,
-      result,
-      scrub(result.responseBody, [token, config.token, config.secret, ...secretsIn(delivery.url)]),
-    );
+    await record(delivery, at, result);
   };
 
   const post = (delivery: Delivery, token: string | null): Promise<AttemptResult> =>
@@ -169,28 +183,36 @@ export function createWorker(deps: WorkerDeps): Worker {
   const record = async (
     delivery: Delivery,
     at: number,
-    { outcome, status, durationMs }: AttemptResult,
-    response: string,
+    { outcome, status, durationMs, responseBody: response }: AttemptResult,
   ): Promise<void> => {
     const now = clock.now();
     const refusals = delivery.refusals + (outcome.type === "retry_once" ? 1 : 0);
-    const firstAt = delivery.firstAt ?? at;
     const next = afterAttempt({
       outcome,
       attempt: delivery.round + 1,
       refusals,
-      firstAtMs: firstAt,
-      nowMs: now,
+      waitedMs: delivery.waitedMs,
+      absentMs: delivery.absentMs,
       random: deps.random,
     });
-    const reason = next.state === "dead" ? next.reason : outcome.type === "delivered" ? null : outcome.reason;
-    const nextAt = next.state === "pending" ? next.atMs : null;
+    const what = next.state === "dead" ? next.reason : outcome.type === "delivered" ? null : outcome.reason;
+    const said = outcome.type === "delivered" ? null : saidBy(response);
+    const reason = what === null || said === null ? what : `${what}: ${said}`;
+    const wait = next.state === "pending" ? next : { delayMs: 0, absentMs: 0 };
     const write = (): (() => void) => {
       recordAttempt(
         store,
         delivery.id,
         { at, durationMs, status, error: reason, response: response === "" ? null : response },
-        { state: next.state, nextAt, refusals, firstAt, lastError: reason },
+        {
+          state: next.state,
+          nextAt: next.state === "pending" ? now + wait.delayMs : null,
+          delayMs: wait.delayMs,
+          waitedMs: delivery.waitedMs + wait.delayMs,
+          absentMs: wait.absentMs,
+          refusals,
+          lastError: reason,
+        },
         now,
       );
       return next.state === "pending" ? () => undefined : deps.settled(delivery, next.state);
@@ -217,6 +239,10 @@ export function createWorker(deps: WorkerDeps): Worker {
 
   return {
     wake,
+    tryNow(id) {
+      asked.add(id);
+      wake();
+    },
     get inFlight() {
       return flights.size;
     },

@@ -76,7 +76,7 @@ describe("receivers that behave badly", () => {
     ["429", [{ status: 429, headers: { "retry-after": "1" } }], /^the receiver answered 429$/, 429],
     ["401", [{ status: 401 }], /^the receiver answered 401$/, 401],
     ["301", [{ status: 301, headers: { location: "/elsewhere" } }], /301: redirects are not followed$/, 301],
-    ["404", [{ status: 404 }], /^the receiver refused it with 404$/, 404],
+    ["404", [{ status: 404 }], /^the receiver answered 404$/, 404],
     ["garbage", ["garbage"], /\S/, null],
     ["cut", ["cut"], /\S/, null],
   ];

@@ -3,10 +3,10 @@
  * last message. Pure. Limits from Discord's message documentation; they count code points, we count UTF-16 units, which
  * are never fewer.
  */
-import { cutText, excerpt } from "../../lib/text.ts";
+import { cutText, excerpt, oneLine } from "../../lib/text.ts";
 import type { KnownEvent } from "../../words/notices.ts";
 import { agentLabel, eventVerb, isKnown, type HarnessEvent } from "../event.ts";
-import { escapeMarkdown, fenced, humanDuration, manyLines, oneLine } from "../text.ts";
+import { escapeMarkdown, fenced, humanDuration, manyLines } from "../text.ts";
 
 const CONTENT_MAX = 2000;
 const FIELD_MAX = 1024;

@@ -3,13 +3,13 @@
  * Discord's documentation (webhook, message, rate limits, opcodes).
  */
 import { parseRetryAfter } from "../../lib/backoff.ts";
+import { tryJson } from "../../lib/json.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
 import { isObject } from "../../lib/check.ts";
 import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
 import { direct } from "../direct.ts";
-import { tryJson } from "../text.ts";
 import { discordMessage, plainDiscordMessage, type DiscordMessage } from "./discord-message.ts";
 import type { SendResult, Sink } from "../sink.ts";
 

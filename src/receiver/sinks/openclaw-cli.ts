@@ -4,13 +4,14 @@
  * process, so at the deadline the whole tree is ended.
  */
 import { isDead, listProcesses, readProcess, type ProcessInfo } from "../../process/proc.ts";
+import { tryJson } from "../../lib/json.ts";
+import { oneLine } from "../../lib/text.ts";
 import { isObject } from "../../lib/check.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
 import { readText } from "../../lib/read-body.ts";
 import type { Finding } from "../sink.ts";
 import type { Wake, WakeOutcome } from "./openclaw-hook.ts";
-import { oneLine, tryJson } from "../text.ts";
 
 export interface CliSettings {
   /** Program and first arguments. */

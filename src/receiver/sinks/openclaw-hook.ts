@@ -1,5 +1,7 @@
 /** OpenClaw over HTTP: `POST /hooks/wake`, and what its answers mean (seen on OpenClaw 2026.9.6). */
 import { parseRetryAfter } from "../../lib/backoff.ts";
+import { tryJson } from "../../lib/json.ts";
+import { oneLine } from "../../lib/text.ts";
 import { isObject } from "../../lib/check.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
@@ -7,7 +9,6 @@ import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
 import type { Finding } from "../sink.ts";
 import { direct } from "../direct.ts";
-import { oneLine, tryJson } from "../text.ts";
 
 export interface HookSettings {
   readonly url: string;

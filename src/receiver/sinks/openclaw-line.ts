@@ -4,9 +4,8 @@
  * no clock in it. Its queue holds 20 lines and drops the oldest silently, hence few and short ones.
  */
 import { HarnessError } from "../../lib/errors.ts";
-import { excerpt } from "../../lib/text.ts";
+import { excerpt, oneLine } from "../../lib/text.ts";
 import { agentLabel, eventVerb, type HarnessEvent } from "../event.ts";
-import { oneLine } from "../text.ts";
 
 export const LINE_MAX = 1000;
 /** Agents named in one line. More wait for the next line rather than being left out. */

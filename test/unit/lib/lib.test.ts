@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nextAttemptAt, parseRetryAfter } from "../../../src/lib/backoff.ts";
+import { nextDelay, parseRetryAfter } from "../../../src/lib/backoff.ts";
 import { createTokenCheck, parseAuthorization } from "../../../src/lib/bearer.ts";
 import { fakeClock, systemClock } from "../../../src/lib/clock.ts";
 import { HarnessError, invalidRequest } from "../../../src/lib/errors.ts";
@@ -247,17 +247,17 @@ describe("secrets", () => {
 
 describe("backoff", () => {
   const schedule = { delaysMs: [1000, 5000], thenEveryMs: 7000, giveUpAfterMs: 20_000 };
-  const at = (attempt: number, nowMs: number, more = {}) =>
-    nextAttemptAt(schedule, { attempt, firstAtMs: 0, nowMs, random: () => 0.5, ...more });
+  const at = (attempt: number, waitedMs: number, more = {}) =>
+    nextDelay(schedule, { attempt, waitedMs, random: () => 0.5, ...more });
   test("the list first, then the beat", () =>
     expect([at(1, 0), at(2, 0), at(3, 0), at(99, 0)]).toEqual([1000, 5000, 7000, 7000]));
   test("the last attempt is made at the deadline, and none after it", () => {
-    expect(at(3, 19_000)).toBe(20_000);
+    expect(at(3, 19_000)).toBe(1000);
     expect(at(3, 20_000)).toBeNull();
   });
   test("no beat after the list means the end", () => {
     expect(
-      nextAttemptAt({ ...schedule, thenEveryMs: null }, { attempt: 3, firstAtMs: 0, nowMs: 0, random: () => 0.5 }),
+      nextDelay({ ...schedule, thenEveryMs: null }, { attempt: 3, waitedMs: 0, random: () => 0.5 }),
     ).toBeNull();
   });
   test("jitter stays within a tenth", () => {

@@ -1,12 +1,8 @@
 /** The outbox worker against a real store and a real HTTP server, with a clock that the test moves. */
-import { afterEach, describe, expect, test } from "bun:test";
-import type { FakeClock } from "../../../src/lib/clock.ts";
+import { describe, expect, test } from "bun:test";
 import { fakeClock } from "../../../src/lib/clock.ts";
-import type { Logger } from "../../../src/lib/log.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
-import type { Store } from "../../../src/store/database.ts";
 import { openStore } from "../../../src/store/database.ts";
-import type { NewDelivery } from "../../../src/store/deliveries.ts";
 import {
   attemptsOf,
   findDelivery,
@@ -19,82 +15,10 @@ import { MAX_FOR_SILENT, MAX_IN_FLIGHT, nextToSend } from "../../../src/webhook/
 import type { Worker, WorkerDeps } from "../../../src/webhook/worker.ts";
 import { createWorker } from "../../../src/webhook/worker.ts";
 import { eventually } from "../../support/api.ts";
-import type { Hook } from "../../support/hook.ts";
 import { startHook } from "../../support/hook.ts";
+import { bench, closers, state } from "./bench.ts";
 
 const HOUR = 3_600_000;
-const closers: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface Bench {
-  readonly store: Store;
-  readonly clock: FakeClock;
-  readonly hook: Hook;
-  readonly worker: Worker;
-  readonly settled: string[];
-  add(id: string, more?: Partial<NewDelivery>): void;
-  /** Waits until nothing is under way. */
-  rest(): Promise<void>;
-  /** Moves the clock to when this one is due, and waits for its attempt. */
-  retry(id: string): Promise<void>;
-}
-
-async function bench(more: Partial<WorkerDeps> = {}, log: Logger = silentLogger): Promise<Bench> {
-  const store = openStore(":memory:");
-  const clock = fakeClock();
-  const hook = await startHook();
-  const settled: string[] = [];
-  const { config, ...others } = more;
-  const worker = createWorker({
-    store,
-    clock,
-    log,
-    random: () => 0.5,
-    resolve: async () => ["127.0.0.1"],
-    settled: (delivery, state) => () => void settled.push(`${delivery.id} ${state}`),
-    seam: () => undefined,
-    config: config ?? { url: hook.url(), token: "config-token", allowedHosts: [] },
-    ...others,
-  });
-  closers.push(
-    () => worker.close(0),
-    () => hook.down(),
-  );
-  const rest = async (): Promise<void> => void (await eventually("the flights to end", () => worker.inFlight === 0));
-  return {
-    store,
-    clock,
-    hook,
-    worker,
-    settled,
-    add(id, rest = {}) {
-      const row = {
-        id,
-        project: "p",
-        agent: "a1",
-        event: "agent_completed",
-        url: hook.url(),
-        token: null,
-        own: false,
-        body: `{"id":"${id}"}`,
-      };
-      store.transact(() => insertDelivery(store, { ...row, ...rest }, clock.now()));
-      worker.wake();
-    },
-    rest,
-    async retry(id) {
-      const before = findDelivery(store, id);
-      if (before === null || before.nextAt === null) throw new Error(`${id} is not waiting: ${JSON.stringify(before)}`);
-      clock.advance(before.nextAt - clock.now());
-      await eventually(`an attempt of ${id}`, () => (findDelivery(store, id)?.attempts ?? 0) > before.attempts);
-      await rest();
-    },
-  };
-}
-
-const state = ({ store }: Bench, id: string): string | undefined => findDelivery(store, id)?.state;
 
 describe("the schedule, as the worker keeps it", () => {
   test("a receiver that answers 500 is tried for exactly 24 hours, then the delivery is dead and says why", async () => {
@@ -149,7 +73,7 @@ describe("the schedule, as the worker keeps it", () => {
 describe("order", () => {
   test("an agent's notices wait for the earlier one; other agents pass; a dead one releases the next", async () => {
     const it = await bench();
-    it.hook.on("/hook", [{ status: 404 }]);
+    it.hook.on("/hook", [{ status: 400 }]);
     it.add("a-1");
     await it.rest();
     await eventually("the refusal", () => findDelivery(it.store, "a-1")?.attempts === 1);
@@ -162,7 +86,7 @@ describe("order", () => {
       ["a-2", "a-1"],
       ["a-1", null],
     ]);
-    it.hook.on("/hook", [{ status: 404 }]);
+    it.hook.on("/hook", [{ status: 400 }]);
     await it.retry("a-1");
     await eventually("the next one", () => state(it, "a-2") === "delivered");
     expect(state(it, "a-1")).toBe("dead");

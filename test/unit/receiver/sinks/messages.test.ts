@@ -3,7 +3,8 @@ import { discordMessage, plainDiscordMessage } from "../../../../src/receiver/si
 import { discordPostUrl, discordUrlProblem } from "../../../../src/receiver/sinks/discord.ts";
 import type { HarnessEvent } from "../../../../src/receiver/event.ts";
 import { LINE_MAX, MERGE_MAX_AGENTS, mergeable, openclawLine } from "../../../../src/receiver/sinks/openclaw-line.ts";
-import { escapeMarkdown, fenced, humanDuration, oneLine } from "../../../../src/receiver/text.ts";
+import { oneLine } from "../../../../src/lib/text.ts";
+import { escapeMarkdown, fenced, humanDuration } from "../../../../src/receiver/text.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../../../../src/words/notices.ts";
 
 const event: HarnessEvent = {
