@@ -7,7 +7,9 @@ import type { EventRecord } from "../store/events.ts";
 export interface Delta {
   readonly project: string;
   readonly agent: string;
+  /** Of the message that will hold it. */
   readonly key: string;
+  readonly kind: "text" | "thinking";
   readonly text: string;
 }
 

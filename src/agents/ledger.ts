@@ -1,7 +1,7 @@
 /** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
 import { getInput, saveInputState } from "../store/inputs.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
-import type { Message } from "../store/messages.ts";
+import type { Message } from "../words/said.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
 import type { AgentEntry } from "./journal.ts";
@@ -66,8 +66,8 @@ export function announceMessage(entry: AgentEntry, message: Message): void {
 function shownInEvent(message: Message): unknown {
   const size = message.text.length + JSON.stringify(message.parts).length;
   if (size <= MESSAGE_IN_EVENT_BYTES) return message;
-  const { id, turnId, role, createdAt } = message;
-  return { id, turnId, role, createdAt, omitted: true };
+  const { id, key, turnId, role, createdAt } = message;
+  return { id, key, turnId, role, createdAt, omitted: true };
 }
 
 export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): unknown {

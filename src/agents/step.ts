@@ -5,6 +5,7 @@
 import { errorText } from "../lib/errors.ts";
 import type { Store } from "../store/database.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
+import { messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
@@ -138,7 +139,13 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
   const one = (fact: Fact): void => {
     switch (fact.type) {
       case "delta":
-        deltas.push({ project: entry.project, agent: entry.agent, key: fact.key, text: fact.text });
+        deltas.push({
+          project: entry.project,
+          agent: entry.agent,
+          key: messageKey(state.run, fact.key),
+          kind: fact.kind ?? "text",
+          text: fact.text,
+        });
         return;
       case "unknown_frame":
         progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };

@@ -8,6 +8,7 @@ import { route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
+import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -25,6 +26,7 @@ const ONE = "/api/v1/projects/:name/agents/:id";
 const filters = {
   status: optional(listText(schemas.status)),
   provider: optional(schemas.projectName),
+  name: optional(schemas.agentName),
   limit: optional(schemas.count(1000)),
   after: optional(schemas.cursor),
 };
@@ -33,14 +35,22 @@ export function agentRoutes(deps: ApiDeps) {
   const { store, clock } = deps;
 
   /** The page that was asked for last, for those who poll: good until the next commit. */
-  let polled: { readonly asked: string; readonly text: string } | null = null;
+  let polled: {
+    readonly asked: string;
+    readonly text: string;
+    readonly headers: Readonly<Record<string, string>>;
+  } | null = null;
   deps.bus.onCommit(() => (polled = null));
   const page = (query: Omit<AgentFilter, "limit"> & { readonly limit?: number }) => {
     assertReady(deps);
     const asked = JSON.stringify(query);
     if (polled?.asked !== asked)
-      polled = { asked, text: agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }) };
-    return jsonText(polled.text);
+      polled = {
+        asked,
+        text: agentsPage(deps.supervisor.agents(), { ...query, limit: query.limit ?? 200 }),
+        headers: eventCursor(store),
+      };
+    return jsonText(polled.text, { headers: polled.headers });
   };
 
   return [

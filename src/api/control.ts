@@ -11,7 +11,7 @@ import { findTurn } from "../store/turns.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";
-import { agentView } from "./views.ts";
+import { agentView, turnRecordView } from "./views.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
 const DEFAULT_UNTIL: readonly Status[] = ["idle", "error", "exited", "waiting_input"];
@@ -103,15 +103,7 @@ export function controlRoutes(deps: ApiDeps) {
         const turn = query.turn === undefined ? null : findTurn(deps.store, actor.id, query.turn);
         return view(actor, {
           reached: ok,
-          ...(turn === null
-            ? {}
-            : {
-                turn: {
-                  ...turn,
-                  startedAt: new Date(turn.startedAt).toISOString(),
-                  endedAt: turn.endedAt === null ? null : new Date(turn.endedAt).toISOString(),
-                },
-              }),
+          ...(turn === null ? {} : { turn: turnRecordView(turn) }),
         });
       },
     }),

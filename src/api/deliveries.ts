@@ -29,6 +29,8 @@ export function deliveryRoutes(deps: ApiDeps) {
       summary: "Webhooks, newest first",
       query: object({
         state: optional(oneOf("pending", "delivered", "dead")),
+        project: optional(schemas.projectName),
+        agent: optional(schemas.agentId),
         limit: optional(schemas.count(1000)),
         before: optional(schemas.idText),
       }),

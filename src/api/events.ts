@@ -1,28 +1,49 @@
-/** The event log as a live stream. Replay and live come from the same store, so there is no gap between them. */
+/**
+ * The event log, as a live stream or in pages (`Accept: application/json`). Replay and live come from the same store, so
+ * there is no gap between them.
+ */
 import type { Commit, Delta } from "../agents/bus.ts";
 import { json } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import type { SseMessage } from "../http/sse.ts";
 import { parseCursor, sseResponse } from "../http/sse.ts";
-import { object, oneOf, optional, string } from "../lib/check.ts";
+import { isObject, object, oneOf, optional, string } from "../lib/check.ts";
 import { invalidRequest } from "../lib/errors.ts";
+import type { Store } from "../store/database.ts";
 import type { EventRecord, EventScope } from "../store/events.ts";
-import { eventRange, eventsAfter } from "../store/events.ts";
+import { eventRange, eventsAfter, inScope, listEvents } from "../store/events.ts";
+import { findMessage } from "../store/messages.ts";
 import { getProject } from "../store/projects.ts";
 import type { EventType } from "../words/events.ts";
 import { EVENT_NAMES, EVENT_TYPES } from "../words/events.ts";
+import { clipMessage } from "./clip.ts";
+import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
+import * as schemas from "./schemas.ts";
 
-const query = object({
+const shape = {
   since: optional(string({ min: 1, max: 16 })),
   types: optional(listText(oneOf(...EVENT_NAMES))),
-});
+  clip: optional(schemas.clip),
+  after: optional(schemas.idText),
+  before: optional(schemas.idText),
+  limit: optional(schemas.count(1000)),
+};
+const query = object(shape);
 
 interface Asked {
   readonly req: Request;
-  readonly query: { readonly since?: string; readonly types?: readonly EventType[] };
+  readonly query: {
+    readonly since?: string;
+    readonly types?: readonly EventType[];
+    readonly whole?: string;
+    readonly clip?: number;
+    readonly after?: number;
+    readonly before?: number;
+    readonly limit?: number;
+  };
   readonly signal: AbortSignal;
   keepOpen(): void;
 }
@@ -33,26 +54,27 @@ export function eventRoutes(deps: ApiDeps) {
     route({
       method: "GET",
       path: "/api/v1/events",
-      summary: "Everything that happens (SSE)",
-      query,
+      summary:
+        "Everything that happens (SSE; pages with Accept: application/json); ?whole=ID = of this agent all types",
+      query: object({ ...shape, whole: optional(schemas.agentId) }),
       success,
-      handler: (ctx) => stream(deps, {}, ctx),
+      handler: (ctx) => answer(deps, {}, ctx),
     }),
     route({
       method: "GET",
       path: "/api/v1/projects/:name/events",
-      summary: "What happens in a project (SSE)",
+      summary: "What happens in a project (the same)",
       query,
       success,
-      handler: (ctx) => stream(deps, { project: getProject(deps.store, ctx.params.name).name }, ctx),
+      handler: (ctx) => answer(deps, { project: getProject(deps.store, ctx.params.name).name }, ctx),
     }),
     route({
       method: "GET",
       path: "/api/v1/projects/:name/agents/:id/events",
-      summary: "What happens to an agent (SSE)",
+      summary: "What happens to an agent (the same)",
       query,
       success,
-      handler: (ctx) => stream(deps, { agent: actorAt(deps, ctx.params).id }, ctx),
+      handler: (ctx) => answer(deps, { agent: actorAt(deps, ctx.params).id }, ctx),
     }),
     route({
       method: "GET",
@@ -63,15 +85,56 @@ export function eventRoutes(deps: ApiDeps) {
   ];
 }
 
+/** A list for those who ask for JSON and would not take a stream. */
+function answer(deps: ApiDeps, place: { project?: string; agent?: string }, asked: Asked): Response {
+  const { types, whole } = asked.query;
+  const scope = { ...place, ...(types === undefined ? {} : { types }), ...(whole === undefined ? {} : { whole }) };
+  const accept = asked.req.headers.get("accept") ?? "";
+  const paged = accept.includes("application/json") && !accept.includes("text/event-stream");
+  refuse(asked.query, paged ? ["since"] : ["after", "before", "limit"], paged);
+  return paged ? page(deps, scope, asked) : stream(deps, scope, asked);
+}
+
+function refuse(
+  query: Asked["query"],
+  keys: readonly ("since" | "after" | "before" | "limit")[],
+  paged: boolean,
+): void {
+  const issues = keys
+    .filter((key) => query[key] !== undefined)
+    .map((path) => ({
+      path,
+      message: paged
+        ? "belongs to the stream: pages begin `after` an id or end `before` one"
+        : "belongs to pages: send Accept: application/json, or begin the stream `since` an id",
+    }));
+  if (issues.length > 0) throw invalidRequest(issues);
+}
+
+function page({ store }: ApiDeps, scope: EventScope, { query: { clip, after, before, limit = 100 } }: Asked): Response {
+  const { events, more } = listEvents(store, scope, {
+    ...(after === undefined ? {} : { after }),
+    ...(before === undefined ? {} : { before }),
+    limit,
+  });
+  return json(
+    { events: events.map((each) => asShown(store, each, clip)), ...eventRange(store), more },
+    { headers: eventCursor(store) },
+  );
+}
+
 function stream(
   { store, bus, clock, log }: ApiDeps,
-  place: { project?: string; agent?: string },
-  { req, query: { since, types }, signal, keepOpen }: Asked,
+  scope: EventScope,
+  { req, query: { since, clip }, signal, keepOpen }: Asked,
 ): Response {
-  const scope: EventScope = { ...place, ...(types === undefined ? {} : { types }) };
   const { oldest, newest } = eventRange(store);
   const asked = readCursor(req.headers.get("last-event-id"), since);
   const inRange = asked === null || (asked >= oldest - 1 && asked <= newest);
+  const asMessage = (record: EventRecord): SseMessage => {
+    const shown = asShown(store, record, clip);
+    return { id: shown.id, event: shown.type, data: JSON.stringify(shown) };
+  };
   keepOpen();
   return sseResponse({
     // Without a cursor the stream begins now; outside of what is kept it begins with what there is, and says so.
@@ -111,16 +174,18 @@ function readCursor(header: string | null, since: string | undefined): number | 
   ]);
 }
 
-function inScope(
-  each: { readonly type: string; readonly agent: string | null; readonly project: string | null },
-  { agent, project, types }: EventScope,
-): boolean {
-  if (types !== undefined && !types.includes(each.type)) return false;
-  if (agent !== undefined) return each.agent === agent;
-  return project === undefined || each.project === project;
+function asShown(
+  store: Store,
+  { id, type, project, agent, at, data }: EventRecord,
+  clip: number | undefined,
+): EventRecord {
+  return { id, type, project, agent, at, data: clip === undefined ? data : clipData(store, agent, data, clip) };
 }
 
-function asMessage(record: EventRecord): SseMessage {
-  const { id, type, project, agent, at, data } = record;
-  return { id, event: type, data: JSON.stringify({ id, type, project, agent, at, data }) };
+/** A message that is too large for its event is named there; cut, it fits. One that is gone stays named. */
+function clipData(store: Store, agent: string | null, data: unknown, clip: number): unknown {
+  if (agent === null || !isObject(data) || !isObject(data["message"])) return data;
+  const id = data["message"]["id"];
+  const message = typeof id === "number" ? findMessage(store, agent, id) : null;
+  return message === null ? data : { ...data, message: clipMessage(message, clip) };
 }

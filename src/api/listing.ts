@@ -8,6 +8,7 @@ import { agentView } from "./views.ts";
 export interface AgentFilter {
   readonly project?: string;
   readonly provider?: string;
+  readonly name?: string;
   readonly status?: readonly Agent["state"]["status"][];
   /** A page's `next`. */
   readonly after?: string;
@@ -15,11 +16,15 @@ export interface AgentFilter {
 }
 
 /** `{"agents":[…],"next":…}` as text, oldest first. */
-export function agentsPage(agents: Iterable<Agent>, { project, provider, status, after, limit }: AgentFilter): string {
+export function agentsPage(
+  agents: Iterable<Agent>,
+  { project, provider, name, status, after, limit }: AgentFilter,
+): string {
   const found: Agent[] = [];
   for (const agent of agents) {
     if (project !== undefined && agent.project !== project) continue;
     if (provider !== undefined && agent.provider !== provider) continue;
+    if (name !== undefined && agent.name !== name) continue;
     if (status !== undefined && !status.includes(agent.state.status)) continue;
     found.push(agent);
   }

@@ -3,8 +3,12 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
+import { HarnessError } from "../lib/errors.ts";
 import { runPaths } from "../process/paths.ts";
-import { lastAssistantMessage, listMessages } from "../store/messages.ts";
+import type { Message } from "../words/said.ts";
+import { findMessage, lastAssistantMessage, listMessages } from "../store/messages.ts";
+import { clipMessage } from "./clip.ts";
+import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";
@@ -26,17 +30,38 @@ export function messageRoutes(deps: ApiDeps) {
         after: id,
         before: id,
         role: optional(oneOf("user", "assistant", "tool", "system")),
+        clip: optional(schemas.clip),
       }),
-      handler({ params, query }) {
+      handler({ params, query: { clip, limit = 100, ...query } }) {
         const actor = actorAt(deps, params);
-        return json(listMessages(store, actor.id, { ...query, limit: query.limit ?? 100 }));
+        const { messages, more } = listMessages(store, actor.id, { ...query, limit });
+        return json({ messages: messages.map(clipped(clip)), more }, { headers: eventCursor(store) });
       },
     }),
     route({
       method: "GET",
       path: `${ONE}/messages/last`,
       summary: "The last thing the agent said, or null",
-      handler: ({ params }) => json({ message: lastAssistantMessage(store, actorAt(deps, params).id) }),
+      query: object({ clip: optional(schemas.clip) }),
+      handler({ params, query }) {
+        const message = lastAssistantMessage(store, actorAt(deps, params).id);
+        return json({ message: message === null ? null : clipped(query.clip)(message) });
+      },
+    }),
+    route({
+      method: "GET",
+      path: `${ONE}/messages/:mid`,
+      summary: "One message, whole",
+      handler({ params }) {
+        const actor = actorAt(deps, params);
+        const message = /^[1-9]\d{0,14}$/.test(params.mid) ? findMessage(store, actor.id, Number(params.mid)) : null;
+        if (message !== null) return json({ message });
+        throw new HarnessError(
+          "MESSAGE_NOT_FOUND",
+          `the agent has no message "${params.mid}": GET …/messages lists them`,
+          { status: 404 },
+        );
+      },
     }),
     route({
       method: "GET",
@@ -60,6 +85,10 @@ export function messageRoutes(deps: ApiDeps) {
     }),
   ];
 }
+
+/** `?clip=N`, or everything. */
+const clipped = (max: number | undefined) => (message: Message) =>
+  max === undefined ? message : clipMessage(message, max);
 
 function lastBytes(path: string, max: number): Uint8Array<ArrayBuffer> {
   if (!existsSync(path)) return new Uint8Array();

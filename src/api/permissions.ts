@@ -3,34 +3,72 @@ import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
-import type { Permission, StoredAnswer } from "../store/permissions.ts";
-import { getPermission, listPermissions } from "../store/permissions.ts";
+import type { Permission, PermissionCursor, StoredAnswer } from "../store/permissions.ts";
+import { getPermission, listPermissions, permissionsOfAll } from "../store/permissions.ts";
+import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
-import { actorAt } from "./deps.ts";
+import { actorAt, assertReady } from "./deps.ts";
 import * as schemas from "./schemas.ts";
-import { permissionView } from "./views.ts";
+import { permissionHash, permissionView } from "./views.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
+const state = optional(oneOf("pending", "allowed", "denied", "withdrawn"));
 
 export function permissionRoutes(deps: ApiDeps) {
   const { store } = deps;
   return [
     route({
       method: "GET",
+      path: "/api/v1/permissions",
+      summary: "What all agents asked, oldest first, in pages; ?state=pending = what waits for a person",
+      query: object({
+        state,
+        limit: optional(schemas.count(1000)),
+        after: optional(schemas.permissionCursor),
+      }),
+      handler({ query: { limit = 200, after, ...query } }) {
+        assertReady(deps);
+        const found = permissionsOfAll(store, {
+          ...query,
+          ...(after === undefined ? {} : { after: readCursor(after) }),
+          limit: limit + 1,
+        });
+        const page = found.slice(0, limit);
+        const last = found.length > limit ? page.at(-1) : undefined;
+        return json(
+          {
+            permissions: page.map((each) => ({
+              project: each.project,
+              agent: each.agent,
+              name: each.name,
+              ...permissionView(each),
+            })),
+            next: last === undefined ? null : `${last.createdAt}-${last.agent}-${last.id}`,
+          },
+          { headers: eventCursor(store) },
+        );
+      },
+    }),
+    route({
+      method: "GET",
       path: `${ONE}/permissions`,
       summary: "What the agent asked, open and settled",
-      query: object({ state: optional(oneOf("pending", "allowed", "denied", "withdrawn")) }),
+      query: object({ state }),
       handler({ params, query }) {
         const actor = actorAt(deps, params);
-        return json({ permissions: listPermissions(store, actor.id, query.state).map(permissionView) });
+        return json(
+          { permissions: listPermissions(store, actor.id, query.state).map(permissionView) },
+          { headers: eventCursor(store) },
+        );
       },
     }),
     route({
       method: "POST",
       path: `${ONE}/permissions/:pid`,
-      summary: "Answer one; the same answer again is fine, another one is 409",
+      summary:
+        "Answer one; the same answer again is fine, another one is 409, as is one for another request than `expect`",
       body: schemas.decision,
-      handler({ params, body }) {
+      handler({ params, body: { expect, ...body } }) {
         const actor = actorAt(deps, params);
         const permission = getPermission(store, actor.id, params.pid);
         if (permission === null) {
@@ -40,6 +78,13 @@ export function permissionRoutes(deps: ApiDeps) {
             { status: 404 },
           );
         }
+        if (expect !== undefined && expect !== permissionHash(permission)) {
+          throw new HarnessError(
+            "PERMISSION_CHANGED",
+            `permission ${permission.id} is not the request that was shown: look at it again, then answer`,
+            { status: 409 },
+          );
+        }
         if (permission.state !== "pending") return settled(permission, body);
         assertPossible(permission, body);
         actor.facts("api", { type: "decide", id: permission.id, ...body });
@@ -47,6 +92,11 @@ export function permissionRoutes(deps: ApiDeps) {
       },
     }),
   ];
+}
+
+function readCursor(text: string): PermissionCursor {
+  const [createdAt = "", agent = "", id = ""] = text.split("-");
+  return { createdAt: Number(createdAt), agent, id };
 }
 
 function settled(permission: Permission, given: StoredAnswer): Response {

@@ -17,6 +17,8 @@ import { metricsRoutes } from "./metrics.ts";
 import { permissionRoutes } from "./permissions.ts";
 import { projectRoutes } from "./projects.ts";
 import { providerRoutes } from "./providers.ts";
+import { pulseRoutes } from "./pulse.ts";
+import { turnRoutes } from "./turns.ts";
 
 export function apiRoutes(deps: ApiDeps): readonly Route[] {
   const routes: Route[] = [
@@ -26,9 +28,11 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
     ...agentRoutes(deps),
     ...inputRoutes(deps),
     ...messageRoutes(deps),
+    ...turnRoutes(deps),
     ...permissionRoutes(deps),
     ...controlRoutes(deps),
     ...eventRoutes(deps),
+    ...pulseRoutes(deps),
     ...debugRoutes(deps),
     ...deliveryRoutes(deps),
     ...metricsRoutes(deps),

@@ -19,6 +19,8 @@ export const agentName = refined(projectName, (name) =>
   AGENT_ID.test(name) ? "a name that does not look like an id (8 hex digits)" : undefined,
 );
 
+export const agentId = string({ pattern: AGENT_ID, what: "an agent's id (8 hex digits)" });
+
 export const status = oneOf(...STATUSES);
 
 export const permissions = oneOf(...PERMISSION_MODES);
@@ -144,6 +146,7 @@ const answerText = string({ max: 64 * 1024 });
 
 export const decision = object({
   decision: oneOf(...DECISIONS),
+  expect: optional(string({ pattern: /^[0-9a-f]{64}$/, what: "the hash of the permission as it was shown" })),
   message: optional(string({ max: 16 * 1024 })),
   answers: optional(record(union(answerText, array(answerText, { max: 32 })), { maxKeys: 32 })),
 });
@@ -153,8 +156,17 @@ export const abort = object({ keepQueued: optional(boolean()) });
 /** `?limit=50` */
 export const count = (max: number) => integerText({ min: 1, max });
 
+/** `?clip=2000`: texts of messages are cut there. */
+export const clip = integerText({ min: 1, max: 1_000_000 });
+
 /** `?after=17` */
 export const idText = integerText();
+
+/** Where the page before ended: `<created ms>-<agent id>-<permission id>`. */
+export const permissionCursor = string({
+  pattern: /^\d{1,16}-[0-9a-f]{8}-p\d{1,9}$/,
+  what: 'the "next" of an earlier page',
+});
 
 /** Where the page before ended: `<created ms>-<agent id>`. */
 export const cursor = string({ pattern: /^\d{1,16}-[0-9a-f]{8}$/, what: 'the "next" of an earlier page' });

@@ -1,9 +1,11 @@
 /** How stored things look in the API. Secrets never get in: environment values and webhook tokens stay behind. */
 import type { AgentState, EndedTurn, Turn } from "../agents/model.ts";
+import { sha256 } from "../lib/digest.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Permission } from "../store/permissions.ts";
 import type { Project, WebhookTarget } from "../store/projects.ts";
+import type { TurnRecord } from "../store/turns.ts";
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -44,6 +46,11 @@ export function turnView(turn: Turn | EndedTurn | null): unknown {
     outcome: ended ? turn.outcome : null,
     ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
   };
+}
+
+/** A turn as it is stored: with its number, its input's number and what it used. */
+export function turnRecordView(turn: TurnRecord): Record<string, unknown> {
+  return { ...turn, startedAt: iso(turn.startedAt), endedAt: isoOrNull(turn.endedAt) };
 }
 
 export function agentView(agent: Agent): Record<string, unknown> {
@@ -94,7 +101,12 @@ export function inputView(input: Input): unknown {
   };
 }
 
-export function permissionView(permission: Permission): unknown {
+/** What a person who says yes has seen: changes when anything of the request does. */
+export function permissionHash({ agent, id, kind, tool, title, detail, options, subagent }: Permission): string {
+  return sha256(JSON.stringify([agent, id, kind, tool, title, detail, options, subagent])).toString("hex");
+}
+
+export function permissionView(permission: Permission): Record<string, unknown> {
   const { id, kind, tool, title, detail, options, state, answer, settledBy, subagent, turn } = permission;
   return {
     id,
@@ -103,6 +115,7 @@ export function permissionView(permission: Permission): unknown {
     title,
     detail,
     options,
+    hash: permissionHash(permission),
     state,
     turnId: turn,
     createdAt: iso(permission.createdAt),

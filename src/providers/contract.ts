@@ -47,8 +47,8 @@ export type ProviderFact =
     }
   /** No more parts are expected for this message: it is announced. Open messages are also closed by `turn_ended`. */
   | { readonly type: "message_done"; readonly key: string }
-  /** Streamed text, shown live, never stored. */
-  | { readonly type: "delta"; readonly key: string; readonly text: string }
+  /** Streamed text, shown live, never stored. `kind` says of which part of the message; absent = text. */
+  | { readonly type: "delta"; readonly key: string; readonly text: string; readonly kind?: "text" | "thinking" }
   | ({ readonly type: "permission" } & PermissionRequest)
   /** The program no longer waits for this answer: it was settled by our answer, or dropped. */
   | { readonly type: "permission_closed"; readonly id: string }

@@ -219,17 +219,27 @@ function listed({ waits_for, ...row }: DeliveryRow & { readonly waits_for: strin
   return { ...shown, waitsFor: waits_for };
 }
 
+export interface DeliveryFilter {
+  readonly state?: DeliveryState;
+  readonly project?: string;
+  /** An agent's id. */
+  readonly agent?: string;
+  readonly before?: number;
+  readonly limit: number;
+}
+
 /** Newest first, before a `seq`. */
 export function listDeliveries(
   store: Store,
-  { state, before, limit }: { state?: DeliveryState; before?: number; limit: number },
+  { state, project, agent, before, limit }: DeliveryFilter,
 ): ListedDelivery[] {
-  const states = state === undefined ? [] : [state];
+  const asked = Object.entries({ state, project, agent }).filter(([, value]) => value !== undefined);
+  const where = ["d.seq < ?", ...asked.map(([column]) => `d.${column} = ?`)].join(" AND ");
   return store
     .all<DeliveryRow & { waits_for: string | null }>(
-      `SELECT ${LISTED} FROM deliveries d WHERE d.seq < ? ${state === undefined ? "" : "AND d.state = ?"} ORDER BY d.seq DESC LIMIT ?`,
+      `SELECT ${LISTED} FROM deliveries d WHERE ${where} ORDER BY d.seq DESC LIMIT ?`,
       before ?? Number.MAX_SAFE_INTEGER,
-      ...states,
+      ...asked.flatMap(([, value]) => value ?? []),
       limit,
     )
     .map(listed);

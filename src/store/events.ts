@@ -23,6 +23,18 @@ export interface EventScope {
   readonly project?: string;
   readonly agent?: string;
   readonly types?: readonly string[];
+  /** With `types`: of this agent everything, whatever its type. */
+  readonly whole?: string;
+}
+
+/** The same question, asked of one event. */
+export function inScope(
+  each: { readonly type: string; readonly agent: string | null; readonly project: string | null },
+  { agent, project, types, whole }: EventScope,
+): boolean {
+  if (types !== undefined && !types.includes(each.type) && (whole === undefined || each.agent !== whole)) return false;
+  if (agent !== undefined) return each.agent === agent;
+  return project === undefined || each.project === project;
 }
 
 export function insertEvent(
@@ -47,40 +59,102 @@ export function insertEvent(
 }
 
 /**
- * A page stops behind the event that brings it over this: one event may hold megabytes, and a page is held in memory.
+ * A page of a stream stops behind the event that brings it over this: one event may hold megabytes, and a page is held
+ * in memory.
  */
-const PAGE_BYTES = 256 * 1024;
+const STREAM_PAGE_BYTES = 256 * 1024;
 
 /** Events after an id, in order; fewer than `limit` when they are large, none only when there is none. */
-export function eventsAfter(store: Store, scope: EventScope, afterId: number, limit: number): EventRecord[] {
-  const where = ["id > ?"];
-  const params: (string | number)[] = [afterId];
-  if (scope.agent !== undefined) (where.push("agent = ?"), params.push(scope.agent));
-  else if (scope.project !== undefined) (where.push("project = ?"), params.push(scope.project));
-  if (scope.types !== undefined) {
-    where.push(`type IN (${scope.types.map(() => "?").join(", ")})`);
-    params.push(...scope.types);
-  }
-  const from = `FROM events WHERE ${where.join(" AND ")}`;
+export function eventsAfter(store: Store, scope: EventScope, after: number, limit: number): EventRecord[] {
+  return pageOf(store, scope, { after, before: Number.MAX_SAFE_INTEGER, forward: true, limit }, STREAM_PAGE_BYTES)
+    .events;
+}
+
+export interface EventPage {
+  readonly after?: number;
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/** What one answer may hold. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * In order of id: the newest `limit`, or those behind `after`, or the newest before `before`. `more`: there are others
+ * on the side that the page did not begin from.
+ */
+export function listEvents(
+  store: Store,
+  scope: EventScope,
+  { after, before, limit }: EventPage,
+): { events: EventRecord[]; more: boolean } {
+  const between = { after: after ?? 0, before: before ?? Number.MAX_SAFE_INTEGER };
+  return pageOf(store, scope, { ...between, forward: after !== undefined, limit }, PAGE_BYTES);
+}
+
+interface Walk {
+  readonly after: number;
+  readonly before: number;
+  readonly forward: boolean;
+  readonly limit: number;
+}
+
+function pageOf(
+  store: Store,
+  scope: EventScope,
+  { after, before, forward, limit }: Walk,
+  maxBytes: number,
+): { events: EventRecord[]; more: boolean } {
+  const { where, params } = condition(scope);
+  const order = `ORDER BY id ${forward ? "" : "DESC"}`;
   // Lengths first: they stand in the head of a row, its text is not read for them.
   const sizes = store.all<{ id: number; bytes: number }>(
-    `SELECT id, octet_length(data) AS bytes ${from} ORDER BY id LIMIT ?`,
+    `SELECT id, octet_length(data) AS bytes FROM events WHERE id > ? AND id < ? ${where} ${order} LIMIT ?`,
+    after,
+    before,
     ...params,
-    limit,
+    limit + 1,
   );
   let bytes = 0;
-  const last = sizes.find((row) => (bytes += row.bytes) > PAGE_BYTES) ?? sizes.at(-1);
-  if (last === undefined) return [];
-  return store
-    .all<EventRow>(`SELECT * ${from} AND id <= ? ORDER BY id`, ...params, last.id)
+  const full = sizes.findIndex((row) => (bytes += row.bytes) > maxBytes) + 1;
+  const count = Math.min(full === 0 ? sizes.length : full, limit);
+  const [first, last] = [sizes[0]?.id, sizes[count - 1]?.id];
+  if (first === undefined || last === undefined) return { events: [], more: false };
+  const events = store
+    .all<EventRow>(
+      `SELECT * FROM events WHERE id >= ? AND id <= ? ${where} ORDER BY id`,
+      Math.min(first, last),
+      Math.max(first, last),
+      ...params,
+    )
     .map((row) => ({ ...row, at: new Date(row.at).toISOString(), data: JSON.parse(row.data) as unknown }));
+  return { events, more: count < sizes.length };
+}
+
+function condition({ agent, project, types, whole }: EventScope): { where: string; params: string[] } {
+  const where: string[] = [];
+  const params: string[] = [];
+  if (agent !== undefined) (where.push("AND agent = ?"), params.push(agent));
+  else if (project !== undefined) (where.push("AND project = ?"), params.push(project));
+  if (types !== undefined) {
+    const among = `type IN (${types.map(() => "?").join(", ")})`;
+    params.push(...types);
+    if (whole === undefined) where.push(`AND ${among}`);
+    else (where.push(`AND (${among} OR agent = ?)`), params.push(whole));
+  }
+  return { where: where.join(" "), params };
 }
 
 /** The oldest id still kept and the newest ever given. */
 export function eventRange(store: Store): { oldest: number; newest: number } {
   const oldest = store.get<{ id: number | null }>("SELECT min(id) AS id FROM events")?.id ?? null;
-  const newest = store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
+  const newest = newestEvent(store);
   return { oldest: oldest ?? newest + 1, newest };
+}
+
+/** The newest id ever given; 0 = none yet. */
+export function newestEvent(store: Store): number {
+  return store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
 }
 
 /** One small batch; returns how many went. */

@@ -3,23 +3,13 @@
  * when it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes
  * twice.
  */
-import type { MessageRole, Part } from "../providers/contract.ts";
+import type { Message, MessageRole, Part } from "../words/said.ts";
 import type { Store } from "./database.ts";
-
-export interface Message {
-  readonly id: number;
-  readonly turnId: string | null;
-  readonly role: MessageRole;
-  readonly text: string;
-  readonly parts: readonly Part[];
-  readonly createdAt: string;
-  /** Present when a sub-agent said it, not the agent itself. */
-  readonly subagent?: string;
-  readonly truncated?: true;
-}
 
 interface MessageRow {
   readonly id: number;
+  readonly run: number;
+  readonly key: string;
   readonly turn: string | null;
   readonly role: MessageRole;
   readonly text: string;
@@ -32,6 +22,7 @@ interface MessageRow {
 function fromRow(row: MessageRow): Message {
   return {
     id: row.id,
+    key: messageKey(row.run, row.key),
     turnId: row.turn,
     role: row.role,
     text: row.text,
@@ -41,6 +32,9 @@ function fromRow(row: MessageRow): Message {
     ...(row.truncated === 1 ? { truncated: true } : {}),
   };
 }
+
+/** Providers number their messages anew with each process. */
+export const messageKey = (run: number, key: string): string => `${run}/${key}`;
 
 export interface NewPart {
   readonly agent: string;
@@ -93,6 +87,7 @@ export function insertWhole(store: Store, all: readonly NewPart[]): Message | nu
   if (changes === 0) return null;
   return {
     id: lastId,
+    key: messageKey(run, key),
     turnId: turn,
     role,
     text,
@@ -189,6 +184,11 @@ export function listMessages(
   const ids = (fits === -1 ? sizes : sizes.slice(0, fits)).map(({ id }) => id);
   const rows = ids.flatMap((id) => store.get<MessageRow>("SELECT * FROM messages WHERE id = ?", id) ?? []);
   return { messages: (forward ? rows : rows.reverse()).map(fromRow), more: fits !== -1 };
+}
+
+export function findMessage(store: Store, agent: string, id: number): Message | null {
+  const row = store.get<MessageRow>("SELECT * FROM messages WHERE id = ? AND agent = ?", id, agent);
+  return row === null ? null : fromRow(row);
 }
 
 /** The last thing the agent itself said in words. Messages that hold only tool calls or thoughts say nothing. */

@@ -98,4 +98,19 @@ export const MIGRATIONS: readonly string[] = [
     WHERE state = 'pending' AND first_at IS NOT NULL AND next_at IS NOT NULL;
   ALTER TABLE deliveries DROP COLUMN first_at;
   `,
+  // What lists over all agents, and of one agent's webhooks, walk along; what a turn used, and what each quarter hour
+  // used, which outlives the agents.
+  `
+  CREATE INDEX permissions_by_time ON permissions (created_at);
+  CREATE INDEX permissions_by_state ON permissions (state, created_at);
+  CREATE INDEX deliveries_by_agent ON deliveries (agent, seq);
+  CREATE INDEX deliveries_by_project ON deliveries (project, seq);
+  CREATE INDEX deliveries_by_state ON deliveries (state, seq);
+  ALTER TABLE turns ADD COLUMN usage TEXT;
+  CREATE TABLE usage (
+    at INTEGER PRIMARY KEY, turns INTEGER NOT NULL DEFAULT 0, input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0, cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+    cache_write_tokens INTEGER NOT NULL DEFAULT 0, cost_usd REAL NOT NULL DEFAULT 0
+  ) STRICT;
+  `,
 ];

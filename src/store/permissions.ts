@@ -137,6 +137,42 @@ export function listPermissions(store: Store, agent: string, state?: PermissionS
     .map(fromRow);
 }
 
+/** Where a page of permissions over all agents ended. */
+export interface PermissionCursor {
+  readonly createdAt: number;
+  readonly agent: string;
+  readonly id: string;
+}
+
+export interface PermissionFilter {
+  readonly state?: PermissionState;
+  readonly after?: PermissionCursor;
+  readonly limit: number;
+}
+
+/** With the names that a person knows the agent by. */
+export interface ListedPermission extends Permission {
+  readonly project: string;
+  readonly name: string | null;
+}
+
+/** Of all agents, oldest first. */
+export function permissionsOfAll(store: Store, { state, after, limit }: PermissionFilter): ListedPermission[] {
+  const where = [
+    ...(state === undefined ? [] : ["p.state = ?"]),
+    ...(after === undefined ? [] : ["(p.created_at, p.agent, p.id) > (?, ?, ?)"]),
+  ];
+  return store
+    .all<PermissionRow & { readonly project: string; readonly name: string | null }>(
+      `SELECT p.*, a.project AS project, a.name AS name FROM permissions p JOIN agents a ON a.id = p.agent
+       ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY p.created_at, p.agent, p.id LIMIT ?`,
+      ...(state === undefined ? [] : [state]),
+      ...(after === undefined ? [] : [after.createdAt, after.agent, after.id]),
+      limit,
+    )
+    .map((row) => ({ ...fromRow(row), project: row.project, name: row.name }));
+}
+
 /** `data` of what was allowed for always: for the next process of the same agent. */
 export function grantsOf(store: Store, agent: string): unknown[] {
   return store

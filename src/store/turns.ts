@@ -1,19 +1,28 @@
 /** Rows of turns: opened and closed exactly once each. */
 import type { EndedTurn, Turn } from "../agents/model.ts";
-import type { TurnError, TurnOutcome } from "../providers/contract.ts";
+import type { TurnError, TurnOutcome, Usage } from "../providers/contract.ts";
 import type { Store } from "./database.ts";
 
 export interface TurnRecord {
   readonly id: string;
+  /** Number within the agent, from 1. */
+  readonly n: number;
   readonly origin: "input" | "agent";
+  /** The number of the input it answers. */
+  readonly input: number | null;
   readonly startedAt: number;
   readonly endedAt: number | null;
   readonly outcome: TurnOutcome | null;
   readonly error?: TurnError;
+  /** What was spent on it, as far as the provider tells; null: nothing was told. */
+  readonly usage: Usage | null;
 }
 
 interface TurnRow {
   readonly id: string;
+  readonly n: number;
+  readonly input: number | null;
+  readonly usage: string | null;
   readonly origin: "input" | "agent";
   readonly started_at: number;
   readonly ended_at: number | null;
@@ -43,15 +52,39 @@ export function endTurn(store: Store, turn: EndedTurn): void {
   );
 }
 
+const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at, t.ended_at, t.outcome, t.error, t.usage
+  FROM turns t LEFT JOIN inputs i ON i.id = t.input`;
+
 export function findTurn(store: Store, agent: string, id: string): TurnRecord | null {
-  const row = store.get<TurnRow>("SELECT * FROM turns WHERE agent = ? AND id = ?", agent, id);
-  if (row === null) return null;
+  const row = store.get<TurnRow>(`${SELECT} WHERE t.agent = ? AND t.id = ?`, agent, id);
+  return row === null ? null : fromRow(row);
+}
+
+/** The newest, or those before a number; in their order. */
+export function listTurns(
+  store: Store,
+  agent: string,
+  { before, limit }: { readonly before?: number; readonly limit: number },
+): { turns: TurnRecord[]; more: boolean } {
+  const rows = store.all<TurnRow>(
+    `${SELECT} WHERE t.agent = ? AND t.n < ? ORDER BY t.n DESC LIMIT ?`,
+    agent,
+    before ?? Number.MAX_SAFE_INTEGER,
+    limit + 1,
+  );
+  return { turns: rows.slice(0, limit).reverse().map(fromRow), more: rows.length > limit };
+}
+
+function fromRow(row: TurnRow): TurnRecord {
   return {
     id: row.id,
+    n: row.n,
     origin: row.origin,
+    input: row.input,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     outcome: row.outcome,
     ...(row.error === null ? {} : { error: JSON.parse(row.error) as TurnError }),
+    usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
   };
 }

@@ -37,7 +37,7 @@ export type ToldTurn = Omit<EndedTurn, "startedAt" | "endedAt"> & {
 
 /** A message that is too large to be repeated is named. */
 export type ToldMessage =
-  Message | (Pick<Message, "id" | "turnId" | "role" | "createdAt"> & { readonly omitted: true });
+  Message | (Pick<Message, "id" | "key" | "turnId" | "role" | "createdAt"> & { readonly omitted: true });
 
 interface Named {
   readonly id: string;

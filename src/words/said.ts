@@ -21,6 +21,8 @@ export type Part =
 
 export interface Message {
   readonly id: number;
+  /** Unique in the agent; text that was streamed for it has carried the same. */
+  readonly key: string;
   readonly turnId: string | null;
   readonly role: MessageRole;
   readonly text: string;

@@ -210,7 +210,7 @@ describe("an input on its way", () => {
       frame(it, { type: "delta", key: "m", text: "he" });
     });
     expect(progress.unknownFrames).toBe(1);
-    expect(deltas).toEqual([{ project: "p", agent: AGENT, key: "m", text: "he" }]);
+    expect(deltas).toEqual([{ project: "p", agent: AGENT, key: "1/m", kind: "text", text: "he" }]);
     expect(events).toEqual([]);
   });
 
