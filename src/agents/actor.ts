@@ -7,6 +7,7 @@ import { rmSync } from "node:fs";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
+import { unreachable } from "../lib/unreachable.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
@@ -17,11 +18,11 @@ import type { AgentEntry, Journal } from "./journal.ts";
 import { event } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
-import type { AgentState, CauseSource, Fact, Limits, Surroundings } from "./model.ts";
+import type { AgentState, CauseSource, Fact, Limits, Notice, Surroundings } from "./model.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
 import { nextDeadline } from "./state/time.ts";
-import type { Deed, Notice, Progress, StepResult, StepWork } from "./step.ts";
+import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
 import type { Terms } from "./terms.ts";
 
@@ -129,7 +130,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     announced({ result }: { readonly result: StepResult }) {
       for (const each of result.deltas) bus.delta(each);
       arm();
-      for (const deed of result.deeds) carryOut(deed);
+      for (const act of result.acts) carryOut(act);
     },
   };
 
@@ -153,21 +154,23 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     }
   };
 
-  const carryOut = (deed: Deed): void => {
+  const carryOut = (act: Act): void => {
     const live = run.live();
-    switch (deed.do) {
+    switch (act.do) {
       case "spawn":
         run
-          .start(deed.run, deed.nonce)
-          .catch((error: unknown) => log.error("cannot store how a start went", { run: deed.run, error }));
+          .start(act.run, act.nonce)
+          .catch((error: unknown) => log.error("cannot store how a start went", { run: act.run, error }));
         return;
       case "end":
-        return live?.end(deed.gently ? deps.terms(agent).codec.farewell(progress.codec) : null);
+        return live?.end(act.gently ? deps.terms(agent).codec.farewell(progress.codec) : null);
       case "inspect_tree":
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
         return;
       case "purge":
         return forget();
+      default:
+        return unreachable(act);
     }
   };
 

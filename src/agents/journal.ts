@@ -8,6 +8,7 @@ import type { Store } from "../store/database.ts";
 import type { EventRecord } from "../store/events.ts";
 import { insertEvent } from "../store/events.ts";
 import { createGroupCommit } from "../store/group-commit.ts";
+import type { EventData, StoredEvent, Told } from "../words/events.ts";
 import type { Bus } from "./bus.ts";
 
 /** What is written about: an agent of a project, a project, or neither. */
@@ -86,6 +87,12 @@ export function createJournal({ store, clock, bus }: JournalDeps): Journal {
 }
 
 /** Into the log, as part of the entry. */
-export function event({ store, project, agent, now, events }: Entry, type: string, data: unknown): void {
-  events.push(insertEvent(store, { project, agent, type, data, at: now }));
+export function event<T extends StoredEvent>(entry: Entry, type: T, data: EventData[T]): void {
+  const { store, project, agent, now: at } = entry;
+  entry.events.push(insertEvent(store, { project, agent, type, data, at }));
+}
+
+/** As `event`, for one that was put together elsewhere. */
+export function tell(entry: Entry, { type, data }: Told): void {
+  event(entry, type, data);
 }

@@ -1,22 +1,19 @@
 /** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
+import { unreachable } from "../lib/unreachable.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import type { Message } from "../words/said.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
+import type { ToldMessage, ToldTurn } from "../words/events.ts";
 import type { AgentEntry } from "./journal.ts";
-import { event } from "./journal.ts";
-import type { AgentState, Effect } from "./model.ts";
+import { event, tell } from "./journal.ts";
+import type { AgentState, StoreEffect } from "./model.ts";
 
 /** A message larger than this is named in its event, not repeated there. */
 const MESSAGE_IN_EVENT_BYTES = 64 * 1024;
 
-export type LedgerEffect = Exclude<
-  Effect,
-  { do: "spawn" | "prompt" | "interrupt" | "answer" | "end" | "inspect_tree" | "purge" | "notice" }
->;
-
-export function record(entry: AgentEntry, state: AgentState, effect: LedgerEffect): void {
+export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect): void {
   const { store, agent, now } = entry;
   switch (effect.do) {
     case "open_turn":
@@ -50,7 +47,9 @@ export function record(entry: AgentEntry, state: AgentState, effect: LedgerEffec
       settlePermission(store, agent, effect.id, effect.state, effect.by, effect.answer ?? null, now);
       return event(entry, "permission_settled", { permission: { id: effect.id, state: effect.state, by: effect.by } });
     case "event":
-      return event(entry, effect.type, effect.data);
+      return tell(entry, effect);
+    default:
+      return unreachable(effect);
   }
 }
 
@@ -63,13 +62,13 @@ export function announceMessage(entry: AgentEntry, message: Message): void {
   event(entry, "message", { message: shownInEvent(message) });
 }
 
-function shownInEvent(message: Message): unknown {
+function shownInEvent(message: Message): ToldMessage {
   const size = message.text.length + JSON.stringify(message.parts).length;
   if (size <= MESSAGE_IN_EVENT_BYTES) return message;
   const { id, key, turnId, role, createdAt } = message;
   return { id, key, turnId, role, createdAt, omitted: true };
 }
 
-export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): unknown {
+export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): ToldTurn {
   return { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() };
 }

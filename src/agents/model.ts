@@ -1,10 +1,12 @@
 /**
  * What can happen to an agent, and what must be done about it. What is known of one is in `words/agent.ts`. Data only.
  */
-import type { Answer, PermissionMode, ProviderFact, TurnError } from "../providers/contract.ts";
-import type { AgentState, CauseSource, EndedTurn, InputState, Turn } from "../words/agent.ts";
+import type { ProviderFact } from "../providers/contract.ts";
+import type { AgentState, CauseSource, EndedTurn, InputState, Turn, TurnError } from "../words/agent.ts";
 import type { Told } from "../words/events.ts";
+import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
+import type { SettledState, Settler, Verdict } from "../words/said.ts";
 
 // For those who have not moved to words/ yet.
 export type * from "../words/agent.ts";
@@ -27,13 +29,7 @@ export type Fact =
   | { readonly type: "delete" }
   | { readonly type: "attach" }
   | { readonly type: "configured" }
-  | {
-      readonly type: "decide";
-      readonly id: string;
-      readonly decision: Answer["decision"];
-      readonly message?: string;
-      readonly answers?: NonNullable<Answer["answers"]>;
-    }
+  | ({ readonly type: "decide"; readonly id: string } & Verdict)
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */
   | { readonly type: "park"; readonly clean: boolean }
   | { readonly type: "tick" }
@@ -49,14 +45,11 @@ export type Fact =
       readonly never?: boolean;
     };
 
-export type Effect =
-  | { readonly do: "spawn"; readonly run: number }
-  | { readonly do: "prompt"; readonly input: number }
-  | { readonly do: "interrupt" }
-  | { readonly do: "answer"; readonly permission: string }
-  | { readonly do: "end"; readonly gently: boolean }
-  | { readonly do: "inspect_tree" }
-  | { readonly do: "purge" }
+/** What was decided is carried out in four places, each of which knows its own effects and no others. */
+export type Effect = StoreEffect | CodecEffect | Deed | Notice;
+
+/** Becomes rows (`ledger.ts`). */
+export type StoreEffect =
   | { readonly do: "open_turn"; readonly turn: Turn }
   | { readonly do: "close_turn"; readonly turn: EndedTurn }
   | {
@@ -75,22 +68,33 @@ export type Effect =
   | {
       readonly do: "settle_permission";
       readonly id: string;
-      readonly state: "allowed" | "denied" | "withdrawn";
-      readonly by: "user" | "policy" | "timeout" | "agent" | "turn_end" | "exit";
-      readonly answer?: {
-        readonly decision: Answer["decision"];
-        readonly message?: string;
-        readonly answers?: NonNullable<Answer["answers"]>;
-      };
+      readonly state: SettledState;
+      readonly by: Settler;
+      readonly answer?: Verdict;
     }
-  | ({ readonly do: "event" } & Told)
-  | {
-      readonly do: "notice";
-      readonly event: NoticeEvent;
-      readonly turns: readonly string[];
-      readonly permission?: string;
-      readonly error?: TurnError;
-    };
+  | ({ readonly do: "event" } & Told);
+
+/** Becomes lines for the program (`step.ts`). */
+export type CodecEffect =
+  | { readonly do: "prompt"; readonly input: number }
+  | { readonly do: "interrupt" }
+  | { readonly do: "answer"; readonly permission: string };
+
+/** Touches the world, after the commit (`actor.ts`). */
+export type Deed =
+  | { readonly do: "spawn"; readonly run: number }
+  | { readonly do: "end"; readonly gently: boolean }
+  | { readonly do: "inspect_tree" }
+  | { readonly do: "purge" };
+
+/** Becomes a row of the outbox. */
+export interface Notice {
+  readonly do: "notice";
+  readonly event: NoticeEvent;
+  readonly turns: readonly string[];
+  readonly permission?: string;
+  readonly error?: TurnError;
+}
 
 export interface Limits {
   readonly parkIdleMs: number;

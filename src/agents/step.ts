@@ -3,6 +3,7 @@
  * What must touch the world (write, spawn, signal) is only collected here; it happens after the commit.
  */
 import { errorText } from "../lib/errors.ts";
+import { unreachable } from "../lib/unreachable.ts";
 import type { Store } from "../store/database.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
 import { messageKey } from "../store/messages.ts";
@@ -10,11 +11,12 @@ import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Answer, Frame, Step } from "../providers/contract.ts";
+import type { EventData, StoredEvent } from "../words/events.ts";
 import type { Delta } from "./bus.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
-import type { AgentState, Effect, Fact, Surroundings } from "./model.ts";
+import type { AgentState, Deed, Effect, Fact, Notice, Surroundings } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
 import { openWords } from "./words.ts";
 
@@ -37,11 +39,8 @@ export interface Line {
   readonly id?: string;
 }
 
-/** What touches the world: done when the step is stored. */
-export type Deed =
-  | (Extract<Effect, { do: "spawn" }> & { readonly nonce: string })
-  | Extract<Effect, { do: "end" | "inspect_tree" | "purge" }>;
-export type Notice = Extract<Effect, { do: "notice" }>;
+/** A deed with what it needs from this step. */
+export type Act = Exclude<Deed, { do: "spawn" }> | (Extract<Deed, { do: "spawn" }> & { readonly nonce: string });
 
 export interface StepContext {
   readonly store: Store;
@@ -57,13 +56,13 @@ export interface StepResult {
   readonly state: AgentState;
   readonly progress: Progress;
   readonly lines: readonly Line[];
-  readonly deeds: readonly Deed[];
+  readonly acts: readonly Act[];
   readonly deltas: readonly Delta[];
 }
 
 export interface StepWork {
   state(): AgentState;
-  event(type: string, data: unknown): void;
+  event<T extends StoredEvent>(type: T, data: EventData[T]): void;
   fact(fact: Fact): void;
   /** Runs a codec function that gives a step. */
   codec(run: (state: unknown) => Step<unknown>): void;
@@ -78,7 +77,7 @@ export interface StepWork {
 export function beginStep(context: StepContext, state: AgentState, progress: Progress): StepWork {
   const { store, codec, entry, env } = context;
   const lines: Line[] = [];
-  const deeds: Deed[] = [];
+  const acts: Act[] = [];
   const deltas: Delta[] = [];
   const words = openWords(entry);
   /** Facts that the codec gave while an effect was carried out; they follow the fact that caused them. */
@@ -96,7 +95,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         const nonce = context.newNonce();
         insertRun(store, entry.agent, effect.run, nonce, entry.now);
         progress = NO_PROGRESS;
-        deeds.push({ ...effect, nonce });
+        acts.push({ ...effect, nonce });
         return;
       }
       case "prompt":
@@ -114,11 +113,18 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "end":
       case "inspect_tree":
       case "purge":
-        deeds.push(effect);
+        acts.push(effect);
         return;
-      default:
+      case "open_turn":
+      case "close_turn":
+      case "input_state":
+      case "open_permission":
+      case "settle_permission":
+      case "event":
         words.settle();
         return record(entry, state, effect);
+      default:
+        return unreachable(effect);
     }
   };
 
@@ -217,7 +223,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       words.settle();
       if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))
         progress = { ...progress, outbox: [] };
-      return { state, progress, lines, deeds, deltas };
+      return { state, progress, lines, acts, deltas };
     },
   };
 }

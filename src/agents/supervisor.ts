@@ -14,9 +14,9 @@ import { createActor } from "./actor.ts";
 import type { Bus } from "./bus.ts";
 import type { Journal } from "./journal.ts";
 import { launchRun } from "./launch.ts";
-import type { AgentState, Limits } from "./model.ts";
+import type { AgentState, Limits, Notice } from "./model.ts";
 import { reconcile } from "./reconcile.ts";
-import type { Notice, StepWork } from "./step.ts";
+import type { StepWork } from "./step.ts";
 import type { Terms } from "./terms.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */

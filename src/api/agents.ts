@@ -1,7 +1,7 @@
 /** Agents: made with their first task, looked at, changed, ended. */
 import { initialState } from "../agents/model.ts";
 import { invalidRequest } from "../lib/errors.ts";
-import { object, oneOf, optional } from "../lib/check.ts";
+import { object, optional } from "../lib/check.ts";
 import { json, jsonText, noContent } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { route } from "../http/router.ts";

@@ -5,7 +5,7 @@ import type { Status } from "../agents/model.ts";
 import { json } from "../http/answer.ts";
 import { integerText, listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
-import { object, oneOf, optional, string } from "../lib/check.ts";
+import { object, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { findTurn } from "../store/turns.ts";
 import type { ApiDeps } from "./deps.ts";

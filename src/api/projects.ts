@@ -18,12 +18,14 @@ import * as schemas from "./schemas.ts";
 import { projectView } from "./views.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
 
+type ProjectEvent = "project_created" | "project_updated" | "project_deleted";
+
 const PATH = "/api/v1/projects/:name";
 
 export function projectRoutes(deps: ApiDeps) {
   const { store, config, clock, journal } = deps;
   const view = (project: Project) => projectView(project, isTrusted(project, config.projects.trustedRoots));
-  const change = (project: string, type: string, work: () => void): void =>
+  const change = (project: string, type: ProjectEvent, work: () => void): void =>
     journal.write({ project, agent: null }, (entry) => {
       work();
       event(entry, type, { project: { name: project } });

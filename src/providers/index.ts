@@ -7,8 +7,9 @@ import { opencodeCodec } from "./opencode/codec.ts";
 import { piCodec } from "./pi/codec.ts";
 import type { AnyCodec, Codec, PermissionMode } from "./contract.ts";
 import { LaunchRefused } from "./contract.ts";
+import type { ProviderKind } from "../words/kinds.ts";
 
-export type ProviderKind = "claude-code" | "codex" | "opencode" | "pi" | "acp" | "command";
+export type { ProviderKind } from "../words/kinds.ts";
 
 export interface ProviderSettings {
   readonly kind: ProviderKind;

@@ -82,7 +82,12 @@ export interface EventData {
   };
 }
 
-export type StoredEvent = keyof EventData;
+export type StoredEvent = Exclude<EventType, "delta">;
 
 /** One event with the data of its type: `told("note", { level, code, message })`. */
-export type Told = { readonly [T in StoredEvent]: { readonly type: T; readonly data: EventData[T] } }[StoredEvent];
+export type Told = {
+  readonly [T in StoredEvent]: { readonly type: T; readonly data: Each<EventData>[T] };
+}[StoredEvent];
+
+/** Every type of event says what its data is. */
+type Each<D extends Readonly<Record<StoredEvent, object>>> = D;

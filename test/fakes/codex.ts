@@ -7,7 +7,7 @@
  *
  * FAKE_HISTORY: file of the conversations. FAKE_CODEX: JSON of `Options`. The protocol half is in `codex-threads.ts`.
  */
-import { classifyRpc, type RpcId, rpcLines } from "../../src/lib/jsonrpc.ts";
+import { classifyRpc, type RpcId } from "../../src/lib/jsonrpc.ts";
 import { createThreads, type Record_ } from "./codex-threads.ts";
 import { createHistory, createOut } from "./out.ts";
 import { createEngine, type Decision, type SubWire, type ToolCall, type TurnEnd, type TurnStart, type Wire } from "./script.ts";
@@ -22,7 +22,6 @@ interface Options {
 // Tests write the variable; a wrong one is seen in their first assertion.
 const options: Options = JSON.parse(process.env["FAKE_CODEX"] ?? "{}");
 const out = createOut();
-const rpc = rpcLines({ header: false });
 const history = createHistory<Record_>(process.env["FAKE_HISTORY"] ?? `${process.cwd()}/.fake-codex-history.jsonl`);
 const threads = createThreads(history, () => turn?.id ?? null);
 

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LaunchContext } from "../../src/providers/contract.ts";
 import { plant } from "./codex-home.ts";
-import { real, root, stub, home, start, model, session, end, results, nextHome, running } from "./codex-live.ts";
+import { real, root, stub, home, start, model, session, results, nextHome, running } from "./codex-live.ts";
 import { lastText, openCodex } from "./codex-pipe.ts";
 
 real("another process, another daemon", () => {

@@ -1,4 +1,5 @@
 /** What the program itself said, as its codec read it. */
+import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
 import { advance, closeTurn, dispatch, endProcess, openTurn, reached, timeoutError } from "./turns.ts";
 import type { Work } from "./work.ts";
@@ -66,7 +67,9 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
     case "message_done":
     case "delta":
     case "unknown_frame":
-      return; // no status lies in these: the supervisor stores, shows or counts them
+      return; // no status lies in these: the step stores, shows or counts them
+    default:
+      return unreachable(fact);
   }
 }
 

@@ -4,7 +4,7 @@
  * path can forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same
  * transaction.
  */
-import type { AgentState, Fact, NoticeEvent, Outcome, Status, Surroundings } from "../model.ts";
+import type { AgentState, Fact, NoticeEvent, Outcome, Status, Surroundings, TurnOutcome } from "../model.ts";
 import { isBusy } from "../model.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
@@ -96,8 +96,24 @@ function notify({ s, out }: Work, status: Status): void {
   s.startFailed = false;
 }
 
+/** What the end of busy is told as: by the status that is left, or else by how the last turn ended. */
+const TOLD_BY_STATUS: Readonly<Record<Status, NoticeEvent | "by outcome">> = {
+  starting: "by outcome",
+  processing: "by outcome",
+  waiting_input: "by outcome",
+  limited: "by outcome",
+  idle: "by outcome",
+  error: "by outcome",
+  exited: "agent_exited",
+};
+const TOLD_BY_OUTCOME: Readonly<Record<TurnOutcome, NoticeEvent>> = {
+  completed: "agent_completed",
+  interrupted: "agent_aborted",
+  failed: "agent_error",
+  lost: "agent_error",
+};
+
 function noticeFor(s: AgentState, status: Status): NoticeEvent {
-  if (status === "exited") return "agent_exited";
-  if (s.lastTurn?.outcome === "interrupted") return "agent_aborted";
-  return s.lastTurn?.outcome === "completed" ? "agent_completed" : "agent_error";
+  const told = TOLD_BY_STATUS[status];
+  return told === "by outcome" ? TOLD_BY_OUTCOME[s.lastTurn?.outcome ?? "failed"] : told;
 }

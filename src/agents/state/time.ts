@@ -1,4 +1,5 @@
 /** Our own clock as a witness: deadlines make causes and events visible; none of them ever says yes. */
+import { unreachable } from "../../lib/unreachable.ts";
 import type { AgentState, Fact, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS, isBusy } from "../model.ts";
 import { endProcess, interrupt } from "./turns.ts";
@@ -59,6 +60,8 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
       case "park":
         out.push({ do: "inspect_tree" });
         break;
+      default:
+        return unreachable(due);
     }
   }
 }

@@ -48,7 +48,7 @@ function turnId({ s, env }: Work): string {
 
 /** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */
 export function advance(work: Work): void {
-  const { s, out, env } = work;
+  const { s, env } = work;
   if (s.intent !== null) return;
   if (s.process !== "running") {
     if (s.turn !== null || s.wanted) spawn(work);
@@ -98,6 +98,14 @@ export function endProcess(work: Work, intent: NonNullable<Work["s"]["intent"]>,
   work.out.push({ do: "end", gently });
 }
 
+/** What the agent is when nothing goes on after such a turn. */
+const REST_AFTER: Readonly<Record<TurnOutcome, AgentState["rest"]>> = {
+  completed: "idle",
+  interrupted: "idle",
+  failed: "error",
+  lost: "error",
+};
+
 /**
  * Ends the open turn. `input` is what becomes of the input it answered; "requeue" puts it back to the head of the
  * queue.
@@ -124,7 +132,7 @@ export function closeTurn(
   s.turn = null;
   s.retrying = null;
   s.unnoticed = [...s.unnoticed, turn.id];
-  s.rest = outcome === "completed" || outcome === "interrupted" ? "idle" : "error";
+  s.rest = REST_AFTER[outcome];
   out.push({ do: "close_turn", turn: ended });
   // Somebody has to look first; but who sent an input to end this turn has looked.
   if (outcome === "lost" || (outcome === "failed" && turn.interrupt?.reason !== "input")) s.held = true;

@@ -1,4 +1,5 @@
 /** What people ask for. A user's act (input, resume, release) also allows one automatic start. */
+import { unreachable } from "../../lib/unreachable.ts";
 import type { Fact } from "../model.ts";
 import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
@@ -83,6 +84,8 @@ export function onUserFact(work: Work, fact: UserFact): void {
         { do: "answer", permission: fact.id },
       );
       return;
+    default:
+      return unreachable(fact);
   }
 }
 

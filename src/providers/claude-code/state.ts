@@ -1,6 +1,6 @@
 /** What the Claude codec remembers between two lines: plain JSON, stored with the read offset. */
 import { requestLine } from "./wire.ts";
-import type { ProviderFact, Step, TurnError, TurnOutcome } from "../contract.ts";
+import type { TurnError, TurnOutcome } from "../contract.ts";
 import type { Fields } from "../read.ts";
 import type { Draft as DraftOf } from "../draft.ts";
 import { patch, send } from "../draft.ts";

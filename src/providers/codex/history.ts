@@ -8,7 +8,7 @@ import { endTurn, turnBegan } from "./turns.ts";
 import { rpc } from "./wire.ts";
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
-import { type Fields, fields, isFields, list, text } from "../read.ts";
+import { type Fields, fields, list, text } from "../read.ts";
 import { note, patch, say, send } from "../draft.ts";
 
 /** Unconfirmed inputs are the newest; more turns than this cannot lie behind them. */

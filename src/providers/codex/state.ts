@@ -2,7 +2,7 @@
  * What the Codex codec remembers between two lines, and the draft in which one line is worked out. Plain JSON, small:
  * what was said goes out as facts at once.
  */
-import type { ProviderFact, Step } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
 import { rpc } from "./wire.ts";
 import type { Fields } from "../read.ts";
 import type { Draft as DraftOf } from "../draft.ts";

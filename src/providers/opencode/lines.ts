@@ -3,7 +3,7 @@
  * outlive upgrades), so both sides check what they read, ignore members they do not know, and never rename one.
  */
 import type { MessageRole, Part, TurnError, TurnOutcome, Usage } from "../contract.ts";
-import { type Fields, fields, isFields, items, list, maybeText, number, strings, text } from "../read.ts";
+import { type Fields, fields, isFields, list, maybeText, number, strings, text } from "../read.ts";
 
 /** OpenCode's permission rules: `{"bash":{"*":"ask","git status *":"allow"},"edit":"ask"}`; the last match wins. */
 export type PermissionRules = Readonly<Record<string, string | Readonly<Record<string, string>>>>;

@@ -1,5 +1,4 @@
 /** What the Pi codec remembers between two lines: plain JSON, stored with the read offset. */
-import type { ProviderFact, Step } from "../contract.ts";
 import type { PiTotals } from "./wire.ts";
 import type { Draft as DraftOf } from "../draft.ts";
 import { send } from "../draft.ts";

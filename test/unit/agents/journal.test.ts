@@ -18,6 +18,8 @@ function world() {
   return { store, journal, order, rows };
 }
 const A = { project: "p", agent: "a" };
+const note = (entry: Parameters<typeof event>[0]): void =>
+  event(entry, "note", { level: "info", code: "x", message: "x" });
 const hooks = (order: string[]) => ({
   stored: (value: unknown) => void order.push(`stored ${String(value)}`),
   announced: (value: unknown) => void order.push(`announced ${String(value)}`),
@@ -26,8 +28,8 @@ const hooks = (order: string[]) => ({
 test("the memory follows the commit, then everybody hears, then the world is touched", () => {
   const { journal, order } = world();
   const work = (entry: Parameters<typeof event>[0]): number => {
-    event(entry, "note", {});
-    event(entry, "agent_updated", {});
+    note(entry);
+    event(entry, "agent_updated", { agent: { id: "a", name: null } });
     order.push("work");
     return 7;
   };
@@ -38,7 +40,7 @@ test("the memory follows the commit, then everybody hears, then the world is tou
 test("work that throws leaves no row, and nobody hears of it", () => {
   const { journal, order, rows } = world();
   const work = (entry: Parameters<typeof event>[0]): void => {
-    event(entry, "note", {});
+    note(entry);
     throw new Error("no");
   };
   expect(() => journal.write(A, work, hooks(order))).toThrow("no");
@@ -49,7 +51,7 @@ test("what joins in one tick shares a commit, is told in its order, and asks at 
   const { journal, order } = world();
   let wanted = true;
   const join = (agent: string, when = (): boolean => true) =>
-    journal.join({ project: "p", agent }, when, (entry) => event(entry, "note", {}));
+    journal.join({ project: "p", agent }, when, (entry) => note(entry));
   const all = [join("a"), join("b", () => wanted), join("c")];
   wanted = false;
   await Promise.all(all);
@@ -58,7 +60,9 @@ test("what joins in one tick shares a commit, is told in its order, and asks at 
 
 test("within somebody's transaction nothing is told before the caller says that it is committed", () => {
   const { store, journal, order } = world();
-  const announce = store.transact(() => journal.within(A, (entry) => event(entry, "delivery", {})));
+  const announce = store.transact(() =>
+    journal.within(A, (entry) => event(entry, "delivery", { delivery: { id: "d", event: "test", state: "dead" } })),
+  );
   expect(order).toEqual([]);
   announce();
   expect(order).toEqual(["heard a delivery of delivery"]);

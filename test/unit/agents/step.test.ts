@@ -1,8 +1,8 @@
 /** One step: facts through the reducer, effects into the store and the codec, everything else only collected. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import type { AgentState, Fact, Surroundings } from "../../../src/agents/model.ts";
+import type { AgentState, Fact, Notice, Surroundings } from "../../../src/agents/model.ts";
 import { initialState } from "../../../src/agents/model.ts";
-import type { Notice, Progress, StepWork } from "../../../src/agents/step.ts";
+import type { Progress, StepWork } from "../../../src/agents/step.ts";
 import { NO_PROGRESS, beginStep } from "../../../src/agents/step.ts";
 import type { AnyCodec, Step } from "../../../src/providers/contract.ts";
 import { insertAgent } from "../../../src/store/agents.ts";
@@ -127,7 +127,7 @@ describe("an input on its way", () => {
   test("spawning and writing are only collected; the rows stand in the same transaction", () => {
     const id = send("hello");
     const spawned = step((it) => it.fact({ type: "input", id, key: "khello", mode: "queue" }));
-    expect(spawned.deeds).toEqual([{ do: "spawn", run: 1, nonce: "nonce" }]);
+    expect(spawned.acts).toEqual([{ do: "spawn", run: 1, nonce: "nonce" }]);
     expect(spawned.lines).toEqual([]);
     expect(store.get<object>("SELECT state, nonce FROM runs WHERE agent = ? AND n = 1", AGENT)).toEqual({
       state: "spawning",

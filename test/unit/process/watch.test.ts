@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isAlive, readExit } from "../../../src/process/identity.ts";
 import { runPaths } from "../../../src/process/paths.ts";
 import { watchAlive, watchRun } from "../../../src/process/watch.ts";
-import { eventually, start, tempFolder } from "./helpers.ts";
+import { eventually, start } from "./helpers.ts";
 
 function counters() {
   const seen = { output: 0, gone: 0, lost: [] as string[] };

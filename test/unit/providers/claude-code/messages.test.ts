@@ -1,19 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  S,
-  block,
-  canUse,
-  ends,
-  initialized,
-  kinds,
-  ready,
-  says,
-  session,
-  success,
-  toolResult,
-  toolUse,
-  words,
-} from "./lines.ts";
+import { S, block, canUse, initialized, kinds, ready, says, session, toolResult, toolUse, words } from "./lines.ts";
 
 describe("messages", () => {
   const start = (id: string) => ({
