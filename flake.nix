@@ -11,21 +11,44 @@
         "aarch64-linux"
       ];
       each = make: nixpkgs.lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
+      module = import ./nix/module.nix self;
     in
     {
       packages = each (pkgs: rec {
         agent-harness = pkgs.callPackage ./nix/package.nix { };
+        # The same executable under its other name.
+        webhook-receiver = agent-harness // {
+          meta = agent-harness.meta // {
+            mainProgram = "webhook-receiver";
+          };
+        };
         default = agent-harness;
       });
 
-      nixosModules.default = import ./nix/module.nix self;
+      overlays.default = final: _prev: {
+        agent-harness = final.callPackage ./nix/package.nix { };
+      };
+
+      nixosModules = {
+        default = module;
+        agent-harness = module;
+      };
 
       checks = each (pkgs: {
-        service = pkgs.callPackage ./nix/test.nix { module = self.nixosModules.default; };
+        inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) agent-harness;
+        service = pkgs.callPackage ./nix/test.nix { inherit module; };
       });
 
+      formatter = each (pkgs: pkgs.nixfmt-tree);
+
       devShells = each (pkgs: {
-        default = pkgs.mkShell { packages = [ pkgs.bun pkgs.gnumake ]; };
+        default = pkgs.mkShell {
+          packages = [
+            (pkgs.callPackage ./nix/runtime.nix { })
+            pkgs.gnumake
+            pkgs.git
+          ];
+        };
       });
     };
 }

@@ -1,9 +1,11 @@
-# Both programs. They have no run-time packages, so nothing is fetched: Bun and the tree are all that is needed.
-# Bun comes from nixpkgs and may be another version than the one the Makefile pins.
+# Both programs: one executable under two names. They have no run-time packages, so the pinned runtime and the tree are
+# all that is needed, and nothing is fetched here.
 {
   lib,
   stdenvNoCC,
-  bun,
+  callPackage,
+  gnumake,
+  runtime ? callPackage ./runtime.nix { },
 }:
 
 stdenvNoCC.mkDerivation {
@@ -20,31 +22,40 @@ stdenvNoCC.mkDerivation {
     ];
   };
 
-  nativeBuildInputs = [ bun ];
+  nativeBuildInputs = [ gnumake ];
 
-  # Bun writes caches below HOME.
+  # The runtime writes caches below HOME. The interpreter of a patched runtime is the store's, and so is the program's.
   buildPhase = ''
     runHook preBuild
     export HOME=$TMPDIR
-    make build BUN=${lib.getExe bun}
+    make build BUN=${lib.getExe runtime}
     runHook postBuild
   '';
 
   installPhase = ''
     runHook preInstall
-    install -Dm755 -t $out/bin agent-harness webhook-receiver
+    install -Dm755 -t $out/bin agent-harness
+    ln $out/bin/agent-harness $out/bin/webhook-receiver
     runHook postInstall
   '';
 
-  # The program is appended to the executable: stripping or rewriting it would cut it off.
+  doInstallCheck = true;
+  installCheckPhase = ''
+    $out/bin/agent-harness version
+    $out/bin/webhook-receiver version
+  '';
+
+  # The programs' own code is found by its place in the executable: stripping or rewriting would cut it off.
   dontStrip = true;
   dontPatchELF = true;
-  dontFixup = true;
 
   meta = {
-    description = "Runs coding agents behind one HTTP API";
+    description = "Runs coding agents behind one HTTP API and tells somebody when they stop working";
     license = lib.licenses.mit;
     mainProgram = "agent-harness";
-    platforms = lib.platforms.linux;
+    platforms = [
+      "x86_64-linux"
+      "aarch64-linux"
+    ];
   };
 }
