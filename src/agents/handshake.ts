@@ -2,11 +2,15 @@
  * A look at an installed program: it is started in an empty folder as an agent's would be, asked for its handshake, and
  * ended again. No input is sent, so no model is called. The answer holds as long as the program's file is the same one.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
+import { withDescriptors } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
+import { withNotedUmask } from "../lib/umask.ts";
+import { writeAgentFile } from "../process/agent-file.ts";
+import { endGroup } from "../process/helper.ts";
 import type { AnyCodec, LaunchContext, ProviderFact, Step } from "../providers/contract.ts";
 
 export interface HandshakeAnswer {
@@ -28,6 +32,10 @@ export interface HandshakeRequest {
 
 const END_MS = 2000;
 const STDERR_CHARS = 1000;
+/** A handshake is a few lines; a list of models or commands in it may be long. */
+const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
+const MAX_LINES = 10_000;
+const DRAIN_MS = 200;
 
 /** Never rejects. */
 export async function handshake({ codec, context, clock, scratchDir }: HandshakeRequest): Promise<HandshakeAnswer> {
@@ -47,21 +55,10 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
   const { argv, env, files = [] } = codec.launch(launch);
   for (const { path, content } of files) {
     mkdirSync(dirname(join(launch.agentDir, path)), { recursive: true });
-    writeFileSync(join(launch.agentDir, path), content, { mode: 0o600 });
+    writeAgentFile(join(launch.agentDir, path), content);
   }
-  const child = Bun.spawn([...argv], {
-    cwd: launch.cwd,
-    env: { ...launch.env, ...env },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    detached: true,
-  });
-  const seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null } = {
-    version: null,
-    login: null,
-    verdict: null,
-  };
+  const child = withNotedUmask(() => withDescriptors(() => start(argv, { ...launch.env, ...env }, launch.cwd)));
+  const seen: Seen = { version: null, login: null, verdict: null };
   let state: unknown = null;
 
   const take = (step: Step<unknown>): void => {
@@ -71,21 +68,30 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
   };
   take(codec.start({ launch, nowMs: clock.now(), unconfirmed: [], grants: [], probe: true }));
 
-  const timer = clock.setTimer(codec.traits.startDeadlineMs, () => {
-    seen.verdict ??= `not ready after ${codec.traits.startDeadlineMs} ms`;
-    endGroup(child.pid, "SIGKILL");
-  });
-  const stderr = new Response(child.stderr).text();
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = clock.setTimer(codec.traits.startDeadlineMs, () => resolve(null));
+  const stderr = lastWords(child.stderr);
+  const reader = child.stdout.getReader();
   const splitter = createLineSplitter({ offset: 0 });
-  for await (const chunk of child.stdout) {
-    for (const line of splitter.push(chunk)) {
+  let lines = 0;
+  // Never only on the pipe: something it left behind may hold that open for ever.
+  while (seen.verdict === null) {
+    const part = await Promise.race([reader.read(), late]);
+    if (part === null) seen.verdict = `not ready after ${codec.traits.startDeadlineMs} ms`;
+    if (part === null || part.done) break;
+    for (const line of splitter.push(part.value)) {
+      if (seen.verdict !== null) break;
+      if (++lines > MAX_LINES) seen.verdict = `it wrote more than ${MAX_LINES} lines and was not ready`;
       if (line.type === "line") take(codec.frame(state, { raw: line.text, json: parse(line.text) }, clock.now()));
     }
-    if (seen.verdict !== null) break;
+    if (splitter.offset + splitter.pendingBytes > MAX_OUTPUT_BYTES)
+      seen.verdict ??= `it wrote more than ${MAX_OUTPUT_BYTES} bytes and was not ready`;
   }
   timer.cancel();
+  reader.cancel().catch(() => undefined);
   await end(child, codec.farewell(state).lines, clock);
-  const said = (await stderr).trim().slice(-STDERR_CHARS);
+  await Promise.race([stderr.done, Bun.sleep(DRAIN_MS)]);
+  const said = stderr.end().trim().slice(-STDERR_CHARS);
   const problem =
     seen.verdict === true
       ? null
@@ -93,10 +99,35 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
   return { ready: problem === null, version: seen.version, login: seen.login, problem };
 }
 
-function note(
-  seen: { version: string | null; login: HandshakeAnswer["login"]; verdict: string | true | null },
-  fact: ProviderFact,
-): void {
+function start(argv: readonly string[], env: Record<string, string>, cwd: string): Child {
+  return Bun.spawn([...argv], { cwd, env, stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: true });
+}
+
+/** The end of what it says there; a flood is read, so that it is not held up, and not kept. */
+function lastWords(stream: ReadableStream<Uint8Array>) {
+  const reader = stream.getReader();
+  let tail = Buffer.alloc(0);
+  const read = async (): Promise<void> => {
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      tail = Buffer.concat([tail, part.value]).subarray(-4 * STDERR_CHARS);
+  };
+  return {
+    done: read().catch(() => undefined),
+    end(): string {
+      reader.cancel().catch(() => undefined);
+      return tail.toString("utf8");
+    },
+  };
+}
+
+interface Seen {
+  version: string | null;
+  login: HandshakeAnswer["login"];
+  /** true = ready; a text says what is wrong. */
+  verdict: string | true | null;
+}
+
+function note(seen: Seen, fact: ProviderFact): void {
   if (fact.type === "login") seen.login = { loggedIn: fact.loggedIn, detail: fact.detail };
   if (fact.type === "start_failed") seen.verdict ??= fact.message;
   if (fact.type !== "ready") return;
@@ -128,15 +159,6 @@ async function end(child: Child, lines: readonly string[], clock: Clock): Promis
   await child.exited;
   timer.cancel();
   endGroup(child.pid, "SIGKILL"); // helpers that outlive it
-}
-
-/** The program leads a group of its own. */
-function endGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // nobody of it is left
-  }
 }
 
 function parse(text: string): unknown {

@@ -28,6 +28,9 @@ export interface Reporter {
   examine(provider: Provider): Promise<ProviderReport>;
 }
 
+const GLANCE_MS = 3000;
+const EXAMINE_MS = 15_000;
+
 export function createReporter(deps: ReporterDeps): Reporter {
   const versions = createVersionProbe();
   const handshakes = new Map<string, Promise<HandshakeAnswer>>();
@@ -55,8 +58,13 @@ export function createReporter(deps: ReporterDeps): Reporter {
     }
     // A plain command is anything: asking it for a version might do its work.
     if (codec.traits.oneshot) return { ...base, version: null, available: true, reason: null };
-    const { version, problem } = await versions.versionOf(path, args, env);
-    return { ...base, version, available: problem === null, reason: problem };
+    // Asked on in the background: one program that does not answer must not hold up what is known of the others.
+    const asked = await within(versions.versionOf(path, args, env), GLANCE_MS, deps.clock);
+    if (asked === null) {
+      const reason = `--version has not answered within ${GLANCE_MS / 1000} s; ask again`;
+      return { ...base, version: null, available: true, reason };
+    }
+    return { ...base, version: asked.version, available: asked.problem === null, reason: asked.problem };
   };
 
   const shake = (provider: Provider, path: string): Promise<HandshakeAnswer> => {
@@ -98,10 +106,26 @@ export function createReporter(deps: ReporterDeps): Reporter {
     async examine(provider) {
       const report = await glance(provider);
       if (!report.available || report.path === null || provider.codec.traits.oneshot) return report;
-      const { ready, version, login, problem } = await shake(provider, report.path);
+      const answer = await within(shake(provider, report.path), EXAMINE_MS, deps.clock);
+      if (answer === null) {
+        const reason = `the handshake has not ended within ${EXAMINE_MS / 1000} s and goes on; ask again`;
+        return { ...report, available: false, reason };
+      }
+      const { ready, version, login, problem } = answer;
       return { ...report, version: version ?? report.version, available: ready, login, reason: problem };
     },
   };
+}
+
+/** null = not settled within the time; it goes on. */
+async function within<T>(work: Promise<T>, limitMs: number, clock: Clock): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = clock.setTimer(limitMs, () => resolve(null));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.cancel();
+  }
 }
 
 function environmentOf({ inheritedEnv }: ReporterDeps, { settings, codec }: Provider): Record<string, string> {

@@ -2,9 +2,10 @@
  * What is known about an agent's process, for the person who has to find out why. No secrets: no environment, no
  * arguments.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
+import { agentFileSize } from "../process/agent-file.ts";
 import { runPaths } from "../process/paths.ts";
 import { getRun } from "../store/runs.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -45,7 +46,7 @@ export function debugRoutes(deps: ApiDeps) {
             row === null
               ? null
               : { n: run, state: row.state, version: progress.version ?? row.version, exitCode: row.exitCode },
-          files: { dir: paths.dir, stdoutBytes: sizeOf(paths.out), stderrBytes: sizeOf(paths.err) },
+          files: { dir: paths.dir, stdoutBytes: agentFileSize(paths.out), stderrBytes: agentFileSize(paths.err) },
           counters: {
             frames: progress.frames,
             unknownFrames: progress.unknownFrames,
@@ -64,10 +65,6 @@ export function debugRoutes(deps: ApiDeps) {
       },
     }),
   ];
-}
-
-function sizeOf(path: string): number | null {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? null;
 }
 
 /** Resident memory from /proc; null when the process is gone. */

@@ -1,10 +1,10 @@
 /** What was said, exactly; and the child's raw output for debugging. */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { runPaths } from "../process/paths.ts";
+import { readTailBytes } from "../process/tail.ts";
 import type { Message } from "../words/said.ts";
 import { findMessage, lastAssistantMessage, listMessages } from "../store/messages.ts";
 import { clipMessage } from "./clip.ts";
@@ -74,7 +74,7 @@ export function messageRoutes(deps: ApiDeps) {
         const paths = runPaths(actor.agentDir, actor.state().run);
         const file = query.stream === "stderr" ? paths.err : paths.out;
         // Bytes of a program that nobody checked: never shown as a page.
-        return new Response(lastBytes(file, query.tail ?? TAIL_BYTES), {
+        return new Response(new Uint8Array(readTailBytes(file, query.tail ?? TAIL_BYTES)), {
           headers: {
             "Content-Type": "application/octet-stream",
             "X-Content-Type-Options": "nosniff",
@@ -89,16 +89,3 @@ export function messageRoutes(deps: ApiDeps) {
 /** `?clip=N`, or everything. */
 const clipped = (max: number | undefined) => (message: Message) =>
   max === undefined ? message : clipMessage(message, max);
-
-function lastBytes(path: string, max: number): Uint8Array<ArrayBuffer> {
-  if (!existsSync(path)) return new Uint8Array();
-  const fd = openSync(path, "r");
-  try {
-    const { size } = fstatSync(fd);
-    const bytes = new Uint8Array(Math.min(size, max));
-    const got = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
-    return bytes.subarray(0, got);
-  } finally {
-    closeSync(fd);
-  }
-}

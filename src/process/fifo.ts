@@ -2,9 +2,10 @@
  * Lines into a child's stdin, in order and without ever blocking the thread. A line that fits into one atomic write
  * goes at once (all of it or EAGAIN); longer ones, and those whose writing must leave a proof, go through the spool.
  */
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
 import { HarnessError, errorCode } from "../lib/errors.ts";
+import { openAgentFifo } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
 import { endSpoolWriters, listSpools, spoolLine, spoolStatus, waitSpool } from "./spool.ts";
 
@@ -122,13 +123,15 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
 function attemptWrite(path: string, bytes: Uint8Array): Attempt {
   let fd: number | null = null;
   try {
-    fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const opened = openAgentFifo(path, "write");
+    if (opened.is !== "file") return "gone"; // a file in its place would swallow the line
+    fd = opened.fd;
     if (bytes.length > 0) writeSync(fd, bytes);
     return "written";
   } catch (error) {
     const code = errorCode(error);
     if (code === "EAGAIN") return "full";
-    if (code === "ENXIO" || code === "EPIPE" || code === "ENOENT") return "gone";
+    if (code === "ENXIO" || code === "EPIPE") return "gone";
     throw error;
   } finally {
     if (fd !== null) closeSync(fd);

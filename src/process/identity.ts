@@ -2,10 +2,12 @@
  * Who a run's processes are, and whether they still live. A pid alone is reused: identity is boot id, pid and kernel
  * start time, and the nonce in the environment where it can be read.
  */
-import { readFileSync } from "node:fs";
-import { errorCode } from "../lib/errors.ts";
+import { readSmallFile } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
 import { isDead, readBootId, readProcess, readProcessEnv } from "./proc.ts";
+
+/** A record is one short line; what is longer is none of ours. */
+const MAX_RECORD_BYTES = 1024;
 
 export interface Identity {
   readonly bootId: string;
@@ -31,7 +33,7 @@ export interface Probe {
  * What the process wrote about itself; null when it did not get that far. Written in one go: valid only with its LF.
  */
 export function readIdentity(paths: Pick<RunPaths, "pid">): Identity | null {
-  const text = readWhole(paths.pid);
+  const text = readSmallFile(paths.pid, MAX_RECORD_BYTES);
   const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+) (\S+)\n$/.exec(text ?? "");
   if (match === null) return null;
   const [, bootId = "", pid, startTicks, wrapperPid, wrapperStartTicks, nonce = ""] = match;
@@ -72,18 +74,10 @@ export function sameProcess(bootId: string, pid: number, startTicks: number, { r
 }
 
 /**
- * The exit code (128 + n for signal n, as shells tell it); null while there is none, or when the wrapper was killed.
+ * The exit code (128 + n for signal n, as shells tell it); null while there is none, when the wrapper was killed, and
+ * when something unreadable stands in its place: who waits for it has a deadline.
  */
 export function readExit(paths: Pick<RunPaths, "exit">): { readonly code: number } | null {
-  const match = /^(\d{1,3})\n$/.exec(readWhole(paths.exit) ?? "");
+  const match = /^(\d{1,3})\n$/.exec(readSmallFile(paths.exit, MAX_RECORD_BYTES) ?? "");
   return match === null ? null : { code: Number(match[1]) };
-}
-
-function readWhole(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return null;
-    throw error;
-  }
 }

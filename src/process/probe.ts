@@ -1,5 +1,7 @@
 /** Asks an installed program for its version. The answer is kept as long as the file is the same one. */
 import { realpathSync, statSync } from "node:fs";
+import { cutText } from "../lib/text.ts";
+import { runHelper } from "./helper.ts";
 
 export interface VersionAnswer {
   readonly version: string | null;
@@ -14,6 +16,7 @@ export interface VersionProbe {
 
 const PROBE_MS = 10_000;
 const MAX_OUTPUT = 4000;
+const MAX_VERSION = 100;
 
 export function createVersionProbe(): VersionProbe {
   const known = new Map<string, Promise<VersionAnswer>>();
@@ -43,26 +46,18 @@ export function fingerprint(program: string, args: readonly string[]): string {
 }
 
 async function ask(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<VersionAnswer> {
-  try {
-    const child = Bun.spawn([...argv], {
-      env,
-      cwd: "/",
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      timeout: PROBE_MS,
-      killSignal: "SIGKILL",
-    });
-    const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-    const code = await child.exited;
-    const text = `${out}\n${err}`.slice(0, MAX_OUTPUT).trim();
-    if (code !== 0)
-      return {
-        version: null,
-        problem: `--version ended with code ${code}${text === "" ? "" : `: ${text.slice(0, 500)}`}`,
-      };
-    return { version: /\d+\.\d+(\.\d+)?[\w.+-]*/.exec(text)?.[0] ?? null, problem: null };
-  } catch (error) {
-    return { version: null, problem: error instanceof Error ? error.message : String(error) };
-  }
+  const { code, stdout, stderr, stopped } = await runHelper({
+    argv,
+    env,
+    cwd: "/",
+    timeoutMs: PROBE_MS,
+    maxBytes: MAX_OUTPUT,
+  });
+  const text = `${stdout}\n${stderr}`.slice(0, MAX_OUTPUT).trim();
+  const version = /\d+\.\d+(\.\d+)?[\w.+-]*/.exec(text)?.[0].slice(0, MAX_VERSION) ?? null;
+  // One that goes on talking has said it all the same.
+  if (code === 0 || (stopped === "flood" && version !== null)) return { version, problem: null };
+  if (stopped === "late") return { version: null, problem: `--version did not end within ${PROBE_MS / 1000} s` };
+  const said = text === "" ? "" : `: ${cutText(text, 500)}`;
+  return { version: null, problem: `--version ended with code ${code ?? "unknown"}${said}` };
 }

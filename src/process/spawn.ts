@@ -3,7 +3,10 @@
  * 5). Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
+import { notedUmask } from "../lib/umask.ts";
+import { execProblem } from "./exec-limits.ts";
 import { NONCE_ENV, readExit, readIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
@@ -45,6 +48,8 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   if (program === undefined || program === "" || program.startsWith("-")) {
     throw failed(`the program is ${JSON.stringify(program ?? null)}, expected a name or a path`);
   }
+  const tooLarge = execProblem(argv, request.env);
+  if (tooLarge !== null) throw failed(tooLarge);
   // The kernel's message for a missing cwd names the program instead.
   if (statSync(request.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw failed(`the folder ${request.cwd} does not exist or is no folder`);
@@ -69,14 +74,16 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
 
 function startWrapper({ paths, argv, env, cwd, nonce, input, cgroup }: SpawnRequest) {
   const stdin = input.kind === "fifo" ? paths.in : input.path;
-  const args = [CHILD_SCRIPT, paths.dir, input.kind, stdin, cgroup ?? "", ...argv];
+  const args = [CHILD_SCRIPT, paths.dir, input.kind, stdin, cgroup ?? "", notedUmask(), ...argv];
   try {
-    const wrapper = Bun.spawn(["/bin/sh", "-c", WRAPPER_SCRIPT, "ah-run", ...args], {
-      cwd,
-      env: { ...env, [NONCE_ENV]: nonce },
-      stdio: ["ignore", "pipe", "ignore"],
-      detached: true, // setsid: no terminal's or service's signal to our group reaches it
-    });
+    const wrapper = withDescriptors(() =>
+      Bun.spawn(["/bin/sh", "-c", WRAPPER_SCRIPT, "ah-run", ...args], {
+        cwd,
+        env: { ...env, [NONCE_ENV]: nonce },
+        stdio: ["ignore", "pipe", "ignore"],
+        detached: true, // setsid: no terminal's or service's signal to our group reaches it
+      }),
+    );
     wrapper.unref();
     return wrapper;
   } catch (error) {
@@ -90,13 +97,13 @@ async function makeRunFolder(paths: RunPaths, withInput: boolean): Promise<void>
     mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
     mkdirSync(paths.spool, { mode: 0o700 });
     // Made here so that they are private and can be read at once; the child appends.
-    for (const path of [paths.out, paths.err]) closeSync(openSync(path, "ax", 0o600));
+    for (const path of [paths.out, paths.err]) closeSync(withDescriptors(() => openSync(path, "ax", 0o600)));
   } catch (error) {
     throw failed(`cannot make the run folder ${paths.dir}: ${errorText(error)}`, error);
   }
   const fifos = withInput ? [paths.in, paths.alive] : [paths.alive];
   const made = await runTool(["mkfifo", "-m", "600", ...fifos]);
-  if (made.code !== 0) throw failed(`cannot make FIFOs in ${paths.dir}: ${made.stderr}`);
+  if (made.code !== 0) throw failed(`cannot make FIFOs in ${paths.dir}: ${made.stderr}`, made.cause);
 }
 
 function failed(why: string, cause?: unknown): HarnessError {

@@ -3,9 +3,11 @@
  * so that a daemon that dies in the middle leaves no half line (DESIGN 5). Files of one line, under `spool/`:
  * `<id>.line` what is to be written, `<id>.pid` who writes it, `<id>.done` that all of it was.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorCode } from "../lib/errors.ts";
+import { listAgentFolder, readSmallFile } from "./agent-file.ts";
 import { sameProcess } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
 import { toolEnv } from "./tools.ts";
@@ -34,13 +36,15 @@ export async function spoolLine(
   begun.add(base);
   try {
     for (const end of [".done", ".pid", ".line"]) rmSync(base + end, { force: true });
-    writeFileSync(`${base}.line`, `${line}\n`, { mode: 0o600, flag: "wx" });
+    withDescriptors(() => writeFileSync(`${base}.line`, `${line}\n`, { mode: 0o600, flag: "wx" }));
     const args = [COPY_SCRIPT, `${base}.line`, paths.in, base];
-    const writer = Bun.spawn(["/bin/sh", "-c", SPOOL_SCRIPT, "ah-spool", ...args], {
-      env: toolEnv(),
-      stdio: ["ignore", "ignore", "ignore"],
-      detached: true,
-    });
+    const writer = withDescriptors(() =>
+      Bun.spawn(["/bin/sh", "-c", SPOOL_SCRIPT, "ah-spool", ...args], {
+        env: toolEnv(),
+        stdio: ["ignore", "ignore", "ignore"],
+        detached: true,
+      }),
+    );
     writer.unref();
     await writer.exited;
   } finally {
@@ -83,7 +87,7 @@ export async function waitSpool(paths: SpoolPaths, id: string): Promise<Exclude<
 /** Ids of the lines that were spooled in this run and not cleaned up after. */
 export function listSpools(paths: SpoolPaths): string[] {
   const ids = new Set<string>();
-  for (const name of readFolder(paths.spool)) {
+  for (const name of listAgentFolder(paths.spool)) {
     const match = /^(.+)\.(?:line|pid)$/.exec(name);
     if (match?.[1] !== undefined) ids.add(match[1]);
   }
@@ -107,7 +111,7 @@ export function endSpoolWriters(paths: SpoolPaths): void {
 
 /** Living processes that write this line: the one that copies and the one that waits for it. */
 function writers(base: string): number[] {
-  const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(readIfThere(`${base}.pid`));
+  const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(readSmallFile(`${base}.pid`, 1024) ?? "");
   if (match === null) return [];
   const [, bootId = "", pid, ticks, outerPid, outerTicks] = match;
   const recorded = [
@@ -133,22 +137,4 @@ function basePath(paths: SpoolPaths, id: string): string {
     "BAD_SPOOL_ID",
     `cannot spool a line as ${JSON.stringify(id)}, expected letters, digits, . _ -`,
   );
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return "";
-    throw error;
-  }
-}
-
-function readFolder(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

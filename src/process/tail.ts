@@ -3,9 +3,9 @@
  * byte they end, so that the offset can be stored in the transaction that stores what the lines said.
  * Never watches (that is `watch.ts`): it reads when told that there may be more.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { errorCode } from "../lib/errors.ts";
+import { closeSync, fstatSync, readSync } from "node:fs";
 import { createLineSplitter } from "../lib/ndjson.ts";
+import { openAgentFile, readAt } from "./agent-file.ts";
 
 export interface TailBatch {
   /** Whole lines without their LF; invalid UTF-8 became U+FFFD. */
@@ -18,7 +18,7 @@ export interface TailBatch {
 
 export interface DrainResult {
   readonly offset: number;
-  /** The file is shorter than the offset (power cut, somebody truncated it): nothing more can be read. */
+  /** The file is shorter than the offset (power cut, somebody truncated it), or no file: nothing more can be read. */
   readonly shrunk: boolean;
 }
 
@@ -58,8 +58,11 @@ export function createTail({ path, offset: start, onBatch, onError, maxLineBytes
 
   /** Reads to the end of the file. Local files: a synchronous read of fresh bytes is a memory copy. */
   const readOn = async (): Promise<boolean> => {
-    fd ??= openIfThere(path);
-    if (fd === null) return false;
+    if (fd === null) {
+      const opened = openAgentFile(path);
+      if (opened.is !== "file") return opened.is === "irregular";
+      fd = opened.fd;
+    }
     const { size } = fstatSync(fd);
     if (size <= position) return size < position; // most looks of the sweep end here
     while (!closed) {
@@ -133,37 +136,43 @@ export interface FilePart {
 
 /** The last `maxBytes` of a file, for stderr in an error message; empty when there is no file. */
 export function readTail(path: string, maxBytes: number): FilePart {
-  return readPart(path, (size) => Math.max(0, size - maxBytes), maxBytes);
+  return asText(readEnd(path, maxBytes), maxBytes);
+}
+
+/** The same as bytes. */
+export function readTailBytes(path: string, maxBytes: number): Buffer {
+  return readEnd(path, maxBytes).bytes;
 }
 
 /** The first `maxBytes` of a file: the whole output of a one-shot program, unless it is longer. */
 export function readHead(path: string, maxBytes: number): FilePart {
-  return readPart(path, () => 0, maxBytes);
+  return asText(
+    readPart(path, () => 0, maxBytes),
+    maxBytes,
+  );
 }
 
-function readPart(path: string, from: (size: number) => number, maxBytes: number): FilePart {
-  const fd = openIfThere(path);
-  if (fd === null) return { text: "", truncated: false };
+interface Piece {
+  readonly bytes: Buffer;
+  /** Of the whole file. */
+  readonly size: number;
+}
+
+const asText = ({ bytes, size }: Piece, maxBytes: number): FilePart => ({
+  text: bytes.toString("utf8"),
+  truncated: size > maxBytes,
+});
+
+const readEnd = (path: string, maxBytes: number): Piece =>
+  readPart(path, (size) => Math.max(0, size - maxBytes), maxBytes);
+
+function readPart(path: string, from: (size: number) => number, maxBytes: number): Piece {
+  const opened = openAgentFile(path);
+  if (opened.is !== "file") return { bytes: Buffer.alloc(0), size: 0 };
   try {
-    const { size } = fstatSync(fd);
-    const bytes = Buffer.alloc(Math.min(size, maxBytes));
-    let got = 0;
-    while (got < bytes.length) {
-      const n = readSync(fd, bytes, got, bytes.length - got, from(size) + got);
-      if (n === 0) break;
-      got += n;
-    }
-    return { text: bytes.toString("utf8", 0, got), truncated: size > maxBytes };
+    const { fd, size } = opened;
+    return { bytes: readAt(fd, from(size), Math.min(size, maxBytes)), size };
   } finally {
-    closeSync(fd);
-  }
-}
-
-function openIfThere(path: string): number | null {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return null;
-    throw error;
+    closeSync(opened.fd);
   }
 }

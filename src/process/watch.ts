@@ -2,9 +2,10 @@
  * Notices instead of looking: inotify on the run's folder for its output, the end of the `alive` FIFO for its death,
  * and the caller's one shared sweep as the backstop of both (a SIGKILL makes no inotify event, a watch may not be had).
  */
-import { closeSync, constants, openSync, readSync, statSync, statfsSync, watch } from "node:fs";
+import { closeSync, readSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
 import { errorCode, errorText } from "../lib/errors.ts";
+import { agentFileSize, openAgentFifo } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
 
 /** How often the caller looks at all live runs by itself, for what no notice tells. */
@@ -63,7 +64,7 @@ function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: str
   let again: ReturnType<typeof setTimeout> | null = null;
   const look = (): void => {
     again = null;
-    const now = statSync(paths.out, { throwIfNoEntry: false })?.size ?? -1;
+    const now = agentFileSize(paths.out) ?? -1;
     if (now === size) return;
     size = now;
     again = setTimeout(look, LOOK_AGAIN_MS);
@@ -122,14 +123,13 @@ export function watchAlive(path: string, onGone: () => void): { close(): void } 
     closed = true;
     return true;
   };
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    queueMicrotask(() => finish() && onGone()); // the folder was never finished, or is removed
+  const opened = openAgentFifo(path, "read");
+  if (opened.is !== "file") {
+    // The folder was never finished or is removed, or something else stands there: the process itself must tell.
+    queueMicrotask(() => finish() && onGone());
     return { close: () => void finish() };
   }
+  const { fd } = opened;
   if (nobodyWrites(fd)) {
     closeSync(fd);
     queueMicrotask(() => finish() && onGone());

@@ -17,7 +17,7 @@ const START_TICKS = (name: string): string => {
 };
 
 /**
- * argv: CHILD_SCRIPT dir kind input cgroup program args…
+ * argv: CHILD_SCRIPT dir kind input cgroup umask program args…
  * The child runs in the foreground: a background job of a non-interactive shell has SIGINT and SIGQUIT ignored and its
  * stdin at /dev/null. stderr goes nowhere because dash and bash report there how the child was killed.
  * fd 3 is the pipe to the daemon, fd 9 the `alive` FIFO (read-write: opening never blocks), closed for the child.
@@ -32,7 +32,7 @@ printf '%s\\n' "$?" >"$2/exit"
 `;
 
 /**
- * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup program args…
+ * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup umask program args…
  * Opens everything first, then records itself, then becomes the program: whoever has seen the record can write to the
  * FIFO, and no program runs that is not recorded (125 = could not record). 126/127: the shell could not run the
  * program. It traps only what a dead daemon's pipe would send: any other signal must end it as it would end the
@@ -49,7 +49,8 @@ if [ -n "$7" ]; then echo "$$" >"$7/cgroup.procs" || exit 125; fi
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 125
 printf 'v1 %s %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" "$AH_RUN_NONCE" >"$4/pid" || exit 125
 echo ok >&3 2>/dev/null
-shift 7
+umask "$8"
+shift 8
 exec "$@" 3>&-
 `;
 

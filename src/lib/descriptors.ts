@@ -1,0 +1,83 @@
+/**
+ * Descriptors put by for our own work. The server takes every connection that comes, so strangers can use up all that a
+ * process may have; then what was accepted could not be started, read or stored any more. A few are held here, given up
+ * the moment the kernel says EMFILE, and taken back when the rush is over. Also the one list of errors that mean "for
+ * want of a resource": what failed with one was not refused, it is to be tried again.
+ */
+import { closeSync, openSync } from "node:fs";
+import type { Clock } from "./clock.ts";
+import { errorCode } from "./errors.ts";
+
+/** Enough for the start of two programs at once: each takes some six for a moment. */
+const SPARE = 16;
+const REFILL_MS = 1000;
+
+const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT"]);
+
+let spare: number[] = [];
+let wanted = 0;
+let refill: (() => void) | null = null;
+
+/** Puts some by; returns the function that lets go of them for good. Called once, by the program's start. */
+export function holdSpareDescriptors(clock: Clock, count = SPARE): () => void {
+  wanted = count;
+  fill();
+  refill = () =>
+    void clock.setTimer(REFILL_MS, () => {
+      refilling = false;
+      if (!fill()) refillLater();
+    });
+  return () => {
+    wanted = 0;
+    refill = null;
+    giveUp();
+  };
+}
+
+/**
+ * Does `work`; when it fails for want of descriptors, once more with the spare ones given up. `work` must be
+ * synchronous: no connection can be accepted between giving up and taking.
+ */
+export function withDescriptors<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = errorCode(error);
+    if ((code !== "EMFILE" && code !== "ENFILE") || spare.length === 0) throw error;
+    giveUp();
+    refillLater();
+    return work();
+  }
+}
+
+/** Did this, or what caused it, fail for want of descriptors, processes, memory or disk? Then it says nothing more. */
+export function isShortage(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const code = errorCode(each);
+    if (code !== undefined && SHORTAGES.has(code)) return true;
+  }
+  return false;
+}
+
+let refilling = false;
+
+function refillLater(): void {
+  if (refilling || refill === null) return;
+  refilling = true;
+  refill();
+}
+
+/** false = the rush is not over yet. */
+function fill(): boolean {
+  try {
+    while (spare.length < wanted) spare.push(openSync("/dev/null", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function giveUp(): void {
+  for (const fd of spare) closeSync(fd);
+  spare = [];
+}

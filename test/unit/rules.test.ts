@@ -1,0 +1,44 @@
+/**
+ * Kinds of mistakes that a rule can hold: each was found in several places, was mended once, and must not come back in
+ * a file that nobody thought of. A file that has to break a rule stands in its list with the reason.
+ */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..", "..");
+const SOURCES = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].filter((file) => !file.startsWith("src/inspector/"));
+
+/** `file:line  text` of each line that breaks a rule, but for the files that may. Comments break none. */
+function breaches(pattern: RegExp, where: (file: string) => boolean, allowed: Readonly<Record<string, string>>) {
+  for (const file of Object.keys(allowed)) if (!SOURCES.includes(file)) throw new Error(`${file} is gone: take it out`);
+  return SOURCES.filter((file) => where(file) && !(file in allowed)).flatMap((file) =>
+    readFileSync(join(ROOT, file), "utf8")
+      .split("\n")
+      .map((line, i) => ({ line, at: `${file}:${i + 1}  ${line.trim()}` }))
+      .filter(({ line }) => !/^\s*(\*|\/\/|\/\*)/.test(line) && pattern.test(line))
+      .map(({ at }) => at),
+  );
+}
+
+const under =
+  (...folders: string[]) =>
+  (file: string): boolean =>
+    folders.some((folder) => file.startsWith(`src/${folder}/`));
+
+test("no file of an agent is opened, read or written but by the opener that never blocks", () => {
+  const opening = /\b(openSync|readFileSync|writeFileSync|appendFileSync|readdirSync|createReadStream|Bun\.file)\(/;
+  expect(
+    breaches(opening, under("process", "agents", "api"), {
+      "src/process/agent-file.ts": "the opener itself",
+      "src/process/proc.ts": "files of the kernel",
+      "src/process/tree.ts": "files of the kernel",
+      "src/process/end.ts": "a file of the kernel",
+      "src/process/spawn.ts": "makes new files only (O_EXCL)",
+      "src/process/spool.ts": "makes new files only (O_EXCL)",
+      "src/process/watch.ts": "a stream of a descriptor that is open already",
+      "src/api/debug.ts": "a file of the kernel",
+      "src/agents/supervisor.ts": "moves to the opener with its launching",
+    }),
+  ).toEqual([]);
+});
