@@ -3,7 +3,7 @@
  * written, processes begun and ended only after the step is stored. Its process is `run.ts`'s, its statuses the
  * reducer's.
  */
-import { rmSync } from "node:fs";
+import { discardAgentFolder } from "../process/agent-file.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
@@ -180,8 +180,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       deleteAgent(store, agent.id);
     });
     actor.close();
-    rmSync(deps.agentDir, { recursive: true, force: true });
     deps.purged(agent.id);
+    void discardAgentFolder(deps.agentDir).then((error) => {
+      if (error !== null) log.warn("cannot remove the agent's folder, the next start tries again", { error });
+    });
   };
 
   const frames = async (lines: readonly string[], offset: number, skipped: number): Promise<void> => {

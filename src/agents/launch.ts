@@ -2,9 +2,10 @@
  * A run on its way into the world: the agent's folder made ready, what the provider needs written into it, the process
  * spawned. Throws what stands in the way; what that means for the agent is decided elsewhere.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { HarnessError } from "../lib/errors.ts";
+import { listAgentFolder, removeAgentFile, writeAgentFile } from "../process/agent-file.ts";
 import type { Identity, SpawnRequest } from "../process/spawn.ts";
 import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
@@ -38,7 +39,7 @@ export async function launchRun({ agentDir, terms, run, nonce }: LaunchRequest):
 function promptFile(agentDir: string, run: number, { prompt }: LaunchContext): SpawnRequest["input"] {
   if (prompt?.as !== "stdin") return { kind: "file", path: "/dev/null" };
   const path = join(agentDir, `prompt-${run}`);
-  writeFileSync(path, prompt.text, { mode: 0o600 });
+  writeAgentFile(path, prompt.text);
   return { kind: "file", path };
 }
 
@@ -50,7 +51,7 @@ function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void
         status: 500,
       });
     mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
-    writeFileSync(full, content, { mode: 0o600 });
+    writeAgentFile(full, content);
   }
 }
 
@@ -59,18 +60,9 @@ function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void
  */
 function removeOldRuns(agentDir: string, run: number): void {
   const folder = join(agentDir, "run");
-  for (const name of existing(folder))
-    if (Number(name) < run) rmSync(join(folder, name), { recursive: true, force: true });
-  for (const name of existing(agentDir)) {
+  for (const name of listAgentFolder(folder)) if (Number(name) < run) removeAgentFile(join(folder, name));
+  for (const name of listAgentFolder(agentDir)) {
     const old = /^prompt-(\d+)$/.exec(name);
-    if (old !== null && Number(old[1]) < run) rmSync(join(agentDir, name), { force: true });
-  }
-}
-
-function existing(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // the first run makes it
+    if (old !== null && Number(old[1]) < run) removeAgentFile(join(agentDir, name));
   }
 }

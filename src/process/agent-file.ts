@@ -16,9 +16,12 @@ import {
   rmSync,
 } from "node:fs";
 import { writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Stats } from "node:fs";
 import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
+import { runTool } from "./tools.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
@@ -130,4 +133,44 @@ export function listAgentFolder(path: string): string[] {
 /** A file, a link (not what it points to) or a folder with all in it. No error when there is none. */
 export function removeAgentFile(path: string): void {
   withDescriptors(() => rmSync(path, { recursive: true, force: true }));
+}
+
+/** A name that no agent's folder has: ids are hex. */
+const GONE = ".gone";
+
+/**
+ * Takes a folder out of the way at once, by its name; what is in it is removed afterwards, without holding anybody up.
+ * Never throws or rejects: gives what went wrong, for the log, or null. What stays is taken up by `removeDiscarded`.
+ */
+export async function discardAgentFolder(path: string): Promise<unknown> {
+  const gone = `${path}${GONE}`;
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
+    await removeSlowly(gone);
+    renameSync(path, gone);
+    await removeSlowly(gone);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** At the start: what an earlier daemon had no time to remove. Gives what went wrong. */
+export async function removeDiscarded(parent: string): Promise<readonly unknown[]> {
+  const problems: unknown[] = [];
+  for (const name of listAgentFolder(parent)) {
+    if (name.endsWith(GONE)) await removeSlowly(join(parent, name)).catch((error: unknown) => problems.push(error));
+  }
+  return problems;
+}
+
+async function removeSlowly(path: string): Promise<void> {
+  const remove = () => rm(path, { recursive: true, force: true });
+  try {
+    await remove();
+  } catch {
+    // A folder in it may be closed even to its owner: opened, without following links, and tried once more.
+    await runTool(["chmod", "-R", "u+rwX", join(dirname(path), basename(path))]);
+    await remove();
+  }
 }

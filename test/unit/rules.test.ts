@@ -38,7 +38,7 @@ test("no file of an agent is opened, read or written but by the opener that neve
       "src/process/spool.ts": "makes new files only (O_EXCL)",
       "src/process/watch.ts": "a stream of a descriptor that is open already",
       "src/api/debug.ts": "a file of the kernel",
-      "src/agents/supervisor.ts": "moves to the opener with its launching",
+      "src/process/cgroup.ts": "files of the kernel",
     }),
   ).toEqual([]);
 });

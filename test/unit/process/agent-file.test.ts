@@ -11,10 +11,12 @@ import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import {
   agentFileSize,
+  discardAgentFolder,
   listAgentFolder,
   openAgentFile,
   readSmallFile,
   removeAgentFile,
+  removeDiscarded,
   writeAgentFile,
 } from "../../../src/process/agent-file.ts";
 import { createLineWriter, endSpoolWriters, spoolStatus } from "../../../src/process/fifo.ts";
@@ -158,4 +160,34 @@ test("a linked folder is not listed and not emptied, only unlinked", () => {
   expect(existsSync(join(dir, "run"))).toBe(false);
   expect(readFileSync(join(dir, "elsewhere", "kept"), "utf8")).toBe(SECRET);
   rmSync(dir, { recursive: true });
+});
+
+describe("discardAgentFolder", () => {
+  test("the name is free at once, and a folder closed to its owner goes too", async () => {
+    const dir = join(tempFolder(), "0123abcd");
+    mkdirSync(join(dir, "run", "1"), { recursive: true });
+    writeFileSync(join(dir, "run", "1", "out.jsonl"), "x");
+    chmodSync(join(dir, "run", "1"), 0o000);
+    const gone = discardAgentFolder(dir);
+    expect(existsSync(dir)).toBe(false);
+    expect(await gone).toBeNull();
+    expect(existsSync(`${dir}.gone`)).toBe(false);
+  });
+
+  test("a link in place of it is taken away, not what it leads to", async () => {
+    const parent = tempFolder();
+    mkdirSync(join(parent, "elsewhere"));
+    writeFileSync(join(parent, "elsewhere", "kept"), SECRET);
+    symlinkSync(join(parent, "elsewhere"), join(parent, "0123abcd"));
+    expect(await discardAgentFolder(join(parent, "0123abcd"))).toBeNull();
+    expect(readFileSync(join(parent, "elsewhere", "kept"), "utf8")).toBe(SECRET);
+  });
+
+  test("what a daemon had no time to remove goes at the next start", async () => {
+    const parent = tempFolder();
+    mkdirSync(join(parent, "0123abcd.gone"));
+    mkdirSync(join(parent, "89abcdef"));
+    expect(await removeDiscarded(parent)).toEqual([]);
+    expect(listAgentFolder(parent)).toEqual(["89abcdef"]);
+  });
 });
