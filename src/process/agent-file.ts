@@ -7,6 +7,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   openSync,
@@ -14,10 +15,10 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
-import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Stats } from "node:fs";
 import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
@@ -146,7 +147,7 @@ export async function discardAgentFolder(path: string): Promise<unknown> {
   const gone = `${path}${GONE}`;
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
-    await removeSlowly(gone);
+    if (existsSync(gone)) await removeSlowly(gone);
     renameSync(path, gone);
     await removeSlowly(gone);
     return null;
@@ -170,7 +171,7 @@ async function removeSlowly(path: string): Promise<void> {
     await remove();
   } catch {
     // A folder in it may be closed even to its owner: opened, without following links, and tried once more.
-    await runTool(["chmod", "-R", "u+rwX", join(dirname(path), basename(path))]);
+    await runTool(["chmod", "-R", "u+rwX", path]);
     await remove();
   }
 }
