@@ -1,75 +1,148 @@
-/**
- * How the commands talk to the daemon: address and token from options, environment or config, over TCP or the unix
- * socket.
- */
-import { loadHarnessConfig } from "../config/harness.ts";
-import { formatProblems } from "../config/load.ts";
+/** Requests to the daemon, over TCP or the unix socket. What it refuses is thrown with its own code and words. */
+import type { Issue } from "../lib/check.ts";
+import { isObject } from "../lib/check.ts";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
-import type { ParsedArgs } from "./args.ts";
-import { usage } from "./args.ts";
-import type { Environment } from "./main.ts";
+import type { Address } from "./address.ts";
+
+export interface Ask {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default 10 s; null = as long as it takes. */
+  readonly timeoutMs?: number | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
 
 export interface Client {
-  readonly url: string;
-  /** Throws UNREACHABLE, UNAUTHORIZED, or the API's own error. */
-  get(path: string, timeoutMs?: number): Promise<unknown>;
+  /** For people. */
+  readonly where: string;
+  /** The answer whatever its status. Throws only UNREACHABLE. */
+  send(path: string, ask?: Ask): Promise<Reply>;
+  /** A good answer's JSON. Throws UNREACHABLE, UNAUTHORIZED, or the API's own error. */
+  call(path: string, ask?: Ask): Promise<unknown>;
+  /** A response whose body is still to come. */
+  open(path: string, ask?: Ask): Promise<Response>;
 }
 
 const TIMEOUT_MS = 10_000;
 
-export function createClient(args: ParsedArgs, env: Environment): Client {
-  const given = args.values.get("url") ?? env["AH_URL"];
-  const { url, socket, token } =
-    given === undefined
-      ? fromConfig(args, env)
-      : { url: checked(given), socket: undefined, token: env["AH_AUTH_TOKEN"] };
+export function createClient({ url, socket, shown, token, tokenProblem }: Address): Client {
+  const open = async (
+    path: string,
+    { method = "GET", body, headers = {}, timeoutMs = TIMEOUT_MS, signal }: Ask = {},
+  ) => {
+    const signals = [
+      ...(signal === undefined ? [] : [signal]),
+      ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ];
+    try {
+      return await fetch(`${url}${path}`, {
+        method,
+        redirect: "manual",
+        headers: {
+          ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+        ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+        ...(timeoutMs === null ? { timeout: false } : {}),
+        ...(socket === null ? {} : { unix: socket }),
+      });
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      throw unreachable(shown, socket, error, timeoutMs);
+    }
+  };
+  const refused = (status: number, bytes: Uint8Array): HarnessError => {
+    const { code, message, issues } = readError(bytes, status);
+    if (status !== 401) return new HarnessError(code, message, { status, ...(issues === null ? {} : { issues }) });
+    const why = tokenProblem === null ? "" : ` (${tokenProblem})`;
+    const mend =
+      token === null
+        ? `the daemon wants a token: set AH_AUTH_TOKEN, or auth.tokenFile in the config${why}`
+        : `the daemon does not know this token: ${message}`;
+    return new HarnessError("UNAUTHORIZED", mend, { status });
+  };
+  const send = async (path: string, ask: Ask = {}): Promise<Reply> => {
+    const response = await open(path, ask);
+    const { status, statusText, headers } = response;
+    try {
+      return { status, statusText, headers, bytes: await response.bytes() };
+    } catch (error) {
+      if (ask.signal?.aborted === true) throw error;
+      throw unreachable(shown, socket, error, ask.timeoutMs ?? TIMEOUT_MS);
+    }
+  };
   return {
-    url: socket === undefined ? url : `unix:${socket}`,
-    async get(path, timeoutMs = TIMEOUT_MS) {
-      let response: Response;
-      try {
-        response = await fetch(`${url}${path}`, {
-          headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
-          signal: AbortSignal.timeout(timeoutMs),
-          ...(socket === undefined ? {} : { unix: socket }),
-        });
-      } catch (error) {
-        throw new HarnessError(
-          "UNREACHABLE",
-          `nothing answers at ${socket ?? url}: is agent-harness serve running? (${errorCode(error) ?? errorText(error)})`,
-          { status: 503 },
-        );
-      }
-      const body: unknown = await response.json().catch(() => null);
-      if (response.ok) return body;
-      const { error: code = "ERROR", message = `HTTP ${response.status}` } = (body ?? {}) as {
-        error?: string;
-        message?: string;
-      };
-      throw new HarnessError(response.status === 401 ? "UNAUTHORIZED" : code, message, { status: response.status });
+    where: shown,
+    send,
+    async call(path, ask) {
+      const { status, bytes } = await send(path, ask);
+      if (status >= 400) throw refused(status, bytes);
+      return bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes));
+    },
+    async open(path, ask) {
+      const response = await open(path, { timeoutMs: null, ...ask });
+      if (response.status >= 400) throw refused(response.status, await response.bytes());
+      return response;
     },
   };
 }
 
-function checked(url: string): string {
-  const parsed = URL.parse(url);
-  if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:"))
-    throw usage(`got the address ${JSON.stringify(url)}, expected http://host:port`);
-  return url.replace(/\/+$/, "");
+interface ApiError {
+  readonly code: string;
+  readonly message: string;
+  readonly issues: readonly Issue[] | null;
 }
 
-function fromConfig(
-  args: ParsedArgs,
-  env: Environment,
-): { url: string; socket: string | undefined; token: string | undefined } {
-  const path = args.values.get("config");
-  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
-  if (!loaded.ok) throw usage(formatProblems(loaded.problems, loaded.source));
-  const { host, port, socketPath, auth } = loaded.value;
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+/** The API's error shape, or what can be said of an answer that is somebody else's. */
+export function readError(bytes: Uint8Array, status: number): ApiError {
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    body = null; // a proxy's page
+  }
+  const from = isObject(body) ? body : {};
+  const issues = Array.isArray(from["issues"]) ? from["issues"].filter(isIssue) : null;
   return {
-    url: `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`,
-    socket: socketPath,
-    token: auth.token,
+    code: typeof from["error"] === "string" ? from["error"] : "HTTP_ERROR",
+    message:
+      typeof from["message"] === "string" ? from["message"] : `HTTP ${status}: that was not agent-harness who answered`,
+    issues,
   };
+}
+
+const isIssue = (value: unknown): value is Issue =>
+  isObject(value) && typeof value["path"] === "string" && typeof value["message"] === "string";
+
+const WHY: Readonly<Record<string, string>> = {
+  ConnectionRefused: "connection refused",
+  ECONNREFUSED: "connection refused",
+  FailedToOpenSocket: "there is no such socket, or nobody listens on it",
+  ENOENT: "there is no such socket",
+  EACCES: "permission denied",
+  ConnectionClosed: "the connection was closed",
+  ECONNRESET: "the connection was closed",
+  ENOTFOUND: "there is no such host",
+};
+
+function unreachable(shown: string, socket: string | null, error: unknown, timeoutMs: number | null): HarnessError {
+  const late = error instanceof Error && error.name === "TimeoutError";
+  const why = late
+    ? `no answer within ${(timeoutMs ?? 0) / 1000} s`
+    : (WHY[errorCode(error) ?? ""] ?? errorText(error));
+  const mend = socket === null || !late ? "start it with agent-harness serve" : "look at its log";
+  return new HarnessError("UNREACHABLE", `nothing answers at ${shown} (${why}): ${mend}`, {
+    status: 503,
+    cause: error,
+  });
 }

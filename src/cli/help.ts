@@ -1,14 +1,97 @@
-/** What `help` prints. */
-export const HELP = `agent-harness: runs coding agents behind one HTTP API
+/** The help pages, made from the table of commands; none is wider than 80 columns. */
+import { VERSION } from "../lib/version.ts";
+import { painter } from "./colours.ts";
+import type { Command, Flag } from "./command.ts";
+import { COMMON_FLAGS } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { MEANINGS } from "./exit.ts";
+import type { Output } from "./io.ts";
+import { pad, wrap } from "./text.ts";
 
-Usage: agent-harness <command> [options]
+const WIDTH = 80;
+const KEYS = 26;
 
-  serve [--config FILE]         run the daemon
-  status [--json] [--url URL]   what the daemon and its agents are doing
-  doctor [--json] [--url URL]   start every agent program once, and say what to mend
-  version                       print the version
-  help                          print this
+const GROUPS: readonly (readonly [string, readonly string[]])[] = [
+  ["Work", ["run", "send", "ps", "show", "logs", "messages", "wait", "set", "inputs"]],
+  ["Answer", ["permissions", "approve", "deny"]],
+  ["Control", ["abort", "stop", "resume", "rm", "attach"]],
+  ["Look closer", ["status", "events", "debug", "providers", "projects", "deliveries", "open", "api"]],
+  ["Set up", ["serve", "doctor", "config", "systemd", "completion", "version", "help"]],
+];
 
-Addresses and token: --url or AH_URL, AH_AUTH_TOKEN, else the config file.
-Config: --config, $AH_CONFIG, $XDG_CONFIG_HOME/agent-harness/harness.json,
-/etc/agent-harness/harness.json; none = defaults.`;
+/** `TARGET [TEXT|-] [flags]` */
+export function usageOf({ name, args, flags }: Command): string {
+  const words = args.map(({ name: word, optional, many }) => {
+    const shown = `${word}${many === true ? "…" : ""}`;
+    return optional === true ? `[${shown}]` : shown;
+  });
+  return [name, ...words, ...(flags.length > 0 ? ["[flags]"] : [])].join(" ");
+}
+
+export function printHelp(out: Output, command: Command | undefined): void {
+  const paint = painter(out);
+  const bold = (text: string): string => paint("bold", text);
+  out.write(
+    `${(command === undefined || command.name === "help" ? overview(bold) : page(command, bold)).join("\n")}\n`,
+  );
+}
+
+function overview(bold: (text: string) => string): string[] {
+  const known = new Map(COMMANDS.map((command) => [command.name, command]));
+  return [
+    `agent-harness ${VERSION}: runs coding agents unattended behind one HTTP API`,
+    "",
+    '  agent-harness run "fix the failing test"     in this folder, to its end',
+    "  agent-harness ps                             what every agent is doing",
+    "",
+    bold("agent-harness COMMAND [TARGET…] [TEXT] [flags]"),
+    ...GROUPS.flatMap(([title, names]) => [
+      "",
+      bold(title),
+      ...names.flatMap((name) => entry(name, known.get(name)?.what)),
+    ]),
+    "",
+    "TARGET is project/name, project/id, a name or id alone where it is unique, or a",
+    ". for the newest agent of this folder. agent-harness help COMMAND says more.",
+    "Address: --url, AH_URL, else the config file. Token: AH_AUTH_TOKEN, else the",
+    "config file. Config: --config, AH_CONFIG, ~/.config/agent-harness/harness.json,",
+    "/etc/agent-harness/harness.json; none = defaults.",
+  ];
+}
+
+function page(command: Command, bold: (text: string) => string): string[] {
+  const { name, what, flags, examples, exits, subs, aliases } = command;
+  return [
+    ...wrap(`${name} ${what}.`, WIDTH),
+    "",
+    ...examples.map((example) => `  ${example}`),
+    "",
+    ...wrapUsage(`agent-harness ${usageOf(command)}`).map(bold),
+    ...(aliases === undefined ? [] : [`also: ${aliases.join(", ")}`]),
+    ...(subs === undefined
+      ? []
+      : ["", bold("Commands"), ...subs.flatMap((sub) => entry(usageOf(sub).replace(" [flags]", ""), sub.what))]),
+    ...(flags.length === 0 ? [] : ["", bold("Flags"), ...flags.flatMap(flagLines)]),
+    "",
+    bold("Flags of every command"),
+    ...COMMON_FLAGS.filter((flag) => !flags.some((own) => own.name === flag.name)).flatMap(flagLines),
+    "",
+    bold("Exit codes"),
+    ...exits.flatMap((code) => entry(String(code), MEANINGS[code], 6)),
+  ];
+}
+
+const wrapUsage = (text: string): string[] => wrap(text, WIDTH);
+
+function flagLines({ name, short, value, repeat, what }: Flag): string[] {
+  const left = `${short === undefined ? "    " : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
+  return entry(left, `${what}${repeat === true ? " (repeatable)" : ""}`);
+}
+
+function entry(left: string, text: string | undefined, keys = KEYS): string[] {
+  if (text === undefined) return [];
+  const head = `  ${left}`;
+  const body = wrap(text, WIDTH - keys - 2);
+  if (head.length >= keys + 2) return [head, ...body.map((line) => `${" ".repeat(keys + 2)}${line}`)];
+  return body.map((line, i) => `${pad(i === 0 ? head : "", keys + 2)}${line}`);
+}

@@ -1,42 +1,120 @@
 /**
- * The commands of `agent-harness`, and the one place where an error becomes a line on stderr and an exit code. Each
- * command is loaded when it is asked for: who wants the version does not wait for the daemon's code.
+ * From a command line to an exit code: finds the command, reads its arguments, loads it, and is the one place where an
+ * error becomes a line. Each command is loaded when it is asked for: who wants the version does not wait for the rest.
  */
 import { HarnessError, errorText } from "../lib/errors.ts";
-import { VERSION } from "../lib/version.ts";
-import { EXIT } from "./exit.ts";
-import { HELP } from "./help.ts";
+import { nearest } from "../lib/nearest.ts";
+import type { Args } from "./args.ts";
+import { parseArgs, usage } from "./args.ts";
+import type { Client } from "./client.ts";
+import type { Command, Context, Environment } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { EXIT, exitOf } from "./exit.ts";
+import { BrokenPipe, openIo, openOutput } from "./io.ts";
+import { oneLine } from "./text.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment };
 
 export async function main(argv: readonly string[], env: Environment): Promise<number> {
-  const [command = "help", ...rest] = argv;
+  let name = "";
+  let wantsJson = false;
   try {
-    switch (command) {
-      case "serve":
-        return await (await import("./serve.ts")).serve(rest, env);
-      case "status":
-        return await (await import("./status.ts")).status(rest, env);
-      case "doctor":
-        return await (await import("./doctor.ts")).doctor(rest, env);
-      case "version":
-      case "--version":
-      case "-V":
-        console.log(`agent-harness ${VERSION}`);
-        return EXIT.ok;
-      case "help":
-      case "--help":
-      case "-h":
-        console.log(HELP);
-        return EXIT.ok;
-      case "bridge":
-        return await (await import("../bridge/opencode.ts")).runBridge(rest, env);
-      default:
-        console.error(`agent-harness: there is no command "${command}"; agent-harness help lists them`);
-        return EXIT.usage;
+    const [command, rest] = findCommand(argv);
+    name = command.name;
+    const args = command.raw === true ? rawArgs(command, rest) : parseArgs(rest, command);
+    wantsJson = args.has("json");
+    if (args.has("help")) {
+      (await import("./help.ts")).printHelp(openOutput(1, args.value("color"), env), command);
+      return EXIT.ok;
     }
+    const io = openIo(args, env);
+    let client: Client | undefined;
+    const connect = async (): Promise<void> => {
+      const [{ findAddress }, { createClient }] = await Promise.all([import("./address.ts"), import("./client.ts")]);
+      client = createClient(findAddress(args, env));
+    };
+    if (command.routes !== undefined) await connect();
+    const context: Context = {
+      args,
+      env,
+      io,
+      client() {
+        if (client === undefined) throw new Error(`${name} names no route, so it has no client`);
+        return client;
+      },
+    };
+    return await (await command.load()).run(context);
   } catch (error) {
-    console.error(`agent-harness: ${errorText(error)}`);
-    return error instanceof HarnessError && error.code === "USAGE" ? EXIT.usage : EXIT.error;
+    return failed(error, name, wantsJson || argv.includes("--json"), env);
   }
+}
+
+/** The command and the words behind it. Flags may stand before it: they are handed on. */
+function findCommand(argv: readonly string[]): readonly [Command, readonly string[]] {
+  const valued = new Set(["--url", "--config", "--color"]);
+  let at = 0;
+  while (at < argv.length && argv[at]?.startsWith("-") === true && argv[at] !== "--")
+    at += valued.has(argv[at] ?? "") ? 2 : 1;
+  const before = argv.slice(0, at);
+  const word = argv[at];
+  const help = COMMANDS.find(({ name }) => name === "help");
+  if (word === undefined || word === "--") {
+    const version = before.length === 1 && /^(--version|-V)$/.test(before[0] ?? "");
+    const found = version ? COMMANDS.find((command) => command.name === "version") : help;
+    if (found === undefined) throw new Error("there is no help");
+    return [found, version ? [] : before.filter((flag) => flag !== "--help" && flag !== "-h")];
+  }
+  const found = COMMANDS.find((command) => command.name === word || command.aliases?.includes(word) === true);
+  if (found === undefined) {
+    const names = COMMANDS.filter(({ hidden }) => hidden !== true).flatMap((command) => [
+      command.name,
+      ...(command.aliases ?? []),
+    ]);
+    const meant = nearest(word, names);
+    throw usage(
+      `there is no command "${oneLine(word)}"${meant === undefined ? "; agent-harness help lists them" : `; did you mean ${meant}? (agent-harness help)`}`,
+    );
+  }
+  const rest = [...before, ...argv.slice(at + 1)];
+  const second = argv[at + 1];
+  const sub = found.subs?.find(({ name }) => second !== undefined && name === `${found.name} ${second}`);
+  return sub === undefined ? [found, rest] : [sub, [...before, ...argv.slice(at + 2)]];
+}
+
+function rawArgs(command: Command, words: readonly string[]): Args {
+  const none = () => undefined;
+  return {
+    command,
+    words,
+    has: () => false,
+    off: () => false,
+    value: none,
+    all: () => [],
+    number: none,
+    duration: none,
+  };
+}
+
+/** One line on stderr, the error as JSON on stdout when JSON was asked for, and the code. */
+function failed(error: unknown, command: string, json: boolean, env: Environment): number {
+  if (error instanceof BrokenPipe) return EXIT.brokenPipe;
+  const known = error instanceof HarnessError;
+  const place = known && error.code === "USAGE" && command !== "" ? `agent-harness ${command}` : "agent-harness";
+  const text = (known ? error.message : errorText(error)).split("\n").map(oneLine).join("\n");
+  openOutput(2).line(`${place}: ${text}`);
+  if (known && error.issues !== undefined && error.issues.length > 1)
+    for (const { path, message } of error.issues)
+      openOutput(2).line(oneLine(`  ${path === "" ? "" : `${path}: `}${message}`));
+  if (!known || env["AH_DEBUG"] === "1") {
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (env["AH_DEBUG"] === "1" && stack !== undefined) openOutput(2).line(stack);
+  }
+  if (!json) return known ? exitOf(error) : EXIT.error;
+  try {
+    const { code, issues } = known ? error : { code: "INTERNAL", issues: undefined };
+    openOutput(1).line(JSON.stringify({ error: code, message: text, ...(issues === undefined ? {} : { issues }) }));
+  } catch {
+    // stdout is what failed
+  }
+  return known ? exitOf(error) : EXIT.error;
 }

@@ -119,7 +119,7 @@ const harnessFile = object({
   ),
   retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
 });
-type HarnessFile = Infer<typeof harnessFile>;
+export type HarnessFile = Infer<typeof harnessFile>;
 
 export const harnessSpec: ConfigSpec<HarnessFile, HarnessConfig> = {
   fileName: "harness.json",

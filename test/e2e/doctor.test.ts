@@ -93,7 +93,7 @@ test("doctor asks the daemon where one runs, and looks itself where none does; i
   };
   const asked = await run("--url", box.api().url);
   expect(asked.out).toContain(`Seen from the daemon at ${box.api().url}`);
-  expect(asked.out).toMatch(/^claude-code +ready +2\.1\.330 /m);
+  expect(asked.out).toMatch(/^claude-code\tready\t2\.1\.330\t/m);
   expect(asked.code).toBe(1); // "old" and "dead" are there and cannot be used
   const alone = await run("--config", box.configFile, "--json");
   const found = JSON.parse(alone.out) as { providers: { name: string; available: boolean }[] };

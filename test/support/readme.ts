@@ -7,6 +7,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EVENT_TYPES } from "../../src/words/events.ts";
 import { NOTICES } from "../../src/words/notices.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { usageOf } from "../../src/cli/help.ts";
 import { KINDS, capabilityRows } from "../provider/capabilities.ts";
 import { testDaemon } from "./daemon.ts";
 
@@ -77,6 +79,17 @@ function takes({ parameters = [], requestBody }: Operation): string {
   ].join(" ");
 }
 
+export function commandTable(): string {
+  const shown = COMMANDS.filter(({ hidden }) => hidden !== true).flatMap((command) => [
+    command,
+    ...(command.subs ?? []),
+  ]);
+  return [
+    head("command", "what", "exit codes"),
+    ...shown.map((command) => row(`\`${usageOf(command)}\``, command.what, command.exits.join(" "))),
+  ].join("\n");
+}
+
 export function eventTable(): string {
   return [head("event", "says"), ...Object.entries(EVENT_TYPES).map(([type, text]) => row(`\`${type}\``, text))].join(
     "\n",
@@ -99,6 +112,7 @@ export function providerTable(): string {
 export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["api", apiTable(await servedApi())],
+    ["commands", commandTable()],
     ["events", eventTable()],
     ["notices", noticeTable()],
     ["providers", providerTable()],

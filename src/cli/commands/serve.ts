@@ -1,13 +1,12 @@
 /** `serve`: the daemon, from its config to its orderly end. Agents are left running when it goes. */
-import { loadHarnessConfig } from "../config/harness.ts";
-import { formatProblems } from "../config/load.ts";
-import { systemClock } from "../lib/clock.ts";
-import { HarnessError } from "../lib/errors.ts";
-import { createLogger } from "../lib/log.ts";
-import { startDaemon } from "../daemon.ts";
-import { parseArgs } from "./args.ts";
-import { EXIT } from "./exit.ts";
-import type { Environment } from "./main.ts";
+import { loadHarnessConfig } from "../../config/harness.ts";
+import { formatProblems } from "../../config/load.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { HarnessError } from "../../lib/errors.ts";
+import { createLogger } from "../../lib/log.ts";
+import { startDaemon } from "../../daemon.ts";
+import type { Context } from "../command.ts";
+import { EXIT } from "../exit.ts";
 
 const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   ADDRESS_IN_USE: EXIT.addressUnavailable,
@@ -16,9 +15,8 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   LOCKED: EXIT.locked,
 };
 
-export async function serve(argv: readonly string[], env: Environment): Promise<number> {
-  const args = parseArgs(argv, { config: "value" });
-  const path = args.values.get("config");
+export async function run({ args, env }: Context): Promise<number> {
+  const path = args.value("config");
   const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
   if (!loaded.ok) {
     console.error(`agent-harness: ${formatProblems(loaded.problems, loaded.source)}`);

@@ -1,10 +1,9 @@
-/** `status`: the state of the box at a glance. Exit 0 running, 3 not running, 7 not authorised. */
-import { HarnessError } from "../lib/errors.ts";
-import { parseArgs } from "./args.ts";
-import { createClient } from "./client.ts";
-import { EXIT } from "./exit.ts";
-import type { Environment } from "./main.ts";
-import { duration, table } from "./print.ts";
+/** `status`: the state of the box at a glance. */
+import type { Context } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { asJson } from "../print.ts";
+import { printFacts } from "../table.ts";
+import { duration } from "../figures.ts";
 
 interface Overview {
   readonly version: string;
@@ -26,33 +25,19 @@ interface Overview {
   readonly deliveries: Readonly<Record<string, number>>;
 }
 
-export async function status(argv: readonly string[], env: Environment): Promise<number> {
-  const args = parseArgs(argv, { json: "flag", url: "value", config: "value" });
-  const client = createClient(args, env);
-  try {
-    // The daemon checked the shape when it made it.
-    const overview = (await client.get("/api/v1/status")) as Overview;
-    console.log(args.flags.has("json") ? JSON.stringify(overview, null, 2) : render(overview, client.url, Date.now()));
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof HarnessError)) throw error;
-    if (error.code === "UNREACHABLE") return fail(args.flags.has("json"), error, EXIT.unreachable);
-    if (error.code === "UNAUTHORIZED") return fail(args.flags.has("json"), error, EXIT.unauthorized);
-    throw error;
-  }
+export async function run(context: Context): Promise<number> {
+  const client = context.client();
+  const answer = await client.call("/api/v1/status");
+  // The daemon checked the shape when it made it.
+  if (!asJson(context, answer)) printFacts(context.io.out, factsOf(answer as Overview, client.where, Date.now()));
+  return EXIT.ok;
 }
 
-function fail(asJson: boolean, error: HarnessError, code: number): number {
-  if (asJson) console.log(JSON.stringify({ error: error.code, message: error.message }));
-  console.error(`agent-harness: ${error.message}`);
-  return code;
-}
-
-function render(
+function factsOf(
   { version, uptime, projects, agents, oldestPermission, providers, deliveries }: Overview,
   url: string,
   now: number,
-): string {
+): readonly (readonly [string, string])[] {
   const counts = Object.entries(agents)
     .filter(([name]) => name !== "total")
     .map(([name, n]) => `${n} ${name}`);
@@ -60,7 +45,7 @@ function render(
     oldestPermission === null
       ? "none"
       : `${oldestPermission.project}/${oldestPermission.agent}: ${oldestPermission.title} (${duration(now - Date.parse(oldestPermission.createdAt))})`;
-  return table([
+  return [
     ["daemon", `${version} at ${url}, up ${duration(uptime * 1000)}`],
     ["projects", String(projects)],
     ["agents", `${agents["total"] ?? 0}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}`],
@@ -73,5 +58,5 @@ function render(
           each.available ? `ready${each.version === null ? "" : ` (${each.version})`}` : `no: ${each.reason ?? "?"}`,
         ] as const,
     ),
-  ]);
+  ];
 }

@@ -1,0 +1,33 @@
+/** `help` and `help COMMAND`. */
+import { nearest } from "../../lib/nearest.ts";
+import { usage } from "../args.ts";
+import type { Command, Context } from "../command.ts";
+import { COMMANDS } from "../commands.ts";
+import { EXIT } from "../exit.ts";
+import { printHelp } from "../help.ts";
+import { printJson } from "../print.ts";
+
+export function run({ args, io }: Context): number {
+  let found: Command | undefined;
+  let known = COMMANDS;
+  for (const word of args.words) {
+    const name = found === undefined ? word : `${found.name} ${word}`;
+    const next = known.find((command) => command.name === name || command.aliases?.includes(name) === true);
+    if (next === undefined) {
+      const meant = nearest(
+        name,
+        known.map((command) => command.name),
+      );
+      throw usage(`there is no command "${name}"${meant === undefined ? "" : `; did you mean ${meant}?`}`);
+    }
+    found = next;
+    known = next.subs ?? [];
+  }
+  if (args.has("json")) printJson(io.out, { commands: (found === undefined ? COMMANDS : [found]).map(described) });
+  else printHelp(io.out, found);
+  return EXIT.ok;
+}
+
+function described({ name, what, args, flags, examples, exits, subs }: Command): unknown {
+  return { name, what, args, flags, examples, exits, ...(subs === undefined ? {} : { commands: subs.map(described) }) };
+}

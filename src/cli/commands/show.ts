@@ -1,0 +1,66 @@
+/** `show`: all that is known of one agent, with the causes in words and the next step. */
+import { askedOf } from "../asks.ts";
+import { statusStyle } from "../colours.ts";
+import type { Context } from "../command.ts";
+import { doingOf, tokensOf } from "../doing.ts";
+import { EXIT } from "../exit.ts";
+import { asJson } from "../print.ts";
+import { nameOf, pathOf } from "../shapes.ts";
+import type { AgentShape } from "../shapes.ts";
+import type { Cell } from "../table.ts";
+import { printFacts } from "../table.ts";
+import { findAgent } from "../target.ts";
+import { clockTime, money } from "../figures.ts";
+
+export async function run(context: Context): Promise<number> {
+  const { args, io } = context;
+  const client = context.client();
+  const agent = await findAgent(client, args.words[0] ?? "");
+  if (asJson(context, await client.call(`/api/v1${pathOf(agent)}`))) return EXIT.ok;
+  const asked = agent.pendingPermissions > 0 ? await askedOf(client, agent, "pending") : [];
+  const style = statusStyle(agent.status);
+  printFacts(io.out, [
+    ["agent", nameOf(agent)],
+    ["id", agent.id],
+    ["provider", agent.provider],
+    ["status", { text: agent.status, ...(style === undefined ? {} : { style }) }],
+    ["because", `${agent.cause.detail} (${agent.cause.source})`],
+    ["doing", doingOf(agent, asked[0])],
+    ["process", agent.process],
+    ...turnFacts(agent),
+    ...asked.map((each) => [`asks ${each.id}`, each.title] as const),
+    ["queue", `${agent.queuedInputs} ${agent.held ? "held: agent-harness inputs release" : "queued"}`],
+    ...(agent.backgroundTasks === 0 ? [] : [["background", `${agent.backgroundTasks} tasks`] as const]),
+    ...usageFacts(agent),
+    ["model", agent.model ?? "the provider's"],
+    ["permissions", agent.permissions ?? "the project's or the provider's"],
+    ...(agent.env.length === 0 ? [] : [["variables", agent.env.join(" ")] as const]),
+    ...(agent.webhook === null ? [] : [["webhook", agent.webhook.url] as const]),
+    ...Object.entries(agent.metadata).map(([key, value]) => [`metadata.${key}`, value] as const),
+    ["session", agent.session ?? "none yet"],
+    ["made", agent.createdAt],
+    ["take over", `agent-harness attach ${nameOf(agent)}`],
+  ]);
+  return EXIT.ok;
+}
+
+function turnFacts({ turn }: AgentShape): readonly (readonly [string, string | Cell])[] {
+  if (turn === null) return [["turn", "none yet"]];
+  const took = clockTime((turn.endedAt === null ? Date.now() : Date.parse(turn.endedAt)) - Date.parse(turn.startedAt));
+  const facts: (readonly [string, string | Cell])[] = [
+    [
+      "turn",
+      `${turn.id}, ${turn.outcome ?? "running"}, ${took}${turn.origin === "input" ? "" : `, began by ${turn.origin}`}`,
+    ],
+  ];
+  if (turn.error) facts.push(["error", { text: `${turn.error.code}: ${turn.error.message}`, style: "red" }]);
+  return facts;
+}
+
+function usageFacts({ usage }: AgentShape): readonly (readonly [string, string])[] {
+  const tokens = tokensOf(usage);
+  return [
+    ...(tokens === null ? [] : [["tokens", String(tokens)] as const]),
+    ...(usage.costUsd === undefined ? [] : [["cost", money(usage.costUsd)] as const]),
+  ];
+}
