@@ -13,12 +13,13 @@ import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.
 import type { Store } from "../store/database.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
+import type { AgentState, CauseSource } from "../words/agent.ts";
 import type { Bus } from "./bus.ts";
 import type { AgentEntry, Journal } from "./journal.ts";
 import { event } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
-import type { AgentState, CauseSource, Fact, Limits, Notice, Surroundings } from "./model.ts";
+import type { Fact, Limits, Notice, Surroundings } from "./model.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
 import { nextDeadline } from "./state/time.ts";

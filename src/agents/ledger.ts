@@ -2,13 +2,14 @@
 import { unreachable } from "../lib/unreachable.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
-import type { Message } from "../words/said.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
 import type { ToldMessage, ToldTurn } from "../words/events.ts";
+import type { Message } from "../words/said.ts";
+import type { AgentState } from "../words/agent.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event, tell } from "./journal.ts";
-import type { AgentState, StoreEffect } from "./model.ts";
+import type { StoreEffect } from "./model.ts";
 
 /** A message larger than this is named in its event, not repeated there. */
 const MESSAGE_IN_EVENT_BYTES = 64 * 1024;

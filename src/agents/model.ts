@@ -8,11 +8,6 @@ import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import type { SettledState, Settler, Verdict } from "../words/said.ts";
 
-// For those who have not moved to words/ yet.
-export type * from "../words/agent.ts";
-export type { NoticeEvent } from "../words/notices.ts";
-export { isBusy } from "../words/agent.ts";
-
 export type Fact =
   | ProviderFact
   | {

@@ -10,13 +10,15 @@ import { messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
-import type { AnyCodec, Answer, Frame, Step } from "../providers/contract.ts";
+import type { AnyCodec, Frame, Step } from "../providers/contract.ts";
 import type { EventData, StoredEvent } from "../words/events.ts";
 import type { Delta } from "./bus.ts";
+import type { AgentState } from "../words/agent.ts";
+import type { Answer } from "../words/said.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
-import type { AgentState, Deed, Effect, Fact, Notice, Surroundings } from "./model.ts";
+import type { Deed, Effect, Fact, Notice, Surroundings } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
 import { openWords } from "./words.ts";
 

@@ -2,13 +2,14 @@
 import { realpathSync } from "node:fs";
 import type { Provider, ProviderTable } from "../providers/index.ts";
 import { missingProvider } from "../providers/index.ts";
-import type { AnyCodec, LaunchContext, PermissionMode } from "../providers/contract.ts";
+import type { AnyCodec, LaunchContext } from "../providers/contract.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import { getInput } from "../store/inputs.ts";
 import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
+import type { PermissionMode } from "../words/kinds.ts";
 import { childEnvironment } from "./environment.ts";
 
 /** What the agent's provider, project and settings come to right now. */

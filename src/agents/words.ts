@@ -5,9 +5,9 @@
 import type { ProviderFact } from "../providers/contract.ts";
 import type { NewPart } from "../store/messages.ts";
 import { appendPart, insertWhole } from "../store/messages.ts";
+import type { AgentState } from "../words/agent.ts";
 import type { AgentEntry } from "./journal.ts";
 import { announceMessage, announceMessages } from "./ledger.ts";
-import type { AgentState } from "./model.ts";
 
 export interface Words {
   part(state: AgentState, fact: Extract<ProviderFact, { type: "part" }>): void;

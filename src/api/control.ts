@@ -1,13 +1,13 @@
 /** Ending turns and processes, bringing them back, and waiting for them. Answers come after the fact, not before. */
 import type { Actor } from "../agents/actor.ts";
 import { INTERRUPT_GRACE_MS } from "../agents/model.ts";
-import type { Status } from "../agents/model.ts";
 import { json } from "../http/answer.ts";
 import { integerText, listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import { object, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { findTurn } from "../store/turns.ts";
+import type { Status } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";

@@ -1,6 +1,5 @@
 /** Inputs: stored first, then queued, then handed to the program one at a time. A 202 means a committed row. */
 import type { Actor } from "../agents/actor.ts";
-import { isBusy } from "../agents/model.ts";
 import type { StepWork } from "../agents/step.ts";
 import { json, noContent } from "../http/answer.ts";
 import { route } from "../http/router.ts";
@@ -9,6 +8,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Input } from "../store/inputs.ts";
 import { findInputByNumber, getInput, insertInput, listInputs } from "../store/inputs.ts";
+import { isBusy } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import { answerOnce } from "./idempotent.ts";

@@ -9,6 +9,7 @@ import type { Message } from "../words/said.ts";
 import { findMessage, lastAssistantMessage, listMessages } from "../store/messages.ts";
 import { clipMessage } from "./clip.ts";
 import { eventCursor } from "./cursor.ts";
+import { MESSAGE_ROLES } from "../words/said.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";
@@ -29,7 +30,7 @@ export function messageRoutes(deps: ApiDeps) {
         limit: optional(schemas.count(1000)),
         after: id,
         before: id,
-        role: optional(oneOf("user", "assistant", "tool", "system")),
+        role: optional(oneOf(...MESSAGE_ROLES)),
         clip: optional(schemas.clip),
       }),
       handler({ params, query: { clip, limit = 100, ...query } }) {

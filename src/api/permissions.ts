@@ -3,8 +3,10 @@ import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
-import type { Permission, PermissionCursor, StoredAnswer } from "../store/permissions.ts";
+import type { Permission, PermissionCursor } from "../store/permissions.ts";
 import { getPermission, listPermissions, permissionsOfAll } from "../store/permissions.ts";
+import type { Verdict } from "../words/said.ts";
+import { PERMISSION_STATES } from "../words/said.ts";
 import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady } from "./deps.ts";
@@ -12,7 +14,7 @@ import * as schemas from "./schemas.ts";
 import { permissionHash, permissionView } from "./views.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
-const state = optional(oneOf("pending", "allowed", "denied", "withdrawn"));
+const state = optional(oneOf(...PERMISSION_STATES));
 
 export function permissionRoutes(deps: ApiDeps) {
   const { store } = deps;
@@ -99,7 +101,7 @@ function readCursor(text: string): PermissionCursor {
   return { createdAt: Number(createdAt), agent, id };
 }
 
-function settled(permission: Permission, given: StoredAnswer): Response {
+function settled(permission: Permission, given: Verdict): Response {
   const stored = permission.answer;
   if (stored !== null && Bun.deepEquals(given, stored)) return json({ permission: permissionView(permission) });
   const how = permission.settledBy === null ? "" : ` (by ${permission.settledBy.replace("_", " ")})`;
@@ -110,7 +112,7 @@ function settled(permission: Permission, given: StoredAnswer): Response {
   );
 }
 
-function assertPossible(permission: Permission, { decision, answers }: StoredAnswer): void {
+function assertPossible(permission: Permission, { decision, answers }: Verdict): void {
   if (!permission.options.includes(decision)) {
     throw invalidRequest([
       { path: "decision", message: `got "${decision}", this one offers ${permission.options.join(", ")}` },

@@ -2,7 +2,6 @@
 import { realpathSync, statSync } from "node:fs";
 import { isTrusted, isUnder } from "../agents/terms.ts";
 import { event } from "../agents/journal.ts";
-import { isBusy } from "../agents/model.ts";
 import { flagText } from "../http/query.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
@@ -11,6 +10,7 @@ import { route } from "../http/router.ts";
 import { agentsOf } from "../store/agents.ts";
 import type { Project, ProjectDefaults } from "../store/projects.ts";
 import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
+import { isBusy } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { assertReady } from "./deps.ts";
 import { assertProvider } from "./providers.ts";

@@ -1,11 +1,11 @@
 /** How stored things look in the API. Secrets never get in: environment values and webhook tokens stay behind. */
-import type { AgentState, EndedTurn, Turn } from "../agents/model.ts";
 import { sha256 } from "../lib/digest.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Permission } from "../store/permissions.ts";
 import type { Project, WebhookTarget } from "../store/projects.ts";
 import type { TurnRecord } from "../store/turns.ts";
+import type { AgentState, EndedTurn, Turn } from "../words/agent.ts";
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 

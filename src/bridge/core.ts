@@ -3,7 +3,7 @@
  * It owns the turn: which input it answers, whether it runs, and that its end is told once, after everything it said.
  */
 import type { BridgeCommand, BridgeLine } from "../providers/opencode/lines.ts";
-import type { TurnError } from "../providers/contract.ts";
+import type { TurnError } from "../words/agent.ts";
 import { createRecord } from "./record.ts";
 import type { Deed, Happening, Truth, TurnTruth } from "./terms.ts";
 import type { Turn } from "./turn.ts";

@@ -7,7 +7,7 @@
  * before any of its parts was sent. What the stream leaves open is settled by the stored messages at the turn's end.
  */
 import type { BridgeLine } from "../providers/opencode/lines.ts";
-import type { Part } from "../providers/contract.ts";
+import type { Part } from "../words/said.ts";
 import type { MessageInfo, WireMessage, WirePart } from "./wire.ts";
 
 interface Open {

@@ -1,5 +1,5 @@
 /** What the bridge knows of the turn that runs. Changed by `core.ts` alone. */
-import type { TurnError } from "../providers/contract.ts";
+import type { TurnError } from "../words/agent.ts";
 
 export interface Turn {
   /** Null: it began without an input of ours. */

@@ -2,7 +2,7 @@
  * Is the turn over, and how did it end? Decided from the stored messages alone: the stream says idle twice after
  * failures and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
  */
-import type { TurnError, TurnOutcome } from "../providers/contract.ts";
+import type { TurnError, TurnOutcome } from "../words/agent.ts";
 import type { SessionStatus, WireMessage } from "./wire.ts";
 
 export interface Question {

@@ -4,8 +4,8 @@
  */
 import type { Asked, QuestionItem } from "../providers/opencode/lines.ts";
 import { readAsked, readQuestions } from "../providers/opencode/lines.ts";
-import type { TurnError } from "../providers/contract.ts";
 import { type Fields, fields, isFields, list, number, text } from "../providers/read.ts";
+import type { TurnError } from "../words/agent.ts";
 
 /** "busy" also stands for states of newer versions: whatever is not idle works. */
 export type SessionStatus =

@@ -3,14 +3,8 @@
  * its whole stdout is the answer, its exit ends the turn. It owns nothing but argv and the reading of the exit;
  * a plain program has no conversation, no questions and no model switch, and this file never pretends that it has.
  */
-import {
-  type Codec,
-  type ExitContext,
-  type LaunchContext,
-  LaunchRefused,
-  type ProviderFact,
-  type TurnError,
-} from "./contract.ts";
+import type { TurnError } from "../words/agent.ts";
+import { type Codec, type ExitContext, type LaunchContext, LaunchRefused, type ProviderFact } from "./contract.ts";
 
 export interface CommandState {
   /** Key of the input that this process answers; null until it was handed over. */

@@ -11,11 +11,6 @@ import type { TurnError, TurnOutcome } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage } from "../words/said.ts";
 
-// For those who have not moved to words/ yet.
-export type { TurnError, TurnOutcome } from "../words/agent.ts";
-export type { PermissionMode } from "../words/kinds.ts";
-export type { Answer, MessageRole, Part, PromptInput, Usage } from "../words/said.ts";
-
 /** What a codec reads out of the child's lines. Order matters; facts of one line are applied together. */
 export type ProviderFact =
   /** Handshake done: input may be sent. */

@@ -5,23 +5,9 @@ import { codexCodec } from "./codex/codec.ts";
 import { commandCodec } from "./command.ts";
 import { opencodeCodec } from "./opencode/codec.ts";
 import { piCodec } from "./pi/codec.ts";
-import type { AnyCodec, Codec, PermissionMode } from "./contract.ts";
+import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
+import type { AnyCodec, Codec } from "./contract.ts";
 import { LaunchRefused } from "./contract.ts";
-import type { ProviderKind } from "../words/kinds.ts";
-
-export type { ProviderKind } from "../words/kinds.ts";
-
-export interface ProviderSettings {
-  readonly kind: ProviderKind;
-  readonly command: readonly string[];
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly passEnv: readonly string[];
-  readonly model?: string;
-  readonly permissions?: PermissionMode;
-  readonly enabled: boolean;
-  readonly promptAs?: "stdin" | "arg";
-}
 
 export interface Provider {
   readonly name: string;

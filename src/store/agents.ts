@@ -1,7 +1,7 @@
 /** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
-import type { AgentState, Status } from "../agents/model.ts";
 import { HarnessError } from "../lib/errors.ts";
-import type { PermissionMode } from "../providers/contract.ts";
+import type { AgentState, Status } from "../words/agent.ts";
+import type { PermissionMode } from "../words/kinds.ts";
 import type { Store } from "./database.ts";
 import type { WebhookTarget } from "./projects.ts";
 

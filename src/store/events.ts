@@ -1,9 +1,10 @@
 /** The event log: numbered, never reused, the one source of every live stream. */
+import type { EventData, EventType, StoredEvent } from "../words/events.ts";
 import type { Store } from "./database.ts";
 
 export interface EventRecord {
   readonly id: number;
-  readonly type: string;
+  readonly type: StoredEvent;
   readonly project: string | null;
   readonly agent: string | null;
   readonly at: string;
@@ -14,7 +15,7 @@ interface EventRow {
   readonly id: number;
   readonly project: string | null;
   readonly agent: string | null;
-  readonly type: string;
+  readonly type: StoredEvent;
   readonly data: string;
   readonly at: number;
 }
@@ -22,14 +23,14 @@ interface EventRow {
 export interface EventScope {
   readonly project?: string;
   readonly agent?: string;
-  readonly types?: readonly string[];
+  readonly types?: readonly EventType[];
   /** With `types`: of this agent everything, whatever its type. */
   readonly whole?: string;
 }
 
 /** The same question, asked of one event. */
 export function inScope(
-  each: { readonly type: string; readonly agent: string | null; readonly project: string | null },
+  each: { readonly type: EventType; readonly agent: string | null; readonly project: string | null },
   { agent, project, types, whole }: EventScope,
 ): boolean {
   if (types !== undefined && !types.includes(each.type) && (whole === undefined || each.agent !== whole)) return false;
@@ -37,14 +38,14 @@ export function inScope(
   return project === undefined || each.project === project;
 }
 
-export function insertEvent(
+export function insertEvent<T extends StoredEvent>(
   store: Store,
   event: {
-    project: string | null;
-    agent: string | null;
-    type: string;
-    data: unknown;
-    at: number;
+    readonly project: string | null;
+    readonly agent: string | null;
+    readonly type: T;
+    readonly data: EventData[T];
+    readonly at: number;
   },
 ): EventRecord {
   const { lastId } = store.run(

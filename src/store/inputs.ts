@@ -1,6 +1,6 @@
 /** Rows of inputs: what somebody sent, in order, and how far each got (`queued → written → accepted → ended`). */
-import type { InputState } from "../agents/model.ts";
-import type { PromptInput } from "../providers/contract.ts";
+import type { InputMode, InputState } from "../words/agent.ts";
+import type { PromptInput } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
 export interface Input {
@@ -11,7 +11,7 @@ export interface Input {
   readonly key: string;
   readonly text: string;
   readonly raw: boolean;
-  readonly mode: "queue" | "interrupt" | "reject";
+  readonly mode: InputMode;
   readonly state: InputState;
   readonly turn: string | null;
   readonly run: number | null;
@@ -27,7 +27,7 @@ interface InputRow {
   readonly key: string;
   readonly text: string;
   readonly raw: number;
-  readonly mode: Input["mode"];
+  readonly mode: InputMode;
   readonly state: InputState;
   readonly turn: string | null;
   readonly run: number | null;

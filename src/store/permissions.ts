@@ -1,14 +1,14 @@
 /** Rows of permissions: every question an agent ever waited on, and how it was settled. */
-import type { OpenPermission } from "../agents/model.ts";
-import type { Answer, ProviderFact } from "../providers/contract.ts";
+import type {
+  Decision,
+  PermissionKind,
+  PermissionRequest,
+  PermissionState,
+  SettledState,
+  Settler,
+  Verdict,
+} from "../words/said.ts";
 import type { Store } from "./database.ts";
-
-export type PermissionState = "pending" | "allowed" | "denied" | "withdrawn";
-export interface StoredAnswer {
-  readonly decision: Answer["decision"];
-  readonly message?: string;
-  readonly answers?: Readonly<Record<string, string | readonly string[]>>;
-}
 
 export interface Permission {
   readonly id: string;
@@ -16,16 +16,16 @@ export interface Permission {
   readonly run: number;
   readonly ref: string;
   readonly turn: string | null;
-  readonly kind: OpenPermission["kind"];
+  readonly kind: PermissionKind;
   readonly tool: string;
   readonly title: string;
   readonly detail: unknown;
-  readonly options: readonly Answer["decision"][];
+  readonly options: readonly Decision[];
   readonly data: unknown;
   readonly subagent: string | null;
   readonly state: PermissionState;
-  readonly answer: StoredAnswer | null;
-  readonly settledBy: string | null;
+  readonly answer: Verdict | null;
+  readonly settledBy: Settler | null;
   readonly createdAt: number;
   readonly settledAt: number | null;
 }
@@ -36,7 +36,7 @@ interface PermissionRow {
   readonly run: number;
   readonly ref: string;
   readonly turn: string | null;
-  readonly kind: OpenPermission["kind"];
+  readonly kind: PermissionKind;
   readonly tool: string;
   readonly title: string;
   readonly detail: string;
@@ -45,7 +45,7 @@ interface PermissionRow {
   readonly subagent: string | null;
   readonly state: PermissionState;
   readonly answer: string | null;
-  readonly settled_by: string | null;
+  readonly settled_by: Settler | null;
   readonly created_at: number;
   readonly settled_at: number | null;
 }
@@ -65,7 +65,7 @@ function fromRow(row: PermissionRow): Permission {
     data: JSON.parse(row.data) as unknown,
     subagent: row.subagent,
     state: row.state,
-    answer: row.answer === null ? null : (JSON.parse(row.answer) as StoredAnswer),
+    answer: row.answer === null ? null : (JSON.parse(row.answer) as Verdict),
     settledBy: row.settled_by,
     createdAt: row.created_at,
     settledAt: row.settled_at,
@@ -81,7 +81,7 @@ export function insertPermission(
     turn: string | null;
     now: number;
   },
-  fact: Extract<ProviderFact, { type: "permission" }>,
+  fact: PermissionRequest,
 ): void {
   store.run(
     `INSERT INTO permissions (agent, id, run, ref, turn, kind, tool, title, detail, options, data, subagent, state, created_at)
@@ -106,9 +106,9 @@ export function settlePermission(
   store: Store,
   agent: string,
   id: string,
-  state: Exclude<PermissionState, "pending">,
-  by: string,
-  answer: StoredAnswer | null,
+  state: SettledState,
+  by: Settler,
+  answer: Verdict | null,
   now: number,
 ): void {
   store.run(

@@ -1,17 +1,19 @@
 /** Rows of projects: a name, a folder, whether a person trusts it, and what its agents inherit. */
 import { HarnessError } from "../lib/errors.ts";
+import type { PermissionMode } from "../words/kinds.ts";
+import type { NoticeEvent } from "../words/notices.ts";
 import type { Store } from "./database.ts";
 
 export interface WebhookTarget {
   readonly url: string;
   readonly token?: string;
-  readonly events?: readonly string[];
+  readonly events?: readonly NoticeEvent[];
 }
 
 export interface ProjectDefaults {
   readonly provider?: string;
   readonly model?: string;
-  readonly permissions?: "ask" | "allow" | "deny";
+  readonly permissions?: PermissionMode;
   readonly systemPrompt?: string;
 }
 

@@ -1,13 +1,13 @@
 /** Rows of turns: opened and closed exactly once each. */
-import type { EndedTurn, Turn } from "../agents/model.ts";
-import type { TurnError, TurnOutcome, Usage } from "../providers/contract.ts";
+import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome } from "../words/agent.ts";
+import type { Usage } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
 export interface TurnRecord {
   readonly id: string;
   /** Number within the agent, from 1. */
   readonly n: number;
-  readonly origin: "input" | "agent";
+  readonly origin: TurnOrigin;
   /** The number of the input it answers. */
   readonly input: number | null;
   readonly startedAt: number;
@@ -23,7 +23,7 @@ interface TurnRow {
   readonly n: number;
   readonly input: number | null;
   readonly usage: string | null;
-  readonly origin: "input" | "agent";
+  readonly origin: TurnOrigin;
   readonly started_at: number;
   readonly ended_at: number | null;
   readonly outcome: TurnOutcome | null;

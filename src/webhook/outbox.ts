@@ -1,7 +1,5 @@
 /** Turns a notice of the reducer into a row of the outbox: whom it goes to, and the exact bytes that will be sent. */
 import { excerpt } from "../lib/text.ts";
-import type { AgentState, NoticeEvent } from "../agents/model.ts";
-import type { TurnError } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
 import { findAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
@@ -12,6 +10,8 @@ import { getPermission } from "../store/permissions.ts";
 import type { WebhookTarget } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
 import { findTurn } from "../store/turns.ts";
+import type { AgentState, TurnError } from "../words/agent.ts";
+import type { NoticeEvent } from "../words/notices.ts";
 import type { Notice } from "./payload.ts";
 import { webhookBody } from "./payload.ts";
 
@@ -22,7 +22,7 @@ const TURNS_MAX = 300;
 
 export interface OutboxConfig {
   readonly url?: string;
-  readonly events?: readonly string[];
+  readonly events?: readonly NoticeEvent[];
 }
 
 export interface NoticeRequest {

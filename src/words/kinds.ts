@@ -10,3 +10,16 @@ export type PermissionMode = (typeof PERMISSION_MODES)[number];
 /** How a plain command gets its task: on its standard input, or as its last argument. */
 export const PROMPT_WAYS = ["stdin", "arg"] as const;
 export type PromptWay = (typeof PROMPT_WAYS)[number];
+
+/** A provider as the config has it. */
+export interface ProviderSettings {
+  readonly kind: ProviderKind;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly passEnv: readonly string[];
+  readonly model?: string;
+  readonly permissions?: PermissionMode;
+  readonly enabled: boolean;
+  readonly promptAs?: PromptWay;
+}

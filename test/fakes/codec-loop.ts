@@ -7,14 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
   AdoptContext,
-  Answer,
   Codec,
   LaunchContext,
   ProviderFact,
   Step,
   StartContext,
-  TurnOutcome,
 } from "../../src/providers/contract.ts";
+import type { TurnOutcome } from "../../src/words/agent.ts";
+import type { Answer } from "../../src/words/said.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
 

@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { type AcpState, acpCodec } from "../../src/providers/acp/codec.ts";
-import type { Answer, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
+import type { LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
+import type { Answer } from "../../src/words/said.ts";
 
 export interface AcpPipe {
   readonly facts: readonly ProviderFact[];

@@ -4,14 +4,8 @@
  */
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { codexCodec, type CodexState } from "../../src/providers/codex/codec.ts";
-import type {
-  AdoptContext,
-  Answer,
-  LaunchContext,
-  PromptInput,
-  ProviderFact,
-  Step,
-} from "../../src/providers/contract.ts";
+import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
+import type { Answer, PromptInput } from "../../src/words/said.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 

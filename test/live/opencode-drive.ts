@@ -5,14 +5,8 @@ import { join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { opencodeCodec } from "../../src/providers/opencode/codec.ts";
 import type { OpenCodeState } from "../../src/providers/opencode/codec.ts";
-import type {
-  AdoptContext,
-  Answer,
-  LaunchContext,
-  PromptInput,
-  ProviderFact,
-  Step,
-} from "../../src/providers/contract.ts";
+import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
+import type { Answer, PromptInput } from "../../src/words/said.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 

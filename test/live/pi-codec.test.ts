@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Answer, LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
+import type { LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
+import type { Answer } from "../../src/words/said.ts";
 import type { Driven } from "./pi-drive.ts";
 import { drivePi } from "./pi-drive.ts";
 import { writePiHome } from "./pi-home.ts";

@@ -4,10 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Answer, LaunchContext, PromptInput, ProviderFact, Step } from "../../src/providers/contract.ts";
+import type { LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 import type { PiState } from "../../src/providers/pi/codec.ts";
 import { piCodec } from "../../src/providers/pi/codec.ts";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
+import type { Answer, PromptInput } from "../../src/words/said.ts";
 
 type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
 

@@ -2,7 +2,7 @@
  * What each kind of provider can do, in one place: the provider suite and the live suite skip what a program cannot do
  * at all. What a user sees of it is in capabilities.ts.
  */
-import type { ProviderKind } from "../../src/providers/index.ts";
+import type { ProviderKind } from "../../src/words/kinds.ts";
 
 /** What the suite asks of a fake. Everything that is not named here must work with every provider. */
 export interface Abilities {

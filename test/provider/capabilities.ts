@@ -3,7 +3,7 @@
  * of the provider suite shows it with every fake. test/unit/readme.test.ts looks for both, and compares with
  * abilities.ts.
  */
-import type { ProviderKind } from "../../src/providers/index.ts";
+import type { ProviderKind } from "../../src/words/kinds.ts";
 import type { Abilities } from "./abilities.ts";
 
 /** The columns. */

@@ -4,8 +4,10 @@
  * path can forget to set a status. The notice that busy ended is decided here too, in the same step and so in the same
  * transaction.
  */
-import type { AgentState, Fact, NoticeEvent, Outcome, Status, Surroundings, TurnOutcome } from "../model.ts";
-import { isBusy } from "../model.ts";
+import type { Fact, Outcome, Surroundings } from "../model.ts";
+import { isBusy } from "../../words/agent.ts";
+import type { AgentState, Status, TurnOutcome } from "../../words/agent.ts";
+import type { NoticeEvent } from "../../words/notices.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
 import { onTick } from "./time.ts";

@@ -1,7 +1,9 @@
 /** Our own clock as a witness: deadlines make causes and events visible; none of them ever says yes. */
 import { unreachable } from "../../lib/unreachable.ts";
-import type { AgentState, Fact, Surroundings } from "../model.ts";
-import { INTERRUPT_GRACE_MS, isBusy } from "../model.ts";
+import type { Fact, Surroundings } from "../model.ts";
+import { INTERRUPT_GRACE_MS } from "../model.ts";
+import { isBusy } from "../../words/agent.ts";
+import type { AgentState } from "../../words/agent.ts";
 import { endProcess, interrupt } from "./turns.ts";
 import type { Work } from "./work.ts";
 

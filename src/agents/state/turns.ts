@@ -1,6 +1,5 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
-import type { TurnError, TurnOutcome } from "../../providers/contract.ts";
-import type { AgentState, Flight, InputState } from "../model.ts";
+import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Work } from "./work.ts";
 
 /**

@@ -1,5 +1,6 @@
 /** A step of the reducer under way: what its parts hand around. Types only. */
-import type { AgentState, Effect, Surroundings } from "../model.ts";
+import type { Effect, Surroundings } from "../model.ts";
+import type { AgentState } from "../../words/agent.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

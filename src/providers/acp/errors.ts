@@ -1,8 +1,8 @@
 /** An agent's error in words that a person can act on. Source of the codes: ACP v1 `ErrorCode` and JSON-RPC 2.0. */
 import type { RpcError } from "../../lib/jsonrpc.ts";
-import type { TurnError } from "../contract.ts";
 import type { AcpState } from "./state.ts";
 import { isFields, maybeText } from "../read.ts";
+import type { TurnError } from "../../words/agent.ts";
 
 const AUTH_REQUIRED = -32000;
 

@@ -4,9 +4,10 @@
  * own.
  */
 import type { RpcId } from "../../lib/jsonrpc.ts";
-import type { Answer, ProviderFact, Step } from "../contract.ts";
+import type { ProviderFact, Step } from "../contract.ts";
 import { type AcpState, type Ask, lines, step } from "./state.ts";
 import { type Fields, fields, items, maybeText } from "../read.ts";
+import type { Answer } from "../../words/said.ts";
 
 interface Option {
   readonly optionId: string;

@@ -3,8 +3,10 @@
  * make.
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
-import type { PermissionMode, ProviderFact, Step, Usage } from "../contract.ts";
+import type { ProviderFact, Step } from "../contract.ts";
 import type { Fields } from "../read.ts";
+import type { PermissionMode } from "../../words/kinds.ts";
+import type { Usage } from "../../words/said.ts";
 
 /**
  * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →

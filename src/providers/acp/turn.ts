@@ -3,7 +3,9 @@
  * till then belongs to it, and nothing that it says proves an end.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
-import type { PromptInput, ProviderFact, Step, TurnError } from "../contract.ts";
+import type { ProviderFact, Step } from "../contract.ts";
+import type { TurnError } from "../../words/agent.ts";
+import type { PromptInput } from "../../words/said.ts";
 import { turnError } from "./errors.ts";
 import { closeMessage, textChunk, thoughtChunk, type Moved } from "./message.ts";
 import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";

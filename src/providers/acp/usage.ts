@@ -1,8 +1,9 @@
 /** Token and cost figures. What agents tell differs; turns are added up, the cost is the agent's own running total. */
-import type { ProviderFact, Usage } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
 import type { Moved } from "./message.ts";
 import type { AcpState } from "./state.ts";
 import { type Fields, fields, maybeNumber, maybeText } from "../read.ts";
+import type { Usage } from "../../words/said.ts";
 
 /** The result of a prompt: `usage` (ACP, unstable), or Gemini's `_meta.quota.token_count`. */
 export function turnUsage(state: AcpState, result: unknown): Moved {

@@ -10,8 +10,9 @@ import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
 import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./permissions.ts";
 import { ask, type ClaudeState, type Draft, initialState, patchEnding } from "./state.ts";
 import { promptLine, requestLine } from "./wire.ts";
-import type { Codec, PromptInput } from "../contract.ts";
+import type { Codec } from "../contract.ts";
 import { draftOf, patch, say, send, stepOf } from "../draft.ts";
+import type { PromptInput } from "../../words/said.ts";
 
 export type { ClaudeState } from "./state.ts";
 

@@ -1,6 +1,7 @@
 /** How Claude Code is started: argv, environment, and what is refused before a process exists. */
-import type { Launch, LaunchContext, PermissionMode, Traits } from "../contract.ts";
+import type { Launch, LaunchContext, Traits } from "../contract.ts";
 import { LaunchRefused } from "../contract.ts";
+import type { PermissionMode } from "../../words/kinds.ts";
 
 export const claudeTraits: Traits = {
   redelivery: "dedupe",

@@ -5,9 +5,9 @@
 import { closePermissions } from "./permissions.ts";
 import { type Draft, patchEnding } from "./state.ts";
 import { resultText } from "./wire.ts";
-import type { Part } from "../contract.ts";
 import { type Fields, fields, isFields, items, maybeText } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
+import type { Part } from "../../words/said.ts";
 
 export function assistantLine(work: Draft, line: Fields): void {
   const message = fields(line, "message");

@@ -6,9 +6,9 @@
 import { excerpt } from "../../lib/text.ts";
 import { ask, type Draft } from "./state.ts";
 import { responseLine } from "./wire.ts";
-import type { Answer } from "../contract.ts";
 import { type Fields, fields, isFields, items, maybeText, strings } from "../read.ts";
 import { patch, say, send, without } from "../draft.ts";
+import type { Answer } from "../../words/said.ts";
 
 /** An "always" for a larger request than this (a whole file) would never fit another one. */
 const MAX_EXACT = 4096;

@@ -1,9 +1,9 @@
 /** What the Claude codec remembers between two lines: plain JSON, stored with the read offset. */
 import { requestLine } from "./wire.ts";
-import type { TurnError, TurnOutcome } from "../contract.ts";
 import type { Fields } from "../read.ts";
 import type { Draft as DraftOf } from "../draft.ts";
 import { patch, send } from "../draft.ts";
+import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 
 export interface ClaudeState {
   readonly ready: boolean;

@@ -6,9 +6,10 @@
 import { closeMessage } from "./messages.ts";
 import { closePermissions } from "./permissions.ts";
 import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts";
-import type { TurnError, TurnOutcome, Usage } from "../contract.ts";
 import { type Fields, isFields, maybeNumber, maybeText, strings } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
+import type { TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { Usage } from "../../words/said.ts";
 
 /** `session_state_changed`. */
 export function stateSaid(work: Draft, says: string | undefined): void {

@@ -2,8 +2,8 @@
  * The lines of Claude Code's stream-json that we send, and the text of a tool's result.
  * Lines in: https://docs.claude.com/en/docs/claude-code/sdk; measured on 2.1.330.
  */
-import type { PromptInput } from "../contract.ts";
 import { type Fields, isFields, maybeText } from "../read.ts";
+import type { PromptInput } from "../../words/said.ts";
 
 export function requestLine(id: string, request: Fields): string {
   return JSON.stringify({ type: "control_request", request_id: id, request });

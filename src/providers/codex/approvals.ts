@@ -6,9 +6,10 @@ import { METHOD_NOT_FOUND, type RpcId, rpcIdKey, rpcIdOf } from "../../lib/jsonr
 import { excerpt } from "../../lib/text.ts";
 import { type Draft, subagentOf } from "./state.ts";
 import { rpc } from "./wire.ts";
-import type { Answer, ProviderFact } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
 import { type Fields, fields, isFields, list, text } from "../read.ts";
 import { note, patch, say, send, without } from "../draft.ts";
+import type { Answer } from "../../words/said.ts";
 
 type Permission = Extract<ProviderFact, { type: "permission" }>;
 type Asked = Pick<Permission, "kind" | "tool" | "title" | "detail"> & { readonly data: Data };

@@ -3,11 +3,12 @@
  * its start, its result and every text when they are whole. What never completes (a dropped stream, an interrupt) was
  * never said.
  */
-import type { Part, ProviderFact } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
 import { type Draft, isOwn, type OpenItem, subagentOf } from "./state.ts";
 import { texts } from "./wire.ts";
 import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
+import type { Part } from "../../words/said.ts";
 
 interface Tool {
   readonly name: string;

@@ -4,9 +4,9 @@
  * same stream.
  */
 import { ask, type Draft, isOwn } from "./state.ts";
-import type { TurnError } from "../contract.ts";
 import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
+import type { TurnError } from "../../words/agent.ts";
 
 /** `turn/started`, or the answer to `turn/start`: whichever comes first. */
 export function turnBegan(draft: Draft, id: string, key: string | null, begun: boolean): void {

@@ -2,8 +2,9 @@
 import type { Asked, BridgeCommand, QuestionItem } from "./lines.ts";
 import { readQuestions } from "./lines.ts";
 import { readGrant } from "./launch.ts";
-import type { Answer, ProviderFact } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
 import { type Fields, isFields, text } from "../read.ts";
+import type { Answer } from "../../words/said.ts";
 
 type PermissionFact = Extract<ProviderFact, { type: "permission" }>;
 

@@ -6,7 +6,8 @@ import { answerCommand, permissionFact, questionFact } from "./asks.ts";
 import { launch, startCommand, traits } from "./launch.ts";
 import type { BridgeCommand, BridgeLine, StartCommand } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
-import type { Codec, Frame, PromptInput, ProviderFact, Step } from "../contract.ts";
+import type { Codec, Frame, ProviderFact, Step } from "../contract.ts";
+import type { PromptInput } from "../../words/said.ts";
 
 export interface OpenCodeState {
   /** Kept until the bridge is ready, to be said again by the next daemon. */

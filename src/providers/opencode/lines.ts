@@ -2,8 +2,9 @@
  * The lines between the codec and the bridge, one JSON object each. An old bridge may talk to a newer daemon (agents
  * outlive upgrades), so both sides check what they read, ignore members they do not know, and never rename one.
  */
-import type { MessageRole, Part, TurnError, TurnOutcome, Usage } from "../contract.ts";
 import { type Fields, fields, isFields, list, maybeText, number, strings, text } from "../read.ts";
+import type { TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { MessageRole, Part, Usage } from "../../words/said.ts";
 
 /** OpenCode's permission rules: `{"bash":{"*":"ask","git status *":"allow"},"edit":"ask"}`; the last match wins. */
 export type PermissionRules = Readonly<Record<string, string | Readonly<Record<string, string>>>>;

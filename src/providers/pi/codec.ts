@@ -24,9 +24,10 @@ import type { Draft, PiState } from "./state.ts";
 import { command, initialState } from "./state.ts";
 import type { PiFrame } from "./wire.ts";
 import { readPiFrame, readTotals } from "./wire.ts";
-import type { AdoptContext, Codec, Frame, PromptInput, StartContext, Step } from "../contract.ts";
+import type { AdoptContext, Codec, Frame, StartContext, Step } from "../contract.ts";
 import { type Fields, fields, number, text } from "../read.ts";
 import { draftOf, patch, say, stepOf } from "../draft.ts";
+import type { PromptInput } from "../../words/said.ts";
 
 export type { PiState } from "./state.ts";
 

@@ -3,7 +3,8 @@
  * and those of the user's other extensions (shown as questions). Pi never says that a dialog is over, so that is
  * inferred.
  */
-import type { Answer, ProviderFact } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
+import type { Answer } from "../../words/said.ts";
 import { ANSWERS, MARK } from "./extension.ts";
 import type { Draft } from "./state.ts";
 import { command } from "./state.ts";

@@ -9,7 +9,7 @@
  * Only a new process is asked. While one process lives, the daemon knows whether the line went out, and Pi's frames
  * tell the rest.
  */
-import type { PromptInput } from "../contract.ts";
+import type { PromptInput } from "../../words/said.ts";
 import type { Draft, HistoryCheck } from "./state.ts";
 import { command } from "./state.ts";
 import type { PiFrame } from "./wire.ts";

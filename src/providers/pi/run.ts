@@ -3,7 +3,8 @@
  * The one end is agent_settled. agent_end is not (it comes before each retry and before a compaction that runs the turn
  * again), an error message is not (a retry may mend it), and an agent_settled without any ended attempt is a stray one.
  */
-import type { ProviderFact, TurnError } from "../contract.ts";
+import type { ProviderFact } from "../contract.ts";
+import type { TurnError } from "../../words/agent.ts";
 import { forget } from "./dialogs.ts";
 import type { Draft } from "./state.ts";
 import { command } from "./state.ts";

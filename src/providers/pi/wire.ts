@@ -2,8 +2,8 @@
  * What Pi writes on stdout in RPC mode: bytes become values here, each with a check. One JSON object a line; lines that
  * carry nothing for us are `silent`, kinds that we do not know are `unknown`. Facts about the wire: Pi's docs/rpc.md.
  */
-import type { Part } from "../contract.ts";
 import { type Fields, fields, isFields, items, number, strings, text } from "../read.ts";
+import type { Part } from "../../words/said.ts";
 
 export interface PiTotals {
   readonly input: number;

@@ -1,6 +1,6 @@
 /** One step: facts through the reducer, effects into the store and the codec, everything else only collected. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import type { AgentState, Fact, Notice, Surroundings } from "../../../src/agents/model.ts";
+import type { Fact, Notice, Surroundings } from "../../../src/agents/model.ts";
 import { initialState } from "../../../src/agents/model.ts";
 import type { Progress, StepWork } from "../../../src/agents/step.ts";
 import { NO_PROGRESS, beginStep } from "../../../src/agents/step.ts";
@@ -12,6 +12,7 @@ import type { EventRecord } from "../../../src/store/events.ts";
 import { getInput, insertInput } from "../../../src/store/inputs.ts";
 import { getPermission } from "../../../src/store/permissions.ts";
 import { insertProject } from "../../../src/store/projects.ts";
+import type { AgentState } from "../../../src/words/agent.ts";
 import * as facts from "./state/world.ts";
 
 const AGENT = "a3f2b1c0";

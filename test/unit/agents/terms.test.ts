@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialState } from "../../../src/agents/model.ts";
 import { findProgram, isTrusted, isUnder, termsOf } from "../../../src/agents/terms.ts";
-import type { ProviderSettings } from "../../../src/providers/index.ts";
 import { providerTable } from "../../../src/providers/index.ts";
 import { LaunchRefused } from "../../../src/providers/contract.ts";
 import type { Agent, AgentSettings } from "../../../src/store/agents.ts";
@@ -12,6 +11,7 @@ import type { Store } from "../../../src/store/database.ts";
 import { openStore } from "../../../src/store/database.ts";
 import type { Project } from "../../../src/store/projects.ts";
 import { insertProject } from "../../../src/store/projects.ts";
+import type { ProviderSettings } from "../../../src/words/kinds.ts";
 
 let dir = "";
 let store: Store;

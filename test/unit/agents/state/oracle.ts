@@ -2,8 +2,11 @@
  * What must hold of the reducer whatever happens in whatever order. It keeps its own books from the facts and effects
  * alone and never asks the reducer's own functions, so that a mistake there cannot excuse itself.
  */
-import type { AgentState, Effect, Fact, InputState, NoticeEvent } from "../../../../src/agents/model.ts";
-import { initialState, isBusy } from "../../../../src/agents/model.ts";
+import type { Effect, Fact } from "../../../../src/agents/model.ts";
+import { initialState } from "../../../../src/agents/model.ts";
+import { isBusy } from "../../../../src/words/agent.ts";
+import type { AgentState, InputState } from "../../../../src/words/agent.ts";
+import type { NoticeEvent } from "../../../../src/words/notices.ts";
 import { START_MS } from "./world.ts";
 import type { Under, World } from "./world.ts";
 

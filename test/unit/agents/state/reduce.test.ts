@@ -1,6 +1,6 @@
 /** DESIGN 4 sentence by sentence, and of 8 when a notice is due: each is a row or several. */
 import { describe, expect, test } from "bun:test";
-import { isBusy } from "../../../../src/agents/model.ts";
+import { isBusy } from "../../../../src/words/agent.ts";
 import type { Row } from "./world.ts";
 import { queueTables } from "./queue.table.ts";
 import { statusTables } from "./status.table.ts";

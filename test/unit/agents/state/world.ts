@@ -3,11 +3,11 @@
  * themselves, and everything it decided is written down as one line each, so that a row can say the whole of what has
  * to happen.
  */
-import type { AgentState, Effect, Fact, InputState, Limits, Surroundings } from "../../../../src/agents/model.ts";
+import type { Effect, Fact, Limits, Surroundings } from "../../../../src/agents/model.ts";
 import { initialState } from "../../../../src/agents/model.ts";
 import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
-import type { TurnOutcome } from "../../../../src/providers/contract.ts";
+import type { AgentState, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
 
 export interface Under extends Omit<Surroundings, "nowMs" | "source" | "agentId" | "limits"> {
   readonly limits: Partial<Limits>;

@@ -1,6 +1,7 @@
 /** Drives the ACP codec line by line, without any process: the agent's lines are the test's. */
 import { type AcpState, acpCodec } from "../../../../src/providers/acp/codec.ts";
-import type { Answer, LaunchContext, ProviderFact, Step } from "../../../../src/providers/contract.ts";
+import type { LaunchContext, ProviderFact, Step } from "../../../../src/providers/contract.ts";
+import type { Answer } from "../../../../src/words/said.ts";
 
 export const SESSION = "ses-1";
 

@@ -1,7 +1,9 @@
 /** The Codex codec line by line: what the fake cannot play, and what must never happen. */
 import { describe, expect, test } from "bun:test";
 import { codexCodec, type CodexState } from "../../../../src/providers/codex/codec.ts";
-import type { AdoptContext, LaunchContext, PermissionMode, PromptInput, ProviderFact, Step } from "../../../../src/providers/contract.ts";
+import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../../../src/providers/contract.ts";
+import type { PermissionMode } from "../../../../src/words/kinds.ts";
+import type { PromptInput } from "../../../../src/words/said.ts";
 
 const OWN = "thread-own";
 const CHILD = "thread-child";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { Answer } from "../../../../src/providers/contract.ts";
 import { MARK } from "../../../../src/providers/pi/extension.ts";
 import { piCodec } from "../../../../src/providers/pi/codec.ts";
+import type { Answer } from "../../../../src/words/said.ts";
 import { agentEnd, readyTalk, settled, start, toolEnd, toolStart, turnEnd } from "./helpers.ts";
 
 const gate = (id: string, call: string, command = "rm -rf build") => ({

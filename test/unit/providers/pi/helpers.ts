@@ -2,9 +2,10 @@
  * Short ways to talk to the Pi codec in tests: frames in, facts and lines out, the state through JSON as the daemon
  * keeps it.
  */
-import type { LaunchContext, PromptInput, ProviderFact, Step } from "../../../../src/providers/contract.ts";
+import type { LaunchContext, ProviderFact, Step } from "../../../../src/providers/contract.ts";
 import type { PiState } from "../../../../src/providers/pi/codec.ts";
 import { piCodec } from "../../../../src/providers/pi/codec.ts";
+import type { PromptInput } from "../../../../src/words/said.ts";
 
 export function launchContext(changes: Partial<LaunchContext> = {}): LaunchContext {
   return {
