@@ -108,6 +108,9 @@ in
       turnTimeoutMs = milliseconds 0 "A turn may run this long; 0 = for ever.";
       stallWarnMs = milliseconds 300000 "Silence that is told.";
       permissionTimeoutMs = milliseconds 0 "A question is answered with deny after this time; 0 = never.";
+      agentMemoryBytes = count 0 "Memory of each run; 0 = no limit.";
+      agentTasks = count 0 "Processes and threads of each run; 0 = no limit.";
+      agentCpuWeight = option (types.ints.between 0 10000) 0 "Share of a busy processor of each run, 1 to 10000, others have 100; 0 = as others.";
     } "Bounds.";
     retention = group {
       eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";

@@ -2,9 +2,11 @@
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { createGroups } from "./agents/groups.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
 import { createReporter } from "./agents/report.ts";
+import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { termsOf } from "./agents/terms.ts";
 import type { ApiDeps } from "./api/deps.ts";
@@ -18,6 +20,8 @@ import type { Clock } from "./lib/clock.ts";
 import { randomHex } from "./lib/digest.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
+import { ownDelegation } from "./process/delegation.ts";
+import { startService } from "./process/service.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
@@ -49,9 +53,11 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
+  const groups = createGroups(await ownDelegation(), log);
   const sources = {
     store,
     providers,
+    limits: config.limits,
     trustedRoots: config.projects.trustedRoots,
     inheritedEnv: env,
     isRoot: process.getuid?.() === 0,
@@ -80,6 +86,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     log,
     limits: config.limits,
     stateDir: config.stateDir,
+    groups,
     seam,
     sweepMs: SWEEP_MS,
     quiet() {
@@ -142,14 +149,18 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
       "there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket",
     );
   }
+  const service = await startService({ env, pid: process.pid, clock, log, status: () => serviceStatus(supervisor) });
+  bus.onCommit(service.changed);
   await supervisor.boot();
   worker.wake();
   const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
+  service.ready();
   log.info("ready", { url: listener.url, stateDir: config.stateDir });
 
   return {
     url: listener.url,
     async stop() {
+      service.stopping();
       retention.stop();
       await listener.stop({ graceMs: 300 });
       supervisor.close();
@@ -158,6 +169,14 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
       lock.release();
     },
   };
+}
+
+/** For `systemctl status`: how many agents are in which status. */
+function serviceStatus(supervisor: Supervisor): string {
+  const counts = new Map<string, number>();
+  for (const { state } of supervisor.agents()) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+  if (counts.size === 0) return "no agents";
+  return [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([status, count]) => `${count} ${status}`).join(", ");
 }
 
 function makeStateDir(stateDir: string): void {

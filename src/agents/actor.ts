@@ -15,6 +15,7 @@ import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
 import type { AgentState, CauseSource } from "../words/agent.ts";
 import type { Bus } from "./bus.ts";
+import type { Groups } from "./groups.ts";
 import type { AgentEntry, Journal } from "./journal.ts";
 import { event } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
@@ -34,6 +35,7 @@ export interface ActorDeps {
   readonly bus: Bus;
   readonly log: Logger;
   readonly limits: Limits;
+  readonly groups: Groups;
   readonly agentDir: string;
   readonly terms: (agent: Agent) => Terms;
   readonly newNonce: () => string;
@@ -181,6 +183,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       deleteAgent(store, agent.id);
     });
     actor.close();
+    deps.groups.forget(agent.id);
     deps.purged(agent.id);
     void discardAgentFolder(deps.agentDir).then((error) => {
       if (error !== null) log.warn("cannot remove the agent's folder, the next start tries again", { error });
@@ -254,7 +257,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     },
   };
 
-  const run = createRun({ store, clock, log, launch: deps.launch, seam: deps.seam }, { ...actor, frames });
+  const run = createRun({ store, clock, log, groups: deps.groups, launch: deps.launch, seam: deps.seam }, { ...actor, frames });
   return { ...actor, run };
 }
 

@@ -9,22 +9,26 @@ import { listAgentFolder, removeAgentFile, writeAgentFile } from "../process/age
 import type { Identity, SpawnRequest } from "../process/spawn.ts";
 import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
+import type { Groups } from "./groups.ts";
 import type { Terms } from "./terms.ts";
 
 export interface LaunchRequest {
+  readonly agent: string;
   readonly agentDir: string;
+  readonly groups: Groups;
   readonly terms: Terms;
   /** Its row is committed. */
   readonly run: number;
   readonly nonce: string;
 }
 
-export async function launchRun({ agentDir, terms, run, nonce }: LaunchRequest): Promise<Identity> {
+export async function launchRun({ agent, agentDir, groups, terms, run, nonce }: LaunchRequest): Promise<Identity> {
   const context = terms.launch(run);
   const { argv, env, files = [] } = terms.codec.launch(context);
   mkdirSync(agentDir, { recursive: true, mode: 0o700 });
   writeFiles(agentDir, files);
   removeOldRuns(agentDir, run);
+  const cgroup = groups.make(agent, run, terms.limits);
   return spawnRun({
     paths: runPaths(agentDir, run),
     argv,
@@ -32,6 +36,7 @@ export async function launchRun({ agentDir, terms, run, nonce }: LaunchRequest):
     cwd: context.cwd,
     nonce,
     input: terms.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
+    ...(cgroup === undefined ? {} : { cgroup }),
   });
 }
 

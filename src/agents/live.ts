@@ -4,6 +4,8 @@
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { CgroupUsage } from "../process/cgroup.ts";
+import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
 import { createLineWriter, spoolStatus } from "../process/fifo.ts";
 import { freeConsumed } from "../process/hole.ts";
@@ -16,6 +18,7 @@ import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";
 import type { Farewell, Traits } from "../providers/contract.ts";
+import { closeGroup } from "./groups.ts";
 import type { Fact } from "./model.ts";
 import type { Line } from "./step.ts";
 
@@ -33,7 +36,11 @@ export interface LiveListener {
   /** Something of the process itself that is no frame. */
   fact(fact: Extract<Fact, { type: "note" | "torn" }>): void;
   /** It is gone and its output read. A one-shot program's whole output comes with it. */
-  ended(code: number | null, stdout?: { readonly text: string; readonly truncated: boolean }): void;
+  ended(
+    code: number | null,
+    stdout?: { readonly text: string; readonly truncated: boolean },
+    used?: CgroupUsage | null,
+  ): void;
 }
 
 export interface Live {
@@ -41,6 +48,10 @@ export interface Live {
   readonly paths: RunPaths;
   /** "inotify", or "sweep" where no notices can be had. */
   readonly watching: string;
+  /** Its control group, where it has one. */
+  readonly cgroup: string | null;
+  /** What it used so far, as the last sweep saw it; null without a control group. */
+  usage(): CgroupUsage | null;
   /** What could not be ended the last time. */
   survivors(): readonly ProcessInfo[];
   send(lines: readonly Line[]): void;
@@ -74,11 +85,14 @@ export interface LiveOptions {
   readonly paths: RunPaths;
   readonly identity: Identity;
   readonly offset: number;
+  readonly cgroup?: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function openLive({ listener, traits, paths, identity, offset, clock, log }: LiveOptions): Live {
+export function openLive({ listener, traits, paths, identity, offset, cgroup, clock, log }: LiveOptions): Live {
+  const where = cgroup === undefined ? {} : { cgroup };
+  let used: CgroupUsage | null = cgroup === undefined ? null : usageOf(cgroup);
   const writer = createLineWriter({ paths, clock });
   let closed = false;
   let finishing: Promise<void> | null = null;
@@ -135,7 +149,7 @@ export function openLive({ listener, traits, paths, identity, offset, clock, log
   };
 
   const endAll = async (graceMs: number): Promise<void> => {
-    const result = await endTree({ identity, paths, graceMs, clock });
+    const result = await endTree({ identity, paths, graceMs, clock, ...where });
     treeEnded = true;
     survivors = result.survivors;
     if (survivors.length > 0)
@@ -148,7 +162,7 @@ export function openLive({ listener, traits, paths, identity, offset, clock, log
     const exit = readExit(paths);
     // A plain command that ended well may leave a daemon behind on purpose. What an agent leaves has lost its master.
     const leavesOnPurpose = traits.oneshot && !ending && exit?.code === 0;
-    if (!treeEnded && !leavesOnPurpose && treeOf(identity).length > 0) await endAll(0);
+    if (!treeEnded && !leavesOnPurpose && treeOf(identity, where).length > 0) await endAll(0);
     if (closed) return;
     const { shrunk } = await tail.drain({ final: true });
     if (closed) return;
@@ -160,13 +174,20 @@ export function openLive({ listener, traits, paths, identity, offset, clock, log
         message: "the output file is shorter than what was read of it: what came after may be lost",
       });
     const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
-    listener.ended(readExit(paths)?.code ?? null, whole);
+    if (cgroup !== undefined) {
+      // The last of it may still be on its way out of the kernel.
+      if (!leavesOnPurpose) await waitFor(() => !isPopulated(cgroup), EXIT_FILE_MS);
+      used = closeGroup(cgroup) ?? used;
+    }
+    listener.ended(readExit(paths)?.code ?? null, whole, used);
   };
 
   const live: Live = {
     identity,
     paths,
     watching: watch.mode,
+    cgroup: cgroup ?? null,
+    usage: () => used,
     survivors: () => survivors,
     send(lines) {
       for (const line of lines) {
@@ -187,8 +208,8 @@ export function openLive({ listener, traits, paths, identity, offset, clock, log
         await live.finish();
       })().catch((error: unknown) => log.error("cannot end the agent's process", { error: errorText(error) }));
     },
-    isAlone: () => treeOf(identity).length <= (traits.ownProcesses ?? 1),
-    tree: () => treeOf(identity),
+    isAlone: () => treeOf(identity, where).length <= (traits.ownProcesses ?? 1),
+    tree: () => treeOf(identity, where),
     async catchUp() {
       await tail.drain();
     },
@@ -200,6 +221,7 @@ export function openLive({ listener, traits, paths, identity, offset, clock, log
     check() {
       if (closed) return;
       tail.poke();
+      if (cgroup !== undefined) used = usageOf(cgroup) ?? used;
       if (!stillRuns(identity)) return void live.finish();
       const read = listener.stored();
       if (read - freed < FREE_STEP_BYTES || listener.busy()) return;

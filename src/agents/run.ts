@@ -5,6 +5,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { CgroupUsage } from "../process/cgroup.ts";
 import type { Identity } from "../process/identity.ts";
 import { runPaths } from "../process/paths.ts";
 import { LaunchRefused } from "../providers/contract.ts";
@@ -16,6 +17,8 @@ import { endRun, saveRunIdentity } from "../store/runs.ts";
 import { isBusy } from "../words/agent.ts";
 import type { AgentState, CauseSource } from "../words/agent.ts";
 import type { PromptInput } from "../words/said.ts";
+import type { Groups } from "./groups.ts";
+import { describeOutOfMemory } from "./groups.ts";
 import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
 import { openLive } from "./live.ts";
@@ -40,6 +43,7 @@ export interface RunDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly groups: Groups;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -61,12 +65,17 @@ export interface AgentRun {
   adopt(): void;
   send(lines: readonly Line[]): void;
   /** The process is gone and its output read. `never`: it did not come to be. */
-  ended(code: number | null, stdout?: { text: string; truncated: boolean }, never?: boolean): void;
+  ended(
+    code: number | null,
+    stdout?: { text: string; truncated: boolean },
+    never?: boolean,
+    used?: CgroupUsage | null,
+  ): void;
   /** Lets go without touching the process. */
   close(): void;
 }
 
-export function createRun({ store, clock, log, launch, seam }: RunDeps, books: RunBooks): AgentRun {
+export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, books: RunBooks): AgentRun {
   let live: Live | null = null;
   let closed = false;
 
@@ -84,7 +93,7 @@ export function createRun({ store, clock, log, launch, seam }: RunDeps, books: R
     live: () => live,
     async start(run, nonce) {
       try {
-        const identity = await launch({ agentDir: books.agentDir, terms: books.terms(), run, nonce });
+        const identity = await launch({ agent: books.id, agentDir: books.agentDir, groups, terms: books.terms(), run, nonce });
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
         it.follow(identity, 0);
@@ -100,8 +109,11 @@ export function createRun({ store, clock, log, launch, seam }: RunDeps, books: R
       }
     },
     follow(identity, offset) {
+      const { run } = books.state();
+      const cgroup = groups.find(books.id, run);
       const opened = openLive({
-        paths: runPaths(books.agentDir, books.state().run),
+        paths: runPaths(books.agentDir, run),
+        ...(cgroup === undefined ? {} : { cgroup }),
         identity,
         offset,
         clock,
@@ -112,7 +124,7 @@ export function createRun({ store, clock, log, launch, seam }: RunDeps, books: R
           stored: () => books.progress().offset,
           busy: () => isBusy(books.state().status),
           fact: (fact) => books.facts("reconcile", fact),
-          ended: it.ended,
+          ended: (code, stdout, used) => it.ended(code, stdout, false, used),
         },
       });
       it.attach(opened);
@@ -164,9 +176,10 @@ export function createRun({ store, clock, log, launch, seam }: RunDeps, books: R
     send(lines) {
       if (lines.length > 0) live?.send(lines);
     },
-    ended(code, stdout, never = false) {
+    ended(code, stdout, never = false, used = null) {
       const from = live;
-      const stderrTail = from?.stderrTail() ?? "";
+      const killed = used !== null && used.oomKills > 0 ? describeOutOfMemory(used) : null;
+      const stderrTail = [from?.stderrTail() ?? "", killed ?? ""].filter((part) => part !== "").join("\n");
       const { run } = books.state();
       live = null;
       try {
@@ -176,7 +189,8 @@ export function createRun({ store, clock, log, launch, seam }: RunDeps, books: R
           const context = { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) };
           if (state !== null) for (const fact of codec.exit(state, context)) step.fact(fact);
           if (stdout?.truncated === true) markTruncated(store, books.id, run);
-          endRun(store, books.id, run, code, clock.now());
+          if (killed !== null) step.fact({ type: "note", level: "warn", code: "out_of_memory", message: killed });
+          endRun(store, books.id, run, code, clock.now(), used);
           step.fact({ type: "exit", code, stderrTail, never });
         });
       } catch (error) {

@@ -13,6 +13,7 @@ import type { AgentState } from "../words/agent.ts";
 import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import type { Bus } from "./bus.ts";
+import type { Groups } from "./groups.ts";
 import type { Journal } from "./journal.ts";
 import { launchRun } from "./launch.ts";
 import type { Limits, Notice } from "./model.ts";
@@ -31,6 +32,7 @@ export interface SupervisorDeps {
   readonly log: Logger;
   readonly limits: Limits & { readonly maxAgents: number };
   readonly stateDir: string;
+  readonly groups: Groups;
   readonly terms: (agent: Agent, agentDir: string) => Terms;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly newNonce: () => string;
@@ -79,6 +81,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         bus,
         log,
         limits: deps.limits,
+        groups: deps.groups,
         agentDir,
         newNonce: deps.newNonce,
         enqueue: deps.enqueue,

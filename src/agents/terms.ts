@@ -11,17 +11,20 @@ import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { childEnvironment } from "./environment.ts";
+import type { RunLimits } from "./groups.ts";
 
 /** What the agent's provider, project and settings come to right now. */
 export interface Terms {
   readonly codec: AnyCodec;
   readonly permissions: PermissionMode;
+  readonly limits: RunLimits;
   readonly launch: (run: number) => LaunchContext;
 }
 
 export interface TermsSources {
   readonly store: Store;
   readonly providers: ProviderTable;
+  readonly limits: RunLimits;
   readonly trustedRoots: readonly string[];
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
   readonly isRoot: boolean;
@@ -34,12 +37,22 @@ export function termsOf(sources: TermsSources, agent: Agent, agentDir: string): 
   return {
     codec: provider.codec,
     permissions: permissionsOf(agent, project, provider),
+    limits: limitsOf(sources.limits, project.defaults.limits, agent.settings.limits),
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
   };
 }
 
 function permissionsOf(agent: Agent, project: Project, provider: Provider): PermissionMode {
   return agent.settings.permissions ?? project.defaults.permissions ?? provider.settings.permissions ?? "ask";
+}
+
+/** The agent's own word wins over its project's, and that over the config's. */
+function limitsOf(
+  { agentMemoryBytes, agentTasks, agentCpuWeight }: RunLimits,
+  project: Partial<RunLimits> = {},
+  agent: Partial<RunLimits> = {},
+): RunLimits {
+  return { agentMemoryBytes, agentTasks, agentCpuWeight, ...project, ...agent };
 }
 
 function launchContext(

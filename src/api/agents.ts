@@ -102,6 +102,7 @@ export function agentRoutes(deps: ApiDeps) {
             env: body.env ?? {},
             webhook: body.webhook ?? null,
             metadata: body.metadata ?? {},
+            ...(body.limits === undefined ? {} : { limits: body.limits }),
           };
           const agent: Agent = {
             id: freeId(deps),

@@ -126,7 +126,10 @@ function assertDefaults(deps: ApiDeps, defaults: ProjectDefaults): void {
   if (defaults.provider !== undefined) assertProvider(deps, defaults.provider, "defaults.provider");
 }
 
-function merge(old: ProjectDefaults, patch: Readonly<Record<string, string | null>> | null): ProjectDefaults {
+/** JSON Merge Patch: null takes a value away. */
+type Patch<T> = { readonly [K in keyof T]?: T[K] | null };
+
+function merge(old: ProjectDefaults, patch: Patch<ProjectDefaults> | null): ProjectDefaults {
   if (patch === null) return {};
   return Object.fromEntries(Object.entries({ ...old, ...patch }).filter(([, value]) => value !== null));
 }

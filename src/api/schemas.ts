@@ -1,6 +1,7 @@
 /** The shapes of request bodies, written once for the routes, the OpenAPI page and the CLI. */
 import { integerText } from "../http/query.ts";
 import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
+import { resourceLimits } from "../lib/resources.ts";
 import { INPUT_MODES, STATUSES } from "../words/agent.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import { AGENT_ID, NAME, NAME_WORDS, OUR_VARIABLES, VARIABLE } from "../words/names.ts";
@@ -72,11 +73,14 @@ export const env = refined(
   },
 );
 
+export const limits = object(resourceLimits);
+
 export const defaults = object({
   provider: optional(projectName),
   model: optional(model),
   permissions: optional(permissions),
   systemPrompt: optional(systemPrompt),
+  limits: optional(limits),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
@@ -101,6 +105,7 @@ export const projectPatch = object({
         model: optional(nullable(model)),
         permissions: optional(nullable(permissions)),
         systemPrompt: optional(nullable(systemPrompt)),
+        limits: optional(nullable(limits)),
       }),
     ),
   ),
@@ -118,6 +123,7 @@ export const newAgent = object({
   env: optional(env),
   webhook: optional(webhook),
   metadata: optional(metadata),
+  limits: optional(limits),
 });
 
 export const agentPatch = object({

@@ -77,6 +77,7 @@ export function agentView(agent: Agent): Record<string, unknown> {
     env: Object.keys(settings.env).sort(),
     webhook: webhookView(settings.webhook),
     metadata: settings.metadata,
+    ...(settings.limits === undefined ? {} : { limits: settings.limits }),
     session: state.session,
     createdAt: iso(agent.createdAt),
     updatedAt: iso(agent.updatedAt),

@@ -3,6 +3,7 @@ import type { Infer } from "../lib/check.ts";
 import { array, boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
 import type { LogLevel } from "../lib/log.ts";
 import { LOG_LEVELS, redact } from "../lib/log.ts";
+import { resourceLimits } from "../lib/resources.ts";
 import { PERMISSION_MODES, PROMPT_WAYS, PROVIDER_KINDS } from "../words/kinds.ts";
 import { NAME } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
@@ -42,6 +43,10 @@ export interface HarnessConfig {
     readonly turnTimeoutMs: number;
     readonly stallWarnMs: number;
     readonly permissionTimeoutMs: number;
+    /** Of each run, where a control group can be had; 0 = no limit. */
+    readonly agentMemoryBytes: number;
+    readonly agentTasks: number;
+    readonly agentCpuWeight: number;
   };
   readonly retention: { readonly eventsDays: number };
 }
@@ -115,6 +120,7 @@ const harnessFile = object({
       turnTimeoutMs: optional(milliseconds),
       stallWarnMs: optional(milliseconds),
       permissionTimeoutMs: optional(milliseconds),
+      ...resourceLimits,
     }),
   ),
   retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
@@ -192,6 +198,9 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       turnTimeoutMs: 0,
       stallWarnMs: 300_000,
       permissionTimeoutMs: 0,
+      agentMemoryBytes: 0,
+      agentTasks: 0,
+      agentCpuWeight: 0,
       ...limits,
     },
     retention: { eventsDays: retention.eventsDays ?? 30 },

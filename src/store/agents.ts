@@ -3,7 +3,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { AgentState, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Store } from "./database.ts";
-import type { WebhookTarget } from "./projects.ts";
+import type { ResourceLimits, WebhookTarget } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -13,6 +13,8 @@ export interface AgentSettings {
   readonly env: Readonly<Record<string, string>>;
   readonly webhook: WebhookTarget | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What a run may use, where the agent has its own word about it. */
+  readonly limits?: ResourceLimits;
 }
 
 export interface Agent {

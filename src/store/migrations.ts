@@ -113,4 +113,9 @@ export const MIGRATIONS: readonly string[] = [
     cache_write_tokens INTEGER NOT NULL DEFAULT 0, cost_usd REAL NOT NULL DEFAULT 0
   ) STRICT;
   `,
+  // What a run's control group counted.
+  `
+  ALTER TABLE runs ADD COLUMN cpu_ms INTEGER;
+  ALTER TABLE runs ADD COLUMN memory_peak_bytes INTEGER;
+  `,
 ];

@@ -10,11 +10,19 @@ export interface WebhookTarget {
   readonly events?: readonly NoticeEvent[];
 }
 
+/** 0 = no limit. */
+export interface ResourceLimits {
+  readonly agentMemoryBytes?: number;
+  readonly agentTasks?: number;
+  readonly agentCpuWeight?: number;
+}
+
 export interface ProjectDefaults {
   readonly provider?: string;
   readonly model?: string;
   readonly permissions?: PermissionMode;
   readonly systemPrompt?: string;
+  readonly limits?: ResourceLimits;
 }
 
 export interface Project {

@@ -27,6 +27,9 @@ export interface Run {
   readonly exitCode: number | null;
   readonly startedAt: number;
   readonly endedAt: number | null;
+  /** Of its control group; null while it runs, and without one. */
+  readonly cpuMs: number | null;
+  readonly memoryPeakBytes: number | null;
 }
 
 interface RunRow {
@@ -45,6 +48,8 @@ interface RunRow {
   readonly exit_code: number | null;
   readonly started_at: number;
   readonly ended_at: number | null;
+  readonly cpu_ms: number | null;
+  readonly memory_peak_bytes: number | null;
 }
 
 export function insertRun(store: Store, agent: string, n: number, nonce: string, now: number): void {
@@ -91,11 +96,22 @@ export function saveRunProgress(store: Store, agent: string, n: number, progress
   );
 }
 
-export function endRun(store: Store, agent: string, n: number, exitCode: number | null, now: number): void {
+/** `used`: what the run's control group counted, where it had one. */
+export function endRun(
+  store: Store,
+  agent: string,
+  n: number,
+  exitCode: number | null,
+  now: number,
+  used: { readonly cpuMs: number | null; readonly memoryPeakBytes: number | null } | null = null,
+): void {
   store.run(
-    "UPDATE runs SET state = 'ended', exit_code = ?, ended_at = ? WHERE agent = ? AND n = ?",
+    `UPDATE runs SET state = 'ended', exit_code = ?, ended_at = ?, cpu_ms = ?, memory_peak_bytes = ?
+     WHERE agent = ? AND n = ?`,
     exitCode,
     now,
+    used?.cpuMs ?? null,
+    used?.memoryPeakBytes ?? null,
     agent,
     n,
   );
@@ -120,5 +136,7 @@ export function getRun(store: Store, agent: string, n: number): Run | null {
     exitCode: row.exit_code,
     startedAt: row.started_at,
     endedAt: row.ended_at,
+    cpuMs: row.cpu_ms,
+    memoryPeakBytes: row.memory_peak_bytes,
   };
 }

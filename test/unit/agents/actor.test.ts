@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import type { ActorDeps } from "../../../src/agents/actor.ts";
 import { createActor } from "../../../src/agents/actor.ts";
 import { createBus } from "../../../src/agents/bus.ts";
+import { createGroups } from "../../../src/agents/groups.ts";
 import { createJournal } from "../../../src/agents/journal.ts";
 import type { Live } from "../../../src/agents/live.ts";
 import { initialState } from "../../../src/agents/model.ts";
@@ -37,10 +38,12 @@ function world() {
     log: silentLogger,
     journal: createJournal({ store, clock, bus }),
     agentDir: "/nowhere",
+    groups: createGroups(null, silentLogger),
     limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0 },
     terms: () => ({
       codec,
       permissions: "ask",
+      limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       launch: () => {
         throw new Error("not asked for here");
       },

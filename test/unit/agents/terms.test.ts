@@ -133,6 +133,7 @@ describe("request, project, config: the nearest wins", () => {
     const sources = {
       store,
       providers: providerTable({ "claude-code": settings }),
+      limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       trustedRoots: [join(dir, "trusted")],
       inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },
       isRoot: false,

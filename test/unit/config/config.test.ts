@@ -53,7 +53,16 @@ test("without a file and without variables there are the documented defaults", (
       pi: { ...plain, kind: "pi", command: ["pi"] },
     },
     projects: { roots: [], trustedRoots: [] },
-    limits: { maxAgents: 200, parkIdleMs: 600_000, turnTimeoutMs: 0, stallWarnMs: 300_000, permissionTimeoutMs: 0 },
+    limits: {
+      maxAgents: 200,
+      parkIdleMs: 600_000,
+      turnTimeoutMs: 0,
+      stallWarnMs: 300_000,
+      permissionTimeoutMs: 0,
+      agentMemoryBytes: 0,
+      agentTasks: 0,
+      agentCpuWeight: 0,
+    },
     retention: { eventsDays: 30 },
   });
 });
