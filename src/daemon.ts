@@ -176,7 +176,10 @@ function serviceStatus(supervisor: Supervisor): string {
   const counts = new Map<string, number>();
   for (const { state } of supervisor.agents()) counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
   if (counts.size === 0) return "no agents";
-  return [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([status, count]) => `${count} ${status}`).join(", ");
+  return [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([status, count]) => `${count} ${status}`)
+    .join(", ");
 }
 
 function makeStateDir(stateDir: string): void {

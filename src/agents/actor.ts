@@ -257,7 +257,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     },
   };
 
-  const run = createRun({ store, clock, log, groups: deps.groups, launch: deps.launch, seam: deps.seam }, { ...actor, frames });
+  const run = createRun(
+    { store, clock, log, groups: deps.groups, launch: deps.launch, seam: deps.seam },
+    { ...actor, frames },
+  );
   return { ...actor, run };
 }
 

@@ -92,7 +92,7 @@ export interface LiveOptions {
 
 export function openLive({ listener, traits, paths, identity, offset, cgroup, clock, log }: LiveOptions): Live {
   const where = cgroup === undefined ? {} : { cgroup };
-  let used: CgroupUsage | null = cgroup === undefined ? null : usageOf(cgroup);
+  let used = cgroup === undefined ? null : usageOf(cgroup);
   const writer = createLineWriter({ paths, clock });
   let closed = false;
   let finishing: Promise<void> | null = null;

@@ -93,7 +93,14 @@ export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, 
     live: () => live,
     async start(run, nonce) {
       try {
-        const identity = await launch({ agent: books.id, agentDir: books.agentDir, groups, terms: books.terms(), run, nonce });
+        const identity = await launch({
+          agent: books.id,
+          agentDir: books.agentDir,
+          groups,
+          terms: books.terms(),
+          run,
+          nonce,
+        });
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
         it.follow(identity, 0);
