@@ -11,7 +11,7 @@ import { createApp, route, type App, type Route } from "../http/router.ts";
 import { BODY_MAX_BYTES, readWebhook } from "./accept.ts";
 import { health, receiverMetrics, type Counters, type HealthParts } from "./health.ts";
 import { shortId } from "./identity.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Inbox, SendState } from "./inbox.ts";
 import { countStored, findDelivery, listDeliveries } from "./listing.ts";
 import { SINKS, type SinkName } from "./sink.ts";
 import type { Worker } from "./worker.ts";
@@ -21,8 +21,9 @@ export interface ReceiverParts {
   readonly workers: ReadonlyMap<SinkName, Worker>;
   readonly token: string | null;
   readonly signingKey: Uint8Array | null;
-  /** The machine's own names, for the Host guard. */
+  /** For the Host guard: the machine's own names, and those of the config. */
   readonly ownNames: readonly string[];
+  readonly allowedHosts: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -32,12 +33,12 @@ const WEBHOOK_PATH = "/harness-webhook";
 const STORE_RETRY_SECONDS = 30;
 
 export function createReceiverApp(parts: ReceiverParts): App {
-  const { token, ownNames, clock, log } = parts;
+  const { token, ownNames, allowedHosts, clock, log } = parts;
   const counters: Counters = { accepted: 0, duplicates: 0, refused: 0 };
   const app = createApp({
     routes: receiverRoutes(parts, counters),
     auth: createAuth({ token, clock }),
-    guard: createGuard({ allowedHosts: [], ownNames }),
+    guard: createGuard({ allowedHosts, ownNames }),
     log,
     limits: { bodyBytes: BODY_MAX_BYTES },
     hint: `webhooks go to POST ${WEBHOOK_PATH}, see also GET /health and GET /deliveries`,
@@ -116,7 +117,7 @@ function receiverRoutes(
   const redeliver = route({
     method: "POST",
     path: "/deliveries/:id/redeliver",
-    summary: "Send again: to the named sink, else to those that gave up, else to all",
+    summary: "Send now: to the named sink, else to those that gave up, else to those it waits for, else to all again",
     query: object({ sink: optional(oneOf(...SINKS)) }),
     success: { status: 202 },
     async handler({ params, query }) {
@@ -125,14 +126,13 @@ function receiverRoutes(
       if (query.sink !== undefined && !workers.has(query.sink))
         throw conflict("NO_SINK", `the sink ${query.sink} is not configured`);
       const on = query.sink === undefined ? [...workers.keys()] : [query.sink];
-      const gaveUp = on.filter((name) => sinks[name]?.state === "dead");
-      const open = on.filter((name) => sinks[name]?.state === "pending" || sinks[name]?.state === "sending");
-      const chosen = gaveUp.length > 0 ? gaveUp : on.filter((name) => !open.includes(name));
-      if (chosen.length === 0)
-        throw conflict("DELIVERY_PENDING", `the delivery ${id} is already on its way to ${open.join(" and ")}`);
+      const among = (...states: readonly SendState[]): readonly SinkName[] =>
+        on.filter((name) => states.some((state) => sinks[name]?.state === state));
+      const [gaveUp, waits] = [among("dead"), among("pending", "sending")];
+      const chosen = gaveUp.length > 0 ? gaveUp : waits.length > 0 ? waits : on;
       await inbox.redeliver(seq, chosen, clock.now());
       log.info("redelivery asked for", { id, sinks: chosen });
-      for (const worker of workers.values()) worker.lookAgain();
+      for (const name of chosen) workers.get(name)?.tryNow(seq);
       return json({ delivery: existing(params.id) }, { status: 202 });
     },
   });

@@ -1,14 +1,33 @@
 /** The receiver's config: its keys, defaults and environment variables, and the frozen value that it runs by. */
-import { boolean, integer, object, oneOf, optional, refined, string, type Infer, type Schema } from "../lib/check.ts";
+import {
+  array,
+  boolean,
+  integer,
+  object,
+  oneOf,
+  optional,
+  refined,
+  string,
+  type Infer,
+  type Schema,
+} from "../lib/check.ts";
 import { LOG_LEVELS, type LogLevel } from "../lib/log.ts";
-import { discordUrlProblem } from "./sinks/discord.ts";
-import { loadConfig, type ConfigResult, type ConfigSpec, type FileOptions, type ResolveContext } from "../config/load.ts";
+import { discordUrlProblem } from "./sinks/discord-url.ts";
+import {
+  loadConfig,
+  type ConfigResult,
+  type ConfigSpec,
+  type FileOptions,
+  type ResolveContext,
+} from "../config/load.ts";
 import { defaultStateDir } from "../config/state-dir.ts";
 import * as values from "../config/values.ts";
 
 export interface ReceiverConfig {
   readonly host: string;
   readonly port: number;
+  /** More names by which senders may name this host. */
+  readonly allowedHosts: readonly string[];
   readonly stateDir: string;
   readonly logLevel: LogLevel;
   readonly token: string | null;
@@ -18,6 +37,7 @@ export interface ReceiverConfig {
     readonly webhookUrl: string;
     readonly username?: string;
     readonly threadId?: string;
+    readonly threadName?: string;
   } | null;
   readonly openclaw: {
     readonly hook: { readonly url: string; readonly token: string } | null;
@@ -46,6 +66,7 @@ const gatewayUrl: Schema<string> = refined(string({ min: 1, max: 2048 }), (text)
 const receiverFile = object({
   host: optional(values.bindHost),
   port: optional(integer({ min: 0, max: 65_535 })),
+  allowedHosts: optional(array(values.hostName, { max: 100 })),
   stateDir: optional(values.absolutePath),
   logLevel: optional(oneOf(...LOG_LEVELS)),
   token: optional(values.bearerToken),
@@ -65,6 +86,7 @@ const receiverFile = object({
         }),
       ),
       threadId: optional(string({ pattern: /^\d{1,20}$/, what: "the id of a thread, all digits, as a string" })),
+      threadName: optional(string({ min: 1, max: 100, what: "the title of a post, 1 to 100 characters" })),
       allowOtherHost: optional(boolean()),
     }),
   ),
@@ -131,6 +153,7 @@ function resolveReceiver(file: ReceiverFile, context: ResolveContext): ReceiverC
   return {
     host,
     port: file.port ?? 7071,
+    allowedHosts: file.allowedHosts ?? [],
     stateDir: file.stateDir ?? defaultStateDir(context, "webhook-receiver"),
     logLevel: file.logLevel ?? "info",
     token: token ?? null,
@@ -145,7 +168,12 @@ function resolveDiscord(
   discord: NonNullable<ReceiverFile["discord"]>,
   context: ResolveContext,
 ): ReceiverConfig["discord"] {
-  const { username, threadId, allowOtherHost = false } = discord;
+  const { username, threadId, threadName, allowOtherHost = false } = discord;
+  if (threadId !== undefined && threadName !== undefined)
+    context.problem(
+      "discord.threadName",
+      "got a threadId, too, expected one of the two: threadId posts into a thread that is there, threadName makes one",
+    );
   const webhookUrl = context.secret(
     "discord.webhookUrl",
     discord.webhookUrl,
@@ -171,6 +199,7 @@ function resolveDiscord(
     webhookUrl,
     ...(username === undefined ? {} : { username }),
     ...(threadId === undefined ? {} : { threadId }),
+    ...(threadName === undefined ? {} : { threadName }),
   };
 }
 

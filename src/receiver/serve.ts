@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ReceiverConfig } from "./config.ts";
 import type { Clock } from "../lib/clock.ts";
+import { sha256 } from "../lib/digest.ts";
 import { errorText, HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { decodeSigningSecret } from "../lib/signature.ts";
@@ -14,7 +15,7 @@ import { listen } from "../http/server.ts";
 import { lockStateDir } from "../store/sqlite.ts";
 import { BODY_MAX_BYTES } from "./accept.ts";
 import { createReceiverApp } from "./app.ts";
-import { createDiscordSink } from "./sinks/discord.ts";
+import { createDiscordSink, type ThreadMemory } from "./sinks/discord.ts";
 import { openInbox, type Inbox } from "./inbox.ts";
 import { createOpenclawSink } from "./sinks/openclaw.ts";
 import type { Sink, SinkName } from "./sink.ts";
@@ -43,18 +44,24 @@ const PRUNE_EVERY_MS = 3_600_000;
 /** Throws ADDRESS_IN_USE, LISTEN_FAILED, LOCKED or STATE_DIR_UNUSABLE. */
 export async function startReceiver(config: ReceiverConfig, surroundings: Surroundings): Promise<Receiver> {
   const { clock, log, random, ownNames } = surroundings;
-  const sinks = createSinks(config, surroundings);
-  const { inbox, release } = openStateDir(
-    config.stateDir,
-    sinks.map((sink) => sink.name),
-  );
+  const { inbox, release } = openStateDir(config, clock.now());
   try {
+    const sinks = createSinks(config, surroundings, threadMemory(config, inbox));
     const scrub = scrubber(config);
     const workers = new Map<SinkName, Worker>(
       sinks.map((sink) => [sink.name, startWorker({ sink, inbox, clock, log, random, scrub })]),
     );
     const signingKey = config.secret === null ? null : (decodeSigningSecret(config.secret) ?? null);
-    const app = createReceiverApp({ inbox, workers, token: config.token, signingKey, ownNames, clock, log });
+    const app = createReceiverApp({
+      inbox,
+      workers,
+      token: config.token,
+      signingKey,
+      ownNames,
+      allowedHosts: config.allowedHosts,
+      clock,
+      log,
+    });
     const listener = await listen({
       address: { type: "tcp", host: config.host, port: config.port },
       app,
@@ -97,13 +104,21 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
 export function createSinks(
   config: ReceiverConfig,
   { env, clock }: Pick<Surroundings, "env" | "clock">,
+  thread?: ThreadMemory,
 ): readonly Sink[] {
   const { discord, openclaw, stateDir } = config;
   const cli = openclaw?.cli ? { ...openclaw.cli, env, scratchDir: join(stateDir, "openclaw") } : null;
   return [
-    ...(discord ? [createDiscordSink(discord, clock)] : []),
+    ...(discord ? [createDiscordSink(discord, { clock, ...(thread && { thread }) })] : []),
     ...(openclaw ? [createOpenclawSink({ ...openclaw, cli }, clock)] : []),
   ];
+}
+
+/** Another webhook or another name makes another thread. */
+function threadMemory({ discord }: ReceiverConfig, inbox: Inbox): ThreadMemory | undefined {
+  if (discord?.threadName === undefined) return undefined;
+  const key = `discord thread ${sha256(`${discord.webhookUrl} ${discord.threadName}`).toString("hex")}`;
+  return { get: () => inbox.note(key), set: (id) => inbox.setNote(key, id) };
 }
 
 /** Takes the config's secrets out of texts that others wrote. */
@@ -120,13 +135,20 @@ export function scrubber({ token, secret, discord, openclaw }: ReceiverConfig): 
   return (text) => secrets.reduce<string>((rest, value) => (value ? rest.replaceAll(value, "[redacted]") : rest), text);
 }
 
-function openStateDir(stateDir: string, sinks: readonly SinkName[]): { inbox: Inbox; release: () => void } {
+function openStateDir(
+  { stateDir, discord, openclaw }: ReceiverConfig,
+  nowMs: number,
+): { inbox: Inbox; release: () => void } {
+  const sinks: readonly SinkName[] = [
+    ...(discord ? (["discord"] as const) : []),
+    ...(openclaw ? (["openclaw"] as const) : []),
+  ];
   let lock: ReturnType<typeof lockStateDir> | undefined;
   try {
     mkdirSync(join(stateDir, "openclaw"), { recursive: true, mode: 0o700 });
     lock = lockStateDir(join(stateDir, "lock.db"));
     const held = lock;
-    const inbox = openInbox(join(stateDir, "inbox.db"), sinks);
+    const inbox = openInbox(join(stateDir, "inbox.db"), sinks, nowMs);
     return {
       inbox,
       release() {

@@ -17,7 +17,10 @@ export interface Delivery {
 
 export type SendOutcome =
   | { readonly type: "delivered"; readonly detail: string }
-  /** Try again later. `waitMs`: the other side asked for it. `free`: it was not even looked at, so it costs no try. */
+  /**
+   * Try again, after a pause of the sink that grows with each failure. `waitMs`: the other side asked for it. `free`: it
+   * was not even looked at, so it costs no try.
+   */
   | {
       readonly type: "retry";
       readonly reason: string;
@@ -26,8 +29,8 @@ export type SendOutcome =
     }
   /** These deliveries will never pass; the next ones may. */
   | { readonly type: "dead"; readonly reason: string }
-  /** The destination itself is unusable as configured. Deliveries wait. `retryInMs: null` = not before a restart. */
-  | { readonly type: "stopped"; readonly reason: string; readonly retryInMs: number | null };
+  /** The destination itself is unusable as configured. All deliveries wait; it looks again by itself. */
+  | { readonly type: "stopped"; readonly reason: string; readonly retryInMs: number };
 
 export interface SendResult {
   readonly outcome: SendOutcome;
@@ -38,8 +41,9 @@ export interface SendResult {
 }
 
 export interface SinkRetry {
-  /** Delay after the 1st, 2nd … failed try; the last one repeats. */
+  /** The sink's pause after its 1st, 2nd … failure in a row; the last one repeats. */
   readonly delaysMs: readonly number[];
+  /** Either gives a delivery up, once a younger one has passed it: an outage gives none up. */
   readonly maxTries: number;
   readonly giveUpAfterMs: number;
   /** From so many tries on, younger deliveries may pass, and tries are `slowMs` apart. */

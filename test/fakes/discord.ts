@@ -16,6 +16,7 @@ interface EmbedSent {
 export interface PayloadSent {
   readonly content?: string;
   readonly username?: string;
+  readonly thread_name?: string;
   readonly flags?: number;
   readonly embeds?: readonly EmbedSent[];
   readonly attachments?: readonly unknown[];
@@ -47,6 +48,8 @@ export interface FakeDiscord {
   /** Allowed posts per window; the next one gets 429. */
   limit: { readonly posts: number; readonly windowMs: number } | null;
   readonly knownThreads: Set<string>;
+  /** Its channel takes posts in threads only, and makes one where a name is given. */
+  forum: boolean;
   /** Between accepting a message and answering: the moment in which a sender's death makes a double. */
   answerAfterMs: () => number;
   stop(): void;
@@ -54,6 +57,7 @@ export interface FakeDiscord {
 
 const ID = "1234567890";
 const TOKEN = "fake-Discord_token";
+const NO = { status: 400 };
 const points = (text: unknown): number => [...String(text ?? "").trim()].length;
 
 export const unknownWebhook: DiscordAnswer = { status: 404, body: { code: 10015, message: "Unknown Webhook" } };
@@ -66,7 +70,11 @@ export function startFakeDiscord(port = 0): FakeDiscord {
   const requests: string[] = [];
   let windowStartMs = 0;
   let inWindow = 0;
-  const fake: Pick<FakeDiscord, "limit" | "answerAfterMs"> = { limit: null, answerAfterMs: () => 0 };
+  const fake: Pick<FakeDiscord, "limit" | "answerAfterMs" | "forum"> = {
+    limit: null,
+    answerAfterMs: () => 0,
+    forum: false,
+  };
 
   const invalid = (field: string, message: string): Response =>
     Response.json(
@@ -162,6 +170,13 @@ export function startFakeDiscord(port = 0): FakeDiscord {
       else return invalid("body", "Expected a known Content-Type");
       const bad = problem(payload, files.length);
       if (bad) return bad;
+      const named = payload.thread_name;
+      if (named !== undefined && !fake.forum)
+        return Response.json({ code: 220003, message: "Webhooks can only create threads in forum channels" }, NO);
+      if (fake.forum && named === undefined && threadId === null)
+        return Response.json({ code: 220001, message: "Webhooks posted to forum channels must have a thread" }, NO);
+      const made = named === undefined ? null : String(5000 + posts.length);
+      if (made !== null) knownThreads.add(made);
       posts.push({
         content: payload.content ?? "",
         payload,
@@ -182,7 +197,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
           }
         : {};
       return Response.json(
-        { id: String(posts.length), channel_id: "2222", webhook_id: ID, content: payload.content },
+        { id: String(posts.length), channel_id: made ?? threadId ?? "2222", webhook_id: ID, content: payload.content },
         { headers },
       );
     },

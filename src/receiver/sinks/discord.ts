@@ -1,151 +1,157 @@
-/**
- * The Discord sink: one post through an incoming webhook, and what each answer means. Facts about the API are from
- * Discord's documentation (webhook, message, rate limits, opcodes).
- */
-import { parseRetryAfter } from "../../lib/backoff.ts";
-import { tryJson } from "../../lib/json.ts";
+/** The Discord sink: one post through an incoming webhook. What the answer means is in `discord-answer.ts`. */
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
 import { isObject } from "../../lib/check.ts";
+import { tryJson } from "../../lib/json.ts";
 import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
 import { direct } from "../direct.ts";
+import type { Delivery, Finding, SendResult, Sink } from "../sink.ts";
+import { isRefusal, judge, readAnswer, UNKNOWN_CHANNEL, type Answer } from "./discord-answer.ts";
 import { discordMessage, plainDiscordMessage, type DiscordMessage } from "./discord-message.ts";
-import type { SendResult, Sink } from "../sink.ts";
+import { discordPostUrl } from "./discord-url.ts";
 
 export interface DiscordSettings {
   readonly webhookUrl: string;
   readonly username?: string;
   readonly threadId?: string;
+  /** Makes a post of a forum, once; excludes `threadId`. */
+  readonly threadName?: string;
+}
+
+/** The thread that `threadName` made: outlives us, or each start would make another one. */
+export interface ThreadMemory {
+  get(): string | null;
+  set(id: string | null): void;
 }
 
 const TIMEOUT_MS = 15_000;
 const SECOND = 1000;
-const UNKNOWN_CHANNEL = 10003;
-const BODY_LIMITS = { maxBytes: 65_536, timeoutMs: 2000 };
-/** `retry_after` and its kin are believed up to here; beyond it is asked again. */
-const LONGEST_WAIT_MS = 3_600_000;
+const MINUTE = 60 * SECOND;
+const USER_AGENT = `DiscordBot (agent-harness webhook-receiver, ${VERSION})`;
 
-const WEBHOOK_PATH = /^\/api\/(?:v\d+\/)?webhooks\/(\d+)\/([\w-]+)$/;
-const DISCORD_HOST = /^(?:(?:canary|ptb)\.)?discord(?:app)?\.com$/;
-
-/** undefined = usable; else the end of "got a URL, expected …". Never quotes the URL, which is a secret. */
-export function discordUrlProblem(text: string, allowOtherHost: boolean): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) return "https://discord.com/api/webhooks/<id>/<token>";
-  if (allowOtherHost) return undefined;
-  if (url.protocol !== "https:" || !DISCORD_HOST.test(url.hostname) || url.port !== "")
-    return "an https URL of discord.com (another host needs discord.allowOtherHost: true)";
-  return WEBHOOK_PATH.test(url.pathname) ? undefined : "the path /api/webhooks/<id>/<token>";
+/** Where a post goes: into a thread that is there, into one that is made, or into the channel. */
+interface Place {
+  readonly threadId?: string;
+  readonly threadName?: string;
 }
 
-/**
- * The URL to post to: API version 10 (unversioned means a deprecated one), `wait` (without it a lost message is no
- * error).
- */
-export function discordPostUrl(webhookUrl: string, threadId?: string): string {
-  const url = new URL(webhookUrl);
-  const [, id, token] = WEBHOOK_PATH.exec(url.pathname) ?? [];
-  if (id !== undefined) url.pathname = `/api/v10/webhooks/${id}/${token}`;
-  url.searchParams.set("wait", "true");
-  if (threadId !== undefined) url.searchParams.set("thread_id", threadId);
-  return url.href;
+export interface DiscordOptions {
+  readonly clock: Clock;
+  readonly thread?: ThreadMemory;
+  readonly timeoutMs?: number;
 }
 
-interface Answer {
-  readonly status: number;
-  /** Discord's own error code, 0 when there is none. */
-  readonly code: number;
-  readonly message: string;
-  readonly waitMs: number;
-  readonly pauseMs: number;
-}
-
-export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeoutMs: number = TIMEOUT_MS): Sink {
-  const post = async (
-    { payload, file }: DiscordMessage,
-    threadId: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Answer> => {
-    const named = settings.username === undefined ? payload : { ...payload, username: settings.username };
-    const headers: Record<string, string> = { "User-Agent": USER_AGENT };
-    let body: string | FormData = JSON.stringify(named);
-    if (file) {
-      body = new FormData();
-      // As a string: a Blob here would get an empty file name and be taken for an upload.
-      body.append("payload_json", JSON.stringify(named));
-      body.append("files[0]", new Blob([file.text], { type: "text/markdown; charset=utf-8" }), file.name);
-    } else headers["Content-Type"] = "application/json";
-    const url = discordPostUrl(settings.webhookUrl, threadId);
-    const response = await fetch(url, {
-      method: "POST",
-      headers,
-      body,
+export function createDiscordSink(
+  settings: DiscordSettings,
+  { clock, thread = forgetful(), timeoutMs = TIMEOUT_MS }: DiscordOptions,
+): Sink {
+  const ask = (url: string, init: RequestInit, signal: AbortSignal): Promise<Response> =>
+    fetch(url, {
+      ...init,
       redirect: "manual",
       ...direct(url),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    return readAnswer(response, clock.now());
+
+  const post = async (
+    message: DiscordMessage,
+    { threadId, threadName }: Place,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const payload = JSON.stringify({
+      ...message.payload,
+      ...(threadName === undefined ? {} : { thread_name: threadName }),
+    });
+    const headers: Record<string, string> = { "User-Agent": USER_AGENT };
+    let body: string | FormData = payload;
+    if (message.file) {
+      body = new FormData();
+      // As a string: a Blob here would get an empty file name and be taken for an upload.
+      body.append("payload_json", payload);
+      body.append(
+        "files[0]",
+        new Blob([message.file.text], { type: "text/markdown; charset=utf-8" }),
+        message.file.name,
+      );
+    } else headers["Content-Type"] = "application/json";
+    const response = await ask(
+      discordPostUrl(settings.webhookUrl, threadId),
+      { method: "POST", headers, body },
+      signal,
+    );
+    const answer = await readAnswer(response, clock.now());
+    if (threadName !== undefined && response.ok && answer.channelId !== null) thread.set(answer.channelId);
+    return answer;
+  };
+
+  const usualPlace = (): Place => {
+    if (settings.threadName === undefined)
+      return settings.threadId === undefined ? {} : { threadId: settings.threadId };
+    const made = thread.get();
+    return made === null ? { threadName: settings.threadName } : { threadId: made };
+  };
+
+  const send = async ({ id, event }: Delivery, signal: AbortSignal): Promise<SendResult> => {
+    const named = ({ payload, file }: DiscordMessage): DiscordMessage => ({
+      payload: settings.username === undefined ? payload : { ...payload, username: settings.username },
+      ...(file === undefined ? {} : { file }),
+    });
+    const message = named(discordMessage(event, id));
+    const own = event.metadata["discordThreadId"];
+    const asked = own !== undefined && /^\d{1,20}$/.test(own) ? own : undefined;
+    let place: Place = asked === undefined ? usualPlace() : { threadId: asked };
+    let answer = await post(message, place, signal);
+    let detail = "posted";
+    if (answer.code === UNKNOWN_CHANNEL && place.threadId !== undefined && place.threadId !== settings.threadId) {
+      // The thread that the agent's metadata names, or that was made once, is gone: no reason to lose the news.
+      if (asked === undefined) thread.set(null);
+      detail = `posted outside the unknown thread ${place.threadId}`;
+      answer = await post(message, (place = usualPlace()), signal);
+    }
+    if (!isRefusal(answer)) return judge(answer, detail);
+    const first = answer;
+    detail = `posted as plain text, because the full form was refused: ${first.message}`;
+    // Without the name, too: should it be what is refused, every post would be.
+    const nameRefused = settings.username !== undefined && first.invalid.includes("username");
+    const plain = plainDiscordMessage(event, id);
+    answer = await post(nameRefused ? plain : named(plain), place, signal);
+    return judge(answer, detail, nameRefused ? `Discord refuses the name of discord.username: ${first.message}` : null);
   };
 
   return {
     name: "discord",
     lookAhead: 1,
-    // Answered failures and outages alike: the order is kept for ten tries, then others pass while this one goes on for
-    // a day.
+    // The order is kept for ten tries, then others pass while this one goes on for a day.
     retry: {
-      delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND),
+      delaysMs: [1, 2, 5, 10, 30, 60, 120, 300].map((s) => s * SECOND),
       maxTries: Infinity,
-      giveUpAfterMs: 24 * 3_600_000,
+      giveUpAfterMs: 24 * 60 * MINUTE,
       stepAsideAfter: 10,
-      slowMs: 600_000,
+      slowMs: 10 * MINUTE,
       gapMs: 0,
     },
     choose: (waiting) => waiting.slice(0, 1),
 
-    async send(batch, signal): Promise<SendResult> {
-      const [delivery] = batch;
+    async send([delivery], signal) {
       if (!delivery) return { outcome: { type: "delivered", detail: "nothing to send" } };
-      const { id, event } = delivery;
-      const own = event.metadata["discordThreadId"];
-      const asked = own !== undefined && /^\d{1,20}$/.test(own) ? own : undefined;
       try {
-        let threadId = asked ?? settings.threadId;
-        let answer = await post(discordMessage(event, id), threadId, signal);
-        let detail = "posted";
-        if (asked !== undefined && answer.status === 404 && answer.code === UNKNOWN_CHANNEL) {
-          // The thread that the agent's metadata names is gone; that is no reason to lose the news.
-          threadId = settings.threadId;
-          detail = `posted outside the unknown thread ${asked}`;
-          answer = await post(discordMessage(event, id), threadId, signal);
-        }
-        if (answer.status === 400) {
-          const first = answer;
-          answer = await post(plainDiscordMessage(event, id), threadId, signal);
-          detail = `posted as plain text, because the full form was refused: ${first.message}`;
-          if (answer.status === 400) return dead(`Discord refused it as invalid: ${first.message}`, answer);
-        }
-        return judge(answer, detail);
+        return await send(delivery, signal);
       } catch (error) {
         return { outcome: { type: "retry", reason: networkReason(error, timeoutMs) } };
       }
     },
 
-    async probe(signal) {
+    async probe(signal): Promise<readonly Finding[]> {
       try {
         const url = new URL(discordPostUrl(settings.webhookUrl));
         url.search = "";
-        const response = await fetch(url, {
-          headers: { "User-Agent": USER_AGENT },
-          redirect: "manual",
-          ...direct(url),
-          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-        });
+        const response = await ask(url.href, { headers: { "User-Agent": USER_AGENT } }, signal);
         if (response.status !== 200) {
           const { status, message } = await readAnswer(response, clock.now());
           return [{ ok: false, text: `discord: the webhook cannot be used, it answers ${status}: ${message}` }];
         }
-        const hook = tryJson(await readText(response.body, BODY_LIMITS));
+        const hook = tryJson(await readText(response.body, { maxBytes: 65_536, timeoutMs: 2000 }));
         const called = isObject(hook)
           ? `"${String(hook["name"])}" in channel ${String(hook["channel_id"])}`
           : "an answer that is not JSON";
@@ -157,56 +163,10 @@ export function createDiscordSink(settings: DiscordSettings, clock: Clock, timeo
   };
 }
 
-const USER_AGENT = `DiscordBot (agent-harness webhook-receiver, ${VERSION})`;
-
-function judge(answer: Answer, detail: string): SendResult {
-  const { status, message, waitMs, pauseMs } = answer;
-  if (status >= 200 && status < 300) return { outcome: { type: "delivered", detail }, pauseMs, fault: null };
-  // Discord bans addresses that go on after these answers.
-  if (status === 401 || status === 403 || status === 404) {
-    return {
-      outcome: {
-        type: "stopped",
-        reason: `Discord answered ${status} (${message}): the webhook is not used any more until it is corrected and the receiver restarted`,
-        retryInMs: null,
-      },
-    };
-  }
-  if (status === 429)
-    return {
-      outcome: { type: "retry", reason: `Discord asks to slow down (${message})`, waitMs, free: true },
-      pauseMs: Math.max(waitMs, SECOND),
-    };
-  if (status >= 500) return { outcome: { type: "retry", reason: `Discord answered ${status}`, waitMs }, pauseMs };
-  if (status === 408 || status < 400)
-    return { outcome: { type: "retry", reason: `an unexpected answer ${status}`, waitMs }, pauseMs };
-  return dead(`Discord answered ${status}: ${message}`, answer);
-}
-
-function dead(reason: string, { pauseMs }: Answer): SendResult {
-  return { outcome: { type: "dead", reason }, pauseMs };
-}
-
-async function readAnswer(response: Response, nowMs: number): Promise<Answer> {
-  const { status, headers } = response;
-  const body = tryJson(await readText(response.body, BODY_LIMITS));
-  const known = isObject(body) ? body : {};
-  const bodyWaitMs = typeof known["retry_after"] === "number" ? known["retry_after"] * SECOND : 0;
-  const headerWaitMs = parseRetryAfter(headers.get("retry-after"), nowMs) ?? 0;
-  const resetMs =
-    headers.get("x-ratelimit-remaining") === "0" ? Number(headers.get("x-ratelimit-reset-after")) * SECOND : 0;
-  return {
-    status,
-    code: typeof known["code"] === "number" ? known["code"] : 0,
-    message: typeof known["message"] === "string" ? known["message"].slice(0, 200) : `status ${status}`,
-    waitMs: bounded(Math.max(bodyWaitMs, headerWaitMs)),
-    pauseMs: bounded(resetMs),
-  };
-}
-
-/** Rounded up: asking a fraction too early counts as one more offence. */
-function bounded(ms: number): number {
-  return Number.isFinite(ms) && ms > 0 ? Math.min(LONGEST_WAIT_MS, Math.ceil(ms)) : 0;
+/** For trials from the command line: what it makes is not kept. */
+function forgetful(): ThreadMemory {
+  let id: string | null = null;
+  return { get: () => id, set: (next) => void (id = next) };
 }
 
 function networkReason(error: unknown, timeoutMs: number): string {

@@ -84,8 +84,8 @@ export function classifyRun(ran: Ran): WakeOutcome {
   const all = `${said}\n${ran.stderr}`;
   if (/token mismatch|unauthorized|explicit credentials|openclaw: Node |env: .*No such file/i.test(all))
     return { type: "unusable", reason, retryInMs: LOOK_AGAIN_REFUSED_MS };
-  if (/--text is required|Missing required option|--mode must be|agent is unavailable/i.test(all))
-    return { type: "refused", reason };
+  if (/agent is unavailable/i.test(all)) return { type: "refused", reason, session: true };
+  if (/--text is required|Missing required option|--mode must be/i.test(all)) return { type: "refused", reason };
   return { type: "retry", reason };
 }
 

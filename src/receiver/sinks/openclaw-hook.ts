@@ -1,7 +1,7 @@
 /** OpenClaw over HTTP: `POST /hooks/wake`, and what its answers mean (seen on OpenClaw 2026.9.6). */
 import { parseRetryAfter } from "../../lib/backoff.ts";
 import { tryJson } from "../../lib/json.ts";
-import { oneLine } from "../../lib/text.ts";
+import { excerpt, oneLine } from "../../lib/text.ts";
 import { isObject } from "../../lib/check.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
@@ -28,13 +28,9 @@ export type WakeOutcome =
   /** Down or busy: the same gateway would be no better by another way. */
   | { readonly type: "retry"; readonly reason: string; readonly waitMs?: number }
   /** This way is not set up right; another way may work. `retryInMs`: when looking again costs little. */
-  | {
-      readonly type: "unusable";
-      readonly reason: string;
-      readonly retryInMs: number;
-      readonly onlyThisWake?: true;
-    }
-  | { readonly type: "refused"; readonly reason: string };
+  | { readonly type: "unusable"; readonly reason: string; readonly retryInMs: number }
+  /** This wake will never pass. `session`: because of the session it names; it may pass without. */
+  | { readonly type: "refused"; readonly reason: string; readonly session?: true };
 
 const TIMEOUT_MS = 5000;
 const LOOK_AGAIN_MS = 60_000;
@@ -59,8 +55,10 @@ export async function postWake(
       ...direct(url),
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
-    const said = answerText(await readText(response.body, BODY_LIMITS));
-    return classifyWake(response.status, said, parseRetryAfter(response.headers.get("retry-after"), clock.now()));
+    const body = await readText(response.body, BODY_LIMITS);
+    const page = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
+    const waitMs = parseRetryAfter(response.headers.get("retry-after"), clock.now());
+    return classifyWake(readHookAnswer(response.status, body, page), waitMs);
   } catch (error) {
     // After a timeout the wake may still be carried out; the same text again is recognised and merged.
     if (error instanceof Error && error.name === "TimeoutError")
@@ -69,7 +67,17 @@ export async function postWake(
   }
 }
 
-export function classifyWake(status: number, said: string, waitMs?: number): WakeOutcome {
+export interface HookAnswer {
+  readonly status: number;
+  readonly said: string;
+  /** `{"ok": false, …}`: OpenClaw looked at this wake and says what is wrong with it. */
+  readonly verdict: boolean;
+  /** A page for people: something in between answered. */
+  readonly page: boolean;
+}
+
+export function classifyWake({ status, said, verdict, page }: HookAnswer, waitMs?: number): WakeOutcome {
+  if (page) return { type: "retry", reason: `the hook answered ${status} with a page for people: is it OpenClaw's?` };
   const reason = `the hook answered ${status}${said === "" ? "" : `: ${said}`}`;
   if (status >= 200 && status < 300) return { type: "accepted", detail: `hook: ${said || "accepted"}` };
   if (status === 401)
@@ -85,8 +93,8 @@ export function classifyWake(status: number, said: string, waitMs?: number): Wak
       retryInMs: LOOK_AGAIN_MS,
     };
   // A session of one's own must be allowed in the gateway's settings; the command line can name one without.
-  if (status === 400 && /^sessionKey\b/.test(said))
-    return { type: "unusable", reason, retryInMs: LOOK_AGAIN_MS, onlyThisWake: true };
+  if (status === 400 && /^sessionKey\b|^unknown agentId\b/.test(said))
+    return { type: "refused", reason, session: true };
   if (status === 429 || status === 408 || status >= 500)
     return { type: "retry", reason, ...(waitMs === undefined ? {} : { waitMs }) };
   if (status < 400)
@@ -95,7 +103,9 @@ export function classifyWake(status: number, said: string, waitMs?: number): Wak
       reason: `${reason} (redirects are not followed: mend openclaw.hookUrl)`,
       retryInMs: LOOK_AGAIN_MS,
     };
-  return { type: "refused", reason };
+  if (status === 405)
+    return { type: "unusable", reason: `${reason} (openclaw.hookUrl is wrong)`, retryInMs: LOOK_AGAIN_MS };
+  return verdict ? { type: "refused", reason } : { type: "retry", reason: `${reason} (not in OpenClaw's words)` };
 }
 
 /**
@@ -112,8 +122,9 @@ export async function probeHook(settings: HookSettings, clock: Clock, signal: Ab
 }
 
 /** Answers are JSON or plain text. */
-function answerText(body: string): string {
+function readHookAnswer(status: number, body: string, page: boolean): HookAnswer {
   const json = tryJson(body);
-  const said = isObject(json) ? (json["error"] ?? json["eventOutcome"]) : undefined;
-  return oneLine(typeof said === "string" ? said : body).slice(0, 300);
+  const told = isObject(json) ? (json["error"] ?? json["eventOutcome"]) : undefined;
+  const said = excerpt(oneLine(typeof told === "string" ? told : body), 300);
+  return { status, said, verdict: isObject(json) && json["ok"] === false, page };
 }

@@ -19,6 +19,7 @@ export interface OpenclawSettings {
 }
 
 const SECOND = 1000;
+const SESSION_RETRY_MS = 600_000;
 
 export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSettings, clock: Clock): Sink {
   const keyOf = ({ event }: Delivery): string | null => {
@@ -29,14 +30,24 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
   const wakeOnce = async (wake: Wake, signal: AbortSignal): Promise<{ outcome: WakeOutcome; fault: string | null }> => {
     if (!hook) return { outcome: cli ? await runSystemEvent(cli, wake, clock, signal) : NO_WAY, fault: null };
     const first = await postWake(hook, wake, clock, signal);
-    if (first.type !== "unusable") return { outcome: first, fault: null };
-    const second = cli ? await runSystemEvent(cli, wake, clock, signal) : undefined;
-    if (second?.type === "accepted" || second?.type === "retry") return { outcome: second, fault: first.reason };
-    const reason = second ? `${first.reason}; ${second.reason}` : first.reason;
-    // A session that the hook may not name is this wake's trouble; the others pass.
-    if (second?.type === "refused" || first.onlyThisWake)
-      return { outcome: { type: "refused", reason }, fault: first.reason };
-    return { outcome: { ...first, ...second, reason }, fault: first.reason };
+    // A session of one's own must be allowed in the gateway's settings; the command line can name one without.
+    const mayStandIn = first.type === "unusable" || (first.type === "refused" && first.session === true);
+    if (!mayStandIn) return { outcome: first, fault: null };
+    if (!cli) return { outcome: first, fault: first.reason };
+    const second = await runSystemEvent(cli, wake, clock, signal);
+    if (second.type === "accepted" || second.type === "retry") return { outcome: second, fault: first.reason };
+    return { outcome: { ...second, reason: `${first.reason}; ${second.reason}` }, fault: first.reason };
+  };
+
+  /** A session that metadata names and OpenClaw refuses is no reason to lose the news: it goes where all others go. */
+  const wakeSomewhere = async (wake: Wake, signal: AbortSignal): ReturnType<typeof wakeOnce> => {
+    const first = await wakeOnce(wake, signal);
+    if (first.outcome.type !== "refused" || first.outcome.session !== true) return first;
+    if (wake.sessionKey !== sessionKey) return await wakeOnce({ ...wake, sessionKey }, signal);
+    if (sessionKey === null) return first;
+    // The configured one: every wake would be refused, one by one.
+    const reason = `${first.outcome.reason} (mend openclaw.sessionKey)`;
+    return { outcome: { type: "unusable", reason, retryInMs: SESSION_RETRY_MS }, fault: reason };
   };
 
   return {
@@ -44,7 +55,7 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
     // Enough to fill a line with fifteen agents that each had a few events.
     lookAhead: 100,
     retry: {
-      delaysMs: [1, 2, 5, 10, 30, 60].map((s) => s * SECOND),
+      delaysMs: [1, 2, 5, 10, 30, 60, 120, 300].map((s) => s * SECOND),
       maxTries: 30,
       giveUpAfterMs: 3_600_000,
       stepAsideAfter: 10,
@@ -62,7 +73,7 @@ export function createOpenclawSink({ hook, cli, mode, sessionKey }: OpenclawSett
 
     async send(batch, signal): Promise<SendResult> {
       const wake: Wake = { text: openclawLine(batch), mode, sessionKey: batch[0] ? keyOf(batch[0]) : null };
-      const { outcome, fault } = await wakeOnce(wake, signal);
+      const { outcome, fault } = await wakeSomewhere(wake, signal);
       switch (outcome.type) {
         case "accepted":
           return { outcome: { type: "delivered", detail: outcome.detail }, fault };

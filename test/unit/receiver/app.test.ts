@@ -16,10 +16,11 @@ let inbox: Inbox;
 let clock: FakeClock;
 let app: App;
 let woken: number;
+let tried: number[];
 
 const worker = (change: Partial<ReturnType<Worker["status"]>> = {}): Worker => ({
   wake: () => void woken++,
-  lookAgain: () => void woken++,
+  tryNow: (seq) => void tried.push(seq),
   status: () => ({
     state: "ok",
     pending: 0,
@@ -49,6 +50,7 @@ function build(
     token,
     signingKey: null,
     ownNames: ["box"],
+    allowedHosts: ["hooks.example"],
     clock,
     log: silentLogger,
   });
@@ -56,8 +58,9 @@ function build(
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "ah-app-"));
-  inbox = openInbox(join(dir, "inbox.db"), ["discord", "openclaw"]);
+  inbox = openInbox(join(dir, "inbox.db"), ["discord", "openclaw"], 0);
   clock = fakeClock();
+  tried = [];
   woken = 0;
   build();
 });
@@ -152,6 +155,7 @@ describe("POST /harness-webhook", () => {
     ["another path", () => call("POST", "/webhook", { body: "{}" }), 404, "ROUTE_NOT_FOUND"],
     ["a query", () => call("POST", "/harness-webhook?token=right", { body: "{}" }), 400, "INVALID_REQUEST"],
     ["a foreign Host", () => post({}, { Host: "evil.example" }), 403, "FORBIDDEN_HOST"],
+    ["a name under the configured one", () => post({}, { Host: "x.hooks.example" }), 403, "FORBIDDEN_HOST"],
     ["a foreign Origin", () => post({}, { Origin: "https://evil.example" }), 403, "FORBIDDEN_ORIGIN"],
   ];
   for (const [what, run, status, code] of table) {
@@ -167,6 +171,11 @@ describe("POST /harness-webhook", () => {
   test("401 names the scheme, 405 the method", async () => {
     expect((await post({}, { Authorization: "" })).headers.get("www-authenticate")).toBe("Bearer");
     expect((await call("GET", "/harness-webhook")).headers.get("allow")).toContain("POST");
+  });
+
+  test("a name of allowedHosts passes, with and without port", async () => {
+    for (const Host of ["hooks.example", "HOOKS.example:7071"])
+      expect((await post({ agentId: Host }, { Host })).status).toBe(202);
   });
 
   test("256 KiB exactly still pass", async () => {
@@ -238,14 +247,15 @@ describe("looking and sending again", () => {
     expect((await call("GET", "/deliveries/nope")).json.error).toBe("DELIVERY_NOT_FOUND");
   });
 
-  test("redeliver takes the dead ones, else all, and refuses what is on its way", async () => {
+  test("redeliver takes the dead ones, else what waits, else all, and always tries", async () => {
     const { json } = await post();
     const again = (query = "") => call("POST", `/deliveries/${json.id}/redeliver${query}`);
-    expect((await again()).json.error).toBe("DELIVERY_PENDING");
-    await inbox.markSending("discord", [1], 0);
-    await inbox.record("discord", [1], { state: "dead", reason: "no", nextAtMs: 0, free: false }, 0);
-    await inbox.markSending("openclaw", [1], 0);
-    await inbox.record("openclaw", [1], { state: "delivered", reason: null, nextAtMs: 0, free: false }, 0);
+    expect((await again()).status).toBe(202);
+    expect(tried).toEqual([1, 1]);
+    await inbox.markSending("discord", [1]);
+    await inbox.record("discord", [1], { state: "dead", reason: "no", delayMs: 0, free: false }, 0);
+    await inbox.markSending("openclaw", [1]);
+    await inbox.record("openclaw", [1], { state: "delivered", reason: null, delayMs: 0, free: false }, 0);
     expect(await again()).toMatchObject({
       status: 202,
       json: { delivery: { sinks: { discord: { state: "pending" }, openclaw: { state: "delivered" } } } },
@@ -254,6 +264,7 @@ describe("looking and sending again", () => {
       status: 202,
       json: { delivery: { sinks: { openclaw: { state: "pending" } } } },
     });
+    expect(tried).toEqual([1, 1, 1, 1]);
     expect((await again("?sink=slack")).status).toBe(400);
     build("right", []);
     expect((await again()).json.error).toBe("NO_SINK");

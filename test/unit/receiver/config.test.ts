@@ -37,6 +37,7 @@ describe("the receiver's config", () => {
       value: {
         host: "127.0.0.1",
         port: 7071,
+        allowedHosts: [],
         stateDir: "/home/u/.local/state/webhook-receiver",
         logLevel: "info",
         token: null,
@@ -50,7 +51,8 @@ describe("the receiver's config", () => {
 
   test("takes every key", () => {
     const config = value({
-      ...{ host: "::1", port: 0, stateDir: "/s", logLevel: "debug", token: "t", secret: SECRET },
+      ...{ host: "::1", port: 0, allowedHosts: ["box.example"], stateDir: "/s", logLevel: "debug" },
+      ...{ token: "t", secret: SECRET },
       discord: { webhookUrl: DISCORD, username: "harness", threadId: "12" },
       openclaw: {
         transport: "auto",
@@ -65,7 +67,8 @@ describe("the receiver's config", () => {
       retention: { days: 30 },
     });
     expect(config).toEqual({
-      ...{ host: "::1", port: 0, stateDir: "/s", logLevel: "debug", token: "t", secret: SECRET },
+      ...{ host: "::1", port: 0, allowedHosts: ["box.example"], stateDir: "/s", logLevel: "debug" },
+      ...{ token: "t", secret: SECRET },
       discord: { webhookUrl: DISCORD, username: "harness", threadId: "12" },
       openclaw: {
         hook: { url: "http://127.0.0.1:1/hooks/wake", token: "h" },
@@ -173,6 +176,9 @@ describe("the receiver's config", () => {
       { discord: { webhookUrl: DISCORD, username: "x".repeat(81) } },
       ["discord.username"],
     ],
+    ["both threads", { discord: { webhookUrl: DISCORD, threadId: "12", threadName: "x" } }, ["discord.threadName"]],
+    ["an empty thread name", { discord: { webhookUrl: DISCORD, threadName: "" } }, ["discord.threadName"]],
+    ["an allowed host with a port", { allowedHosts: ["a.example:7071"] }, ["allowedHosts[0]"]],
     ["a thread id as a number", { discord: { webhookUrl: DISCORD, threadId: 12 } }, ["discord.threadId"]],
     ["allowOtherHost as text", { discord: { webhookUrl: DISCORD, allowOtherHost: "yes" } }, ["discord.allowOtherHost"]],
     ["an unknown transport", { openclaw: { transport: "ws" } }, ["openclaw.transport"]],

@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-const open = () => openInbox(join(dir, "inbox.db"), ["discord", "openclaw"]);
+const open = () => openInbox(join(dir, "inbox.db"), ["discord", "openclaw"], 0);
 
 function webhook(n: number, receivedMs = 1000 + n): NewWebhook {
   const key = `id msg_${n}`;
@@ -49,8 +49,8 @@ describe("the inbox", () => {
     for (const n of [1, 2]) await inbox.accept(webhook(n));
     const due = inbox.next("discord", 5000, 10);
     expect(due).toMatchObject({ seq: 1, tries: 0, batch: null });
-    await inbox.markSending("discord", [1], 5000);
-    await inbox.record("discord", [1], { state: "delivered", reason: null, nextAtMs: 0, free: false }, 5000);
+    await inbox.markSending("discord", [1]);
+    await inbox.record("discord", [1], { state: "delivered", reason: null, delayMs: 0, free: false }, 5000);
     expect(inbox.next("discord", 5000, 10)?.seq).toBe(2);
     expect(inbox.next("openclaw", 5000, 10)?.seq).toBe(1);
   });
@@ -58,38 +58,38 @@ describe("the inbox", () => {
   test("the head keeps its place while it waits, until it has failed often enough to step aside", async () => {
     for (const n of [1, 2]) await inbox.accept(webhook(n));
     for (let tries = 1; tries <= 3; tries++) {
-      await inbox.markSending("discord", [1], 5000);
-      await inbox.record("discord", [1], { state: "pending", reason: "down", nextAtMs: 9000, free: false }, 5000);
+      await inbox.markSending("discord", [1]);
+      await inbox.record("discord", [1], { state: "pending", reason: "down", delayMs: 4000, free: false }, 5000);
       const due = inbox.next("discord", 6000, 3);
       expect(due).toMatchObject(tries < 3 ? { seq: 1, atMs: 9000, tries } : { seq: 2 });
     }
     expect(inbox.next("discord", 9500, 3)?.seq).toBe(2);
-    await inbox.markSending("discord", [2], 9500);
+    await inbox.markSending("discord", [2]);
     expect(inbox.next("discord", 9500, 3)?.seq).toBe(1);
   });
 
   test("a free try costs no try", async () => {
     await inbox.accept(webhook(1));
-    await inbox.markSending("discord", [1], 5000);
-    await inbox.record("discord", [1], { state: "pending", reason: "slow down", nextAtMs: 0, free: true }, 5000);
-    expect(inbox.next("discord", 5000, 10)).toMatchObject({ tries: 0, firstAtMs: 5000 });
+    await inbox.markSending("discord", [1]);
+    await inbox.record("discord", [1], { state: "pending", reason: "slow down", delayMs: 0, free: true }, 5000);
+    expect(inbox.next("discord", 5000, 10)).toMatchObject({ tries: 0, waitedMs: 0 });
   });
 
   test("what was sent together is sent together again, without what came later", async () => {
     for (const n of [1, 2, 3]) await inbox.accept(webhook(n));
-    await inbox.markSending("openclaw", [1, 2], 5000);
-    await inbox.record("openclaw", [1, 2], { state: "pending", reason: "down", nextAtMs: 6000, free: false }, 5000);
+    await inbox.markSending("openclaw", [1, 2]);
+    await inbox.record("openclaw", [1, 2], { state: "pending", reason: "down", delayMs: 1000, free: false }, 5000);
     const due = inbox.next("openclaw", 6000, 10);
     if (!due) throw new Error("nothing due");
     expect(inbox.candidates("openclaw", due, 100).map((delivery) => delivery.seq)).toEqual([1, 2]);
-    await inbox.markSending("openclaw", [1, 2], 6000);
+    await inbox.markSending("openclaw", [1, 2]);
     const later = inbox.next("openclaw", 6000, 10);
     expect(later && inbox.candidates("openclaw", later, 100).map((delivery) => delivery.seq)).toEqual([3]);
   });
 
   test("a send that was cut off by a crash goes out again, with the same batch, and is counted", async () => {
     for (const n of [1, 2, 3]) await inbox.accept(webhook(n));
-    await inbox.markSending("openclaw", [1, 2], 5000);
+    await inbox.markSending("openclaw", [1, 2]);
     inbox.store.db.close();
     inbox = open();
     expect(stateOf(1, "openclaw")).toMatchObject({ state: "pending", interrupted: 1, tries: 1 });
@@ -100,21 +100,21 @@ describe("the inbox", () => {
 
   test("redelivery starts afresh, and leaves alone what is in line or under way", async () => {
     await inbox.accept(webhook(1));
-    await inbox.markSending("discord", [1], 5000);
+    await inbox.markSending("discord", [1]);
     await inbox.redeliver(1, ["discord"], 6000);
     expect(stateOf(1, "discord")).toMatchObject({ state: "sending", tries: 1 });
-    await inbox.record("discord", [1], { state: "dead", reason: "refused", nextAtMs: 0, free: false }, 7000);
+    await inbox.record("discord", [1], { state: "dead", reason: "refused", delayMs: 0, free: false }, 7000);
     expect(inbox.count("discord", "dead")).toBe(1);
     await inbox.redeliver(1, ["discord"], 8000);
-    expect(inbox.next("discord", 8000, 10)).toMatchObject({ seq: 1, tries: 0, firstAtMs: null, batch: null });
+    expect(inbox.next("discord", 8000, 10)).toMatchObject({ seq: 1, tries: 0, waitedMs: 0, batch: null });
     expect(inbox.count("discord", "dead")).toBe(0);
   });
 
   test("forgets what is settled and old, gives up what is old and unsent, keeps the rest", async () => {
     for (const n of [1, 2, 3]) await inbox.accept(webhook(n, n === 3 ? 10 * DAY : 1000));
     for (const sink of ["discord", "openclaw"] as const) {
-      await inbox.markSending(sink, [1], 2000);
-      await inbox.record(sink, [1], { state: "delivered", reason: null, nextAtMs: 0, free: false }, 2000);
+      await inbox.markSending(sink, [1]);
+      await inbox.record(sink, [1], { state: "delivered", reason: null, delayMs: 0, free: false }, 2000);
     }
     while (await inbox.prune(3 * DAY, 10 * DAY));
     expect(findDelivery(inbox.store, "msg_1")).toBeNull();
@@ -134,8 +134,8 @@ describe("the inbox", () => {
 
   test("lists newest first, by state and sink, page by page, and finds by either id", async () => {
     for (const n of [1, 2, 3]) await inbox.accept(webhook(n));
-    await inbox.markSending("discord", [2], 5000);
-    await inbox.record("discord", [2], { state: "dead", reason: "no", nextAtMs: 0, free: false }, 5000);
+    await inbox.markSending("discord", [2]);
+    await inbox.record("discord", [2], { state: "dead", reason: "no", delayMs: 0, free: false }, 5000);
     const list = (state: "dead" | "pending" | null, sink: string | null, before: number | null = null) =>
       listDeliveries(inbox.store, { state, sink, before, limit: 2 }).map((d) => d.seq);
     expect(list(null, null)).toEqual([3, 2]);

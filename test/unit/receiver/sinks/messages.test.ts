@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { discordMessage, plainDiscordMessage } from "../../../../src/receiver/sinks/discord-message.ts";
-import { discordPostUrl, discordUrlProblem } from "../../../../src/receiver/sinks/discord.ts";
+import { discordPostUrl, discordUrlProblem } from "../../../../src/receiver/sinks/discord-url.ts";
 import type { HarnessEvent } from "../../../../src/receiver/event.ts";
 import { LINE_MAX, MERGE_MAX_AGENTS, mergeable, openclawLine } from "../../../../src/receiver/sinks/openclaw-line.ts";
 import { oneLine } from "../../../../src/lib/text.ts";
