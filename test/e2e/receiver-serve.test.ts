@@ -298,7 +298,7 @@ describe("commands and exit codes", () => {
     discord.script.push(unknownWebhook);
     const failed = await runReceiver(["test", "--config", box.configPath]);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toContain("FAIL  discord: not sent, Discord answered 404 (Unknown Webhook)");
+    expect(failed.stdout).toContain("FAIL  discord: not sent, Discord answered 404 (Unknown Webhook, code 10015): ");
     expect((await runReceiver(["test"])).code).toBe(1);
   });
 });
