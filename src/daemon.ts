@@ -10,6 +10,7 @@ import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { termsOf } from "./agents/terms.ts";
 import type { ApiDeps } from "./api/deps.ts";
+import { inspectRoutes } from "./api/inspect.ts";
 import { apiRoutes } from "./api/routes.ts";
 import type { HarnessConfig } from "./config/harness.ts";
 import { createAuth } from "./http/auth.ts";
@@ -22,6 +23,7 @@ import { HarnessError, errorText } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
 import { ownDelegation } from "./process/delegation.ts";
 import { startService } from "./process/service.ts";
+import { pageFiles } from "./page.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
@@ -119,7 +121,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
   };
   const app = createApp({
-    routes: apiRoutes(deps),
+    routes: [...apiRoutes(deps), ...inspectRoutes(pageFiles())],
     log,
     auth: createAuth({ token: config.auth.token ?? null, clock }),
     guard: createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] }),

@@ -1,0 +1,28 @@
+/** What every page is given, and what a page is. */
+import type { Filter } from "./bar.ts";
+import type { Client } from "./client.ts";
+import type { Link } from "./connection.ts";
+import type { Refresh } from "./refresh.ts";
+import type { Route } from "./route.ts";
+import type { Seen } from "./seen.ts";
+import type { Store } from "./store.ts";
+import type { Ticker } from "./ticker.ts";
+
+export interface AppContext {
+  readonly store: Store;
+  readonly client: Client;
+  readonly link: Link;
+  readonly refresh: Refresh;
+  readonly ticker: Ticker;
+  readonly seen: Seen;
+  readonly filter: Filter;
+}
+
+export interface Page {
+  readonly element: HTMLElement;
+  /** In front of the product's name in the title; null = nothing. */
+  readonly title: string | null;
+  /** The same page with another address (a tab, a message). */
+  navigate?(route: Route): void;
+  close(): void;
+}

@@ -1,0 +1,192 @@
+/**
+ * Keeps the store true: lists first, then the one stream from where the lists ended; lost, it says since when, tries
+ * again, and lets the next lists win over everything remembered. Never claims to be live when it is not.
+ */
+import type { Client } from "./client.ts";
+import { ApiError } from "./client.ts";
+import { LIST_TYPES, applyEvent } from "./events.ts";
+import { number } from "./read.ts";
+import type { Refresh } from "./refresh.ts";
+import type { Connection, Store } from "./store.ts";
+import type { StreamEvent } from "./stream.ts";
+import { readStream } from "./stream.ts";
+
+export interface Link {
+  start(): void;
+  /** Everything of this agent comes too; null = of none. */
+  follow(agent: string | null): void;
+  /** Stops waiting. */
+  tryNow(): void;
+  /** Every event as it comes, those of the followed agent included. */
+  onEvent(listener: (event: StreamEvent) => void): () => void;
+  /** The stream is open again, or history was cut: what was read page by page is read again. */
+  onReload(listener: () => void): () => void;
+  /** A tab that tells people about things keeps its stream while it is hidden. */
+  keepWhileHidden: boolean;
+}
+
+const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000] as const;
+const HIDDEN_MS = 60_000;
+
+export interface LinkOptions {
+  readonly store: Store;
+  readonly client: Client;
+  readonly refresh: Refresh;
+  /** Types of this daemon that a page may ask for; unknown ones would be refused. */
+  readonly extraTypes: readonly string[];
+}
+
+export function createLink({ store, client, refresh, extraTypes }: LinkOptions): Link {
+  const listeners = new Set<(event: StreamEvent) => void>();
+  const reloaders = new Set<() => void>();
+  let lastId: number | null = null;
+  /** Events up to this one are in the lists already. */
+  let listCursor = 0;
+  let lastByteAt = 0;
+  let followed: string | null = null;
+  let stream = new AbortController();
+  let switching = false;
+  let failures = 0;
+  let wake = (): void => {};
+  let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
+  let paused = false;
+
+  const become = (connection: Connection): void => {
+    store.connection = connection;
+    store.mark("connection");
+  };
+
+  const take = (events: readonly StreamEvent[]): void => {
+    for (const event of events) {
+      if (event.type === "reset") {
+        lastId = number(event.data["oldest"]) - 1;
+        for (const reload of reloaders) reload();
+        continue;
+      }
+      if (event.id !== null) {
+        if (lastId !== null && event.id <= lastId) continue;
+        lastId = event.id;
+      }
+      if (event.id === null || event.id > listCursor) refresh.stale(applyEvent(store, event));
+      for (const listener of listeners) listener(event);
+    }
+  };
+
+  const openStream = async (): Promise<void> => {
+    const whole = followed === null ? "" : `&whole=${followed}`;
+    const types = [...LIST_TYPES, ...extraTypes].join(",");
+    stream = new AbortController();
+    await readStream({
+      client,
+      path: `/events?types=${types}${whole}&since=${lastId ?? listCursor}`,
+      signal: stream.signal,
+      onOpen() {
+        failures = 0;
+        lastByteAt = store.now();
+        if (store.connection.is !== "live") become({ is: "live" });
+      },
+      onBytes: () => (lastByteAt = store.now()),
+      onEvents: take,
+    });
+  };
+
+  const attempt = async (): Promise<void> => {
+    if (!switching) {
+      listCursor = await refresh.all();
+      lastId ??= listCursor;
+      for (const reload of reloaders) reload();
+    }
+    switching = false;
+    await openStream();
+  };
+
+  const waitFor = (ms: number | null): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = ms === null ? undefined : setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const afterFailure = async (error: unknown): Promise<void> => {
+    const status = error instanceof ApiError ? error.status : 0;
+    const message = error instanceof Error ? error.message : "";
+    if (status === 401 || status === 429) return waitForToken(message);
+    if (status === 503 && message.includes("looking at")) {
+      become({ is: "starting" });
+      return waitFor(1000);
+    }
+    const base = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 15_000;
+    failures += 1;
+    const delay = base * (0.8 + Math.random() * 0.4);
+    const before = store.connection;
+    const since = before.is === "lost" ? before.since : lastByteAt || store.now();
+    if (status === 403) become({ is: "refused", message });
+    else become({ is: "lost", since, retryAt: store.now() + delay });
+    await waitFor(document.hidden ? null : delay);
+  };
+
+  const waitForToken = (message: string): Promise<void> => {
+    become({ is: "token", message: message === "" ? null : message });
+    return waitFor(null);
+  };
+
+  const run = async (): Promise<never> => {
+    for (;;) {
+      let failure: unknown = null;
+      try {
+        await attempt();
+      } catch (error) {
+        failure = error;
+      }
+      if (switching) continue;
+      if (paused) {
+        become({ is: "paused" });
+        await waitFor(null);
+      } else await afterFailure(failure);
+    }
+  };
+
+  const onVisible = (): void => {
+    clearTimeout(hiddenTimer);
+    if (document.hidden) {
+      hiddenTimer = setTimeout(() => {
+        if (link.keepWhileHidden) return;
+        paused = true;
+        stream.abort();
+      }, HIDDEN_MS);
+      return;
+    }
+    if (paused) become({ is: "connecting" });
+    paused = false;
+    wake();
+  };
+
+  const link: Link = {
+    keepWhileHidden: false,
+    start() {
+      document.addEventListener("visibilitychange", onVisible);
+      addEventListener("online", () => wake());
+      void run();
+    },
+    follow(agent) {
+      if (agent === followed) return;
+      followed = agent;
+      // Until the stream is open there is nothing to change: the next one takes the agent along.
+      if (store.connection.is !== "live") return;
+      switching = true;
+      stream.abort();
+    },
+    tryNow: () => wake(),
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onReload(reload) {
+      reloaders.add(reload);
+      return () => reloaders.delete(reload);
+    },
+  };
+  return link;
+}

@@ -1,0 +1,91 @@
+/**
+ * What a person has seen, kept in this browser: when they last looked, up to which event, and which turn of each agent.
+ * Holds ids and times only.
+ */
+import { fields, number, parseJson, text } from "./read.ts";
+import type { Agent } from "./shapes.ts";
+import type { Store } from "./store.ts";
+
+export interface Seen {
+  /** Before this visit; null = never. */
+  readonly lookedAt: number | null;
+  isUnseen(agent: Agent): boolean;
+  see(agent: Agent): void;
+  seeAll(): void;
+  /** The person is here now. */
+  look(): void;
+}
+
+const KEY = "agent-harness-seen";
+
+interface Kept {
+  lookedAt: number;
+  turns: Record<string, string>;
+}
+
+export function createSeen(store: Store): Seen {
+  let kept = load();
+  const first = kept.lookedAt;
+  const save = (): void => {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(kept));
+    } catch {
+      // A full or forbidden storage costs the memory of what was seen, nothing else.
+    }
+  };
+  addEventListener("storage", (event) => {
+    if (event.key !== KEY) return;
+    kept = load();
+    store.mark("seen");
+  });
+  const mark = ({ id, turn, cause }: Agent): boolean => {
+    const now = `${turn?.id ?? ""} ${turn?.outcome ?? cause.detail}`;
+    if (kept.turns[id] === now) return false;
+    kept.turns[id] = now;
+    return true;
+  };
+
+  return {
+    lookedAt: first === 0 ? null : first,
+    isUnseen(agent) {
+      const { id, status, turn, cause, updatedAt } = agent;
+      if (status !== "idle" && status !== "error" && status !== "exited") return false;
+      if (status === "idle" && turn?.endedAt == null) return false;
+      // On the first visit everything that is over was before the person's time.
+      if (first === 0 && kept.turns[id] === undefined && (turn?.endedAt ?? updatedAt) < startedAt) return false;
+      return kept.turns[id] !== `${turn?.id ?? ""} ${turn?.outcome ?? cause.detail}`;
+    },
+    see(agent) {
+      if (!mark(agent)) return;
+      save();
+      store.mark("seen");
+    },
+    seeAll() {
+      for (const agent of store.agents.values()) mark(agent);
+      for (const id of Object.keys(kept.turns)) if (!store.agents.has(id)) delete kept.turns[id];
+      kept.lookedAt = store.now();
+      save();
+      store.mark("seen");
+    },
+    look() {
+      kept.lookedAt = store.now();
+      save();
+    },
+  };
+}
+
+const startedAt = Date.now();
+
+function load(): Kept {
+  let stored: unknown;
+  try {
+    stored = parseJson(localStorage.getItem(KEY) ?? "");
+  } catch {
+    stored = undefined;
+  }
+  const { lookedAt, turns } = fields(stored);
+  return {
+    lookedAt: number(lookedAt),
+    turns: Object.fromEntries(Object.entries(fields(turns)).map(([id, turn]) => [id, text(turn)])),
+  };
+}
