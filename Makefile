@@ -18,11 +18,22 @@ SOURCES := $(shell find src -type f) package.json Makefile
 
 build: agent-harness webhook-receiver
 
-agent-harness: $(SOURCES) | $(BUN)
-	$(call compile,src/cli.ts,$@)
+agent-harness: $(SOURCES) .build/page/.ready | $(BUN)
+	$(call compile,src/cli.ts $(CURDIR)/.build/page/*.page --asset-naming=[name].[ext] --loader .page:file,$@)
 
 webhook-receiver: $(SOURCES) | $(BUN)
 	$(call compile,src/webhook-receiver.ts,$@)
+
+# The inspector: bundled for the browser first, its files then embedded into the daemon as they are (src/page.ts finds
+# them by their ending). An HTML import inside the daemon's own bundle would break the imports between its chunks.
+PAGE := src/inspector
+.build/page/.ready: $(shell find $(PAGE) -type f) Makefile | $(BUN)
+	@rm -rf .build/page && mkdir -p .build/page.d
+	cd .build/page.d && $(BUN) build $(CURDIR)/$(PAGE)/index.html --outdir $(CURDIR)/.build/page --minify --splitting \
+	  --sourcemap=none --public-path=/inspect/
+	@cp $(PAGE)/static/* .build/page/
+	@for file in .build/page/*; do mv "$$file" "$$file.page"; done
+	@touch $@
 
 # Built aside and moved into place: a running binary cannot be written over. The folder is empty, so that no config
 # file of this one is taken into the build.
@@ -33,7 +44,7 @@ define compile
 endef
 
 test: build node_modules/.ready
-	$(BUN) test/run.ts types unit provider e2e
+	$(BUN) test/run.ts types unit provider e2e browser
 
 test-live: build node_modules/.ready
 	$(BUN) test/run.ts live

@@ -1,34 +1,24 @@
 /**
- * The inspector as the build has put it into this program: its bundle, and the files that keep their names. Run from
- * source there is no bundle; the routes then say so.
+ * The inspector as `make build` has put it into this program: each file of its bundle, and those that keep their names
+ * (icons, manifest), embedded as `NAME.page`. Run from source there are none; the routes then say so.
  */
-import { basename } from "node:path";
 import type { PageFile } from "./api/inspect.ts";
-import page from "./inspector/index.html";
-import calm from "./inspector/static/calm.svg" with { type: "file" };
-import large from "./inspector/static/icon-512.png" with { type: "file" };
-import lost from "./inspector/static/lost.svg" with { type: "file" };
-import manifest from "./inspector/static/app.webmanifest" with { type: "file" };
-import needed from "./inspector/static/needed.svg" with { type: "file" };
-import small from "./inspector/static/icon-192.png" with { type: "file" };
 
-/** Named in the manifest and by the page's own code, so their addresses stay. */
-const STATIC: Readonly<Record<string, readonly [path: string, type: string]>> = {
-  "app.webmanifest": [manifest, "application/manifest+json"],
-  "calm.svg": [calm, "image/svg+xml"],
-  "needed.svg": [needed, "image/svg+xml"],
-  "lost.svg": [lost, "image/svg+xml"],
-  "icon-192.png": [small, "image/png"],
-  "icon-512.png": [large, "image/png"],
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html;charset=utf-8",
+  js: "text/javascript;charset=utf-8",
+  css: "text/css;charset=utf-8",
+  svg: "image/svg+xml",
+  png: "image/png",
+  webmanifest: "application/manifest+json",
 };
 
-/** The bundler names its files from the root (`/chunk-….js`), whatever the page's own address is. */
 export function pageFiles(): readonly PageFile[] {
-  const built = (page.files ?? []).map(({ path, loader, headers }) => ({
-    address: loader === "html" ? "/inspect" : `/${basename(path)}`,
-    path,
-    type: headers["content-type"],
-  }));
-  const named = Object.entries(STATIC).map(([name, [path, type]]) => ({ address: `/inspect/${name}`, path, type }));
-  return built.length === 0 ? [] : [...built, ...named];
+  return Bun.embeddedFiles.flatMap((file) => {
+    // The types know a Blob; an embedded one has its name, too.
+    const name = "name" in file && typeof file.name === "string" ? /([^/]+)\.page$/.exec(file.name)?.[1] : undefined;
+    if (name === undefined) return [];
+    const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+    return [{ address: name === "index.html" ? "/inspect" : `/inspect/${name}`, type, bytes: () => file.bytes() }];
+  });
 }

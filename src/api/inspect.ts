@@ -9,9 +9,8 @@ import { HarnessError } from "../lib/errors.ts";
 export interface PageFile {
   /** Where it is served. */
   readonly address: string;
-  /** Where it is read: a path inside the program. */
-  readonly path: string;
   readonly type: string;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** `require-trusted-types-for`: no text can become markup or code in the page, whatever its own code does. */
@@ -57,7 +56,7 @@ export function inspectRoutes(files: readonly PageFile[]): readonly Route[] {
   return [root, ...files.map(served)];
 }
 
-function served({ address, path, type }: PageFile): Route {
+function served({ address, type, bytes }: PageFile): Route {
   let packed: Promise<Packed> | undefined;
   return route({
     method: "GET",
@@ -65,7 +64,7 @@ function served({ address, path, type }: PageFile): Route {
     summary: "The inspector",
     auth: false,
     async handler({ req }) {
-      const { etag, plain, gzipped } = await (packed ??= pack(path));
+      const { etag, plain, gzipped } = await (packed ??= pack(bytes));
       const headers = { ...HEADERS, ETag: etag, "Content-Type": type };
       if (named(req.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
       const takesGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(req.headers.get("accept-encoding") ?? "");
@@ -76,8 +75,8 @@ function served({ address, path, type }: PageFile): Route {
   });
 }
 
-async function pack(path: string): Promise<Packed> {
-  const plain = await Bun.file(path).bytes();
+async function pack(bytes: PageFile["bytes"]): Promise<Packed> {
+  const plain = await bytes();
   return { etag: `"${Bun.hash(plain).toString(36)}"`, plain, gzipped: Bun.gzipSync(plain) };
 }
 

@@ -166,7 +166,10 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
       inside = value;
       element.classList.toggle("inside", value);
       attr(home, "aria-label", value ? "Back to the overview" : "agent-harness, overview");
-      fill(home, value ? ["‹ ", h("span", { class: "txt" }, "Overview")] : h("span", { class: "txt" }, "agent-harness"));
+      fill(
+        home,
+        value ? ["‹ ", h("span", { class: "txt" }, "Overview")] : h("span", { class: "txt" }, "agent-harness"),
+      );
       update();
     },
   };

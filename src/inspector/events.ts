@@ -124,4 +124,3 @@ export const LIST_TYPES = [
   "note",
   "delivery",
 ] as const;
-

@@ -103,7 +103,11 @@ export function createList({ store, ticker, seen, filter }: ListOptions): AgentL
       h("b", {}, name),
       place,
       idle,
-      h("a", { class: "small add", href: `#/new?project=${encodeURIComponent(name)}`, title: `New agent in ${name}` }, "+ agent"),
+      h(
+        "a",
+        { class: "small add", href: `#/new?project=${encodeURIComponent(name)}`, title: `New agent in ${name}` },
+        "+ agent",
+      ),
     );
     const row = createKeyed<Shown>(rows, {
       key: ({ agent }) => agent.id,
@@ -137,13 +141,20 @@ export function createList({ store, ticker, seen, filter }: ListOptions): AgentL
   const wanted = (): Group[] => {
     const titles = new Map<string, string>();
     for (const each of store.permissions.values())
-      if (each.state === "pending" && !titles.has(each.agent)) titles.set(each.agent, `${each.tool}: ${each.title}`);
+      if (each.state === "pending" && !titles.has(each.agent)) titles.set(each.agent, each.title);
     const byProject = new Map<string, Shown[]>();
-    for (const name of store.projects.keys()) if (filter.query === "" && filter.looks.size === 0) byProject.set(name, []);
+    for (const name of store.projects.keys())
+      if (filter.query === "" && filter.looks.size === 0) byProject.set(name, []);
     for (const agent of store.agents.values()) {
       const title = titles.get(agent.id) ?? null;
       if (!matches(agent, title)) continue;
-      const shown = { agent, unseen: seen.isUnseen(agent), title, query: filter.query, hour: store.hours.get(agent.id) };
+      const shown = {
+        agent,
+        unseen: seen.isUnseen(agent),
+        title,
+        query: filter.query,
+        hour: store.hours.get(agent.id),
+      };
       const rows = byProject.get(agent.project);
       if (rows === undefined) byProject.set(agent.project, [shown]);
       else rows.push(shown);

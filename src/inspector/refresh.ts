@@ -32,7 +32,7 @@ export function createRefresh(store: Store, client: Client): Refresh {
   const agents = async (): Promise<number> => {
     let cursor: number | null = null;
     const found = [];
-    for (let after = ""; ; ) {
+    for (let after = ""; ;) {
       const { body, cursor: at } = await client.get(`/agents?limit=${PAGE}${after}`);
       cursor ??= at; // of the first page: what happened since is told again by the stream
       found.push(...readAll(body["agents"], readAgent));
@@ -58,8 +58,7 @@ export function createRefresh(store: Store, client: Client): Refresh {
     for (const each of readAll(body["permissions"], (value) => readPermission(value)))
       open.set(permissionKey(each.agent, each.id), each);
     // A card may still show how one was settled: that stays, until its card lets go.
-    for (const [key, each] of store.permissions)
-      if (each.state !== "pending" && !open.has(key)) open.set(key, each);
+    for (const [key, each] of store.permissions) if (each.state !== "pending" && !open.has(key)) open.set(key, each);
     store.permissions.clear();
     for (const [key, each] of open) store.permissions.set(key, each);
     store.mark("permissions");

@@ -68,7 +68,13 @@ export interface TokenQuestion {
 
 /** `onReady`: a token was taken, the page may go on. */
 export function createTokenQuestion(keeper: TokenKeeper, client: Client, onReady: () => void): TokenQuestion {
-  const input = h("input", { type: "password", name: "token", autocomplete: "off", spellcheck: "false", required: true });
+  const input = h("input", {
+    type: "password",
+    name: "token",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+  });
   const keep = h("input", { type: "checkbox" });
   const problem = h("p", { class: "problem", role: "alert" });
   const submit = h("button", { class: "primary", type: "submit" }, "Open");

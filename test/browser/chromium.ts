@@ -104,23 +104,18 @@ export async function launch(): Promise<Browser> {
 
 async function address(stderr: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
-  const reader = stderr.getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    text += decoder.decode(value, { stream: true });
-    const url = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
-    if (url !== undefined) {
-      void drain(reader);
-      return url;
+  const found = Promise.withResolvers<string>();
+  // Read to its end: what it goes on to print is nobody's, but a full pipe would stop it.
+  void (async () => {
+    let text = "";
+    for await (const bytes of stderr) {
+      if (text.length < 100_000) text += decoder.decode(bytes, { stream: true });
+      const url = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
+      if (url !== undefined) found.resolve(url);
     }
-    if (done) throw new Error(`Chromium did not start: ${text.slice(-500)}`);
-  }
-}
-
-/** What it goes on to print is nobody's, but a full pipe would stop it. */
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read()).done);
+    found.reject(new Error(`Chromium did not start: ${text.slice(-500)}`));
+  })();
+  return found.promise;
 }
 
 async function connect(url: string): Promise<Protocol> {

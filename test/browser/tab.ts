@@ -46,7 +46,8 @@ export async function createTab(protocol: Protocol, session: string, target: str
       const { url, method: verb, postData } = params["request"] as { url: string; method: string; postData?: string };
       requests.push({ url, method: verb, body: postData });
     }
-    if (method === "Runtime.exceptionThrown") complaints.push(`exception: ${JSON.stringify(params["exceptionDetails"])}`);
+    if (method === "Runtime.exceptionThrown")
+      complaints.push(`exception: ${JSON.stringify(params["exceptionDetails"])}`);
     if (method === "Audits.issueAdded") {
       const text = JSON.stringify(params["issue"]);
       if (text.includes("ContentSecurityPolicy")) complaints.push(`policy: ${text}`);
@@ -173,7 +174,10 @@ const KEYS: Readonly<Record<string, { readonly code: string; readonly keyCode: n
 };
 const MODIFIERS: Readonly<Record<string, number>> = { Alt: 1, Control: 2, Meta: 4, Shift: 8 };
 
-async function pressKey(send: (method: string, params: object) => Promise<unknown>, combination: string): Promise<void> {
+async function pressKey(
+  send: (method: string, params: object) => Promise<unknown>,
+  combination: string,
+): Promise<void> {
   const parts = combination.split("+");
   const name = parts.pop() ?? "";
   const modifiers = parts.reduce((sum, part) => sum + (MODIFIERS[part] ?? 0), 0);
