@@ -11,9 +11,11 @@ import { unreachable } from "../lib/unreachable.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
+import { lastText } from "../store/messages.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
-import type { AgentState, CauseSource } from "../words/agent.ts";
+import type { Activity, AgentState, CauseSource } from "../words/agent.ts";
+import { createTeller, doingOf } from "./activity.ts";
 import type { Bus } from "./bus.ts";
 import type { Groups } from "./groups.ts";
 import type { AgentEntry, Journal } from "./journal.ts";
@@ -80,12 +82,13 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const { store, journal, clock, bus } = deps;
   const log = deps.log.child({ agent: initial.id });
   const scope = { project: initial.project, agent: initial.id };
-  let agent = initial;
+  let agent: Agent = { ...initial, activity: earlierActivity(store, initial) };
   let progress: Progress = NO_PROGRESS;
   let timer: Timer | null = null;
   let active = false;
   let closed = false;
   const recent: string[] = [];
+  const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
     const { codec, permissions } = deps.terms(agent);
@@ -126,12 +129,14 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   /** The memory follows the store, and what was decided is done: in this order, right after the commit. */
   const hooks = {
     stored({ result, now }: { readonly result: StepResult; readonly now: number }) {
-      agent = { ...agent, state: result.state, updatedAt: now };
+      const activity = result.doing === null ? agent.activity : { ...result.doing, at: now };
+      agent = { ...agent, state: result.state, updatedAt: now, ...(activity === undefined ? {} : { activity }) };
       progress = result.progress;
       run.send(result.lines);
     },
     announced({ result }: { readonly result: StepResult }) {
       for (const each of result.deltas) bus.delta(each);
+      if (result.doing !== null && agent.activity) teller.tell(agent.activity);
       arm();
       for (const act of result.acts) carryOut(act);
     },
@@ -253,6 +258,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       closed = true;
       active = false;
       timer?.cancel();
+      teller.close();
       run.close();
     },
   };
@@ -270,4 +276,10 @@ function parse(raw: string): unknown {
   } catch {
     return undefined; // the codec is told that the line is no JSON
   }
+}
+
+/** What it did before this daemon: its last words. */
+function earlierActivity(store: Store, { id, state }: Agent): Activity | null {
+  const last = state.turns === 0 ? null : lastText(store, id);
+  return last === null ? null : { ...doingOf(last), at: last.at };
 }

@@ -3,6 +3,7 @@
  * that was not.
  */
 import type { EventRecord } from "../store/events.ts";
+import type { Activity } from "../words/agent.ts";
 
 export interface Delta {
   readonly project: string;
@@ -11,6 +12,12 @@ export interface Delta {
   readonly key: string;
   readonly kind: "text" | "thinking";
   readonly text: string;
+}
+
+export interface Doings {
+  readonly project: string;
+  readonly agent: string;
+  readonly activity: Activity;
 }
 
 export interface Commit {
@@ -23,13 +30,17 @@ export interface Bus {
   onCommit(listener: (commit: Commit) => void): () => void;
   /** Streamed text that is never stored. */
   onDelta(listener: (delta: Delta) => void): () => void;
+  /** What an agent does now. */
+  onActivity(listener: (told: Doings) => void): () => void;
   committed(commit: Commit): void;
   delta(delta: Delta): void;
+  activity(told: Doings): void;
 }
 
 export function createBus(): Bus {
   const commits = new Set<(commit: Commit) => void>();
   const deltas = new Set<(delta: Delta) => void>();
+  const activities = new Set<(told: Doings) => void>();
   const add = <L>(set: Set<L>, listener: L): (() => void) => {
     set.add(listener);
     return () => set.delete(listener);
@@ -37,11 +48,15 @@ export function createBus(): Bus {
   return {
     onCommit: (listener) => add(commits, listener),
     onDelta: (listener) => add(deltas, listener),
+    onActivity: (listener) => add(activities, listener),
     committed(commit) {
       for (const each of commits) each(commit);
     },
     delta(delta) {
       for (const each of deltas) each(delta);
+    },
+    activity(told) {
+      for (const each of activities) each(told);
     },
   };
 }

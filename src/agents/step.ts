@@ -6,12 +6,14 @@ import { errorText } from "../lib/errors.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import type { Store } from "../store/database.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
-import { messageKey } from "../store/messages.ts";
+import { lastText, messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
 import { insertRun } from "../store/runs.ts";
 import type { AnyCodec, Frame, Step } from "../providers/contract.ts";
 import type { EventData, StoredEvent } from "../words/events.ts";
+import type { Doing, Seen } from "./activity.ts";
+import { doingOf, isDoing } from "./activity.ts";
 import type { Delta } from "./bus.ts";
 import type { AgentState } from "../words/agent.ts";
 import type { Answer } from "../words/said.ts";
@@ -60,6 +62,8 @@ export interface StepResult {
   readonly lines: readonly Line[];
   readonly acts: readonly Act[];
   readonly deltas: readonly Delta[];
+  /** What it was last seen to do in this step; null: nothing new. */
+  readonly doing: Doing | null;
 }
 
 export interface StepWork {
@@ -82,6 +86,8 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
   const acts: Act[] = [];
   const deltas: Delta[] = [];
   const words = openWords(entry);
+  /** What the agent was seen to do last; many of these come in one step, and one is told. */
+  let seen: Seen | null = null;
   /** Facts that the codec gave while an effect was carried out; they follow the fact that caused them. */
   let pending: Fact[] = [];
 
@@ -117,8 +123,11 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "purge":
         acts.push(effect);
         return;
-      case "open_turn":
       case "close_turn":
+        words.settle();
+        seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
+        return record(entry, state, effect);
+      case "open_turn":
       case "input_state":
       case "open_permission":
       case "settle_permission":
@@ -162,6 +171,10 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         return words.done(state, fact.key);
       case "part":
         words.part(state, fact);
+        if (fact.subagent === undefined && isDoing(fact.part, fact.role)) seen = fact.part;
+        break;
+      case "permission":
+        seen = fact;
         break;
       case "ready":
         if (fact.version !== undefined) progress = { ...progress, version: fact.version };
@@ -225,7 +238,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       words.settle();
       if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))
         progress = { ...progress, outbox: [] };
-      return { state, progress, lines, acts, deltas };
+      return { state, progress, lines, acts, deltas, doing: seen === null ? null : doingOf(seen) };
     },
   };
 }

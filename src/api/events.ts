@@ -2,7 +2,7 @@
  * The event log, as a live stream or in pages (`Accept: application/json`). Replay and live come from the same store, so
  * there is no gap between them.
  */
-import type { Commit, Delta } from "../agents/bus.ts";
+import type { Commit, Delta, Doings } from "../agents/bus.ts";
 import { json } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
@@ -22,6 +22,7 @@ import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";
+import { activityView } from "./views.ts";
 
 const shape = {
   since: optional(string({ min: 1, max: 16 })),
@@ -149,6 +150,13 @@ function stream(
         bus.onDelta((delta: Delta) => {
           if (inScope({ type: "delta", agent: delta.agent, project: delta.project }, scope))
             listener({ event: "delta", data: JSON.stringify(delta) });
+        }),
+        bus.onActivity(({ project, agent, activity }: Doings) => {
+          if (inScope({ type: "activity", agent, project }, scope))
+            listener({
+              event: "activity",
+              data: JSON.stringify({ project, agent, activity: activityView(activity) }),
+            });
         }),
       ];
       return () => {

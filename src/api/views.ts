@@ -4,6 +4,7 @@ import type { Agent } from "../store/agents.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Permission } from "../store/permissions.ts";
 import type { Project, WebhookTarget } from "../store/projects.ts";
+import type { Activity } from "../words/agent.ts";
 import type { TurnRecord } from "../store/turns.ts";
 import type { AgentState, EndedTurn, Turn } from "../words/agent.ts";
 
@@ -53,6 +54,10 @@ export function turnRecordView(turn: TurnRecord): Record<string, unknown> {
   return { ...turn, startedAt: iso(turn.startedAt), endedAt: isoOrNull(turn.endedAt) };
 }
 
+export function activityView(activity: Activity | null | undefined): Record<string, unknown> | null {
+  return activity ? { ...activity, at: iso(activity.at) } : null;
+}
+
 export function agentView(agent: Agent): Record<string, unknown> {
   const { state, settings } = agent;
   return {
@@ -64,6 +69,7 @@ export function agentView(agent: Agent): Record<string, unknown> {
     cause: state.cause,
     process: state.process,
     turn: turnView(state.turn ?? state.lastTurn),
+    activity: activityView(agent.activity),
     queuedInputs: queuedInputs(state),
     held: state.held,
     pendingPermissions: state.open.filter((each) => !each.answered).length,

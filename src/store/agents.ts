@@ -1,6 +1,6 @@
 /** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
 import { HarnessError } from "../lib/errors.ts";
-import type { AgentState, Status } from "../words/agent.ts";
+import type { Activity, AgentState, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Store } from "./database.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
@@ -27,6 +27,8 @@ export interface Agent {
   readonly settings: AgentSettings;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Of a living one, in memory only. */
+  readonly activity?: Activity | null;
 }
 
 interface AgentRow {

@@ -201,6 +201,20 @@ export function lastAssistantMessage(store: Store, agent: string, turn?: string)
   return row === null ? null : fromRow(row);
 }
 
+/** The beginning of the last text that the agent said (in a turn); the rest is not read. */
+export function lastText(
+  store: Store,
+  agent: string,
+  turn?: string,
+): { type: "answer"; text: string; at: number } | null {
+  return store.get(
+    `SELECT 'answer' AS type, substr(text, 1, 1000) AS text, created_at AS at FROM messages
+     WHERE agent = ? AND role = 'assistant' AND subagent IS NULL AND text <> '' ${turn === undefined ? "" : "AND turn = ?"}
+     ORDER BY id DESC LIMIT 1`,
+    ...(turn === undefined ? [agent] : [agent, turn]),
+  );
+}
+
 export function markTruncated(store: Store, agent: string, run: number): void {
   store.run("UPDATE messages SET truncated = 1 WHERE agent = ? AND run = ? AND role = 'assistant'", agent, run);
 }

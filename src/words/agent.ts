@@ -153,3 +153,14 @@ export interface AgentState {
   /** Model or permissions were changed: the process is replaced before the next turn. */
   readonly stale: boolean;
 }
+
+/** What an agent is busy with; `answer` = what it said last, when its turn is over. */
+export const ACTIVITY_KINDS = ["tool", "text", "thinking", "permission", "answer"] as const;
+export type ActivityKind = (typeof ACTIVITY_KINDS)[number];
+
+/** One line for a list. Made in memory of what was stored, never stored itself. */
+export interface Activity {
+  readonly kind: ActivityKind;
+  readonly text: string;
+  readonly at: number;
+}

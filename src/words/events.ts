@@ -24,6 +24,7 @@ export const EVENT_TYPES = {
   note: "something worth knowing that changes no status",
   delivery: "a webhook was delivered, or is dead",
   delta: "streamed text, without id, never replayed",
+  activity: "what an agent does now, in a line; without id, never replayed, at most one a second",
 } as const;
 
 export type EventType = keyof typeof EVENT_TYPES;
@@ -44,7 +45,7 @@ interface Named {
   readonly name: string | null;
 }
 
-/** Stored events by type. `delta` is the only one that is none: it is never stored. */
+/** Stored events by type. */
 export interface EventData {
   readonly project_created: { readonly project: { readonly name: string } };
   readonly project_updated: { readonly project: { readonly name: string } };
@@ -82,7 +83,9 @@ export interface EventData {
   };
 }
 
-export type StoredEvent = Exclude<EventType, "delta">;
+/** Shown live and never stored: without an id, not replayed. */
+export type LiveEvent = "delta" | "activity";
+export type StoredEvent = Exclude<EventType, LiveEvent>;
 
 /** One event with the data of its type: `told("note", { level, code, message })`. */
 export type Told = {
