@@ -4,7 +4,7 @@ import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
 import { json, jsonText, noContent } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
-import { route } from "../http/router.ts";
+import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
@@ -77,6 +77,7 @@ export function agentRoutes(deps: ApiDeps) {
       path: "/api/v1/projects/:name/agents",
       summary: "Make an agent; with a task it begins at once",
       body: schemas.newAgent,
+      bodyBytes: MAX_BODY_BYTES,
       success: { status: 201 },
       handler({ params, body, req, url, bodyBytes }) {
         assertReady(deps);

@@ -2,7 +2,7 @@
 import type { Actor } from "../agents/actor.ts";
 import type { StepWork } from "../agents/step.ts";
 import { json, noContent } from "../http/answer.ts";
-import { route } from "../http/router.ts";
+import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Provider } from "../providers/index.ts";
@@ -60,6 +60,7 @@ export function inputRoutes(deps: ApiDeps) {
       path: `${ONE}/input`,
       summary: "Send the agent something; queued while it is busy",
       body: schemas.newInput,
+      bodyBytes: MAX_BODY_BYTES,
       success: { status: 202 },
       handler({ params, body, req, url, bodyBytes }) {
         const actor = actorAt(deps, params);

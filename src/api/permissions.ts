@@ -70,6 +70,7 @@ export function permissionRoutes(deps: ApiDeps) {
       summary:
         "Answer one; the same answer again is fine, another one is 409, as is one for another request than `expect`",
       body: schemas.decision,
+      bodyBytes: schemas.TEXTS_BYTES,
       handler({ params, body: { expect, ...body } }) {
         const actor = actorAt(deps, params);
         const permission = getPermission(store, actor.id, params.pid);

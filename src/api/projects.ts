@@ -43,6 +43,7 @@ export function projectRoutes(deps: ApiDeps) {
       path: "/api/v1/projects",
       summary: "Make a project of a folder",
       body: schemas.newProject,
+      bodyBytes: schemas.TEXTS_BYTES,
       success: { status: 201 },
       handler({ body }) {
         const project: Project = {
@@ -70,6 +71,7 @@ export function projectRoutes(deps: ApiDeps) {
       path: PATH,
       summary: "Change a project (JSON Merge Patch: null takes a value away)",
       body: schemas.projectPatch,
+      bodyBytes: schemas.TEXTS_BYTES,
       handler({ params, body }) {
         assertReady(deps);
         const old = getProject(store, params.name);

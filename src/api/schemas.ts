@@ -2,6 +2,7 @@
 import { integerText } from "../http/query.ts";
 import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
 import { resourceLimits } from "../lib/resources.ts";
+import { cutText } from "../lib/text.ts";
 import { INPUT_MODES, STATUSES } from "../words/agent.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import { AGENT_ID, NAME, NAME_WORDS, OUR_VARIABLES, VARIABLE } from "../words/names.ts";
@@ -10,6 +11,11 @@ import { DECISIONS } from "../words/said.ts";
 
 /** The largest input text; the body may be a little larger. */
 const TEXT_MAX = 8 * 1024 * 1024;
+/** A body with a few long texts: a system prompt, the answers to a question. */
+export const TEXTS_BYTES = 2 * 1024 * 1024;
+/** What the kernel hands to a program: one variable with its name (and `=` and NUL), and all of them with room for ours. */
+const VARIABLE_BYTES = 128 * 1024 - 2;
+const ENV_BYTES = 1024 * 1024;
 
 export const projectName = string({
   pattern: NAME,
@@ -69,11 +75,22 @@ export const env = refined(
   }),
   (value) => {
     const ours = Object.keys(value).find((key) => key.startsWith(OUR_VARIABLES));
-    return ours === undefined ? undefined : `variables that do not begin with AH_ (${ours} is the harness's own)`;
+    return ours === undefined ? tooLarge(value) : `variables that do not begin with AH_ (${ours} is the harness's own)`;
   },
 );
 
 export const limits = object(resourceLimits);
+
+function tooLarge(variables: Readonly<Record<string, string>>): string | undefined {
+  let total = 0;
+  for (const [name, text] of Object.entries(variables)) {
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(text);
+    if (bytes > VARIABLE_BYTES)
+      return `at most ${VARIABLE_BYTES} bytes in a variable and its name (${cutText(name, 60)} has ${bytes}): no program can be started with more`;
+    total += bytes + 2;
+  }
+  return total <= ENV_BYTES ? undefined : `at most ${ENV_BYTES} bytes in all: no program can be started with more`;
+}
 
 export const defaults = object({
   provider: optional(projectName),

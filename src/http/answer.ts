@@ -1,5 +1,6 @@
 /** What goes back: JSON answers and error answers in the one shape of the API. */
 import { HarnessError } from "../lib/errors.ts";
+import { toJson } from "../lib/json.ts";
 
 export interface AnswerOptions {
   readonly status?: number;
@@ -8,7 +9,7 @@ export interface AnswerOptions {
 
 /** A JSON answer that no cache keeps. It ends in a line break, for people who call by hand. */
 export function json(value: unknown, options: AnswerOptions = {}): Response {
-  return jsonText(JSON.stringify(value), options);
+  return jsonText(toJson(value), options);
 }
 
 /** The same of a value that is JSON text already. */

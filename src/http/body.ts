@@ -1,5 +1,6 @@
 /** Reading request bodies: counted on the stream, and turned into JSON with a place for every mistake. */
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
+import { BODY_LIMITS } from "../lib/json-shape.ts";
 import { parseJson } from "../lib/json.ts";
 
 /** The whole body; 413 when it is longer. `Content-Length` is only a fast path: it may be absent. */
@@ -55,7 +56,7 @@ export function parseBody(bytes: Uint8Array): unknown {
   } catch {
     throw invalidRequest([{ path: "", message: "the body is not valid UTF-8" }]);
   }
-  const parsed = parseJson(text);
+  const parsed = parseJson(text, BODY_LIMITS);
   if (parsed.ok) return parsed.value;
   const { problem, line, column } = parsed;
   throw invalidRequest([

@@ -6,6 +6,7 @@ import type { Infer, Issue, OptionalSchema, Schema } from "../lib/check.ts";
 import { check, object } from "../lib/check.ts";
 import { HarnessError, errorText, invalidRequest } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { cutText } from "../lib/text.ts";
 import { errorAnswer } from "./answer.ts";
 import type { Auth } from "./auth.ts";
 import { parseBody, readBody, requireJson } from "./body.ts";
@@ -64,6 +65,8 @@ export interface RouteSpec<P extends string, Q extends Schema<unknown> | undefin
   /** An object schema of text values (`http/query.ts` has numbers, flags and lists). */
   readonly query?: Q;
   readonly body?: B;
+  /** The largest body; by default what a form of some fields needs. */
+  readonly bodyBytes?: number;
   /** For the API description: status and media type of the good answer. Default 200 application/json. */
   readonly success?: { readonly status?: number; readonly type?: string; readonly description?: string };
   handler(ctx: Context<Params<P>, QueryOf<Q>, BodyOf<B>>): Response | Promise<Response>;
@@ -77,6 +80,7 @@ export interface Route {
   readonly auth?: false;
   readonly query?: Schema<unknown>;
   readonly body?: Exclude<BodySpec, undefined>;
+  readonly bodyBytes?: number;
   readonly success?: { readonly status?: number; readonly type?: string; readonly description?: string };
   // Method syntax: parameters of methods are compared bivariantly, which is what lets a table hold routes of all types.
   handler(ctx: Context<Readonly<Record<string, string>>, unknown, unknown>): Response | Promise<Response>;
@@ -119,6 +123,11 @@ export interface App {
 }
 
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const SMALL_BODY_BYTES = 64 * 1024;
+/** A connection on which nothing happens for so long is ended. */
+export const IDLE_SECONDS = 10;
+/** Tries again while another program holds the store; between them the loop is free for others. */
+const BUSY = { tries: 20, pauseMs: 100 } as const;
 const EMPTY = object({});
 
 /** Compiles the table; a table that contradicts itself throws here, not while serving. */
@@ -141,21 +150,25 @@ export function createApp({
     const found = match(req.method, path);
     if (found.type !== "found" || found.route.auth !== false) auth.require(req);
     if (found.type === "malformed")
-      throw invalidRequest([{ path: "", message: `the path ${path} is not valid percent-encoding` }]);
+      throw invalidRequest([{ path: "", message: `the path ${cutText(path, 200)} is not valid percent-encoding` }]);
     if (found.type === "unknown") {
-      throw new HarnessError("ROUTE_NOT_FOUND", `there is no ${path} here; ${hint}`, { status: 404 });
+      throw new HarnessError("ROUTE_NOT_FOUND", `there is no ${cutText(path, 200)} here; ${hint}`, { status: 404 });
     }
     if (found.type === "wrong_method") {
       const allow = found.allow.join(", ");
-      throw new HarnessError("METHOD_NOT_ALLOWED", `${req.method} is not possible on ${path}, expected ${allow}`, {
-        status: 405,
-        headers: { Allow: allow },
-      });
+      throw new HarnessError(
+        "METHOD_NOT_ALLOWED",
+        `${req.method} is not possible on ${cutText(path, 200)}, expected ${allow}`,
+        {
+          status: 405,
+          headers: { Allow: allow },
+        },
+      );
     }
     const { route: matched, params } = found;
     const query = readQuery(matched, search);
-    const { body, bodyBytes } = await readInput(matched, req, maxBodyBytes);
-    return await matched.handler({
+    const { body, bodyBytes } = await readInput(matched, req, bodyLimit(matched, maxBodyBytes));
+    const context = {
       req,
       get url() {
         return new URL(req.url, "http://localhost");
@@ -168,7 +181,34 @@ export function createApp({
         return AbortSignal.any([req.signal, closing.signal]);
       },
       keepOpen: () => server?.timeout(req, 0),
-    });
+    };
+    const answered = whenFree(() => matched.handler(context));
+    if (!(answered instanceof Promise)) return answered;
+    server?.timeout(req, 0); // who was accepted is answered; its work has a deadline of its own
+    const response = await answered;
+    if (!isStream(response)) server?.timeout(req, IDLE_SECONDS);
+    return response;
+  };
+
+  /** Nothing was done when the store was busy: a transaction that could not begin has had no effect. */
+  const whenFree = (handle: () => Response | Promise<Response>): Response | Promise<Response> => {
+    const again = async (error: unknown): Promise<Response> => {
+      for (let tries = 1; ; tries++) {
+        if (!(error instanceof HarnessError) || error.code !== "STORE_BUSY" || tries >= BUSY.tries) throw error;
+        await Bun.sleep(BUSY.pauseMs);
+        try {
+          return await handle();
+        } catch (next) {
+          error = next;
+        }
+      }
+    };
+    try {
+      const response = handle();
+      return response instanceof Promise ? response.catch(again) : response;
+    } catch (error) {
+      return error instanceof HarnessError && error.code === "STORE_BUSY" ? again(error) : Promise.reject(error);
+    }
   };
 
   return {
@@ -216,6 +256,10 @@ function readQuery(matched: Route, search: string): unknown {
   return checked.ok ? checked.value : {};
 }
 
+function bodyLimit({ body, bodyBytes }: Route, max: number): number {
+  return Math.min(max, bodyBytes ?? (body === "raw" ? max : SMALL_BODY_BYTES));
+}
+
 async function readInput(
   matched: Route,
   req: Request,
@@ -232,9 +276,12 @@ async function readInput(
   return { body: matched.body === undefined ? undefined : checked.value, bodyBytes };
 }
 
+const isStream = (response: Response): boolean =>
+  response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+
 /** The server itself leaves out the body of a HEAD answer, but a stream would run for nobody. */
 async function withoutBody(response: Response): Promise<Response> {
-  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response;
+  if (!isStream(response)) return response;
   await response.body?.cancel();
   return new Response(null, { status: response.status, headers: response.headers });
 }

@@ -2,7 +2,7 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { App } from "./router.ts";
-import { MAX_BODY_BYTES } from "./router.ts";
+import { IDLE_SECONDS, MAX_BODY_BYTES } from "./router.ts";
 
 export type Address =
   | { readonly type: "tcp"; readonly host: string; readonly port: number }
@@ -25,7 +25,6 @@ export interface Listener {
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
-const IDLE_TIMEOUT_SECONDS = 60;
 const MIB = 1024 * 1024;
 
 /** Throws ADDRESS_IN_USE or LISTEN_FAILED. On a unix path the caller must hold the lock of the state dir: a socket that
@@ -41,13 +40,13 @@ export async function listen({ address, app, maxBodyBytes = MAX_BODY_BYTES }: Li
     if (address.type === "tcp") {
       const { host: hostname, port } = address;
       const fetch = (req: Request, server: Bun.Server<undefined>): Promise<Response> => app.fetch(req, server);
-      return Bun.serve({ ...common, hostname, port, idleTimeout: IDLE_TIMEOUT_SECONDS, fetch });
+      return Bun.serve({ ...common, hostname, port, idleTimeout: IDLE_SECONDS, fetch });
     }
     const umask = process.umask(0o177);
     try {
       // On a unix socket the idle timeout can only be set request by request.
       const fetch = (req: Request, server: Bun.Server<undefined>): Promise<Response> => {
-        server.timeout(req, IDLE_TIMEOUT_SECONDS);
+        server.timeout(req, IDLE_SECONDS);
         return app.fetch(req, server);
       };
       return Bun.serve({ ...common, unix: address.path, fetch });

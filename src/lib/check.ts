@@ -4,6 +4,7 @@
  * keys.
  */
 import { nearest } from "./nearest.ts";
+import { cutText } from "./text.ts";
 
 export interface Issue {
   /** `webhook.events[2]`; empty for the whole value. */
@@ -42,7 +43,7 @@ export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "string") {
     return value.length > 60
-      ? `${JSON.stringify(value.slice(0, 60))}… (${value.length} characters)`
+      ? `${JSON.stringify(cutText(value, 60))}… (${value.length} characters)`
       : JSON.stringify(value);
   }
   if (Array.isArray(value)) return `an array of ${value.length}`;
@@ -50,8 +51,13 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
+const MAX_KEY_CHARS = 60;
+/** Of one place: that many mistakes of the same kind are shown, the others counted. */
+const SHOWN_OF_A_KIND = 20;
+
 /** `a.b`, or `a["x y"]` for a key that is no plain word. */
 export function joinPath(path: string, key: string): string {
+  if (key.length > MAX_KEY_CHARS) return `${path}[${JSON.stringify(cutText(key, MAX_KEY_CHARS))}…]`;
   if (!/^[A-Za-z0-9_$-]+$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
   return path === "" ? key : `${path}.${key}`;
 }
@@ -169,7 +175,12 @@ export function array<T>(item: Schema<T>, { max }: { readonly max?: number } = {
     parse(value, path, issues) {
       if (!Array.isArray(value) || value.length > (max ?? Infinity)) return bad(issues, path, value, expects);
       const items: T[] = [];
+      const before = issues.length;
       for (const [i, element] of value.entries()) {
+        if (issues.length - before >= SHOWN_OF_A_KIND) {
+          issues.push({ path, message: `the elements from ${i} on were not looked at, ${value.length} in all` });
+          break;
+        }
         const parsed = item.parse(element, `${path}[${i}]`, issues);
         if (parsed !== undefined) items.push(parsed);
       }
@@ -243,9 +254,11 @@ export function object<S extends Shape>(shape: S): Schema<ObjectOf<S>> {
     },
     parse(value, path, issues) {
       if (!isObject(value)) return bad(issues, path, value, expects);
-      for (const key of Object.keys(value)) {
-        if (!Object.hasOwn(shape, key)) issues.push({ path: joinPath(path, key), message: unknownKey(key, known) });
-      }
+      const unknown = Object.keys(value).filter((key) => !Object.hasOwn(shape, key));
+      for (const key of unknown.slice(0, SHOWN_OF_A_KIND))
+        issues.push({ path: joinPath(path, key), message: unknownKey(key, known) });
+      if (unknown.length > SHOWN_OF_A_KIND)
+        issues.push({ path, message: `${unknown.length - SHOWN_OF_A_KIND} more unknown keys` });
       const parsed: Record<string, unknown> = {};
       for (const [key, member] of Object.entries(shape)) {
         const element = Object.hasOwn(value, key) ? value[key] : undefined;

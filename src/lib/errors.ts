@@ -30,14 +30,17 @@ export class HarnessError extends Error {
   }
 }
 
-/** 400 with every problem listed; the message repeats the first, because many clients show nothing else. */
+/** So many problems are listed; the message says how many more there are. */
+const MAX_ISSUES = 20;
+
+/** 400 with the problems listed; the message repeats the first, because many clients show nothing else. */
 export function invalidRequest(issues: readonly Issue[]): HarnessError {
   const first = issues[0];
   const where = first === undefined || first.path === "" ? "" : `${first.path}: `;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   return new HarnessError("INVALID_REQUEST", `${where}${first?.message ?? "the request is not valid"}${more}`, {
     status: 400,
-    issues,
+    issues: issues.slice(0, MAX_ISSUES),
   });
 }
 

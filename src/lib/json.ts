@@ -3,6 +3,8 @@
  * once more by the slow scanner here. The scanner also finds keys that stand twice, which parsers swallow.
  */
 import { joinPath } from "./check.ts";
+import type { JsonLimits } from "./json-shape.ts";
+import { LINE_LIMITS, isParsable, jsonExcess, mayHoldHalves, wellFormed } from "./json-shape.ts";
 
 export interface JsonPlace {
   /** Both count from 1. */
@@ -14,24 +16,40 @@ export type JsonResult =
   { readonly ok: true; readonly value: unknown } | ({ readonly ok: false; readonly problem: string } & JsonPlace);
 
 /** `problem` reads like `expected "," or "}", got "x"`. */
-export function parseJson(text: string): JsonResult {
+export function parseJson(text: string, limits: JsonLimits = LINE_LIMITS): JsonResult {
+  const excess = jsonExcess(text, limits);
+  if (excess !== null) return { ok: false, problem: excess.problem, ...placeOf(text, excess.at) };
   try {
     // The value is unknown until a schema has seen it.
-    const value: unknown = JSON.parse(text);
-    return { ok: true, value };
+    return { ok: true, value: parse(text) };
   } catch {
     const { broken } = scan(text);
     return { ok: false, problem: broken?.problem ?? "not valid JSON", ...placeOf(text, broken?.at ?? 0) };
   }
 }
 
-/** undefined when it is not JSON. */
+/** undefined when it is not JSON, or more of it than anybody means (see `json-shape.ts`). */
 export function tryJson(text: string): unknown {
+  if (!isParsable(text, LINE_LIMITS)) return undefined;
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return undefined;
   }
+}
+
+/**
+ * JSON text of a value that is stored or sent. Cutting a text may have left half of a surrogate pair at its end, which
+ * `JSON.stringify` writes as an escape that other readers refuse: it becomes U+FFFD here.
+ */
+export function toJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  return mayHoldHalves(text) ? JSON.stringify(wellFormed(value)) : text;
+}
+
+function parse(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return mayHoldHalves(text) ? wellFormed(value) : value;
 }
 
 /** Keys that stand twice in the same object, by path. `text` must be valid JSON. */
@@ -40,8 +58,13 @@ export function duplicateKeys(text: string): readonly ({ readonly path: string }
 }
 
 function placeOf(text: string, at: number): JsonPlace {
-  const before = text.slice(0, at).split("\n");
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  let line = 1;
+  let start = 0;
+  for (let end = text.indexOf("\n"); end !== -1 && end < at; end = text.indexOf("\n", start)) {
+    line++;
+    start = end + 1;
+  }
+  return { line, column: at - start + 1 };
 }
 
 interface Scan {
@@ -59,12 +82,15 @@ class Broken extends Error {
 }
 
 const MAX_DEPTH = 500;
+/** Steps of the scanner: beyond it a broken text is only said to be broken from there on. */
+const MAX_STEPS = 200_000;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /[A-Za-z0-9_.+-]+/y;
 const STRING_PIECE = /[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
 
 function scan(text: string): Scan {
   let at = 0;
+  let steps = 0;
   const duplicates: { path: string; at: number }[] = [];
 
   const found = (): string => {
@@ -75,6 +101,7 @@ function scan(text: string): Scan {
     throw new Broken(at, `expected ${expected}, got ${found()}`);
   };
   const take = (pattern: RegExp): string | undefined => {
+    if (++steps > MAX_STEPS) throw new Broken(at, "not valid JSON from about here on");
     pattern.lastIndex = at;
     const match = pattern.exec(text)?.[0];
     if (match !== undefined) at += match.length;

@@ -192,7 +192,7 @@ const bad: [string, () => ReturnType<typeof call>, number, string, string[]][] =
     () => post("/items", "[".repeat(999)),
     400,
     "INVALID_REQUEST",
-    [": the body is not valid JSON at line 1, column 502: nested deeper than 500 levels"],
+    [": the body is not valid JSON at line 1, column 33: nested deeper than 32 levels"],
   ],
   ["a body over the limit", () => post("/items", JSON.stringify({ text: "x".repeat(1000) })), 413, "TOO_LARGE", []],
   [
