@@ -65,8 +65,8 @@ export interface Actor {
   facts(source: CauseSource, ...facts: Fact[]): void;
   /** `restart`: the running process has the old ones and is replaced before the next turn. */
   configure(name: string | null, settings: AgentSettings, restart: boolean): void;
-  /** The latest run as an earlier daemon stored it. */
-  restore(run: Run): void;
+  /** The latest run as an earlier daemon stored it. Says why, where what its codec has to know cannot be read. */
+  restore(run: Run): string | null;
   lastFrames(): readonly string[];
   /** Deadlines count from here on: before, what is stored was not yet compared with what lives. */
   activate(): void;
@@ -247,7 +247,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       });
     },
     restore({ codec, offset, frames: count, unknownFrames, skippedLines, version, outbox }) {
-      progress = { codec, offset, frames: count, unknownFrames, skippedLines, version, outbox };
+      const read = deps.terms(agent).codec.read(codec);
+      const state = read.ok ? read.state : null;
+      progress = { codec: state, offset, frames: count, unknownFrames, skippedLines, version, outbox };
+      return read.ok ? null : read.reason;
     },
     lastFrames: () => recent,
     activate() {

@@ -30,6 +30,8 @@ export type Fact =
   | { readonly type: "tick" }
   /** A line to the child was cut by a death; only told for providers that cannot mend it. */
   | { readonly type: "torn" }
+  /** The process lives, but nothing can be done with it any more: it is given up, and its turn is lost with this cause. */
+  | { readonly type: "broken"; readonly code: string; readonly message: string }
   /** A new daemon found a process whose handshake was cut in the middle: it is started again. */
   | { readonly type: "replace" }
   /** `never`: the process of this run did not come to be, so nothing can have reached it. */
@@ -148,6 +150,7 @@ export function initialState(nowMs: number): AgentState {
     quietSince: nowMs,
     unnoticed: [],
     startFailed: false,
+    broken: null,
     startError: null,
     stale: false,
   };

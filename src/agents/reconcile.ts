@@ -24,16 +24,23 @@ export async function reconcile(
   const run = getRun(store, actor.id, n);
   const paths = runPaths(actor.agentDir, n);
   if (run === null) return actor.run.ended(null);
-  actor.restore(run);
+  const unreadable = actor.restore(run);
   const identity = run.state === "spawning" ? await recorded(paths, run.nonce, clock) : asIdentity(run.identity);
   if (identity === null) {
     log.warn("a process had not been started when the daemon died", { agent: actor.id, run: n });
     return actor.run.ended(null, undefined, true);
   }
   const live = actor.run.follow(identity, run.offset);
-  if (run.state === "spawning") actor.run.begun(identity); // nothing was written to it yet
+  if (run.state === "spawning")
+    actor.run.begun(identity); // nothing was written to it yet
+  else if (unreadable !== null)
+    actor.facts("reconcile", {
+      type: "broken",
+      code: "STATE_UNREADABLE",
+      message: `what was stored of this process cannot be read, so it is ended: ${unreadable}`,
+    });
   if (!isAlive(identity)) return live.finish();
-  if (run.state !== "spawning") {
+  if (run.state !== "spawning" && unreadable === null) {
     await live.catchUp();
     if (actor.run.live() !== live) return; // it ended meanwhile
     if (actor.state().ready) actor.run.adopt();

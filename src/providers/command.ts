@@ -3,6 +3,7 @@
  * its whole stdout is the answer, its exit ends the turn. It owns nothing but argv and the reading of the exit;
  * a plain program has no conversation, no questions and no model switch, and this file never pretends that it has.
  */
+import { aFlag, aText, orNull, type Reader, readStored, shapeOf } from "../lib/stored.ts";
 import type { TurnError } from "../words/agent.ts";
 import { type Codec, type ExitContext, type LaunchContext, LaunchRefused, type ProviderFact } from "./contract.ts";
 
@@ -11,6 +12,9 @@ export interface CommandState {
   readonly input: string | null;
   readonly interrupting: boolean;
 }
+
+/** Both must be there: they say whether the exit is an answer, and whether it was asked for. */
+const stored: Reader<CommandState> = shapeOf<CommandState>({ input: orNull(aText), interrupting: aFlag });
 
 /** A run has one answer, so its key may be a constant. */
 const ANSWER = "answer";
@@ -47,6 +51,8 @@ export const commandCodec: Codec<CommandState> = {
     }
     return { argv: [...context.command, ...context.args, ...promptArgument(context)], env: {} };
   },
+
+  read: (json) => readStored(stored, json),
 
   start({ launch }) {
     return {

@@ -7,6 +7,7 @@
  * Keep `S` small; what was said goes out as facts at once and is stored as rows.
  */
 
+import type { Stored } from "../lib/stored.ts";
 import type { TurnError, TurnOutcome } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage } from "../words/said.ts";
@@ -215,6 +216,8 @@ export interface Codec<S> {
   interrupt(state: S, nowMs: number): Step<S>;
   answer(state: S, answer: Answer, nowMs: number): Step<S>;
   farewell(state: S): Farewell;
+  /** A stored state of this codec, whatever became of it; never throws. */
+  read(json: unknown): Stored<S>;
   /**
    * The process is gone and its output read to the end. Facts of the last moment (usually none: the reducer ends the
    * turn).

@@ -6,7 +6,8 @@ import { commandCodec } from "./command.ts";
 import { opencodeCodec } from "./opencode/codec.ts";
 import { piCodec } from "./pi/codec.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
-import type { AnyCodec, Codec } from "./contract.ts";
+import { sealed } from "./sealed.ts";
+import type { AnyCodec } from "./contract.ts";
 import { LaunchRefused } from "./contract.ts";
 
 export interface Provider {
@@ -17,21 +18,13 @@ export interface Provider {
 
 export type ProviderTable = ReadonlyMap<string, Provider>;
 
-/**
- * Forgets the type of a codec's state: it is opaque to everybody else, and only ever handed back to the codec that made
- * it.
- */
-function opaque<S>(codec: Codec<S>): AnyCodec {
-  return codec as unknown as AnyCodec;
-}
-
 const CODECS: Readonly<Record<ProviderKind, AnyCodec>> = {
-  "claude-code": opaque(claudeCodec),
-  codex: opaque(codexCodec),
-  opencode: opaque(opencodeCodec),
-  pi: opaque(piCodec),
-  acp: opaque(acpCodec),
-  command: opaque(commandCodec),
+  "claude-code": sealed(claudeCodec),
+  codex: sealed(codexCodec),
+  opencode: sealed(opencodeCodec),
+  pi: sealed(piCodec),
+  acp: sealed(acpCodec),
+  command: sealed(commandCodec),
 };
 
 export function providerTable(settings: Readonly<Record<string, ProviderSettings>>): ProviderTable {
@@ -45,7 +38,7 @@ export function providerTable(settings: Readonly<Record<string, ProviderSettings
  * started.
  */
 export function missingProvider(name: string): Provider {
-  const nothing = { state: null, facts: [], lines: [] };
+  const keep = (state: unknown) => ({ state, facts: [], lines: [] });
   return {
     name,
     settings: { kind: "command", command: [], args: [], env: {}, passEnv: [], enabled: false },
@@ -66,13 +59,14 @@ export function missingProvider(name: string): Provider {
           `the config has no provider "${name}": put it back under providers.${name}`,
         );
       },
-      start: () => nothing,
-      adopt: () => nothing,
-      frame: () => nothing,
-      prompt: () => nothing,
-      interrupt: () => nothing,
-      answer: () => nothing,
+      start: () => keep(null),
+      adopt: keep,
+      frame: keep,
+      prompt: keep,
+      interrupt: keep,
+      answer: keep,
       farewell: () => ({ lines: [], graceMs: 0 }),
+      read: (json) => ({ ok: true, state: json }),
       exit: () => [],
     },
   };

@@ -1,6 +1,7 @@
 /**
  * Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together.
  */
+import { aText, listOf, readStored, shapeOf } from "../lib/stored.ts";
 import type { Store } from "./database.ts";
 
 /**
@@ -125,18 +126,33 @@ export function getRun(store: Store, agent: string, n: number): Run | null {
     n: row.n,
     nonce: row.nonce,
     state: row.state,
-    identity: row.identity === null ? null : JSON.parse(row.identity),
-    codec: row.codec === null ? null : JSON.parse(row.codec),
+    identity: fromJson(row.identity),
+    codec: fromJson(row.codec),
     offset: row.read_offset,
     frames: row.frames,
     unknownFrames: row.unknown_frames,
     skippedLines: row.skipped_lines,
     version: row.version,
-    outbox: row.outbox === null ? [] : (JSON.parse(row.outbox) as OutboxLine[]),
+    outbox: readOutbox(fromJson(row.outbox)),
     exitCode: row.exit_code,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     cpuMs: row.cpu_ms,
     memoryPeakBytes: row.memory_peak_bytes,
   };
+}
+
+/** What is no JSON is handed out as the text that it is: whoever reads it says that it cannot be read. */
+function fromJson(json: string | null): unknown {
+  if (json === null) return null;
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return json;
+  }
+}
+
+function readOutbox(json: unknown): readonly OutboxLine[] {
+  const read = readStored(listOf(shapeOf<OutboxLine>({ id: aText, line: aText })), json ?? []);
+  return read.ok ? read.state : [];
 }

@@ -148,6 +148,8 @@ export interface AgentState {
   /** Turns that ended since the last completion notice. */
   readonly unnoticed: readonly string[];
   readonly startFailed: boolean;
+  /** Why the present process was given up while it lived, until the next one. */
+  readonly broken: TurnError | null;
   /** Why the last start failed, until the next one. */
   readonly startError: TurnError | null;
   /** Model or permissions were changed: the process is replaced before the next turn. */

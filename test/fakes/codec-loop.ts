@@ -2,9 +2,9 @@
  * The smallest thing that can run a codec against a program: a pipe, no store, no reducer. For unit tests against the
  * fakes and for smoke tests against the real programs; what the daemon makes of the facts is tested elsewhere.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type {
   AdoptContext,
   Codec,
@@ -72,6 +72,10 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     ...options.launch,
   };
   const started = codec.launch(launch);
+  for (const { path, content } of started.files ?? []) {
+    mkdirSync(dirname(join(launch.agentDir, path)), { recursive: true });
+    writeFileSync(join(launch.agentDir, path), content);
+  }
   const child = Bun.spawn([...started.argv], {
     cwd,
     env: { ...env, ...started.env },

@@ -15,6 +15,7 @@ import { conversationCases } from "./suite-conversation.ts";
 import { deliveryCases } from "./suite-delivery.ts";
 import { failureCases } from "./suite-failures.ts";
 import { permissionCases } from "./suite-permissions.ts";
+import { upgradeCases } from "./suite-upgrade.ts";
 
 export interface UnderTest {
   /** Also the provider's name in the config. */
@@ -94,6 +95,7 @@ export function providerSuite(under: UnderTest): void {
     permissionCases(context);
     failureCases(context);
     deliveryCases(context);
+    upgradeCases(context);
   });
 }
 

@@ -4,7 +4,7 @@ import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdr
 import type { Work } from "./work.ts";
 
 type ExitFact = Extract<Fact, { type: "exit" }>;
-type ReplaceFact = Extract<Fact, { type: "torn" | "replace" }>;
+type ReplaceFact = Extract<Fact, { type: "torn" | "replace" | "broken" }>;
 
 export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
   const { s, env } = work;
@@ -29,11 +29,16 @@ export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
 }
 
 /**
- * Half a line on stdin cannot be taken back, half a handshake not be guessed: such a process is ended, and another one
- * begun.
+ * Half a line on stdin cannot be taken back, half a handshake not be guessed, and what we knew of a process may be
+ * gone: such a process is ended, and another one begun when there is work for it.
  */
-function replace(work: Work, { type }: ReplaceFact): void {
-  const { s, env } = work;
+function replace(work: Work, fact: ReplaceFact): void {
+  const { s, out, env } = work;
+  const { type } = fact;
+  if (type === "broken" && s.broken === null) {
+    s.broken = { code: fact.code, message: fact.message };
+    out.push({ do: "event", type: "note", data: { level: "warn", code: fact.code, message: fact.message } });
+  }
   if (s.process !== "running" || s.intent !== null || (type === "torn" && env.tornLine !== "restart")) return;
   if (type === "torn" && s.turn !== null) {
     s.starts = s.turn.mended ? 0 : 1;
@@ -80,13 +85,13 @@ function died(work: Work, fact: ExitFact): void {
   const { s } = work;
   s.process = "gone";
   s.wanted = false;
-  work.detail = describeExit(fact);
+  work.detail = s.broken?.message ?? describeExit(fact);
   if (s.turn !== null) {
     if (s.turn.interrupt?.reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
     const again = mayBeSentAgain(work);
     // Nobody confirmed the input, and sending it again cannot run it twice: the same turn goes on in a new process.
     if (again && s.starts > 0) return;
-    const lost = {
+    const lost = s.broken ?? {
       code: "TURN_LOST",
       message: `the process ended in the middle of the turn: ${describeExit(fact)}${tail(fact)}`,
     };
@@ -139,8 +144,10 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
     if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
     else if (s.startError !== null) closeTurn(work, "failed", s.startError, "cancelled");
     else if (s.turn.interrupt !== null || intent === "stop") closeTurn(work, "interrupted");
-    else
-      closeTurn(work, "lost", { code: "TURN_LOST", message: `the process ended without an exit status${tail(fact)}` });
+    else {
+      const message = `the process ended without an exit status${tail(fact)}`;
+      closeTurn(work, "lost", s.broken ?? { code: "TURN_LOST", message });
+    }
   }
   if (intent === "stop") s.rest = "idle";
 }

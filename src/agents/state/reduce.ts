@@ -41,6 +41,7 @@ function apply(work: Work, fact: Fact): void {
     case "exit":
     case "torn":
     case "replace":
+    case "broken":
       return onExit(work, fact);
     default:
       return onProviderFact(work, fact);

@@ -77,6 +77,7 @@ export function spawn({ s, out, env }: Work): void {
   s.process = "running";
   s.ready = false;
   s.stale = false;
+  s.broken = null;
   s.startError = null;
   if (s.rest === "exited") s.rest = "idle";
   s.spawnedAt = env.nowMs;

@@ -8,6 +8,7 @@ import { begin, proceed, refused } from "./handshake.ts";
 import { answered, asked, askWithdrawn } from "./permissions.ts";
 import { programExtras } from "./programs.ts";
 import { type AcpState, lines, step } from "./state.ts";
+import { readAcpState } from "./stored.ts";
 import { beforeAsk, cancelPrompt, lastWords, promptAnswered, promptFailed, sendPrompt, sessionUpdate } from "./turn.ts";
 import type { Codec, LaunchContext, ProviderFact, Step } from "../contract.ts";
 import { isFields } from "../read.ts";
@@ -66,6 +67,7 @@ export const acpCodec: Codec<AcpState> = {
     }
   },
 
+  read: readAcpState,
   prompt: sendPrompt,
   interrupt: cancelPrompt,
   answer: answered,

@@ -12,7 +12,8 @@ import type { Usage } from "../../words/said.ts";
  * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →
  * "ready". "login" comes in between when the session wants one that needs no person.
  */
-export type Phase = "initialize" | "open" | "load" | "login" | "model" | "sync" | "ready" | "failed";
+export const PHASES = ["initialize", "open", "load", "login", "model", "sync", "ready", "failed"] as const;
+export type Phase = (typeof PHASES)[number];
 
 export interface AcpState {
   readonly phase: Phase;

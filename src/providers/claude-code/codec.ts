@@ -9,6 +9,7 @@ import { readLine } from "./frames.ts";
 import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
 import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./permissions.ts";
 import { ask, type ClaudeState, type Draft, initialState, patchEnding } from "./state.ts";
+import { readClaudeState } from "./stored.ts";
 import { promptLine, requestLine } from "./wire.ts";
 import type { Codec } from "../contract.ts";
 import { draftOf, patch, say, send, stepOf } from "../draft.ts";
@@ -20,6 +21,7 @@ export const claudeCodec: Codec<ClaudeState> = {
   kind: "claude-code",
   traits: claudeTraits,
   launch: claudeLaunch,
+  read: readClaudeState,
 
   start({ launch, grants }) {
     const work = draftOf(initialState(resumedSession(launch)));

@@ -22,6 +22,7 @@ import {
 import { itemCompleted, itemStarted, messageKey } from "./items.ts";
 import { codexLaunch, threadParams } from "./launch.ts";
 import { ask, type Call, type CodexState, type Draft, EMPTY, isOwn } from "./state.ts";
+import { readCodexState } from "./stored.ts";
 import {
   commandsAlive,
   endTurn,
@@ -67,6 +68,7 @@ export const codexCodec: Codec<CodexState> = {
   },
 
   launch: codexLaunch,
+  read: readCodexState,
 
   start({ launch, unconfirmed, grants, probe = false }) {
     const opening = {

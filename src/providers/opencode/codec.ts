@@ -6,6 +6,7 @@ import { answerCommand, permissionFact, questionFact } from "./asks.ts";
 import { launch, startCommand, traits } from "./launch.ts";
 import type { BridgeCommand, BridgeLine, StartCommand } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
+import { readOpenCodeState } from "./stored.ts";
 import type { Codec, Frame, ProviderFact, Step } from "../contract.ts";
 import type { PromptInput } from "../../words/said.ts";
 
@@ -19,6 +20,7 @@ export const opencodeCodec: Codec<OpenCodeState> = {
   kind: "opencode",
   traits,
   launch,
+  read: readOpenCodeState,
   start({ launch: context, grants }) {
     const start = startCommand(context, grants);
     return { state: { start, session: null }, facts: [], lines: lines(start) };

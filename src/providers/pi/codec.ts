@@ -22,6 +22,7 @@ import {
 } from "./run.ts";
 import type { Draft, PiState } from "./state.ts";
 import { command, initialState } from "./state.ts";
+import { readPiState } from "./stored.ts";
 import type { PiFrame } from "./wire.ts";
 import { readPiFrame, readTotals } from "./wire.ts";
 import type { AdoptContext, Codec, Frame, StartContext, Step } from "../contract.ts";
@@ -48,6 +49,7 @@ export const piCodec: Codec<PiState> = {
   kind: "pi",
   traits,
   launch,
+  read: readPiState,
   start,
   adopt,
   frame: (state, frame) => onFrame(state, frame),

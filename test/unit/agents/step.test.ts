@@ -37,6 +37,7 @@ const codec: AnyCodec = {
     stripEnv: [],
   },
   launch: () => ({ argv: [], env: {} }),
+  read: (state) => ({ ok: true, state }),
   start: () => nothing("started"),
   adopt: nothing,
   frame(codecState, { json }) {

@@ -85,7 +85,7 @@ function anything(next: Random, it: World, sent: number): Step {
   if (roll < 83) return facts.exit(pick(next, [0, 1, 137, null]));
   if (roll < 84) return it.state().ready ? facts.exit(1) : facts.never;
   if (roll < 86) return facts.torn;
-  if (roll < 87) return facts.replace;
+  if (roll < 87) return next() < 0.5 ? facts.replace : facts.broken;
   if (roll < 90) return facts.frame;
   return facts.later(upTo(next, 6000));
 }

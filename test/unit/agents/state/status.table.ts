@@ -1,7 +1,7 @@
 /** DESIGN 4, first half: the six statuses, causes, ends of turns, exits, starts, parking and stop. */
 import type { Table } from "./world.ts";
 import {
-  DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, closed, configured, decide, ended, exit, failed,
+  DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed,
   frame, input, later, never, ready, refused, replace, resume, retrying, said, started, stop,
 } from "./world.ts";
 
@@ -124,6 +124,12 @@ export const statusTables: readonly Table[] = [
       { says: "… and it keeps its start: the next death before ready is a failed start, no loop", given: [...STARTING, never], when: [exit(1)], then: { status: "exited", held: true, queue: [1] } },
       { says: "half a handshake found by a new daemon is begun again", given: STARTING, when: [replace, exit(143)], does: ["end", "spawn 2"], then: { status: "starting", turn: "a-1" } },
       { says: "… also that of a resume", given: [resume], when: [replace, exit(143)], does: ["end", "spawn 2"], then: { status: "starting" } },
+      { says: "a process that nobody can talk to any more is ended, and its turn is lost with the cause", given: WORKING, when: [broken, exit(143)], does: ["note", "end", "a-1 lost STATE_UNREADABLE", "input 1 ended", "processing → exited", "notice agent_exited a-1 STATE_UNREADABLE"], then: { status: "exited", cause: "exit: nobody can read it" } },
+      { says: "… the agent stays usable", given: [...WORKING, broken, exit(143)], when: [input(2), ready], then: { status: "processing", run: 2 } },
+      { says: "… an idle agent stays idle, and nobody is told of an end", given: DONE, when: [broken, exit(143)], does: ["note", "end"], then: { status: "idle", process: "none" } },
+      { says: "… one that was starting is started again", given: STARTING, when: [broken, exit(143)], does: ["note", "end", "spawn 2"], then: { status: "starting", turn: "a-1" } },
+      { says: "… told twice it is told once", given: WORKING, when: [broken, broken], does: ["note", "end"], then: {} },
+      { says: "… and a stop that was asked for before stays a stop", given: [...WORKING, stop], when: [broken, exit(143)], then: { status: "idle", process: "stopped", last: "interrupted" } },
       { says: "new settings count from the next turn: the process is replaced before it", given: [...DONE, configured], when: [input(2), exit(0), ready], does: ["a-2 begins (input)", "input 2 queued", "end gently", "idle → starting", "spawn 2", "input 2 written", "prompt 2", "starting → processing"], then: { status: "processing" } },
       { says: "new settings never touch the running turn", given: WORKING, when: [configured], does: [], then: { status: "processing" } },
       { says: "new settings during a start count from the same turn", given: [...STARTING, configured], when: [ready, exit(0), ready], does: ["end gently", "spawn 2", "input 1 written", "prompt 1", "starting → processing"], then: { status: "processing" } },

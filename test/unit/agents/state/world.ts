@@ -141,7 +141,7 @@ function sourceOf({ type }: Fact): Surroundings["source"] {
   if (USER_FACTS.includes(type)) return "api";
   if (type === "tick" || type === "park") return "timer";
   if (type === "exit" || type === "torn") return "exit";
-  return type === "replace" ? "reconcile" : "frame";
+  return type === "replace" || type === "broken" ? "reconcile" : "frame";
 }
 
 function outcomeText({
@@ -241,6 +241,7 @@ export const remove: Fact = { type: "delete" };
 export const configured: Fact = { type: "configured" };
 export const torn: Fact = { type: "torn" };
 export const replace: Fact = { type: "replace" };
+export const broken: Fact = { type: "broken", code: "STATE_UNREADABLE", message: "nobody can read it" };
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };
 export const said: Fact = { type: "part", key: "m", role: "assistant", part: { type: "text", text: "hi" } };

@@ -1,0 +1,97 @@
+/** Reading the stored state of this codec back. What decides who works on what must be there; the rest is filled. */
+import {
+  aCount,
+  aFlag,
+  anything,
+  aText,
+  listOf,
+  mapOf,
+  oneOf,
+  orNull,
+  type Reader,
+  readStored,
+  shapeOf,
+  type Stored,
+} from "../../lib/stored.ts";
+import { PERMISSION_MODES } from "../../words/kinds.ts";
+import { aUsage, theFields } from "../stored.ts";
+import {
+  type AcpState,
+  type Agent,
+  type Ask,
+  type Opening,
+  type OpenMessage,
+  type OpenPrompt,
+  PHASES,
+  type Setup,
+  type Tool,
+} from "./state.ts";
+
+const setup: Reader<Setup> = shapeOf<Setup>({
+  cwd: aText,
+  resume: orNull(aText),
+  model: orNull(aText),
+  permissions: oneOf(...PERMISSION_MODES),
+  login: orNull(aText),
+  program: aText,
+});
+
+const opening: Reader<Opening> = shapeOf<Opening>({ phase: oneOf("open", "load"), method: aText, params: theFields });
+
+const agent: Reader<Agent> = shapeOf<Agent>({
+  name: aText,
+  version: orNull(aText),
+  authMethods: listOf(shapeOf({ id: aText, name: aText })),
+});
+
+const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>({
+  id: aCount,
+  key: aText,
+  accepted: aFlag,
+  cancelling: aFlag,
+});
+
+const message: Reader<OpenMessage> = shapeOf<OpenMessage>({
+  key: aText,
+  messageId: orNull(aText),
+  begun: aFlag,
+  block: shapeOf({ type: oneOf("text", "thinking"), text: aText }),
+});
+
+const tool: Reader<Tool> = shapeOf<Tool>({
+  title: aText,
+  kind: aText,
+  name: orNull(aText),
+  input: anything,
+  output: aText,
+  used: aFlag,
+  done: aFlag,
+});
+
+const rpcId: Reader<string | number> = (json, path) => (typeof json === "string" ? json : aCount(json, path));
+
+const state: Reader<AcpState> = shapeOf<AcpState>(
+  {
+    phase: oneOf(...PHASES),
+    nextId: aCount,
+    waiting: orNull(aCount),
+    setup,
+    opening: orNull(opening),
+    agent,
+    session: orNull(aText),
+    sessionTold: aFlag,
+    preamble: orNull(aText),
+    prompt: orNull(prompt),
+    message: orNull(message),
+    tools: mapOf(tool),
+    asks: mapOf(shapeOf<Ask>({ rpc: rpcId, toolCallId: aText, answered: aFlag })),
+    asked: aCount,
+    messages: aCount,
+    usage: aUsage,
+  },
+  { opening: null, preamble: null, usage: {} },
+);
+
+export function readAcpState(json: unknown): Stored<AcpState> {
+  return readStored(state, json);
+}

@@ -1,0 +1,58 @@
+/** Reading the stored state of this codec back. What decides who works on what must be there; the rest is filled. */
+import {
+  aCount,
+  aFlag,
+  aText,
+  listOf,
+  mapOf,
+  maybe,
+  oneOf,
+  orNull,
+  readStored,
+  shapeOf,
+  type Reader,
+  type Stored,
+} from "../../lib/stored.ts";
+import { type ClaudeState, type Ending, initialState, noEnding } from "./state.ts";
+import { anError, anOutcome } from "../stored.ts";
+
+const ending: Reader<Ending> = shapeOf<Ending>(
+  {
+    result: orNull(shapeOf<NonNullable<Ending["result"]>>({ outcome: anOutcome, error: maybe(anError) })),
+    apiError: orNull(aText),
+    duplicate: aFlag,
+    cancelled: aFlag,
+    cutShort: aFlag,
+    interruptAgain: aFlag,
+  },
+  noEnding,
+  ["result"],
+);
+
+const state: Reader<ClaudeState> = shapeOf<ClaudeState>(
+  {
+    ready: aFlag,
+    refused: aFlag,
+    session: orNull(aText),
+    resuming: orNull(aText),
+    next: aCount,
+    asked: mapOf(oneOf("initialize", "interrupt", "grants")),
+    says: oneOf("idle", "running", "requires_action"),
+    turn: aFlag,
+    inputs: mapOf(oneOf("written", "queued", "started")),
+    ending,
+    message: orNull(shapeOf({ key: aText, streamed: aFlag, parts: aFlag })),
+    subagents: mapOf(aText),
+    open: mapOf(shapeOf({ call: aText, answered: aFlag })),
+    always: listOf(aText),
+    plan: orNull(shapeOf({ call: aText, text: aText })),
+    retrying: aFlag,
+    tasks: aCount,
+  },
+  initialState(null),
+  ["ready", "session", "next", "asked", "says", "turn", "inputs", "ending", "message", "open"],
+);
+
+export function readClaudeState(json: unknown): Stored<ClaudeState> {
+  return readStored(state, json);
+}
