@@ -4,17 +4,12 @@
  */
 import { answerCommand, permissionFact, questionFact } from "./asks.ts";
 import { launch, startCommand, traits } from "./launch.ts";
-import type { BridgeCommand, BridgeLine, StartCommand } from "./lines.ts";
+import type { BridgeCommand, BridgeLine } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
+import type { OpenCodeState } from "./state.ts";
 import { readOpenCodeState } from "./stored.ts";
 import type { Codec, Frame, ProviderFact, Step } from "../contract.ts";
 import type { PromptInput } from "../../words/said.ts";
-
-export interface OpenCodeState {
-  /** Kept until the bridge is ready, to be said again by the next daemon. */
-  readonly start: StartCommand | null;
-  readonly session: string | null;
-}
 
 export const opencodeCodec: Codec<OpenCodeState> = {
   kind: "opencode",

@@ -1,7 +1,7 @@
-/** Reading the stored state of this codec back: nearly all that is known of the program is known to the bridge. */
+/** Reading the stored state of this codec back. */
 import { aText, mapOf, oneOf, orNull, type Reader, readStored, shapeOf, type Stored } from "../../lib/stored.ts";
-import type { OpenCodeState } from "./codec.ts";
 import type { PermissionRules, StartCommand } from "./lines.ts";
+import type { OpenCodeState } from "./state.ts";
 
 const rules: Reader<PermissionRules> = mapOf((json, path) =>
   typeof json === "string" ? json : mapOf(aText)(json, path),
