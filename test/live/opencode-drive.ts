@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { opencodeCodec } from "../../src/providers/opencode/codec.ts";
-import type { OpenCodeState } from "../../src/providers/opencode/codec.ts";
+import type { OpenCodeState } from "../../src/providers/opencode/state.ts";
 import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 import type { Answer, PromptInput } from "../../src/words/said.ts";
 
