@@ -190,9 +190,8 @@ function makeStateDir(stateDir: string): void {
     accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new HarnessError(
-      "STATE_DIR",
+      "STATE_DIR_UNUSABLE",
       `cannot use the state directory ${stateDir}: ${errorText(error)}; make it writable, or set stateDir`,
-      { status: 500 },
     );
   }
 }
@@ -206,7 +205,6 @@ function takeLock(stateDir: string): { release(): void } {
       "LOCKED",
       `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`,
       {
-        status: 503,
         cause: error,
       },
     );
@@ -218,8 +216,7 @@ function useStore(path: string, lock: { release(): void }): Store {
     return openStore(path);
   } catch (error) {
     lock.release();
-    throw new HarnessError("STATE_DIR", `cannot use the store ${path}: ${errorText(error)}`, {
-      status: 500,
+    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the store ${path}: ${errorText(error)}`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Entry of webhook-receiver: its arguments. What needs more than a line is loaded when it is asked for. */
 import { VERSION } from "./lib/version.ts";
+import { EXIT } from "./words/exits.ts";
 
 const HELP = `webhook-receiver ${VERSION}: takes agent-harness webhooks, posts them to Discord and wakes OpenClaw.
 
@@ -19,7 +20,8 @@ _DISCORD_WEBHOOK_URL, _OPENCLAW_HOOK_URL and _OPENCLAW_HOOK_TOKEN beat the file.
 Routes: POST /harness-webhook, GET /health, GET /deliveries, GET /deliveries/:id,
 POST /deliveries/:id/redeliver, GET /metrics.
 
-Exit codes: 0 fine, 1 failed, 2 usage or config, 3 address in use, 4 state directory in use, 5 state directory unusable.`;
+Exit codes: 0 fine, 1 failed, 2 usage or config, 69 address in use, 73 state directory unusable,
+75 state directory in use.`;
 
 const COMMANDS = ["serve", "check", "test", "version", "help"] as const;
 type Command = (typeof COMMANDS)[number];
@@ -49,18 +51,16 @@ function parseArguments(argv: readonly string[]): Arguments {
   return { ok: true, command: command ?? "serve", ...(configPath === undefined ? {} : { configPath }) };
 }
 
-const EXIT_USAGE = 2;
-
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
   if (!args.ok) {
     console.error(`webhook-receiver: ${args.message}; "webhook-receiver help" lists what there is`);
-    return EXIT_USAGE;
+    return EXIT.usage;
   }
   const { command, configPath } = args;
   if (command === "help" || command === "version") {
     console.log(command === "help" ? HELP : `webhook-receiver ${VERSION}`);
-    return 0;
+    return EXIT.ok;
   }
   const { runCommand } = await import("./receiver/commands.ts");
   return await runCommand(command, configPath);

@@ -52,9 +52,7 @@ function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void
   for (const { path, content } of files) {
     const full = normalize(join(agentDir, path));
     if (!full.startsWith(`${agentDir}/`))
-      throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`, {
-        status: 500,
-      });
+      throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`);
     mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
     writeAgentFile(full, content);
   }

@@ -124,7 +124,6 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         throw new HarnessError(
           "TOO_MANY_AGENTS",
           `there are ${total} agents, limits.maxAgents is ${deps.limits.maxAgents}: delete some, or raise the limit`,
-          { status: 429 },
         );
       }
       const actor = build(agent);

@@ -37,7 +37,6 @@ export function controlRoutes(deps: ApiDeps) {
         throw new HarnessError(
           "ABORT_UNCONFIRMED",
           `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`,
-          { status: 504 },
         );
       },
     }),
@@ -60,7 +59,6 @@ export function controlRoutes(deps: ApiDeps) {
         throw new HarnessError(
           "STOP_UNCONFIRMED",
           "the process was told to end, terminated and killed, but is still there: GET …/debug names it",
-          { status: 504 },
         );
       },
     }),
@@ -91,8 +89,7 @@ export function controlRoutes(deps: ApiDeps) {
         const turnOver = () => {
           if (query.turn === undefined) return false;
           const turn = findTurn(deps.store, actor.id, query.turn);
-          if (turn === null)
-            throw new HarnessError("TURN_NOT_FOUND", `the agent has no turn "${query.turn}"`, { status: 404 });
+          if (turn === null) throw new HarnessError("TURN_NOT_FOUND", `the agent has no turn "${query.turn}"`);
           return turn.endedAt !== null;
         };
         const wanted = query.until ?? (query.turn === undefined ? DEFAULT_UNTIL : []);

@@ -78,8 +78,7 @@ export function deliveryRoutes(deps: ApiDeps) {
       success: { status: 202 },
       handler() {
         const { url } = config.webhook;
-        if (url === undefined)
-          throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url", { status: 409 });
+        if (url === undefined) throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url");
         const id = deps.newDeliveryId();
         const body = webhookBody({
           event: "test",
@@ -109,9 +108,7 @@ function deliveryAt({ store }: ApiDeps, id: string): Delivery {
 }
 
 function notFound(id: string): never {
-  throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`, {
-    status: 404,
-  });
+  throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery "${id}": GET /api/v1/deliveries lists them`);
 }
 
 function deliveryView(delivery: ListedDelivery): Record<string, unknown> {

@@ -58,6 +58,6 @@ function notReady(): HarnessError {
   return new HarnessError(
     "NOT_READY",
     "the daemon is still looking at what survived its restart: try again in a second",
-    { status: 503, headers: { "Retry-After": "1" } },
+    { headers: { "Retry-After": "1" } },
   );
 }

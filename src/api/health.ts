@@ -56,7 +56,7 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
       auth: false,
       handler() {
         if (supervisor.ready) return new Response("ready\n");
-        throw new HarnessError("NOT_READY", "still looking at what survived the restart", { status: 503 });
+        throw new HarnessError("NOT_READY", "still looking at what survived the restart");
       },
     }),
   ];

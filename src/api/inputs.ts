@@ -48,7 +48,6 @@ export function assertTextFits({ codec }: Pick<Provider, "codec">, text: string,
   throw new HarnessError(
     "TOO_LARGE",
     `the ${path} has ${count} characters, ${codec.kind} takes at most ${max}: put the rest into a file of the project and name it`,
-    { status: 413 },
   );
 }
 
@@ -72,7 +71,6 @@ export function inputRoutes(deps: ApiDeps) {
             throw new HarnessError(
               "AGENT_BUSY",
               `the agent is ${status}: wait, or send with mode "queue" or "interrupt"`,
-              { status: 409 },
             );
           }
           return actor.step("api", (step) => {
@@ -110,15 +108,12 @@ export function inputRoutes(deps: ApiDeps) {
         const actor = actorAt(deps, params);
         const input = /^[1-9]\d{0,14}$/.test(params.n) ? findInputByNumber(store, actor.id, Number(params.n)) : null;
         if (input === null)
-          throw new HarnessError("INPUT_NOT_FOUND", `the agent has no input ${params.n}: GET …/inputs lists them`, {
-            status: 404,
-          });
+          throw new HarnessError("INPUT_NOT_FOUND", `the agent has no input ${params.n}: GET …/inputs lists them`);
         if (input.state === "cancelled") return noContent();
         if (input.state !== "queued") {
           throw new HarnessError(
             "INPUT_DELIVERED",
             `input ${input.n} is ${input.state}: only queued ones can be taken back; abort ends the turn`,
-            { status: 409 },
           );
         }
         actor.facts("api", { type: "drop_input", id: input.id });

@@ -95,7 +95,6 @@ function missing(): Route {
       throw new HarnessError(
         "NO_INSPECTOR",
         "the inspector is part of the built program only: run `make build`, then ./agent-harness serve",
-        { status: 404 },
       );
     },
   });

@@ -60,7 +60,6 @@ export function messageRoutes(deps: ApiDeps) {
         throw new HarnessError(
           "MESSAGE_NOT_FOUND",
           `the agent has no message "${params.mid}": GET …/messages lists them`,
-          { status: 404 },
         );
       },
     }),

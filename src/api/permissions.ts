@@ -78,14 +78,12 @@ export function permissionRoutes(deps: ApiDeps) {
           throw new HarnessError(
             "PERMISSION_NOT_FOUND",
             `the agent has no permission "${params.pid}": GET …/permissions lists them`,
-            { status: 404 },
           );
         }
         if (expect !== undefined && expect !== permissionHash(permission)) {
           throw new HarnessError(
             "PERMISSION_CHANGED",
             `permission ${permission.id} is not the request that was shown: look at it again, then answer`,
-            { status: 409 },
           );
         }
         if (permission.state !== "pending") return settled(permission, body);
@@ -109,7 +107,6 @@ function settled(permission: Permission, given: Verdict): Response {
   throw new HarnessError(
     "PERMISSION_SETTLED",
     `permission ${permission.id} is ${permission.state}${how} and cannot be answered again`,
-    { status: 409 },
   );
 }
 

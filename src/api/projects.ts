@@ -86,7 +86,6 @@ export function projectRoutes(deps: ApiDeps) {
           throw new HarnessError(
             "PROJECT_HAS_AGENTS",
             "cwd cannot change while the project has agents: delete them, or make another project",
-            { status: 409 },
           );
         }
         if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
@@ -113,7 +112,6 @@ export function projectRoutes(deps: ApiDeps) {
           throw new HarnessError(
             "PROJECT_BUSY",
             `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
-            { status: 409 },
           );
         }
         await Promise.all(agents.map((agent) => deps.supervisor.remove(agent.id)));

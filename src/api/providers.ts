@@ -59,5 +59,5 @@ export function assertAvailable(
 }
 
 function unavailable(message: string): HarnessError {
-  return new HarnessError("PROVIDER_UNAVAILABLE", message, { status: 422 });
+  return new HarnessError("PROVIDER_UNAVAILABLE", message);
 }

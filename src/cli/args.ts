@@ -23,7 +23,7 @@ export interface Args {
 }
 
 export function usage(message: string): HarnessError {
-  return new HarnessError("USAGE", message, { status: 400 });
+  return new HarnessError("USAGE", message);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Issue } from "../lib/check.ts";
 import { isObject } from "../lib/check.ts";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { Address } from "./address.ts";
+import { isErrorCode } from "../words/errors.ts";
 
 export interface Ask {
   readonly method?: string;
@@ -63,13 +64,18 @@ export function createClient({ url, socket, shown, token, tokenProblem }: Addres
   };
   const refused = (status: number, bytes: Uint8Array): HarnessError => {
     const { code, message, issues } = readError(bytes, status);
-    if (status !== 401) return new HarnessError(code, message, { status, ...(issues === null ? {} : { issues }) });
+    const answered = { status, code };
+    if (status !== 401)
+      return new HarnessError(isErrorCode(code) ? code : "REFUSED", message, {
+        answered,
+        ...(issues === null ? {} : { issues }),
+      });
     const why = tokenProblem === null ? "" : ` (${tokenProblem})`;
     const mend =
       token === null
         ? `the daemon wants a token: set AH_AUTH_TOKEN, or auth.tokenFile in the config${why}`
         : `the daemon does not know this token: ${message}`;
-    return new HarnessError("UNAUTHORIZED", mend, { status });
+    return new HarnessError("UNAUTHORIZED", mend, { answered });
   };
   const send = async (path: string, ask: Ask = {}): Promise<Reply> => {
     const response = await open(path, ask);
@@ -142,7 +148,6 @@ function unreachable(shown: string, socket: string | null, error: unknown, timeo
     : (WHY[errorCode(error) ?? ""] ?? errorText(error));
   const mend = socket === null || !late ? "start it with agent-harness serve" : "look at its log";
   return new HarnessError("UNREACHABLE", `nothing answers at ${shown} (${why}): ${mend}`, {
-    status: 503,
     cause: error,
   });
 }

@@ -6,6 +6,7 @@
 import type { Args } from "./args.ts";
 import type { Client } from "./client.ts";
 import type { Io } from "./io.ts";
+import type { ExitCode } from "../words/exits.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -65,7 +66,7 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** Two command lines that work. */
   readonly examples: readonly [string, string];
-  readonly exits: readonly number[];
+  readonly exits: readonly ExitCode[];
   /** `GET /agents`: the routes of the API that it is there for. */
   readonly routes?: readonly string[];
   readonly subs?: readonly Command[];

@@ -111,7 +111,7 @@ function failed(error: unknown, command: string, json: boolean, env: Environment
   }
   if (!json) return known ? exitOf(error) : EXIT.error;
   try {
-    const { code, issues } = known ? error : { code: "INTERNAL", issues: undefined };
+    const { shown: code, issues } = known ? error : { shown: "INTERNAL", issues: undefined };
     openOutput(1).line(JSON.stringify({ error: code, message: text, ...(issues === undefined ? {} : { issues }) }));
   } catch {
     // stdout is what failed

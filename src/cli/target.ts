@@ -69,7 +69,7 @@ function unknown(target: string, agents: readonly AgentShape[]): HarnessError {
     names.find((name) => name.slice(name.indexOf("/") + 1) === short) ??
     names.find((name) => nearest(short, [name.slice(name.indexOf("/") + 1)]) !== undefined);
   const mend = meant === undefined ? "agent-harness ps lists them" : `did you mean ${meant}?`;
-  return new HarnessError("AGENT_NOT_FOUND", `there is no agent ${target}: ${mend}`, { status: 404 });
+  return new HarnessError("AGENT_NOT_FOUND", `there is no agent ${target}: ${mend}`);
 }
 
 async function newestHere(client: Client): Promise<AgentShape> {

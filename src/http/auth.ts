@@ -37,7 +37,6 @@ export function createAuth({ token, clock }: { readonly token: string | null; re
         "TOO_MANY_ATTEMPTS",
         `too many wrong tokens: wait ${waitSeconds} s, or send the right one`,
         {
-          status: 429,
           headers: { "Retry-After": String(waitSeconds) },
         },
       );
@@ -46,5 +45,5 @@ export function createAuth({ token, clock }: { readonly token: string | null; re
 }
 
 function unauthorized(message: string): HarnessError {
-  return new HarnessError("UNAUTHORIZED", message, { status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+  return new HarnessError("UNAUTHORIZED", message, { headers: { "WWW-Authenticate": "Bearer" } });
 }

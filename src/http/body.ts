@@ -22,7 +22,7 @@ export async function readBody(req: Request, maxBytes: number): Promise<Uint8Arr
 }
 
 function tooLarge(maxBytes: number): HarnessError {
-  return new HarnessError("TOO_LARGE", `the body is too large: at most ${maxBytes} bytes are taken`, { status: 413 });
+  return new HarnessError("TOO_LARGE", `the body is too large: at most ${maxBytes} bytes are taken`);
 }
 
 /** 415 unless the type is JSON (a merge patch for PATCH) in UTF-8, not compressed. */
@@ -43,7 +43,7 @@ export function requireJson(req: Request): void {
 }
 
 function unsupported(message: string): HarnessError {
-  return new HarnessError("UNSUPPORTED_MEDIA_TYPE", message, { status: 415 });
+  return new HarnessError("UNSUPPORTED_MEDIA_TYPE", message);
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -26,7 +26,7 @@ export function createGuard({ allowedHosts, ownNames }: GuardOptions): Guard {
     check(req) {
       const host = req.headers.get("host") ?? hostOfUrl(req.url);
       if (host === null || host === "") {
-        throw new HarnessError("FORBIDDEN_HOST", "the request has no Host header", { status: 403 });
+        throw new HarnessError("FORBIDDEN_HOST", "the request has no Host header");
       }
       if (!known.has(host)) {
         const name = nameOf(host);
@@ -38,7 +38,6 @@ export function createGuard({ allowedHosts, ownNames }: GuardOptions): Guard {
         throw new HarnessError(
           "FORBIDDEN_ORIGIN",
           `requests from the web page ${JSON.stringify(origin.slice(0, 200))} are not accepted; call from outside a browser, or from the inspector`,
-          { status: 403 },
         );
       }
     },
@@ -49,7 +48,6 @@ function forbiddenHost(host: string): HarnessError {
   return new HarnessError(
     "FORBIDDEN_HOST",
     `the Host ${JSON.stringify(host.slice(0, 200))} is not accepted: use an IP address or localhost, or add the name to allowedHosts`,
-    { status: 403 },
   );
 }
 

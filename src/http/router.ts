@@ -152,7 +152,7 @@ export function createApp({
     if (found.type === "malformed")
       throw invalidRequest([{ path: "", message: `the path ${cutText(path, 200)} is not valid percent-encoding` }]);
     if (found.type === "unknown") {
-      throw new HarnessError("ROUTE_NOT_FOUND", `there is no ${cutText(path, 200)} here; ${hint}`, { status: 404 });
+      throw new HarnessError("ROUTE_NOT_FOUND", `there is no ${cutText(path, 200)} here; ${hint}`);
     }
     if (found.type === "wrong_method") {
       const allow = found.allow.join(", ");
@@ -160,7 +160,6 @@ export function createApp({
         "METHOD_NOT_ALLOWED",
         `${req.method} is not possible on ${cutText(path, 200)}, expected ${allow}`,
         {
-          status: 405,
           headers: { Allow: allow },
         },
       );
@@ -217,7 +216,6 @@ export function createApp({
       try {
         if (closing.signal.aborted)
           throw new HarnessError("NOT_READY", "the server is stopping", {
-            status: 503,
             headers: { Connection: "close" },
           });
         const response = await answer(req, server);
@@ -296,5 +294,5 @@ function errorResponse(req: Request, error: unknown, log: Logger): Response {
   // The client went away while its body was being read: nobody is left to answer.
   if (req.signal.aborted) log.debug("client went away", { ...where, reason: errorText(error) });
   else log.error("request failed unexpectedly", { ...where, error });
-  return errorAnswer(new HarnessError("INTERNAL", "something went wrong here; the log has the cause", { status: 500 }));
+  return errorAnswer(new HarnessError("INTERNAL", "something went wrong here; the log has the cause"));
 }

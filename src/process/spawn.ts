@@ -107,5 +107,5 @@ async function makeRunFolder(paths: RunPaths, withInput: boolean): Promise<void>
 }
 
 function failed(why: string, cause?: unknown): HarnessError {
-  return new HarnessError("SPAWN_FAILED", `cannot start the agent program: ${why}`, { status: 500, cause });
+  return new HarnessError("SPAWN_FAILED", `cannot start the agent program: ${why}`, { cause });
 }

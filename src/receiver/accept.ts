@@ -23,7 +23,6 @@ export function readWebhook(req: Request, body: Uint8Array, { signingKey, nowMs 
     throw new HarnessError(
       "UNSUPPORTED_MEDIA_TYPE",
       `got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected the body as it is`,
-      { status: 415 },
     );
   }
   const webhookId = headers.get("webhook-id");
@@ -59,7 +58,6 @@ const SIGNATURE_PROBLEMS: Readonly<Record<Exclude<Verification, "valid">, string
 
 function badSignature(verification: Exclude<Verification, "valid">): HarnessError {
   return new HarnessError("BAD_SIGNATURE", SIGNATURE_PROBLEMS[verification], {
-    status: 401,
     headers: { "WWW-Authenticate": "Bearer" },
   });
 }

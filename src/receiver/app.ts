@@ -73,7 +73,6 @@ function receiverRoutes(
       const read = readWebhook(req, bodyBytes, { signingKey, nowMs: clock.now() });
       const { duplicate } = await inbox.accept(read).catch((cause: unknown) => {
         throw new HarnessError("STORE_UNAVAILABLE", "the webhook cannot be stored now, send it again later", {
-          status: 503,
           cause,
           headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
         });
@@ -139,10 +138,7 @@ function receiverRoutes(
 
   const existing = (id: string): NonNullable<ReturnType<typeof findDelivery>> => {
     const found = findDelivery(inbox.store, id);
-    if (!found)
-      throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery ${id}; GET /deliveries lists them`, {
-        status: 404,
-      });
+    if (!found) throw new HarnessError("DELIVERY_NOT_FOUND", `there is no delivery ${id}; GET /deliveries lists them`);
     return found;
   };
 
@@ -170,6 +166,6 @@ function receiverRoutes(
   ];
 }
 
-function conflict(code: string, message: string): HarnessError {
-  return new HarnessError(code, message, { status: 409 });
+function conflict(code: "NO_SINK" | "DELIVERY_PENDING", message: string): HarnessError {
+  return new HarnessError(code, message);
 }

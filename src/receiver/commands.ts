@@ -4,19 +4,11 @@ import { formatProblems } from "../config/load.ts";
 import { loadReceiverConfig, type ReceiverConfig } from "./config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { randomHex } from "../lib/digest.ts";
-import { errorText, HarnessError } from "../lib/errors.ts";
+import { errorText, exitOf } from "../lib/errors.ts";
 import { createLogger } from "../lib/log.ts";
+import { EXIT } from "../words/exits.ts";
 import { checkSinks, sendTest } from "./check.ts";
 import { createSinks, scrubber, startReceiver } from "./serve.ts";
-
-/** Distinct, so that a service manager or a script can tell what to mend. */
-const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
-const EXIT_BY_CODE: Readonly<Record<string, number>> = {
-  ADDRESS_IN_USE: 3,
-  LISTEN_FAILED: 3,
-  LOCKED: 4,
-  STATE_DIR_UNUSABLE: 5,
-};
 
 const complain = (text: string): void => void process.stderr.write(`webhook-receiver: ${text}\n`);
 
@@ -43,7 +35,7 @@ export async function runCommand(command: "serve" | "check" | "test", configPath
           deliveryId: `test${randomHex(3)}`,
           hostname: hostname(),
         });
-  return fine ? EXIT.fine : EXIT.failed;
+  return fine ? EXIT.ok : EXIT.error;
 }
 
 async function serve(config: ReceiverConfig): Promise<number> {
@@ -58,7 +50,7 @@ async function serve(config: ReceiverConfig): Promise<number> {
     let times = 0;
     const onSignal = (): void => {
       // A second signal means now.
-      if (++times > 1) process.exit(EXIT.failed);
+      if (++times > 1) process.exit(EXIT.error);
       resolve();
     };
     process.on("SIGTERM", onSignal);
@@ -74,9 +66,9 @@ async function serve(config: ReceiverConfig): Promise<number> {
     });
     await asked;
     await receiver.stop();
-    return EXIT.fine;
+    return EXIT.ok;
   } catch (error) {
     complain(errorText(error));
-    return error instanceof HarnessError ? (EXIT_BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+    return exitOf(error);
   }
 }

@@ -77,9 +77,7 @@ export function insertAgent(store: Store, agent: Agent): void {
 
 export function assertNameFree(store: Store, project: string, name: string | null): void {
   if (name === null || store.get("SELECT 1 FROM agents WHERE project = ? AND name = ?", project, name) === null) return;
-  throw new HarnessError("NAME_TAKEN", `project "${project}" has an agent named "${name}": choose another name`, {
-    status: 409,
-  });
+  throw new HarnessError("NAME_TAKEN", `project "${project}" has an agent named "${name}": choose another name`);
 }
 
 export function saveAgentState(store: Store, id: string, state: AgentState, now: number): void {
@@ -122,7 +120,6 @@ export function getAgent(store: Store, project: string, idOrName: string): Agent
     throw new HarnessError(
       "AGENT_NOT_FOUND",
       `project "${project}" has no agent "${idOrName}": GET /api/v1/projects/${project}/agents lists them`,
-      { status: 404 },
     );
   }
   return fromRow(row);

@@ -21,7 +21,6 @@ export function keptAnswer(store: Store, scope: string, key: string, bodyHash: s
     throw new HarnessError(
       "IDEMPOTENCY_MISMATCH",
       "this Idempotency-Key was used with another body: use a new key for a new request",
-      { status: 422 },
     );
   }
   return { status: row.status, answer: row.answer };

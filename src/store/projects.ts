@@ -62,7 +62,6 @@ export function insertProject(store: Store, project: Project): void {
     throw new HarnessError(
       "PROJECT_EXISTS",
       `a project named "${project.name}" exists: choose another name, or PATCH that one`,
-      { status: 409 },
     );
   }
   store.run(
@@ -90,9 +89,7 @@ export function updateProject(store: Store, project: Project): void {
 export function getProject(store: Store, name: string): Project {
   const row = store.get<ProjectRow>("SELECT * FROM projects WHERE name = ?", name);
   if (row === null)
-    throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`, {
-      status: 404,
-    });
+    throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`);
   return fromRow(row);
 }
 

@@ -27,7 +27,7 @@ export function lockStateDir(path: string): { release(): void } {
     db.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
   } catch (cause) {
     db.close();
-    throw new HarnessError("LOCKED", "the state directory is in use by another daemon", { status: 503, cause });
+    throw new HarnessError("LOCKED", "the state directory is in use by another daemon", { cause });
   }
   return { release: () => db.close() };
 }
@@ -80,9 +80,6 @@ export function migrate(db: Database, steps: readonly string[]): void {
     throw new HarnessError(
       "STORE_TOO_NEW",
       `the store has schema ${version}, this program knows ${steps.length}: start the newer program`,
-      {
-        status: 500,
-      },
     );
   }
   for (let step = version; step < steps.length; step++) {

@@ -6,6 +6,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EVENT_TYPES } from "../../src/words/events.ts";
+import { ERROR_CODES, ERRORS } from "../../src/words/errors.ts";
+import { EXIT_MEANS } from "../../src/words/exits.ts";
 import { NOTICES } from "../../src/words/notices.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { usageOf } from "../../src/cli/help.ts";
@@ -96,6 +98,23 @@ export function eventTable(): string {
   );
 }
 
+export function errorTable(): string {
+  return [
+    head("code", "status", "exit code", "means"),
+    ...ERROR_CODES.map((code) => {
+      const { status, exit, means } = ERRORS[code];
+      return row(`\`${code}\``, status === null ? "" : String(status), String(exit), means);
+    }),
+  ].join("\n");
+}
+
+export function exitTable(): string {
+  return [
+    head("exit code", "means"),
+    ...Object.entries(EXIT_MEANS).map(([code, means]) => row(`\`${code}\``, means)),
+  ].join("\n");
+}
+
 export function noticeTable(): string {
   return [head("event", "when"), ...Object.entries(NOTICES).map(([event, text]) => row(`\`${event}\``, text))].join(
     "\n",
@@ -114,6 +133,8 @@ export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
     ["api", apiTable(await servedApi())],
     ["commands", commandTable()],
     ["events", eventTable()],
+    ["errors", errorTable()],
+    ["exits", exitTable()],
     ["notices", noticeTable()],
     ["providers", providerTable()],
   ]);

@@ -7,12 +7,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { EXIT, MEANINGS } from "../../src/cli/exit.ts";
 import { harnessSpec, loadHarnessConfig } from "../../src/config/harness.ts";
 import { loadReceiverConfig, receiverSpec } from "../../src/receiver/config.ts";
 import { LAST_MESSAGE_MAX } from "../../src/webhook/payload.ts";
 import { WEBHOOK_SCHEDULE } from "../../src/webhook/schedule.ts";
 import { STATUSES } from "../../src/words/agent.ts";
+import { EXIT, EXIT_MEANS } from "../../src/words/exits.ts";
 import { ABILITIES } from "../provider/abilities.ts";
 import { CAPABILITIES, KINDS, LIVE_NAMES } from "../provider/capabilities.ts";
 import { README, generatedTables, servedApi, tableIn } from "../support/readme.ts";
@@ -40,7 +40,7 @@ const code = (cell = ""): string => cell.replace(/^`([^`]*)`$/, "$1");
 const blocks = (text: string, language: string): readonly string[] =>
   [...text.matchAll(new RegExp("^```" + language + "\n([\\s\\S]*?)^```$", "gm"))].map(([, body = ""]) => body);
 
-test.each(["api", "events", "notices", "providers"])(
+test.each(["api", "commands", "errors", "events", "exits", "notices", "providers"])(
   "the table of %s is the one made from the code (bun test/support/readme.ts writes it)",
   async (name) => {
     expect(tableIn(readme, name)).toBe((await generatedTables()).get(name) ?? "no such table");
@@ -152,8 +152,8 @@ test("the retry schedule is the real one", () => {
 test("every exit code of a command has its meaning on the page", () => {
   const page = section("Command line");
   const used = new Set(COMMANDS.flatMap(({ exits }) => exits));
-  expect(Object.keys(MEANINGS).map(Number)).toEqual(Object.values(EXIT));
-  for (const code of used) expect(page).toContain(`\`${code}\` ${MEANINGS[code]}`);
+  expect(Object.keys(EXIT_MEANS).map(Number)).toEqual(Object.values(EXIT));
+  for (const code of used) expect(page).toContain(`| \`${code}\` | ${EXIT_MEANS[code]} |`);
 });
 
 describe("what each provider can do", () => {

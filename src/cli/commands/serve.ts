@@ -2,18 +2,11 @@
 import { loadHarnessConfig } from "../../config/harness.ts";
 import { formatProblems } from "../../config/load.ts";
 import { systemClock } from "../../lib/clock.ts";
-import { HarnessError } from "../../lib/errors.ts";
+import { HarnessError, exitOf } from "../../lib/errors.ts";
 import { createLogger } from "../../lib/log.ts";
 import { startDaemon } from "../../daemon.ts";
 import type { Context } from "../command.ts";
 import { EXIT } from "../exit.ts";
-
-const EXIT_BY_CODE: Readonly<Record<string, number>> = {
-  ADDRESS_IN_USE: EXIT.addressUnavailable,
-  LISTEN_FAILED: EXIT.addressUnavailable,
-  STATE_DIR: EXIT.cannotCreate,
-  LOCKED: EXIT.locked,
-};
 
 export async function run({ args, env }: Context): Promise<number> {
   const path = args.value("config");
@@ -36,10 +29,9 @@ export async function run({ args, env }: Context): Promise<number> {
     await daemon.stop();
     return EXIT.ok;
   } catch (error) {
-    const code = error instanceof HarnessError ? EXIT_BY_CODE[error.code] : undefined;
-    if (code === undefined) throw error;
-    console.error(`agent-harness: ${error instanceof HarnessError ? error.message : ""}`);
-    return code;
+    if (!(error instanceof HarnessError)) throw error;
+    console.error(`agent-harness: ${error.message}`);
+    return exitOf(error);
   }
 }
 

@@ -60,7 +60,7 @@ export const routes: Route[] = [
     path: "/busy",
     summary: "fails",
     handler: () => {
-      throw new HarnessError("AGENT_BUSY", "the agent is busy", { status: 409, headers: { "Retry-After": "1" } });
+      throw new HarnessError("AGENT_BUSY", "the agent is busy", { headers: { "Retry-After": "1" } });
     },
   }),
   route({

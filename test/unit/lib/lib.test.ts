@@ -104,10 +104,10 @@ describe("log", () => {
     const { log, read } = lines();
     const cycle: Record<string, unknown> = {};
     cycle["self"] = cycle;
-    log.error("m", { error: new HarnessError("X", "outer", { cause: new Error("inner") }), cycle, big: 1n });
+    log.error("m", { error: new HarnessError("INTERNAL", "outer", { cause: new Error("inner") }), cycle, big: 1n });
     expect(read()[0].error).toMatchObject({
       name: "HarnessError",
-      code: "X",
+      code: "INTERNAL",
       message: "outer",
       cause: { message: "inner" },
     });
@@ -256,9 +256,7 @@ describe("backoff", () => {
     expect(at(3, 20_000)).toBeNull();
   });
   test("no beat after the list means the end", () => {
-    expect(
-      nextDelay({ ...schedule, thenEveryMs: null }, { attempt: 3, waitedMs: 0, random: () => 0.5 }),
-    ).toBeNull();
+    expect(nextDelay({ ...schedule, thenEveryMs: null }, { attempt: 3, waitedMs: 0, random: () => 0.5 })).toBeNull();
   });
   test("jitter stays within a tenth", () => {
     expect(at(1, 0, { random: () => 0 })).toBe(900);
