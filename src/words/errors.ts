@@ -51,6 +51,7 @@ const TABLE = {
   START_FAILED: refused(500, "the program's folders or files could not be made"),
   SPAWN_FAILED: refused(500, "the operating system did not start the program"),
   NOT_READY: refused(503, "it starts or stops; ask again in a moment"),
+  STORE_BUSY: refused(503, "somebody else holds the store; ask again in a moment"),
   STORE_UNAVAILABLE: refused(503, "the webhook cannot be stored now; send it again"),
   ABORT_UNCONFIRMED: refused(504, "the program did not confirm the interrupt in time"),
   STOP_UNCONFIRMED: refused(504, "the process is still there after it was killed"),
