@@ -1,5 +1,4 @@
 /** Turns a notice of the reducer into a row of the outbox: whom it goes to, and the exact bytes that will be sent. */
-import { excerpt } from "../lib/text.ts";
 import type { Agent } from "../store/agents.ts";
 import { findAgent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
@@ -15,9 +14,7 @@ import type { NoticeEvent } from "../words/notices.ts";
 import type { Notice } from "./payload.ts";
 import { webhookBody } from "./payload.ts";
 
-/** Receivers have limits of their own (ours takes 256 KiB), and a notice that is too large for one never arrives. */
-const ERROR_MAX = 8192;
-const TITLE_MAX = 4096;
+/** No more are read from the store than a body shows. */
 const TURNS_MAX = 300;
 
 export interface OutboxConfig {
@@ -117,7 +114,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     timestampMs: now,
     ...(notice.error === undefined
       ? {}
-      : { error: { code: notice.error.code, message: excerpt(notice.error.message, ERROR_MAX) } }),
+      : { error: { code: notice.error.code, message: notice.error.message } }),
     ...(turnId === undefined ? {} : { turnId }),
     ...(turns.length === 0 ? {} : { turns }),
     ...(agent.name === null ? {} : { name: agent.name }),
@@ -128,7 +125,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
             id: permission.id,
             kind: permission.kind,
             tool: permission.tool,
-            title: excerpt(permission.title, TITLE_MAX),
+            title: permission.title,
             options: permission.options,
           },
         }),

@@ -2,11 +2,21 @@
  * The body of a webhook: seven keys in a fixed order that receivers may rely on, then what is known besides.
  * Built once, when the notice is committed; every attempt sends the same bytes.
  */
-import { cutText } from "../lib/text.ts";
+import { cutText, excerpt } from "../lib/text.ts";
 import type { KnownEvent } from "../words/notices.ts";
 
 /** In UTF-16 units. Receivers get the whole text from the API. */
 export const LAST_MESSAGE_MAX = 16_384;
+/** Of the whole body. Ours takes 256 KiB, others less: a notice that is too large for its receiver tells nobody. */
+export const BODY_MAX_BYTES = 200 * 1024;
+const ERROR_MAX = 8192;
+const TITLE_MAX = 4096;
+/** Of what is a word and no text: a code, a tool's name, an option. */
+const WORD_MAX = 200;
+const OPTIONS_MAX = 50;
+const TURNS_MAX = 300;
+/** Letters that JSON escapes are six bytes each: when the whole is too large, each text is cut to a share of its limit. */
+const SHARES = [1, 1 / 2, 1 / 4, 1 / 16, 0] as const;
 
 export interface EndedTurn {
   readonly id: string;
@@ -41,11 +51,34 @@ export interface Notice {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The JSON text that is stored, signed and sent. */
+/** The JSON text that is stored, signed and sent. Never longer than `BODY_MAX_BYTES`, whatever it was made of. */
 export function webhookBody(notice: Notice): string {
-  const { event, project, agentId, provider, status, lastMessage, timestampMs } = notice;
-  const text = lastMessage === null ? null : cutText(lastMessage, LAST_MESSAGE_MAX);
-  const { error, turnId, turns, name, permission, metadata } = notice;
+  for (const share of SHARES) {
+    const body = bodyWithin(notice, share);
+    if (Buffer.byteLength(body) <= BODY_MAX_BYTES) return body;
+  }
+  // Then its names and metadata alone are too large, which no schema of ours lets in.
+  return bodyWithin({ ...notice, metadata: {} }, 0);
+}
+
+function bodyWithin(notice: Notice, share: number): string {
+  const { event, agentId, status, lastMessage, timestampMs, metadata } = notice;
+  const [project, provider, name, turnId] = [notice.project, notice.provider, notice.name, notice.turnId].map((each) =>
+    each === undefined ? undefined : cutText(each, WORD_MAX),
+  );
+  const text = lastMessage === null ? null : cutText(lastMessage, LAST_MESSAGE_MAX * share);
+  const error = notice.error && {
+    code: cutText(notice.error.code, WORD_MAX),
+    message: excerpt(notice.error.message, Math.max(WORD_MAX, ERROR_MAX * share)),
+  };
+  const permission = notice.permission && {
+    id: notice.permission.id,
+    kind: notice.permission.kind,
+    tool: excerpt(notice.permission.tool, WORD_MAX),
+    title: excerpt(notice.permission.title, Math.max(WORD_MAX, TITLE_MAX * share)),
+    options: notice.permission.options.slice(0, OPTIONS_MAX).map((option) => excerpt(option, WORD_MAX)),
+  };
+  const turns = notice.turns?.slice(-Math.max(1, Math.floor(TURNS_MAX * share)));
   return JSON.stringify({
     event,
     project,

@@ -1,5 +1,11 @@
+/**
+ * The body of a notice. The kind looked for: a text of an agent that makes a notice larger than its receiver takes, so
+ * that nobody is told. Found: `error.code`, the tool's name, the permission's options, the name of a provider, and the
+ * sum of all limits where JSON escapes every letter.
+ */
 import { describe, expect, test } from "bun:test";
-import { LAST_MESSAGE_MAX, webhookBody, type Notice } from "../../../src/webhook/payload.ts";
+import { readEvent } from "../../../src/receiver/event.ts";
+import { BODY_MAX_BYTES, LAST_MESSAGE_MAX, webhookBody, type Notice } from "../../../src/webhook/payload.ts";
 
 const notice: Notice = {
   event: "agent_completed",
@@ -55,5 +61,42 @@ describe("webhook body", () => {
     const { lastMessage } = JSON.parse(webhookBody({ ...notice, lastMessage: `x${"🎉".repeat(LAST_MESSAGE_MAX)}` }));
     expect(lastMessage).toHaveLength(LAST_MESSAGE_MAX - 1);
     expect(lastMessage.isWellFormed()).toBe(true);
+  });
+});
+
+describe("a notice always fits its receiver", () => {
+  const huge = (unit: string) => unit.repeat(1_000_000);
+  const turn = {
+    id: "t".repeat(16),
+    outcome: "failed",
+    startedAt: "2026-02-18T09:00:00.000Z",
+    endedAt: "x".repeat(24),
+  };
+  const ask = { id: "p1", kind: "tool", tool: "Bash", title: "t", options: ["allow"] };
+  const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`k${n}`, "m".repeat(240)]));
+  const cases: readonly [what: string, more: Partial<Notice>][] = [
+    ["a message", { lastMessage: huge("\u0001") }],
+    ["an error's message", { error: { code: "X", message: huge("\u0001") } }],
+    ["an error's code", { error: { code: huge("c"), message: "m" } }],
+    ["a tool's name", { permission: { ...ask, tool: huge("b") } }],
+    ["a title", { permission: { ...ask, title: huge("🎉") } }],
+    ["options", { permission: { ...ask, options: Array.from({ length: 9999 }, () => huge("o").slice(0, 999)) } }],
+    ["a provider's name", { provider: huge("p") }],
+    ["turns", { turns: Array.from({ length: 99_999 }, () => turn) }],
+    [
+      "all at once",
+      {
+        lastMessage: huge("\u0001"),
+        error: { code: huge("\u0001"), message: huge("\u0001") },
+        permission: { ...ask, tool: huge("\u0001"), title: huge("\u0001"), options: Array(99).fill(huge("\u0001")) },
+        turns: Array.from({ length: 300 }, () => turn),
+        metadata,
+      },
+    ],
+  ];
+  test.each(cases)("whatever the size of %s", (_, more) => {
+    const body = webhookBody({ ...notice, ...more });
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(BODY_MAX_BYTES);
+    expect(readEvent(JSON.parse(body)).ok).toBe(true);
   });
 });
