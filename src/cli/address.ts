@@ -3,7 +3,7 @@ import { loadClientConfig } from "../config/client.ts";
 import { formatProblems } from "../config/load.ts";
 import type { Args } from "./args.ts";
 import { usage } from "./args.ts";
-import type { Environment } from "./command.ts";
+import type { Environment } from "../config/load.ts";
 
 export interface Address {
   /** Base of every request, without a slash at the end. */

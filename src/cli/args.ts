@@ -4,12 +4,11 @@
  */
 import { HarnessError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import type { Command, Flag } from "./command.ts";
-import { COMMON_FLAGS } from "./command.ts";
+import type { Flag, Grammar } from "./grammar.ts";
+import { COMMON_FLAGS } from "./grammar.ts";
 import { checkValue, parseDuration } from "./values.ts";
 
 export interface Args {
-  readonly command: Command;
   /** What is no flag, in order. */
   readonly words: readonly string[];
   has(flag: string): boolean;
@@ -30,7 +29,7 @@ export function usage(message: string): HarnessError {
  * `argv` begins behind the program's name; the command is its first word. Throws USAGE, with `command` in the error's
  * message left to the caller.
  */
-export function parseArgs(argv: readonly string[], command: Command): Args {
+export function parseArgs(argv: readonly string[], command: Grammar): Args {
   const flags = [...command.flags, ...COMMON_FLAGS.filter(({ name }) => !command.flags.some((f) => f.name === name))];
   const byName = new Map(flags.map((flag) => [flag.name, flag]));
   const byShort = new Map(flags.flatMap((flag) => (flag.short === undefined ? [] : [[flag.short, flag] as const])));
@@ -103,7 +102,6 @@ export function parseArgs(argv: readonly string[], command: Command): Args {
   }
   if (!given.has("help")) countWords(command, words);
   return {
-    command,
     words,
     has: (flag) => given.has(flag),
     off: (flag) => off.has(flag),
@@ -125,7 +123,7 @@ function unknownFlag(name: string, flags: readonly Flag[]): HarnessError {
   return usage(`there is no flag --${name}; ${meant === undefined ? `known: ${known}` : `did you mean --${meant}?`}`);
 }
 
-function countWords({ args, subs }: Command, words: readonly string[]): void {
+function countWords({ args, subs }: Grammar, words: readonly string[]): void {
   const least = args.filter(({ optional }) => optional !== true).length;
   const missing = args[words.length];
   if (words.length < least && missing !== undefined)
@@ -143,5 +141,5 @@ function countWords({ args, subs }: Command, words: readonly string[]): void {
   if (empty !== -1) throw usage(`${args[Math.min(empty, args.length - 1)]?.name ?? "an argument"} is empty`);
 }
 
-const lastWord = ({ name }: Command): string => name.slice(name.indexOf(" ") + 1);
-const subNames = (subs: readonly Command[]): string => subs.map(lastWord).join(", ");
+const lastWord = ({ name }: { readonly name: string }): string => name.slice(name.indexOf(" ") + 1);
+const subNames = (subs: NonNullable<Grammar["subs"]>): string => subs.map(lastWord).join(", ");

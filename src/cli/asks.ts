@@ -43,7 +43,7 @@ export function requestText({ kind, detail, title }: PermissionShape): string {
   if (kind === "question") return questionText(detail) ?? title;
   if (typeof detail === "string") return detail;
   if (!isObject(detail)) return detail === null || detail === undefined ? title : JSON.stringify(detail, null, 2);
-  const { command, description, ...rest } = detail;
+  const { command, description, ...rest } = unwrapped(detail);
   const parts = [
     ...(typeof command === "string" ? [command] : Array.isArray(command) ? [command.map(String).join(" ")] : []),
     ...Object.entries(rest).map(([key, value]) => fact(key, value)),
@@ -54,9 +54,14 @@ export function requestText({ kind, detail, title }: PermissionShape): string {
 
 /** What it says of itself, apart from the request. */
 export function reasonText({ detail, title }: PermissionShape): string {
-  return isObject(detail) && typeof detail["description"] === "string" && detail["command"] !== undefined
-    ? detail["description"]
-    : title;
+  const { command, description } = isObject(detail) ? unwrapped(detail) : {};
+  return typeof description === "string" && command !== undefined ? description : title;
+}
+
+/** Some programs wrap the tool's arguments. */
+function unwrapped(detail: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { input, ...rest } = detail;
+  return isObject(input) ? { ...input, ...rest } : detail;
 }
 
 function fact(key: string, value: unknown): string {

@@ -14,22 +14,28 @@ export interface Ask {
   readonly signal?: AbortSignal;
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number;
-  readonly statusText: string;
   readonly headers: Headers;
   readonly bytes: Uint8Array;
+}
+
+export interface Exchange {
+  readonly answer: unknown;
+  readonly headers: Headers;
 }
 
 export interface Client {
   /** For people. */
   readonly where: string;
-  /** The answer whatever its status. Throws only UNREACHABLE. */
-  send(path: string, ask?: Ask): Promise<Reply>;
   /** A good answer's JSON. Throws UNREACHABLE, UNAUTHORIZED, or the API's own error. */
   call(path: string, ask?: Ask): Promise<unknown>;
-  /** A response whose body is still to come. */
+  /** The same, with the headers of the answer. */
+  exchange(path: string, ask?: Ask): Promise<Exchange>;
+  /** A good response whose body is still to come. */
   open(path: string, ask?: Ask): Promise<Response>;
+  /** The same, whatever its status. */
+  ask(path: string, ask?: Ask): Promise<Response>;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -79,22 +85,24 @@ export function createClient({ url, socket, shown, token, tokenProblem }: Addres
   };
   const send = async (path: string, ask: Ask = {}): Promise<Reply> => {
     const response = await open(path, ask);
-    const { status, statusText, headers } = response;
+    const { status, headers } = response;
     try {
-      return { status, statusText, headers, bytes: await response.bytes() };
+      return { status, headers, bytes: await response.bytes() };
     } catch (error) {
       if (ask.signal?.aborted === true) throw error;
       throw unreachable(shown, socket, error, ask.timeoutMs ?? TIMEOUT_MS);
     }
   };
+  const exchange = async (path: string, ask?: Ask): Promise<Exchange> => {
+    const { status, headers, bytes } = await send(path, ask);
+    if (status >= 400) throw refused(status, bytes);
+    return { answer: bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes)), headers };
+  };
   return {
     where: shown,
-    send,
-    async call(path, ask) {
-      const { status, bytes } = await send(path, ask);
-      if (status >= 400) throw refused(status, bytes);
-      return bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes));
-    },
+    ask: open,
+    exchange,
+    call: async (path, ask) => (await exchange(path, ask)).answer,
     async open(path, ask) {
       const response = await open(path, { timeoutMs: null, ...ask });
       if (response.status >= 400) throw refused(response.status, await response.bytes());
@@ -110,7 +118,7 @@ interface ApiError {
 }
 
 /** The API's error shape, or what can be said of an answer that is somebody else's. */
-export function readError(bytes: Uint8Array, status: number): ApiError {
+function readError(bytes: Uint8Array, status: number): ApiError {
   let body: unknown;
   try {
     body = JSON.parse(new TextDecoder().decode(bytes));

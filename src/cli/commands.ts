@@ -1,6 +1,8 @@
 /** Every command there is, in the order of the help. */
 import type { Command } from "./command.ts";
+import { ACT } from "./table/act.ts";
 import { BOX } from "./table/box.ts";
 import { LOOK } from "./table/look.ts";
+import { MANAGE } from "./table/manage.ts";
 
-export const COMMANDS: readonly Command[] = [...LOOK, ...BOX];
+export const COMMANDS: readonly Command[] = [...ACT, ...LOOK, ...MANAGE, ...BOX];

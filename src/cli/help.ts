@@ -1,9 +1,9 @@
 /** The help pages, made from the table of commands; none is wider than 80 columns. */
 import { VERSION } from "../lib/version.ts";
 import { painter } from "./colours.ts";
-import type { Command, Flag } from "./command.ts";
-import { COMMON_FLAGS } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
+import type { Command } from "./command.ts";
+import type { Flag } from "./grammar.ts";
+import { COMMON_FLAGS } from "./grammar.ts";
 import { MEANINGS } from "./exit.ts";
 import type { Output } from "./io.ts";
 import { pad, wrap } from "./text.ts";
@@ -28,16 +28,17 @@ export function usageOf({ name, args, flags }: Command): string {
   return [name, ...words, ...(flags.length > 0 ? ["[flags]"] : [])].join(" ");
 }
 
-export function printHelp(out: Output, command: Command | undefined): void {
+/** Of one command, or of all. */
+export function printHelp(out: Output, commands: readonly Command[], command: Command | undefined): void {
   const paint = painter(out);
   const bold = (text: string): string => paint("bold", text);
   out.write(
-    `${(command === undefined || command.name === "help" ? overview(bold) : page(command, bold)).join("\n")}\n`,
+    `${(command === undefined || command.name === "help" ? overview(commands, bold) : page(command, bold)).join("\n")}\n`,
   );
 }
 
-function overview(bold: (text: string) => string): string[] {
-  const known = new Map(COMMANDS.map((command) => [command.name, command]));
+function overview(commands: readonly Command[], bold: (text: string) => string): string[] {
+  const known = new Map(commands.map((command) => [command.name, command]));
   return [
     `agent-harness ${VERSION}: runs coding agents unattended behind one HTTP API`,
     "",

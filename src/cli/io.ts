@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
 import { WriteStream, isatty } from "node:tty";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { Args } from "./args.ts";
-import type { Environment } from "./command.ts";
+import type { Environment } from "../config/load.ts";
 
 export interface Output {
   readonly isTty: boolean;

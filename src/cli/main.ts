@@ -6,14 +6,13 @@ import { HarnessError, errorText } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Args } from "./args.ts";
 import { parseArgs, usage } from "./args.ts";
+import type { Environment } from "../config/load.ts";
 import type { Client } from "./client.ts";
-import type { Command, Context, Environment } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, exitOf } from "./exit.ts";
 import { BrokenPipe, openIo, openOutput } from "./io.ts";
 import { oneLine } from "./text.ts";
-
-export type { Environment };
 
 export async function main(argv: readonly string[], env: Environment): Promise<number> {
   let name = "";
@@ -21,10 +20,10 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   try {
     const [command, rest] = findCommand(argv);
     name = command.name;
-    const args = command.raw === true ? rawArgs(command, rest) : parseArgs(rest, command);
+    const args = command.raw === true ? rawArgs(rest) : parseArgs(rest, command);
     wantsJson = args.has("json");
     if (args.has("help")) {
-      (await import("./help.ts")).printHelp(openOutput(1, args.value("color"), env), command);
+      (await import("./help.ts")).printHelp(openOutput(1, args.value("color"), env), COMMANDS, command);
       return EXIT.ok;
     }
     const io = openIo(args, env);
@@ -36,6 +35,7 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
     if (command.routes !== undefined) await connect();
     const context: Context = {
       args,
+      commands: COMMANDS,
       env,
       io,
       client() {
@@ -81,10 +81,9 @@ function findCommand(argv: readonly string[]): readonly [Command, readonly strin
   return sub === undefined ? [found, rest] : [sub, [...before, ...argv.slice(at + 2)]];
 }
 
-function rawArgs(command: Command, words: readonly string[]): Args {
+function rawArgs(words: readonly string[]): Args {
   const none = () => undefined;
   return {
-    command,
     words,
     has: () => false,
     off: () => false,

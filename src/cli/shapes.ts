@@ -66,6 +66,8 @@ export interface PartShape {
 
 export interface MessageShape {
   readonly id: number;
+  /** Unique in the agent; text that was streamed for it carries the same. */
+  readonly key: string;
   readonly turnId: string | null;
   readonly role: "user" | "assistant" | "tool" | "system";
   readonly text: string;
@@ -178,10 +180,9 @@ export async function withCursor(
   client: Client,
   path: string,
 ): Promise<{ answer: unknown; cursor: number | undefined }> {
-  const { status, headers, bytes } = await client.send(`/api/v1${path}`);
-  if (status >= 400) return { answer: await client.call(`/api/v1${path}`), cursor: undefined }; // throws its error
+  const { answer, headers } = await client.exchange(`/api/v1${path}`);
   const cursor = headers.get("x-event-cursor");
-  return { answer: JSON.parse(new TextDecoder().decode(bytes)), cursor: cursor === null ? undefined : Number(cursor) };
+  return { answer, cursor: cursor === null ? undefined : Number(cursor) };
 }
 
 /** Every page of the agents. */

@@ -1,5 +1,5 @@
 /** What values of flags look like, and what they mean. Pure. */
-import type { Kind } from "./command.ts";
+import type { Kind } from "./grammar.ts";
 
 const UNITS = { "": 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d{1,9})([smhd]?)$/;

@@ -2,14 +2,13 @@
 import { nearest } from "../../lib/nearest.ts";
 import { usage } from "../args.ts";
 import type { Command, Context } from "../command.ts";
-import { COMMANDS } from "../commands.ts";
 import { EXIT } from "../exit.ts";
 import { printHelp } from "../help.ts";
 import { printJson } from "../print.ts";
 
-export function run({ args, io }: Context): number {
+export function run({ args, io, commands }: Context): number {
   let found: Command | undefined;
-  let known = COMMANDS;
+  let known = commands;
   for (const word of args.words) {
     const name = found === undefined ? word : `${found.name} ${word}`;
     const next = known.find((command) => command.name === name || command.aliases?.includes(name) === true);
@@ -23,8 +22,8 @@ export function run({ args, io }: Context): number {
     found = next;
     known = next.subs ?? [];
   }
-  if (args.has("json")) printJson(io.out, { commands: (found === undefined ? COMMANDS : [found]).map(described) });
-  else printHelp(io.out, found);
+  if (args.has("json")) printJson(io.out, { commands: (found === undefined ? commands : [found]).map(described) });
+  else printHelp(io.out, commands, found);
   return EXIT.ok;
 }
 

@@ -91,16 +91,18 @@ interface Teller {
 /** Prints each message and each end of a turn once, whatever way it came. */
 function openTeller({ args, io }: Context, conversation: Conversation): Teller {
   const json = args.has("json");
-  let lastMessage = 0;
+  /** How many parts of each message were told: one may grow after it was. */
+  const told = new Map<number, number>();
   const ended = new Set<string>();
-  const print = (told: readonly string[]): void => {
-    if (told.length > 0) io.out.write(`${told.join("\n")}\n`);
+  const print = (lines: readonly string[]): void => {
+    if (lines.length > 0) io.out.write(`${lines.join("\n")}\n`);
   };
   const message = (each: MessageShape): void => {
-    if (each.id <= lastMessage) return;
-    lastMessage = each.id;
+    const before = told.get(each.id) ?? 0;
+    if (each.parts.length <= before) return;
+    told.set(each.id, each.parts.length);
     if (json) printJson(io.out, each);
-    else print(conversation.message(each));
+    else print(conversation.message({ ...each, parts: each.parts.slice(before) }));
   };
   const turn = (each: TurnShape): void => {
     if (each.endedAt === null || ended.has(each.id)) return;
@@ -120,8 +122,8 @@ function openTeller({ args, io }: Context, conversation: Conversation): Teller {
     },
     async event(event, client, agent) {
       if (event.type === "message") {
-        const told = await messageOf(event, client, agent);
-        if (told !== null) message(told);
+        const said = await messageOf(event, client, agent);
+        if (said !== null) message(said);
       } else if (event.type === "turn_ended") {
         const [last] = (await get(client, `${pathOf(agent)}/turns?limit=5`, "turns")).filter(
           ({ id }) => isObject(event.data["turn"]) && event.data["turn"]["id"] === id,

@@ -7,8 +7,9 @@ import type { Context } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { Output } from "../io.ts";
 import { printJson } from "../print.ts";
+import { requestLines } from "../request.ts";
 import { findAgent } from "../target.ts";
-import { lines, oneLine, squeezed, wrap } from "../text.ts";
+import { oneLine, squeezed, wrap } from "../text.ts";
 import { duration } from "../figures.ts";
 
 export async function run(context: Context): Promise<number> {
@@ -55,11 +56,4 @@ function shownRequest(each: Asked, out: Output): string[] {
     ...requestLines(each, out.width()),
     ...answers.flatMap((line) => wrap(line, room)).map((line) => paint("dim", `  ${line}`)),
   ];
-}
-
-/** `  │ ` before every line, long ones broken, nothing left out. */
-export function requestLines(each: Parameters<typeof requestText>[0], width: number): string[] {
-  return lines(requestText(each))
-    .flatMap((line) => wrap(line, Math.max(10, width - 4)))
-    .map((line) => `  │ ${line}`);
 }

@@ -1,5 +1,6 @@
 /** Commands that only look: the state of the box, agents, and what was said. */
-import type { Argument, Command, Flag } from "../command.ts";
+import type { Command } from "../command.ts";
+import type { Argument, Flag } from "../grammar.ts";
 import { STATUSES } from "../../words/agent.ts";
 
 export const TARGET: Argument = { name: "TARGET", kind: "target" };
