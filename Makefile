@@ -19,10 +19,11 @@ SOURCES := $(shell find src -type f) package.json Makefile
 build: agent-harness webhook-receiver
 
 agent-harness: $(SOURCES) .build/page/.ready | $(BUN)
-	$(call compile,src/cli.ts $(CURDIR)/.build/page/*.page --asset-naming=[name].[ext] --loader .page:file,$@)
+	$(call compile,src/main.ts $(CURDIR)/.build/page/*.page --asset-naming=[name].[ext] --loader .page:file,$@)
 
-webhook-receiver: $(SOURCES) | $(BUN)
-	$(call compile,src/webhook-receiver.ts,$@)
+# The second name of one file: it picks its program by the name it is started under. A copy where links cannot be had.
+webhook-receiver: agent-harness
+	@ln -f $< $@ 2>/dev/null || cp -f $< $@
 
 # The inspector: bundled for the browser first, its files then embedded into the daemon as they are (src/page.ts finds
 # them by their ending). An HTML import inside the daemon's own bundle would break the imports between its chunks.

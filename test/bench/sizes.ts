@@ -7,38 +7,37 @@ import { run } from "./world.ts";
 import type { Measurement, World } from "./world.ts";
 
 const SRC = join(import.meta.dir, "../../src");
-const BOUNDS = [
-  { name: "agent-harness", entry: "cli.ts", bytes: 200_000 },
-  { name: "webhook-receiver", entry: "webhook-receiver.ts", bytes: 60_000 },
-] as const;
+/** Both programs: they are one executable under two names. */
+const BUNDLE_MAX_BYTES = 768 * 1024;
 /** Pages and alignment around the bundle in the binary. */
 const SLACK_BYTES = 64 * 1024;
 const STARTS = 15;
 
 export const sizes: Measurement = async (world) => {
-  const claims: Claim[] = [];
   const hello = statSync(world.hello).size;
-  for (const { name, entry, bytes } of BOUNDS) {
-    const bundle = world.folder("bundle");
-    await run(
-      [world.bun, "build", "--minify", "--splitting", "--target=bun", join(SRC, entry), "--outdir", bundle],
-      world.dir,
-    );
-    const binary = name === "agent-harness" ? world.harness : world.receiver;
-    const bundled = readdirSync(bundle).reduce((sum, file) => sum + statSync(join(bundle, file)).size, 0);
-    const whole = statSync(binary).size;
-    claims.push(
-      { what: `bundle of ${name}`, measured: kb(bundled), must: `<= ${kb(bytes)}`, fine: bundled <= bytes },
-      {
-        what: `binary of ${name}`,
-        measured: `${mb(whole)} (hello ${mb(hello)})`,
-        must: `hello + bundle`,
-        fine: whole <= hello + bundled + SLACK_BYTES,
-      },
-      await versionClaim(world, name, binary),
-    );
-  }
-  return claims;
+  const bundle = world.folder("bundle");
+  await run(
+    [world.bun, "build", "--minify", "--splitting", "--target=bun", join(SRC, "main.ts"), "--outdir", bundle],
+    world.dir,
+  );
+  const bundled = readdirSync(bundle).reduce((sum, file) => sum + statSync(join(bundle, file)).size, 0);
+  const [harness, receiver] = [statSync(world.harness), statSync(world.receiver)];
+  return [
+    {
+      what: "bundle of both programs",
+      measured: kb(bundled),
+      must: `<= ${kb(BUNDLE_MAX_BYTES)}`,
+      fine: bundled <= BUNDLE_MAX_BYTES,
+    },
+    {
+      what: "the executable",
+      measured: `${mb(harness.size)} (hello ${mb(hello)})${harness.ino === receiver.ino ? ", one file" : ", two files"}`,
+      must: "hello + bundle, one file",
+      fine: harness.ino === receiver.ino && harness.size <= hello + bundled + SLACK_BYTES,
+    },
+    await versionClaim(world, "agent-harness", world.harness),
+    await versionClaim(world, "webhook-receiver", world.receiver),
+  ];
 };
 
 async function versionClaim({ hello }: World, name: string, binary: string): Promise<Claim> {

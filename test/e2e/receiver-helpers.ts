@@ -34,10 +34,10 @@ export function receiverBinary(): Promise<string> {
     const dir = mkdtempSync(join(tmpdir(), "ah-receiver-bin-"));
     buildDir = dir;
     const out = join(dir, "webhook-receiver");
-    const build = Bun.spawn(
-      [process.execPath, "build", ...FLAGS, join(ROOT, "src/webhook-receiver.ts"), "--outfile", out],
-      { stdout: "ignore", stderr: "pipe" },
-    );
+    const build = Bun.spawn([process.execPath, "build", ...FLAGS, join(ROOT, "src/main.ts"), "--outfile", out], {
+      stdout: "ignore",
+      stderr: "pipe",
+    });
     if ((await build.exited) !== 0) {
       throw new Error(`the receiver does not build: ${await new Response(build.stderr).text()}`);
     }

@@ -17,8 +17,8 @@ export interface Box {
   readonly stateDir: string;
   readonly configFile: string;
   readonly env: Record<string, string>;
-  /** Starts the daemon and waits until it is ready. */
-  start(extraEnv?: Record<string, string>): Promise<Api>;
+  /** Starts the daemon and waits until it is ready; `binary`: by another name of it. */
+  start(extraEnv?: Record<string, string>, binary?: string): Promise<Api>;
   /** Starts it without waiting: it may die by itself. */
   launch(extraEnv?: Record<string, string>): Bun.Subprocess<"ignore", "pipe", "pipe">;
   api(): Api;
@@ -53,8 +53,8 @@ export async function makeBox(
   let api: Api | null = null;
   let errors = "";
 
-  const launch = (more: Record<string, string> = {}) => {
-    const started = Bun.spawn([BINARY, "serve", "--config", configFile], {
+  const launch = (more: Record<string, string> = {}, binary = BINARY) => {
+    const started = Bun.spawn([binary, "serve", "--config", configFile], {
       cwd: dir,
       env: { ...env, ...more },
       stdin: "ignore",
@@ -77,8 +77,8 @@ export async function makeBox(
     configFile,
     env,
     launch,
-    async start(more) {
-      const started = launch(more);
+    async start(more, binary) {
+      const started = launch(more, binary);
       const line = await firstLine(started.stdout);
       const url = /http:\/\/\S+/.exec(line)?.[0];
       if (url === undefined) throw new Error(`the daemon did not start: ${line} ${errors}`);
