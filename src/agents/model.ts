@@ -150,6 +150,7 @@ export function initialState(nowMs: number): AgentState {
     quietSince: nowMs,
     unnoticed: [],
     startFailed: false,
+    foreign: null,
     broken: null,
     startError: null,
     stale: false,

@@ -47,7 +47,7 @@ export async function startServer({ argv, env, password, startMs, onOutput }: Se
   const heard = (text: string): void => {
     tail = `${tail}${text}\n`.slice(-TAIL_CHARS);
     onOutput(`${text}\n`);
-    const url = /listening on (http:\/\/\S+)/.exec(text)?.[1];
+    const url = /listening on (http:\/\/[^\s\u0000-\u001f]+)/.exec(text)?.[1];
     if (url !== undefined) listening.resolve(url.replace(/\/$/, ""));
   };
   void readLines(child.stdout, heard);

@@ -66,6 +66,8 @@ export const commandCodec: Codec<CommandState> = {
     return { state, facts: [], lines: [] };
   },
 
+  isFrame: () => false,
+
   /** Shown live only: the message is taken whole at the exit, so that a line cut by a restart cannot spoil it. */
   frame(state, { raw }) {
     return { state, facts: [{ type: "delta", key: ANSWER, text: `${raw}\n` }], lines: [] };

@@ -66,6 +66,8 @@ export type ProviderFact =
       readonly code: string;
       readonly message: string;
     }
+  /** A line that is no frame of the protocol. The first of a run explains a start that fails. */
+  | { readonly type: "foreign_output"; readonly line: string }
   /** A frame of a kind this codec does not know: counted, kept raw in `debug`, never fatal. */
   | { readonly type: "unknown_frame"; readonly kind: string };
 
@@ -210,6 +212,8 @@ export interface Codec<S> {
   /** The same process, a new daemon. */
   adopt(state: S, context: AdoptContext): Step<S>;
   frame(state: S, frame: Frame, nowMs: number): Step<S>;
+  /** Is this line one of the protocol? Asked where bytes that are none of the program's stand before it. */
+  isFrame(json: unknown): boolean;
   /** Called only when ready, and one input at a time: never before the turn of the previous one ended. */
   prompt(state: S, input: PromptInput, nowMs: number): Step<S>;
   /** End the running turn, keep the conversation. May be called again after an adoption. */

@@ -61,6 +61,7 @@ export function missingProvider(name: string): Provider {
       },
       start: () => keep(null),
       adopt: keep,
+      isFrame: () => false,
       frame: keep,
       prompt: keep,
       interrupt: keep,

@@ -55,3 +55,26 @@ export function maybeNumber(of: unknown, key: string): number | undefined {
 export function number(of: unknown, key: string): number {
   return maybeNumber(of, key) ?? 0;
 }
+
+/** An id longer than this is none: no program makes such ones, and every row, event and answer would carry it. */
+export const ID_BYTES = 512;
+
+/** The whole frame is passed over, and told: with half an id it would mean something else. */
+export class FrameRefused extends Error {
+  constructor(what: string, bytes: number) {
+    super(`the ${what} has ${bytes} bytes, at most ${ID_BYTES} are taken`);
+  }
+}
+
+/** The id at `key`; throws `FrameRefused` when it is too long to be one. */
+export function maybeIdOf(of: unknown, key: string): string | undefined {
+  const value = maybeText(of, key);
+  if (value === undefined || value.length * 4 <= ID_BYTES) return value;
+  const bytes = Buffer.byteLength(value);
+  if (bytes > ID_BYTES) throw new FrameRefused(`member "${key}"`, bytes);
+  return value;
+}
+
+export function idOf(of: unknown, key: string): string {
+  return maybeIdOf(of, key) ?? "";
+}

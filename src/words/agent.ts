@@ -148,6 +148,8 @@ export interface AgentState {
   /** Turns that ended since the last completion notice. */
   readonly unnoticed: readonly string[];
   readonly startFailed: boolean;
+  /** The first line of the present process that was no frame: it may explain a start that fails. */
+  readonly foreign: string | null;
   /** Why the present process was given up while it lived, until the next one. */
   readonly broken: TurnError | null;
   /** Why the last start failed, until the next one. */

@@ -35,6 +35,8 @@ export type ScriptStep =
   | { readonly crash: true }
   | { readonly exit: number }
   | { readonly garbage: string }
+  /** Bytes without a line feed, so that they stand before the next frame on its line. */
+  | { readonly foreign: string }
   | { readonly half: string }
   | { readonly long: number }
   | { readonly gate: string }
@@ -61,6 +63,7 @@ const stepKeys = {
   crash: [],
   exit: [],
   garbage: [],
+  foreign: [],
   half: [],
   long: [],
   background: ["gate"],

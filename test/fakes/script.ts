@@ -244,6 +244,7 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
       await new Promise<never>(() => undefined);
     } else if ("exit" in step) process.exit(step.exit);
     else if ("garbage" in step) target.raw(`${step.garbage}\n`);
+    else if ("foreign" in step) target.raw(step.foreign);
     else if ("half" in step) {
       target.cut();
       lastText = await say(target, [step.half], 1);

@@ -111,6 +111,17 @@ export function failureCases({ under, start, gate, daemon }: Case): void {
     expect((await agent.said()).at(-1)).toBe("still here");
   });
 
+  test.if(can.rawStdout && !can.oneshot).each([
+    ["a window title", "\u001b]0;title\u0007"],
+    ["a progress bar that is taken back", "50%\r"],
+  ])("%s before a frame on its line: the frame counts, and one note says what was there", async (_what, bytes) => {
+    const agent = await start([{ foreign: bytes }, { say: "one" }, { foreign: bytes }]);
+    await agent.reaches("idle");
+    expect(await agent.said()).toEqual(["one"]);
+    const notes = (await agent.events("note")).filter((each) => String(each["data"]?.["code"]) === "foreign_bytes");
+    expect(notes).toHaveLength(1);
+  });
+
   test.if(can.rawStdout)("half a line is waited for", async () => {
     const agent = await start([{ half: "cut in two" }, { say: "and whole again" }]);
     await agent.reaches("idle");

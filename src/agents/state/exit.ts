@@ -1,6 +1,6 @@
 /** The end of a process: asked for or not, before or after it was ready, with or without an input on its way. */
 import type { Fact } from "../model.ts";
-import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw } from "./turns.ts";
+import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 type ExitFact = Extract<Fact, { type: "exit" }>;
@@ -115,7 +115,7 @@ function startFailed(work: Work, fact: ExitFact): void {
   s.wanted = false;
   const error = s.startError ?? {
     code: "START_FAILED",
-    message: `the program ended before it was ready: ${describeExit(fact)}${tail(fact)}`,
+    message: `the program ended before it was ready: ${describeExit(fact)}${tail(fact)}${wroteInstead(s)}`,
   };
   s.startError = error;
   work.detail = error.message;

@@ -60,6 +60,9 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
     case "note":
       out.push({ do: "event", type: "note", data: { level: fact.level, code: fact.code, message: fact.message } });
       return;
+    case "foreign_output":
+      s.foreign ??= fact.line;
+      return;
     case "part":
       if (s.retrying !== null) s.retrying = null;
       return;

@@ -4,7 +4,7 @@ import type { Fact, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState } from "../../words/agent.ts";
-import { endProcess, interrupt } from "./turns.ts";
+import { endProcess, interrupt, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }>): void {
@@ -22,7 +22,10 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
     if (due.at > env.nowMs) continue;
     switch (due.what) {
       case "start":
-        s.startError = { code: "START_TIMEOUT", message: `the program was not ready after ${env.startDeadlineMs} ms` };
+        s.startError = {
+          code: "START_TIMEOUT",
+          message: `the program was not ready after ${env.startDeadlineMs} ms${wroteInstead(s)}`,
+        };
         endProcess(work, "refused", false);
         break;
       case "turn":

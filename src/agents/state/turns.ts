@@ -77,6 +77,7 @@ export function spawn({ s, out, env }: Work): void {
   s.process = "running";
   s.ready = false;
   s.stale = false;
+  s.foreign = null;
   s.broken = null;
   s.startError = null;
   if (s.rest === "exited") s.rest = "idle";
@@ -196,4 +197,9 @@ export function withdraw(
 export function cancelQueue({ s, out }: Work): void {
   for (const { id, run } of s.queue) out.push({ do: "input_state", id, state: run === null ? "cancelled" : "unknown" });
   s.queue = [];
+}
+
+/** For a start that fails: what came where a frame was expected. */
+export function wroteInstead({ foreign }: Pick<AgentState, "foreign">): string {
+  return foreign === null ? "" : `; it wrote ${JSON.stringify(foreign)} instead of a frame`;
 }

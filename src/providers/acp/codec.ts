@@ -11,7 +11,7 @@ import { type AcpState, lines, step } from "./state.ts";
 import { readAcpState } from "./stored.ts";
 import { beforeAsk, cancelPrompt, lastWords, promptAnswered, promptFailed, sendPrompt, sessionUpdate } from "./turn.ts";
 import type { Codec, LaunchContext, ProviderFact, Step } from "../contract.ts";
-import { isFields } from "../read.ts";
+import { isFields, maybeText } from "../read.ts";
 
 export type { AcpState } from "./state.ts";
 
@@ -44,6 +44,8 @@ export const acpCodec: Codec<AcpState> = {
     for (const answer of unsettled) next = joined(next, answered(next.state, answer));
     return interrupting ? joined(next, cancelPrompt(next.state)) : next;
   },
+
+  isFrame: (json) => maybeText(json, "jsonrpc") === "2.0" && classifyRpc(json).kind !== "invalid",
 
   frame(state, { json }) {
     const message = classifyRpc(json);

@@ -8,7 +8,7 @@ import type { ProviderFact, StartContext, Step } from "../contract.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
 import { programExtras } from "./programs.ts";
 import { type AcpState, lines, type Opening, type Phase, step, takeId } from "./state.ts";
-import { type Fields, fields, items, maybeNumber, maybeText } from "../read.ts";
+import { type Fields, fields, items, maybeIdOf, maybeNumber, maybeText } from "../read.ts";
 
 const PROTOCOL_VERSION = 1;
 
@@ -111,7 +111,7 @@ function initialized(before: AcpState, result: unknown): Step<AcpState> {
     name: maybeText(info, "title") ?? maybeText(info, "name") ?? before.agent.name,
     version: maybeText(info, "version") ?? null,
     authMethods: items(result, "authMethods").map((method) => {
-      const id = maybeText(method, "id") ?? "";
+      const id = maybeIdOf(method, "id") ?? "";
       return { id, name: maybeText(method, "name") ?? id };
     }),
   };
@@ -160,7 +160,7 @@ function canLogIn({ phase, opening, setup, agent }: AcpState): boolean {
 }
 
 function opened(before: AcpState, result: unknown): Step<AcpState> {
-  const session = before.setup.resume ?? maybeText(result, "sessionId");
+  const session = before.setup.resume ?? maybeIdOf(result, "sessionId");
   if (session === undefined)
     return fail(before, "SESSION_REFUSED", `${before.agent.name} opened a session without telling its id`);
   const state = { ...before, session };
@@ -190,14 +190,14 @@ function modelRequest(
 ): { readonly method: string; readonly params: Fields } | "as it is" | null {
   const options = items(result, "configOptions");
   const option = options.find(({ category }) => category === "model") ?? options.find(({ id }) => id === "model");
-  const configId = maybeText(option, "id");
+  const configId = maybeIdOf(option, "id");
   if (configId !== undefined) {
     if (maybeText(option, "currentValue") === model) return "as it is";
     return { method: "session/set_config_option", params: { sessionId, configId, value: model } };
   }
   const models = fields(result, "models");
   if (Object.keys(models).length === 0) return null;
-  return maybeText(models, "currentModelId") === model
+  return maybeIdOf(models, "currentModelId") === model
     ? "as it is"
     : { method: "session/set_model", params: { sessionId, modelId: model } };
 }

@@ -6,7 +6,7 @@
 import type { RpcId } from "../../lib/jsonrpc.ts";
 import type { ProviderFact, Step } from "../contract.ts";
 import { type AcpState, type Ask, lines, step } from "./state.ts";
-import { type Fields, fields, items, maybeText } from "../read.ts";
+import { type Fields, fields, items, maybeIdOf, maybeText } from "../read.ts";
 import type { Answer } from "../../words/said.ts";
 
 interface Option {
@@ -26,8 +26,8 @@ export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpSta
   const title = maybeText(call, "title") ?? maybeText(call, "kind") ?? "a tool";
   // A turn that is being cancelled must not wait: an agent whose question stays open may never take another prompt.
   if (state.prompt?.cancelling === true) return step(state, [], [reply(rpc, null)]);
-  const toolCallId = maybeText(call, "toolCallId") ?? "";
-  const session = maybeText(params, "sessionId");
+  const toolCallId = maybeIdOf(call, "toolCallId") ?? "";
+  const session = maybeIdOf(params, "sessionId");
   // Counted, because a sloppy agent may use a request id twice in one run.
   const id = `${state.asked + 1}:${rpc}`;
   const asks = { ...state.asks, [id]: { rpc, toolCallId, answered: false } };
@@ -149,7 +149,7 @@ function offered(
 
 function readOptions(list: readonly Fields[]): readonly Option[] {
   return list.flatMap((option) => {
-    const optionId = maybeText(option, "optionId");
+    const optionId = maybeIdOf(option, "optionId");
     return optionId === undefined
       ? []
       : [{ optionId, kind: maybeText(option, "kind") ?? "", name: maybeText(option, "name") ?? "" }];

@@ -8,11 +8,11 @@ import type { ProviderFact } from "../contract.ts";
 import { contentText } from "./content.ts";
 import { closeMessage, type Moved } from "./message.ts";
 import { type AcpState, takeMessageKey, type Tool } from "./state.ts";
-import { type Fields, items, maybeText } from "../read.ts";
+import { type Fields, items, maybeIdOf, maybeText } from "../read.ts";
 
 /** A `tool_call` or `tool_call_update`. */
 export function toolUpdate(before: AcpState, update: Fields): Moved {
-  const id = maybeText(update, "toolCallId");
+  const id = maybeIdOf(update, "toolCallId");
   if (id === undefined) return { state: before, facts: [] };
   const known = before.tools[id];
   if (known?.done === true) return { state: before, facts: [] };

@@ -13,7 +13,7 @@ import { contentText } from "./content.ts";
 import { type AcpState, lines, step, takeId } from "./state.ts";
 import { closeTools, toolUpdate } from "./tools.ts";
 import { costUpdate, turnUsage } from "./usage.ts";
-import { fields, maybeText } from "../read.ts";
+import { fields, maybeIdOf, maybeText } from "../read.ts";
 
 export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): Step<AcpState> {
   // What an agent said between two turns was never ended by a frame.
@@ -39,7 +39,7 @@ export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): S
 export function sessionUpdate(state: AcpState, params: unknown): Step<AcpState> {
   // A loaded session replays its history before it is ready.
   if (state.phase !== "ready") return step(state);
-  const session = maybeText(params, "sessionId");
+  const session = maybeIdOf(params, "sessionId");
   if (session !== undefined && session !== state.session)
     return step(state, [{ type: "unknown_frame", kind: "update of another session" }]);
   const update = fields(params, "update");
@@ -48,13 +48,13 @@ export function sessionUpdate(state: AcpState, params: unknown): Step<AcpState> 
   switch (kind) {
     case "agent_message_chunk":
       return moved(
-        talking(state, null, (at) => textChunk(at, contentText(content), maybeText(update, "messageId") ?? null)),
+        talking(state, null, (at) => textChunk(at, contentText(content), maybeIdOf(update, "messageId") ?? null)),
       );
     case "agent_thought_chunk":
       return moved(talking(state, null, (at) => thoughtChunk(at, contentText(content))));
     case "tool_call":
     case "tool_call_update":
-      return moved(talking(state, maybeText(update, "toolCallId") ?? "", (at) => toolUpdate(at, update)));
+      return moved(talking(state, maybeIdOf(update, "toolCallId") ?? "", (at) => toolUpdate(at, update)));
     case "plan":
       return moved(talking(state, null, (at) => ({ state: at, facts: [] })));
     case "usage_update":

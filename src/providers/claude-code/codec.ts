@@ -10,6 +10,7 @@ import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
 import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./permissions.ts";
 import { ask, type ClaudeState, type Draft, initialState, patchEnding } from "./state.ts";
 import { readClaudeState } from "./stored.ts";
+import { maybeText } from "../read.ts";
 import { promptLine, requestLine } from "./wire.ts";
 import type { Codec } from "../contract.ts";
 import { draftOf, patch, say, send, stepOf } from "../draft.ts";
@@ -47,6 +48,8 @@ export const claudeCodec: Codec<ClaudeState> = {
     if (interrupting) interrupt(work);
     return stepOf(work);
   },
+
+  isFrame: (json) => maybeText(json, "type") !== undefined,
 
   frame(state, { raw, json }) {
     const work = draftOf(state);

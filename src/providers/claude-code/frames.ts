@@ -5,7 +5,7 @@ import { closePermissions, permissionAsked } from "./permissions.ts";
 import { type Draft } from "./state.ts";
 import { inputProgress, interruptAnswered, resultLine, retryOver, stateSaid } from "./turn.ts";
 import { refusalLine } from "./wire.ts";
-import { type Fields, fields, isFields, items, maybeNumber, maybeText } from "../read.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeNumber, maybeText } from "../read.ts";
 import { patch, say, send, without } from "../draft.ts";
 
 /** Known kinds that carry nothing for us: progress of tasks and hooks, listings, screen matters. */
@@ -98,7 +98,7 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
     case "control_request":
       return controlRequest(work, line);
     case "control_cancel_request":
-      return closePermissions(work, (_open, id) => id === maybeText(line, "request_id"));
+      return closePermissions(work, (_open, id) => id === maybeIdOf(line, "request_id"));
     case "conversation_reset":
       // `/clear`. Its `new_conversation_id` cannot be resumed; the id that can is in the lines that follow.
       say(work, {
@@ -120,7 +120,7 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
 const afterFile = new Set(["assistant", "user", "result", "stream_event", "control_request"]);
 
 function sessionSeen(work: Draft, type: string, line: Fields): void {
-  const id = maybeText(line, "session_id");
+  const id = maybeIdOf(line, "session_id");
   const late = afterFile.has(type) || (type === "system" && line["subtype"] === "api_retry");
   if (id === undefined || id === work.state.session || !late) return;
   patch(work, { session: id });
@@ -164,7 +164,7 @@ function noteText(line: Fields, subtype: string): string {
 }
 
 function controlRequest(work: Draft, line: Fields): void {
-  const id = maybeText(line, "request_id");
+  const id = maybeIdOf(line, "request_id");
   const request = fields(line, "request");
   if (id === undefined) return;
   if (request["subtype"] === "can_use_tool") {
@@ -178,7 +178,7 @@ function controlRequest(work: Draft, line: Fields): void {
 }
 
 function controlResponse(work: Draft, response: Fields): void {
-  const id = maybeText(response, "request_id") ?? "";
+  const id = maybeIdOf(response, "request_id") ?? "";
   const purpose = work.state.asked[id];
   if (purpose === undefined) return; // Of a request that another daemon made, or of our farewell.
   patch(work, { asked: without(work.state.asked, id) });

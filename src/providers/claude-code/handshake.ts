@@ -4,7 +4,7 @@ import { closePermissions, permissionAsked } from "./permissions.ts";
 import { type Draft } from "./state.ts";
 import { resultErrors, stateSaid } from "./turn.ts";
 import type { ProviderFact } from "../contract.ts";
-import { type Fields, fields, items, maybeText } from "../read.ts";
+import { type Fields, fields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say } from "../draft.ts";
 
 /** The first version whose `initialize` reply is sure to list the permission requests that wait. */
@@ -27,10 +27,10 @@ export function initialized(work: Draft, response: Fields): void {
     say(work, login(fields(reply, "account")), { type: "ready", version });
   }
   const pending = items(response, "pending_permission_requests");
-  const ids = pending.map((request) => maybeText(request, "request_id"));
+  const ids = pending.map((request) => maybeIdOf(request, "request_id"));
   closePermissions(work, (_open, id) => !ids.includes(id));
   for (const request of pending) {
-    const id = maybeText(request, "request_id");
+    const id = maybeIdOf(request, "request_id");
     if (id !== undefined && work.state.open[id] === undefined) permissionAsked(work, id, fields(request, "request"));
   }
   const says = maybeText(reply, "session_state");

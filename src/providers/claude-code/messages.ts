@@ -5,13 +5,13 @@
 import { closePermissions } from "./permissions.ts";
 import { type Draft, patchEnding } from "./state.ts";
 import { resultText } from "./wire.ts";
-import { type Fields, fields, isFields, items, maybeText } from "../read.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
 import type { Part } from "../../words/said.ts";
 
 export function assistantLine(work: Draft, line: Fields): void {
   const message = fields(line, "message");
-  const key = maybeText(message, "id") ?? maybeText(line, "uuid") ?? "message";
+  const key = maybeIdOf(message, "id") ?? maybeIdOf(line, "uuid") ?? "message";
   const subagent = subagentOf(line);
   const error = maybeText(line, "error");
   if (error !== undefined || line["is_api_error_message"] === true) {
@@ -49,12 +49,12 @@ function partOf(block: Fields): Part | "silent" | undefined {
     case "server_tool_use":
       return {
         type: "tool_use",
-        id: maybeText(block, "id") ?? "",
+        id: maybeIdOf(block, "id") ?? "",
         name: maybeText(block, "name") ?? "",
         input: block["input"] ?? {},
       };
     default: {
-      const call = maybeText(block, "tool_use_id");
+      const call = maybeIdOf(block, "tool_use_id");
       if (call === undefined) return undefined;
       return { type: "tool_result", id: call, text: resultText(block["content"]), isError: block["is_error"] === true };
     }
@@ -64,7 +64,7 @@ function partOf(block: Fields): Part | "silent" | undefined {
 /** A `user` line that the program wrote: tool results, its own notes to the model, a sub-agent's task. */
 export function userLine(work: Draft, line: Fields): void {
   if (line["isReplay"] === true) return; // Our own input, come back.
-  const key = maybeText(line, "uuid") ?? "user";
+  const key = maybeIdOf(line, "uuid") ?? "user";
   const subagent = subagentOf(line);
   const content = fields(line, "message")["content"];
   const blocks =
@@ -91,16 +91,16 @@ function isNotice(line: Fields, part: Part): boolean {
 
 /** `parent_tool_use_id` is what marks a line of a sub-agent; its own id is better where the line carries it. */
 function subagentOf(line: Fields): string | undefined {
-  const parent = maybeText(line, "parent_tool_use_id");
-  return parent === undefined ? undefined : (maybeText(line, "agent_id") ?? parent);
+  const parent = maybeIdOf(line, "parent_tool_use_id");
+  return parent === undefined ? undefined : (maybeIdOf(line, "agent_id") ?? parent);
 }
 
 export function streamEvent(work: Draft, line: Fields): void {
-  if (maybeText(line, "parent_tool_use_id") !== undefined) return;
+  if (maybeIdOf(line, "parent_tool_use_id") !== undefined) return;
   const event = fields(line, "event");
   switch (event["type"]) {
     case "message_start": {
-      const key = maybeText(fields(event, "message"), "id");
+      const key = maybeIdOf(fields(event, "message"), "id");
       if (key === undefined || work.state.message?.key === key) return;
       closeMessage(work, undefined);
       patch(work, { message: { key, streamed: true, parts: false } });

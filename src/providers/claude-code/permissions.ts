@@ -6,7 +6,7 @@
 import { excerpt } from "../../lib/text.ts";
 import { ask, type Draft } from "./state.ts";
 import { responseLine } from "./wire.ts";
-import { type Fields, fields, isFields, items, maybeText, strings } from "../read.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeText, strings } from "../read.ts";
 import { patch, say, send, without } from "../draft.ts";
 import type { Answer } from "../../words/said.ts";
 
@@ -25,10 +25,10 @@ interface Asked {
 export function permissionAsked(work: Draft, id: string, request: Fields): void {
   const tool = maybeText(request, "tool_name") ?? "unknown tool";
   const input = fields(request, "input");
-  const call = maybeText(request, "tool_use_id") ?? "";
+  const call = maybeIdOf(request, "tool_use_id") ?? "";
   const kind = tool === "AskUserQuestion" ? "question" : tool === "ExitPlanMode" ? "plan" : "tool";
   const grant = kind === "tool" ? narrowest(items(request, "permission_suggestions")) : [];
-  const agent = maybeText(request, "agent_id");
+  const agent = maybeIdOf(request, "agent_id");
   const plan = work.state.plan?.call === call ? work.state.plan.text : maybeText(input, "plan");
   const exact = kind === "tool" ? exactly(tool, input) : "";
   const title =

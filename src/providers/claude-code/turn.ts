@@ -6,7 +6,7 @@
 import { closeMessage } from "./messages.ts";
 import { closePermissions } from "./permissions.ts";
 import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts";
-import { type Fields, isFields, maybeNumber, maybeText, strings } from "../read.ts";
+import { type Fields, isFields, maybeIdOf, maybeNumber, maybeText, strings } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Usage } from "../../words/said.ts";
@@ -32,7 +32,7 @@ function begin(work: Draft): void {
 
 /** `command_lifecycle`: the program's receipt for one input of ours. */
 export function inputProgress(work: Draft, line: Fields): void {
-  const key = maybeText(line, "command_uuid") ?? "";
+  const key = maybeIdOf(line, "command_uuid") ?? "";
   const known = work.state.inputs[key];
   const progress = maybeText(line, "state");
   if (known === undefined) return; // Not ours, or over already: the program repeats itself for a duplicate.

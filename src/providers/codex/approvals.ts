@@ -7,7 +7,7 @@ import { excerpt } from "../../lib/text.ts";
 import { type Draft, subagentOf } from "./state.ts";
 import { rpc } from "./wire.ts";
 import type { ProviderFact } from "../contract.ts";
-import { type Fields, fields, isFields, list, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, list, text } from "../read.ts";
 import { note, patch, say, send, without } from "../draft.ts";
 import type { Answer } from "../../words/said.ts";
 
@@ -36,7 +36,7 @@ const TITLE_CHARS = 200;
 export function serverRequest(draft: Draft, id: RpcId, method: string, params: unknown): void {
   const known = METHODS.find((each) => each === method);
   const asked = known === undefined ? undefined : read(draft, known, isFields(params) ? params : {});
-  const thread = text(params, "threadId");
+  const thread = idOf(params, "threadId");
   if (asked === undefined) return refuse(draft, id, method, thread);
   const permission: Permission = {
     type: "permission",
@@ -117,7 +117,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       };
     }
     case "item/fileChange/requestApproval": {
-      const item = draft.state.items[text(params, "itemId")];
+      const item = draft.state.items[idOf(params, "itemId")];
       const changes = Array.isArray(item?.changes) ? item.changes : [];
       const paths = changes.map((change) => text(change, "path"));
       const root = text(params, "grantRoot");
@@ -142,7 +142,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
     }
     case "item/tool/requestUserInput": {
       const questions = list(params, "questions").map((each) => ({
-        id: text(each, "id"),
+        id: idOf(each, "id"),
         header: text(each, "header"),
         question: text(each, "question"),
         multiSelect: false,
@@ -194,7 +194,7 @@ function result(data: Data, { decision, answers }: Pick<Answer, "decision" | "an
 function chosen(questions: readonly unknown[], answers: NonNullable<Answer["answers"]>): Fields {
   return Object.fromEntries(
     questions.flatMap((question) => {
-      const id = text(question, "id");
+      const id = idOf(question, "id");
       const given = answers[id] ?? answers[text(question, "question")];
       return given === undefined ? [] : [[id, { answers: typeof given === "string" ? [given] : given }]];
     }),

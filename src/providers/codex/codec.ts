@@ -38,7 +38,7 @@ import {
   warned,
 } from "./turns.ts";
 import type { Codec } from "../contract.ts";
-import { type Fields, fields, isFields, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, text } from "../read.ts";
 import { draftOf, patch, say, send, stepOf, without } from "../draft.ts";
 
 export type { CodexState } from "./state.ts";
@@ -98,6 +98,8 @@ export const codexCodec: Codec<CodexState> = {
     );
     return stepOf(draft);
   },
+
+  isFrame: (json) => classifyRpc(json).kind !== "invalid",
 
   frame(state, { json }) {
     const draft = draftOf(state);
@@ -181,7 +183,7 @@ function answered(draft: Draft, id: string, result: unknown): void {
     case "history":
       return historyTold(draft, call.keys, result);
     case "turn":
-      return turnBegan(draft, text(fields(result, "turn"), "id"), call.key, false);
+      return turnBegan(draft, idOf(fields(result, "turn"), "id"), call.key, false);
     case "clean":
       return commandsAlive(draft, []);
     case "terminals":
@@ -227,11 +229,11 @@ function refused(draft: Draft, id: string, error: RpcError): void {
 }
 
 function notification(draft: Draft, method: string, params: Fields): void {
-  const thread = text(params, "threadId");
-  const turn = text(params, "turnId");
+  const thread = idOf(params, "threadId");
+  const turn = idOf(params, "turnId");
   switch (method) {
     case "turn/started":
-      return turnStarted(draft, thread, text(fields(params, "turn"), "id"));
+      return turnStarted(draft, thread, idOf(fields(params, "turn"), "id"));
     case "turn/completed":
       return turnCompleted(draft, thread, fields(params, "turn"));
     case "item/started":
@@ -242,7 +244,7 @@ function notification(draft: Draft, method: string, params: Fields): void {
       return tellBackground(draft);
     case "item/agentMessage/delta":
       if (isOwn(draft.state, thread))
-        say(draft, { type: "delta", key: messageKey(turn, text(params, "itemId")), text: text(params, "delta") });
+        say(draft, { type: "delta", key: messageKey(turn, idOf(params, "itemId")), text: text(params, "delta") });
       return;
     case "error":
       return errorSaid(draft, params);

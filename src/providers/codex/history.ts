@@ -8,7 +8,7 @@ import { endTurn, turnBegan } from "./turns.ts";
 import { rpc } from "./wire.ts";
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
-import { type Fields, fields, list, text } from "../read.ts";
+import { type Fields, fields, idOf, list, text } from "../read.ts";
 import { note, patch, say, send } from "../draft.ts";
 
 /** Unconfirmed inputs are the newest; more turns than this cannot lie behind them. */
@@ -64,7 +64,7 @@ export function accountTold(draft: Draft, result: unknown): void {
 
 export function opened(draft: Draft, call: Extract<Call, { kind: "open" }>, result: unknown): void {
   const { opening } = draft.state;
-  const thread = text(fields(result, "thread"), "id");
+  const thread = idOf(fields(result, "thread"), "id");
   if (opening === null) return;
   if (thread === "")
     return say(draft, { type: "start_failed", code: "PROTOCOL", message: "Codex opened a thread without an id" });
@@ -113,7 +113,7 @@ function askHistory(draft: Draft, keys: readonly string[]): void {
 
 export function historyTold(draft: Draft, keys: readonly string[], result: unknown): void {
   const turns = list(result, "data");
-  const stored = new Set(turns.flatMap((turn) => list(turn, "items")).map((item) => text(item, "clientId")));
+  const stored = new Set(turns.flatMap((turn) => list(turn, "items")).map((item) => idOf(item, "clientId")));
   for (const key of keys) say(draft, { type: stored.has(key) ? "input_accepted" : "input_absent", key });
   if (draft.state.opening !== null) return beReady(draft);
   for (const turn of turns.slice(0, 1)) catchUp(draft, turn);
@@ -124,7 +124,7 @@ export function historyTold(draft: Draft, keys: readonly string[], result: unkno
  */
 function catchUp(draft: Draft, newest: unknown): void {
   const { turn } = draft.state;
-  const id = text(newest, "id");
+  const id = idOf(newest, "id");
   const status = text(newest, "status");
   if (status === "inProgress") {
     if (turn?.id !== id) turnBegan(draft, id, null, true);

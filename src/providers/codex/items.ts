@@ -6,7 +6,7 @@
 import type { ProviderFact } from "../contract.ts";
 import { type Draft, isOwn, type OpenItem, subagentOf } from "./state.ts";
 import { texts } from "./wire.ts";
-import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, list, maybeNumber, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
 import type { Part } from "../../words/said.ts";
 
@@ -35,7 +35,7 @@ export function itemStarted(draft: Draft, item: Fields, place: Place): void {
 }
 
 export function itemCompleted(draft: Draft, item: Fields, place: Place): void {
-  const id = text(item, "id");
+  const id = idOf(item, "id");
   const tool = toolOf(item);
   if (tool !== undefined) {
     if (draft.state.items[id] === undefined) openTool(draft, item, tool, place);
@@ -70,7 +70,7 @@ export function itemCompleted(draft: Draft, item: Fields, place: Place): void {
 }
 
 function openTool(draft: Draft, item: Fields, { name, input }: Tool, place: Place): void {
-  const id = text(item, "id");
+  const id = idOf(item, "id");
   const open: OpenItem = { ...place, command: text(item, "type") === "commandExecution", ...changesOf(item) };
   patch(draft, { items: { ...draft.state.items, [id]: open } });
   message(draft, messageKey(place.turn, id), "assistant", { type: "tool_use", id, name, input }, place);
@@ -92,7 +92,7 @@ function changesOf(item: Fields): { readonly changes?: unknown } {
 /** The echo of an input carries our key; anything else was typed by somebody on the same thread. */
 function userMessage(draft: Draft, item: Fields, key: string, place: Place): void {
   if (!isOwn(draft.state, place.thread)) return;
-  const ours = text(item, "clientId");
+  const ours = idOf(item, "clientId");
   if (ours === "") return message(draft, key, "user", { type: "text", text: texts(list(item, "content")) }, place);
   say(draft, { type: "input_accepted", key: ours });
   const { turn } = draft.state;

@@ -4,7 +4,7 @@
  * same stream.
  */
 import { ask, type Draft, isOwn } from "./state.ts";
-import { type Fields, fields, isFields, list, maybeNumber, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, list, maybeNumber, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
 import type { TurnError } from "../../words/agent.ts";
 
@@ -31,7 +31,7 @@ export function turnCompleted(draft: Draft, thread: string, turn: Fields): void 
     patch(draft, { others: without(draft.state.others, thread), items: withoutCalls(draft, thread) });
     return tellBackground(draft);
   }
-  const id = text(turn, "id");
+  const id = idOf(turn, "id");
   if (id === draft.state.lastEnded) return;
   endTurn(draft, id, text(turn, "status"), fields(turn, "error"));
 }
@@ -85,7 +85,7 @@ export function commandsAlive(draft: Draft, alive: readonly string[]): void {
 }
 
 export function terminalIds(result: unknown): readonly string[] {
-  return list(result, "data").map((terminal) => text(terminal, "itemId"));
+  return list(result, "data").map((terminal) => idOf(terminal, "itemId"));
 }
 
 /** Running sub-agents, and commands whose turn is over. */
@@ -121,7 +121,7 @@ function sendInterrupt(draft: Draft): void {
 
 /** `error`: only its announcement of another attempt means something; the end is told by `turn/completed`. */
 export function errorSaid(draft: Draft, params: Fields): void {
-  if (params["willRetry"] !== true || !isOwn(draft.state, text(params, "threadId"))) return;
+  if (params["willRetry"] !== true || !isOwn(draft.state, idOf(params, "threadId"))) return;
   const error = fields(params, "error");
   const message = text(error, "message");
   const attempt = Number(/(\d+)\/\d+/.exec(message)?.[1] ?? 1);
@@ -141,7 +141,7 @@ export function retryOver(draft: Draft): void {
 }
 
 export function usageSaid(draft: Draft, params: Fields): void {
-  if (!isOwn(draft.state, text(params, "threadId"))) return;
+  if (!isOwn(draft.state, idOf(params, "threadId"))) return;
   const total = fields(fields(params, "tokenUsage"), "total");
   const input = maybeNumber(total, "inputTokens");
   const output = maybeNumber(total, "outputTokens");

@@ -27,6 +27,7 @@ export const opencodeCodec: Codec<OpenCodeState> = {
     if (interrupting) commands.push({ cmd: "interrupt" });
     return { state, facts: [], lines: lines(...commands) };
   },
+  isFrame: (json) => readBridgeLine(json) !== null,
   frame: onFrame,
   prompt: (state, input) => ({ state, facts: [], lines: lines(promptCommand(input)) }),
   interrupt: (state) => ({ state, facts: [], lines: lines({ cmd: "interrupt" }) }),

@@ -26,7 +26,7 @@ import { readPiState } from "./stored.ts";
 import type { PiFrame } from "./wire.ts";
 import { readPiFrame, readTotals } from "./wire.ts";
 import type { AdoptContext, Codec, Frame, StartContext, Step } from "../contract.ts";
-import { type Fields, fields, number, text } from "../read.ts";
+import { type Fields, fields, idOf, number, text } from "../read.ts";
 import { draftOf, patch, say, stepOf } from "../draft.ts";
 import type { PromptInput } from "../../words/said.ts";
 
@@ -52,6 +52,7 @@ export const piCodec: Codec<PiState> = {
   read: readPiState,
   start,
   adopt,
+  isFrame: (json) => text(json, "type") !== "",
   frame: (state, frame) => onFrame(state, frame),
   prompt,
   interrupt(state) {
@@ -194,7 +195,7 @@ function onHandshake(work: Draft, frame: Extract<PiFrame, { kind: "response" }>)
   }
   if (frame.command === HANDSHAKE.state) {
     if (!frame.ok) return refuse(work, "START_FAILED", `Pi did not tell its state: ${frame.error}`);
-    const session = text(frame.result, "sessionId");
+    const session = idOf(frame.result, "sessionId");
     if (session !== "") {
       patch(work, { session });
       say(work, { type: "session", id: session });
@@ -224,7 +225,7 @@ function modelNote(model: Fields): {
   code: string;
   message: string;
 } {
-  const id = text(model, "id");
+  const id = idOf(model, "id");
   const chosen = id === "" ? "found none" : `chose ${text(model, "provider")}/${id}`;
   return {
     type: "note",

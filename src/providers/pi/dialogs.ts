@@ -9,7 +9,7 @@ import { ANSWERS, MARK } from "./extension.ts";
 import type { Draft } from "./state.ts";
 import { command } from "./state.ts";
 import type { PiDialog, PiFrame } from "./wire.ts";
-import { type Fields, isFields, text } from "../read.ts";
+import { type Fields, idOf, isFields, text } from "../read.ts";
 import { patch, say } from "../draft.ts";
 
 const TITLE_CHARS = 200;
@@ -19,7 +19,7 @@ export function openDialog(work: Draft, dialog: PiDialog): void {
   const grant = text(mark, "grant");
   const granted = mark["ask"] === "tool" && work.state.grants.includes(grant);
   const running = work.state.tools;
-  const call = text(mark, "call") || (running.length === 1 ? (running[0] ?? null) : null);
+  const call = idOf(mark, "call") || (running.length === 1 ? (running[0] ?? null) : null);
   patch(work, { dialogs: { ...work.state.dialogs, [dialog.id]: { call, answered: granted, granted } } });
   if (granted) return sendGrant(work, dialog.id);
   say(work, mark["ask"] === "tool" ? toolPermission(dialog, mark, grant) : question(dialog, mark));

@@ -14,7 +14,7 @@ import type { Draft, HistoryCheck } from "./state.ts";
 import { command } from "./state.ts";
 import type { PiFrame } from "./wire.ts";
 import { contentText } from "./wire.ts";
-import { type Fields, fields, isFields, list, number, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, list, number, text } from "../read.ts";
 import { patch, say } from "../draft.ts";
 
 type Response = Extract<PiFrame, { kind: "response" }>;
@@ -72,7 +72,7 @@ export function onHistoryResponse(work: Draft, frame: Response): boolean {
 function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[]): void {
   const users = messages
     .filter(isFields)
-    .map((message) => ({ id: text(message, "entryId"), text: text(message, "text") }));
+    .map((message) => ({ id: idOf(message, "entryId"), text: text(message, "text") }));
   const first = users.findIndex((user, at) =>
     history.inputs.some((input) => couldBe(input, user.text, at === users.length - 1)),
   );

@@ -2,7 +2,7 @@
  * What Pi writes on stdout in RPC mode: bytes become values here, each with a check. One JSON object a line; lines that
  * carry nothing for us are `silent`, kinds that we do not know are `unknown`. Facts about the wire: Pi's docs/rpc.md.
  */
-import { type Fields, fields, isFields, items, number, strings, text } from "../read.ts";
+import { type Fields, fields, idOf, isFields, items, number, strings, text } from "../read.ts";
 import type { Part } from "../../words/said.ts";
 
 export interface PiTotals {
@@ -76,7 +76,7 @@ export function readPiFrame(json: unknown): PiFrame {
     case "response":
       return {
         kind: "response",
-        id: text(json, "id"),
+        id: idOf(json, "id"),
         command: text(json, "command"),
         ok: json["success"] === true,
         error: text(json, "error"),
@@ -95,11 +95,11 @@ export function readPiFrame(json: unknown): PiFrame {
     case "message_end":
       return { kind: "message_end", message: readMessage(fields(json, "message")) };
     case "tool_execution_start":
-      return { kind: "tool_start", call: text(json, "toolCallId") };
+      return { kind: "tool_start", call: idOf(json, "toolCallId") };
     case "tool_execution_update":
-      return { kind: "tool_update", call: text(json, "toolCallId") };
+      return { kind: "tool_update", call: idOf(json, "toolCallId") };
     case "tool_execution_end":
-      return { kind: "tool_end", call: text(json, "toolCallId") };
+      return { kind: "tool_end", call: idOf(json, "toolCallId") };
     case "auto_retry_start":
       return { kind: "retry_start", attempt: number(json, "attempt"), reason: text(json, "errorMessage") };
     case "auto_retry_end":
@@ -156,7 +156,7 @@ function readMessage(message: Fields): PiMessage {
         usage: readTotals(message["usage"]),
       };
     case "toolResult": {
-      const call = text(message, "toolCallId");
+      const call = idOf(message, "toolCallId");
       const part: Part = {
         type: "tool_result",
         id: call,
@@ -181,7 +181,7 @@ function readParts(content: unknown): Part[] {
     else if (type === "toolCall") {
       parts.push({
         type: "tool_use",
-        id: text(block, "id"),
+        id: idOf(block, "id"),
         name: text(block, "name"),
         input: block["arguments"] ?? {},
       });
@@ -220,7 +220,7 @@ function readDialog(json: Fields): PiFrame {
       return {
         kind: "dialog",
         dialog: {
-          id: text(json, "id"),
+          id: idOf(json, "id"),
           method,
           title: text(json, "title"),
           message: text(json, "message"),

@@ -38,6 +38,7 @@ const codec: AnyCodec = {
   },
   launch: () => ({ argv: [], env: {} }),
   read: (state) => ({ ok: true, state }),
+  isFrame: () => false,
   start: () => nothing("started"),
   adopt: nothing,
   frame(codecState, { json }) {

@@ -1,7 +1,7 @@
 /** DESIGN 4, first half: the six statuses, causes, ends of turns, exits, starts, parking and stop. */
 import type { Table } from "./world.ts";
 import {
-  DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed,
+  DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed, foreign,
   frame, input, later, never, ready, refused, replace, resume, retrying, said, started, stop,
 } from "./world.ts";
 
@@ -110,6 +110,9 @@ export const statusTables: readonly Table[] = [
         then: { status: "exited", startError: "VERSION_UNSUPPORTED", cause: "exit: it said VERSION_UNSUPPORTED" },
       },
       { says: "not ready in time: ended, exited, with the reason", given: STARTING, when: [later(30_000), exit(143)], does: ["end", "a-1 failed START_TIMEOUT", "input 1 queued", "starting → exited", "notice agent_exited a-1 START_TIMEOUT"], then: { status: "exited" } },
+      { says: "… and with what came where a frame was expected", given: [...STARTING, foreign("Please log in"), foreign("and again")], when: [later(30_000), exit(143)], then: { cause: 'exit: the program was not ready after 30000 ms; it wrote "Please log in" instead of a frame' } },
+      { says: "… also where it ended by itself", given: [...STARTING, foreign("Please log in")], when: [exit(1)], then: { cause: 'exit: the program ended before it was ready: exit code 1; it wrote "Please log in" instead of a frame' } },
+      { says: "… but not what an earlier process wrote", given: [...STARTING, foreign("Please log in"), exit(1), resume], when: [exit(1)], then: { cause: "exit: the program ended before it was ready: exit code 1" } },
       { says: "ready just in time is in time", given: STARTING, when: [later(29_999), ready, later(100_000)], then: { status: "processing", startError: null } },
       { says: "a resume that fails is told, though no turn ended", given: [resume], when: [exit(1)], does: ["starting → exited", "notice agent_exited START_FAILED"], then: { status: "exited" } },
       { says: "… and told once", given: [resume, exit(1), resume], when: [ready], does: ["starting → idle"], then: { status: "idle" } },

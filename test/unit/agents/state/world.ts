@@ -242,6 +242,7 @@ export const configured: Fact = { type: "configured" };
 export const torn: Fact = { type: "torn" };
 export const replace: Fact = { type: "replace" };
 export const broken: Fact = { type: "broken", code: "STATE_UNREADABLE", message: "nobody can read it" };
+export const foreign = (line: string): Fact => ({ type: "foreign_output", line });
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };
 export const said: Fact = { type: "part", key: "m", role: "assistant", part: { type: "text", text: "hi" } };

@@ -1,0 +1,94 @@
+/**
+ * What an agent program says, cut to size where it enters: everything that codecs tell comes through here, so that no
+ * name, reason or title of a megabyte can reach a row, a webhook or a list. Texts are cut; an id is taken whole or not
+ * at all, because a cut one would answer nothing. What was said in a message stays whole: a line bounds it.
+ */
+import { excerpt } from "../lib/text.ts";
+import type { TurnError } from "../words/agent.ts";
+import type { Part } from "../words/said.ts";
+import type { ProviderFact } from "./contract.ts";
+import { FrameRefused, ID_BYTES } from "./read.ts";
+
+/** A name: of a tool, of an error, of a kind of frame. */
+const NAME_CHARS = 200;
+/** One line for a person. */
+const TITLE_CHARS = 500;
+/** A reason, with whatever the program quotes in it. */
+const REASON_CHARS = 4000;
+
+const name = (text: string): string => excerpt(text, NAME_CHARS);
+const reason = (text: string): string => excerpt(text, REASON_CHARS);
+
+function ref(what: string, id: string): string {
+  if (id.length > ID_BYTES || Buffer.byteLength(id) > ID_BYTES) throw new FrameRefused(what, Buffer.byteLength(id));
+  return id;
+}
+
+function error({ code, message }: TurnError): TurnError {
+  return { code: name(code), message: reason(message) };
+}
+
+function part(said: Part): Part {
+  switch (said.type) {
+    case "text":
+    case "thinking":
+      return said;
+    case "tool_use":
+      return { ...said, id: ref("id of a tool call", said.id), name: name(said.name) };
+    case "tool_result":
+      return { ...said, id: ref("id of a tool call", said.id) };
+  }
+}
+
+/** Throws `FrameRefused` for an id that no row shall hold. */
+export function admitted(fact: ProviderFact): ProviderFact {
+  switch (fact.type) {
+    case "ready":
+      return fact.version === undefined ? fact : { ...fact, version: name(fact.version) };
+    case "login":
+      return { ...fact, detail: reason(fact.detail) };
+    case "start_failed":
+      return { ...fact, ...error(fact) };
+    case "session":
+      return { ...fact, id: ref("id of the conversation", fact.id) };
+    case "input_accepted":
+    case "input_absent":
+      return { ...fact, key: ref("key of an input", fact.key) };
+    case "input_unknown":
+      return { ...fact, key: ref("key of an input", fact.key), message: reason(fact.message) };
+    case "turn_ended":
+      return fact.error === undefined ? fact : { ...fact, error: error(fact.error) };
+    case "part":
+      return { ...fact, key: ref("id of a message", fact.key), part: part(fact.part), ...subagent(fact) };
+    case "message_done":
+    case "delta":
+      return { ...fact, key: ref("id of a message", fact.key) };
+    case "permission":
+      return {
+        ...fact,
+        id: ref("id of a question", fact.id),
+        tool: name(fact.tool),
+        title: excerpt(fact.title, TITLE_CHARS),
+        ...subagent(fact),
+      };
+    case "permission_closed":
+      return { ...fact, id: ref("id of a question", fact.id) };
+    case "retrying":
+      return { ...fact, reason: reason(fact.reason) };
+    case "note":
+      return { ...fact, code: name(fact.code), message: reason(fact.message) };
+    case "foreign_output":
+      return { ...fact, line: excerpt(fact.line, TITLE_CHARS) };
+    case "unknown_frame":
+      return { ...fact, kind: name(fact.kind) };
+    case "turn_started":
+    case "retry_over":
+    case "background":
+    case "usage":
+      return fact;
+  }
+}
+
+function subagent({ subagent: id }: { readonly subagent?: string }): { readonly subagent?: string } {
+  return id === undefined ? {} : { subagent: ref("id of a sub-agent", id) };
+}
