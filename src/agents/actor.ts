@@ -92,7 +92,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
     const { codec, permissions } = deps.terms(agent);
-    const { oneshot, redelivery, tornLine, startDeadlineMs } = codec.traits;
+    const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [] } = codec.traits;
     const { limits } = deps;
     return {
       nowMs,
@@ -104,6 +104,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       redelivery,
       tornLine,
       startDeadlineMs,
+      carriedTotals,
     };
   };
 
@@ -195,7 +196,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     });
   };
 
-  const frames = async (lines: readonly string[], offset: number, skipped: number): Promise<void> => {
+  const frames = async (
+    lines: readonly string[],
+    begins: readonly number[],
+    offset: number,
+    skipped: number,
+  ): Promise<void> => {
     for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(0, FRAME_KEPT_CHARS));
     recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
     const from = run.live();
@@ -209,7 +215,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
       step.touched();
-      for (const raw of lines) step.frame({ raw, json: parse(raw) });
+      for (const [i, raw] of lines.entries()) step.frame({ raw, json: parse(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
     const wanted = (): boolean => !closed && run.live() === from;

@@ -25,10 +25,10 @@ import type { Line } from "./step.ts";
 /** Whom a living process tells, and what it asks. */
 export interface LiveListener {
   /**
-   * Lines that arrived together; `offset` is behind the last of them. Resolves when they are stored: no more are told
+   * Lines that arrived together, with where each begins; `offset` is behind the last of them. Resolves when they are stored: no more are told
    * before.
    */
-  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
+  frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
   /** Behind the last byte that is stored as read. */
   stored(): number;
   /** Is the agent at work? Its files are left alone then. */
@@ -106,7 +106,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
     createTail({
       path: paths.out,
       offset: from,
-      onBatch: ({ lines, endOffset, skipped }) => listener.frames(lines, endOffset, skipped.length),
+      onBatch: ({ lines, begins, endOffset, skipped }) => listener.frames(lines, begins, endOffset, skipped.length),
       onError(error) {
         log.error("cannot store what the agent wrote, will read it again", { error });
         if (!closed) tail = follow(listener.stored());

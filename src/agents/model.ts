@@ -6,7 +6,8 @@ import type { AgentState, CauseSource, EndedTurn, InputState, Turn, TurnError } 
 import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
-import type { SettledState, Settler, Verdict } from "../words/said.ts";
+import type { SettledState, Settler, UsageKey, Verdict } from "../words/said.ts";
+import { NOTHING_USED } from "./state/usage.ts";
 
 export type Fact =
   | ProviderFact
@@ -110,6 +111,7 @@ export interface Surroundings {
   readonly redelivery: "dedupe" | "history" | "none";
   readonly tornLine: "restart" | "newline";
   readonly startDeadlineMs: number;
+  readonly carriedTotals: readonly UsageKey[];
   readonly limits: Limits;
 }
 
@@ -124,7 +126,7 @@ export const INTERRUPT_GRACE_MS = 10_000;
 export function initialState(nowMs: number): AgentState {
   return {
     status: "idle",
-    cause: { source: "api", detail: "created" },
+    cause: { source: "api", detail: "created", at: nowMs },
     process: "none",
     rest: "idle",
     run: 0,
@@ -144,6 +146,7 @@ export function initialState(nowMs: number): AgentState {
     background: 0,
     retrying: null,
     usage: {},
+    meter: NOTHING_USED,
     session: null,
     lastFrameAt: nowMs,
     stalled: false,

@@ -36,7 +36,7 @@ export interface RunBooks {
   terms(): Terms;
   step(source: CauseSource, work: (step: StepWork) => void): void;
   facts(source: CauseSource, ...facts: Fact[]): void;
-  frames(lines: readonly string[], offset: number, skipped: number): Promise<void>;
+  frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
 }
 
 export interface RunDeps {

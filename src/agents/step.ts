@@ -5,6 +5,7 @@
 import { errorText } from "../lib/errors.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import type { Store } from "../store/database.ts";
+import { saveCauseFrame } from "../store/agents.ts";
 import { getInput, asPrompt } from "../store/inputs.ts";
 import { lastText, messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
@@ -14,6 +15,7 @@ import type { AnyCodec, Frame, Step } from "../providers/contract.ts";
 import type { EventData, StoredEvent } from "../words/events.ts";
 import type { Doing, Seen } from "./activity.ts";
 import { doingOf, isDoing } from "./activity.ts";
+import { shownFrame } from "./cause-frame.ts";
 import type { Delta } from "./bus.ts";
 import type { AgentState } from "../words/agent.ts";
 import type { Answer } from "../words/said.ts";
@@ -46,6 +48,8 @@ export interface Line {
 /** A deed with what it needs from this step. */
 export type Act = Exclude<Deed, { do: "spawn" }> | (Extract<Deed, { do: "spawn" }> & { readonly nonce: string });
 
+type StatusEvent = Extract<Effect, { do: "event"; type: "agent_status" }>;
+
 export interface StepContext {
   readonly store: Store;
   readonly codec: AnyCodec;
@@ -72,7 +76,8 @@ export interface StepWork {
   fact(fact: Fact): void;
   /** Runs a codec function that gives a step. */
   codec(run: (state: unknown) => Step<unknown>): void;
-  frame(frame: Frame): void;
+  /** `begin`: where its line begins in the output of the run. */
+  frame(frame: Frame, begin?: number): void;
   /** The program gave a sign of life. */
   touched(): void;
   progress(change: Partial<Progress>): void;
@@ -88,6 +93,8 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
   const words = openWords(entry);
   /** What the agent was seen to do last; many of these come in one step, and one is told. */
   let seen: Seen | null = null;
+  /** The frame whose facts are being applied. */
+  let reading: { readonly frame: Frame; readonly begin: number; readonly run: number } | null = null;
   /** Facts that the codec gave while an effect was carried out; they follow the fact that caused them. */
   let pending: Fact[] = [];
 
@@ -131,12 +138,22 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "input_state":
       case "open_permission":
       case "settle_permission":
-      case "event":
         words.settle();
         return record(entry, state, effect);
+      case "event":
+        words.settle();
+        return record(entry, state, effect.type === "agent_status" ? withFrame(effect) : effect);
       default:
         return unreachable(effect);
     }
+  };
+
+  /** The line that decided a status is told and kept with it: the output itself is freed some day. */
+  const withFrame = (effect: StatusEvent): StatusEvent => {
+    const frame =
+      reading === null ? null : shownFrame(reading.run, reading.begin, reading.frame.raw, reading.frame.json);
+    saveCauseFrame(store, entry.agent, frame);
+    return frame === null ? effect : { ...effect, data: { ...effect.data, cause: { ...effect.data.cause, frame } } };
   };
 
   const prompt = (id: number): void => {
@@ -207,8 +224,9 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       pending = [];
       for (const each of facts) apply(each);
     },
-    frame(frame) {
+    frame(frame, begin = 0) {
       progress = { ...progress, frames: progress.frames + 1 };
+      reading = { frame, begin, run: state.run };
       this.codec((codecState) => {
         try {
           return codec.frame(codecState, frame, entry.now);
@@ -222,12 +240,13 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
           };
         }
       });
+      reading = null;
     },
     touched() {
       const { stalled } = state;
       state = { ...state, lastFrameAt: entry.now, stalled: false };
       if (!stalled) return;
-      state = { ...state, cause: { source: "frame", detail: "frames again" } };
+      state = { ...state, cause: { source: "frame", detail: "frames again", at: entry.now } };
       record(entry, state, { do: "event", type: "agent_resumed_output", data: { turn: state.turn?.id } });
     },
     progress(change) {

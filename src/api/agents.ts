@@ -6,7 +6,7 @@ import { json, jsonText, noContent } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
-import { assertNameFree } from "../store/agents.ts";
+import { assertNameFree, causeFrame } from "../store/agents.ts";
 import { getProject } from "../store/projects.ts";
 import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -136,8 +136,11 @@ export function agentRoutes(deps: ApiDeps) {
     route({
       method: "GET",
       path: ONE,
-      summary: "One agent, by id or name",
-      handler: ({ params }) => json({ agent: agentView(actorAt(deps, params).agent()) }),
+      summary: "One agent, by id or name, with the line of output that decided its status",
+      handler({ params }) {
+        const agent = actorAt(deps, params).agent();
+        return json({ agent: agentView(agent, causeFrame(store, agent.id)) });
+      },
     }),
     route({
       method: "PATCH",

@@ -7,6 +7,7 @@ import { countAgents } from "../store/agents.ts";
 import { countProjects } from "../store/projects.ts";
 import { countDeliveries } from "../store/deliveries.ts";
 import { oldestPending } from "../store/permissions.ts";
+import { usageSince } from "../store/usage.ts";
 import type { ApiDeps } from "./deps.ts";
 import { iso } from "./views.ts";
 
@@ -20,7 +21,8 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
     route({
       method: "GET",
       path: "/api/v1/status",
-      summary: "The box at a glance: agents by status, the longest waiting permission, providers, webhooks",
+      summary:
+        "The box at a glance: agents by status, the longest waiting permission, webhooks, what was used, providers",
       async handler() {
         const oldest = oldestPending(store);
         return json({
@@ -31,6 +33,7 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
           agents: countAgents(store),
           oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },
           deliveries: countDeliveries(store),
+          usage: { today: usageSince(store, startOfDay(clock.now())), total: usageSince(store, 0) },
           providers: await Promise.all([...providers.values()].map((provider) => reporter.glance(provider))),
         });
       },
@@ -60,4 +63,9 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
       },
     }),
   ];
+}
+
+/** Midnight in the zone of the box. */
+function startOfDay(now: number): number {
+  return new Date(now).setHours(0, 0, 0, 0);
 }

@@ -10,6 +10,7 @@ import { debugRoutes } from "./debug.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import type { ApiDeps } from "./deps.ts";
 import { eventRoutes } from "./events.ts";
+import { frameRoutes } from "./frames.ts";
 import { healthRoutes } from "./health.ts";
 import { inputRoutes } from "./inputs.ts";
 import { messageRoutes } from "./messages.ts";
@@ -34,6 +35,7 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
     ...eventRoutes(deps),
     ...pulseRoutes(deps),
     ...debugRoutes(deps),
+    ...frameRoutes(deps),
     ...deliveryRoutes(deps),
     ...metricsRoutes(deps),
     route({

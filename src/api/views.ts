@@ -4,7 +4,7 @@ import type { Agent } from "../store/agents.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Permission } from "../store/permissions.ts";
 import type { Project, WebhookTarget } from "../store/projects.ts";
-import type { Activity } from "../words/agent.ts";
+import type { Activity, CauseFrame } from "../words/agent.ts";
 import type { TurnRecord } from "../store/turns.ts";
 import type { AgentState, EndedTurn, Turn } from "../words/agent.ts";
 
@@ -58,7 +58,8 @@ export function activityView(activity: Activity | null | undefined): Record<stri
   return activity ? { ...activity, at: iso(activity.at) } : null;
 }
 
-export function agentView(agent: Agent): Record<string, unknown> {
+/** `frame`: the line of output that decided its status, where it is to be shown. */
+export function agentView(agent: Agent, frame: CauseFrame | null = null): Record<string, unknown> {
   const { state, settings } = agent;
   return {
     id: agent.id,
@@ -66,7 +67,7 @@ export function agentView(agent: Agent): Record<string, unknown> {
     name: agent.name,
     provider: agent.provider,
     status: state.status,
-    cause: state.cause,
+    cause: { ...state.cause, at: iso(state.cause.at), ...(frame === null ? {} : { frame }) },
     process: state.process,
     turn: turnView(state.turn ?? state.lastTurn),
     activity: activityView(agent.activity),

@@ -8,6 +8,8 @@ import { createLineSplitter } from "../lib/ndjson.ts";
 import { openAgentFile, readAt } from "./agent-file.ts";
 
 export interface TailBatch {
+  /** Where each of the lines begins in the file. */
+  readonly begins: readonly number[];
   /** Whole lines without their LF; invalid UTF-8 became U+FFFD. */
   readonly lines: readonly string[];
   /** Offset behind the last line (or skipped line): store it with what the lines said. */
@@ -70,12 +72,17 @@ export function createTail({ path, offset: start, onBatch, onError, maxLineBytes
       if (got === 0) break;
       position += got;
       const lines: string[] = [];
+      const begins: number[] = [];
       const skipped: number[] = [];
+      let begin = splitter.offset;
       for (const line of splitter.push(chunk.subarray(0, got))) {
-        if (line.type === "line") lines.push(line.text);
-        else skipped.push(line.bytes);
+        if (line.type === "line") {
+          lines.push(line.text);
+          begins.push(begin);
+        } else skipped.push(line.bytes);
+        begin = line.end;
       }
-      if (lines.length + skipped.length > 0) await onBatch({ lines, skipped, endOffset: splitter.offset });
+      if (lines.length + skipped.length > 0) await onBatch({ lines, begins, skipped, endOffset: splitter.offset });
       if (got < chunk.length) break;
       await new Promise((resolve) => setImmediate(resolve)); // other agents' turn
     }
@@ -90,7 +97,10 @@ export function createTail({ path, offset: start, onBatch, onError, maxLineBytes
       const text = splitter.rest();
       splitter.push(Uint8Array.of(0x0a));
       const tooLong = text === "";
-      await onBatch({ lines: tooLong ? [] : [text], skipped: tooLong ? [bytes] : [], endOffset: position });
+      const batch = tooLong
+        ? { lines: [], begins: [], skipped: [bytes] }
+        : { lines: [text], begins: [position - bytes], skipped: [] };
+      await onBatch({ ...batch, endOffset: position });
     }
     return { offset: offset(), shrunk };
   };

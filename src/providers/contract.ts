@@ -10,7 +10,7 @@
 import type { Stored } from "../lib/stored.ts";
 import type { TurnError, TurnOutcome } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
-import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage } from "../words/said.ts";
+import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage, UsageKey } from "../words/said.ts";
 
 /** What a codec reads out of the child's lines. Order matters; facts of one line are applied together. */
 export type ProviderFact =
@@ -183,6 +183,10 @@ export interface Traits {
   readonly ownProcesses?: number;
   /** From the spawn to `ready`. */
   readonly startDeadlineMs: number;
+  /**
+   * Totals of `usage` that a resumed process goes on counting; all others begin at zero with each process.
+   */
+  readonly carriedTotals?: readonly UsageKey[];
   /** Code points; a longer input is refused with 413 before it is stored. null = no limit of its own. */
   readonly maxPromptChars: number | null;
   /** Environment variables handed through by default: the program's documented keys, base URLs, config dirs. */

@@ -1,6 +1,6 @@
 /** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
 import { HarnessError } from "../lib/errors.ts";
-import type { Activity, AgentState, Status } from "../words/agent.ts";
+import type { Activity, AgentState, CauseFrame, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Store } from "./database.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
@@ -88,6 +88,16 @@ export function saveAgentState(store: Store, id: string, state: AgentState, now:
     now,
     id,
   );
+}
+
+/** null: the status was not decided by a line of output. */
+export function saveCauseFrame(store: Store, id: string, frame: CauseFrame | null): void {
+  store.run("UPDATE agents SET cause_frame = ? WHERE id = ?", frame === null ? null : JSON.stringify(frame), id);
+}
+
+export function causeFrame(store: Store, id: string): CauseFrame | null {
+  const row = store.get<{ frame: string | null }>("SELECT cause_frame AS frame FROM agents WHERE id = ?", id);
+  return row === null || row.frame === null ? null : (JSON.parse(row.frame) as CauseFrame);
 }
 
 export function saveAgentSettings(

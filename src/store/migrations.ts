@@ -118,4 +118,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN cpu_ms INTEGER;
   ALTER TABLE runs ADD COLUMN memory_peak_bytes INTEGER;
   `,
+  // The line of output that decided an agent's status, as people are shown it.
+  `
+  ALTER TABLE agents ADD COLUMN cause_frame TEXT;
+  `,
 ];

@@ -44,10 +44,11 @@ export function insertTurn(store: Store, agent: string, n: number, turn: Turn): 
 
 export function endTurn(store: Store, turn: EndedTurn): void {
   store.run(
-    "UPDATE turns SET ended_at = ?, outcome = ?, error = ? WHERE id = ?",
+    "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ? WHERE id = ?",
     turn.endedAt,
     turn.outcome,
     turn.error === undefined ? null : JSON.stringify(turn.error),
+    turn.usage === undefined ? null : JSON.stringify(turn.usage),
     turn.id,
   );
 }

@@ -33,6 +33,16 @@ export type CauseSource = (typeof CAUSE_SOURCES)[number];
 export interface Cause {
   readonly source: CauseSource;
   readonly detail: string;
+  readonly at: number;
+}
+
+/** The line that decided a status, as it is stored with it: without secrets, cut. */
+export interface CauseFrame {
+  readonly run: number;
+  /** Where its line begins in the output of the run. */
+  readonly offset: number;
+  readonly text: string;
+  readonly truncated: boolean;
 }
 
 /** Why the process is being ended by us. Committed before the first signal, so that the exit is known as asked for. */
@@ -83,6 +93,8 @@ export interface EndedTurn {
   readonly endedAt: number;
   readonly outcome: TurnOutcome;
   readonly error?: TurnError;
+  /** Spent since the turn before, as far as the provider tells. */
+  readonly usage?: Usage;
 }
 
 /** The input that the open turn answers. */
@@ -113,6 +125,15 @@ export interface Retrying {
   readonly status: number | null;
 }
 
+/** Counts what is spent out of totals that begin anew with each process. */
+export interface Meter {
+  /** The run that told `total`. */
+  readonly run: number;
+  readonly total: Usage;
+  /** Since the last turn ended. */
+  readonly spent: Usage;
+}
+
 export interface AgentState {
   readonly status: Status;
   readonly cause: Cause;
@@ -139,6 +160,7 @@ export interface AgentState {
   readonly background: number;
   readonly retrying: Retrying | null;
   readonly usage: Usage;
+  readonly meter: Meter;
   readonly session: string | null;
   /** Last sign of life in the running turn. */
   readonly lastFrameAt: number;

@@ -41,6 +41,7 @@ const TABLE = {
   NO_WEBHOOK: refused(409, "no webhook is configured"),
   NO_SINK: refused(409, "the receiver has nowhere to send it"),
   DELIVERY_PENDING: refused(409, "the webhook is on its way already"),
+  FRAMES_FREED: refused(410, "the output that was asked for is no longer on disk"),
   TOO_LARGE: refused(413, "the body is larger than is taken"),
   UNSUPPORTED_MEDIA_TYPE: refused(415, "the body is not declared as JSON"),
   PROVIDER_UNAVAILABLE: refused(422, "the provider is unknown, switched off, or its program is missing"),

@@ -1,5 +1,5 @@
 /** Every type of event there is: what it says, and the shape of its data. Streams, docs and the CLI are made of it. */
-import type { Cause, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
+import type { Cause, CauseFrame, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
 import type { Decision, Message, PermissionKind, SettledState, Settler } from "./said.ts";
 
 export const EVENT_TYPES = {
@@ -36,6 +36,9 @@ export type ToldTurn = Omit<EndedTurn, "startedAt" | "endedAt"> & {
   readonly endedAt: string;
 };
 
+/** `frame`: the line that decided it, where one did. */
+export type ToldCause = Omit<Cause, "at"> & { readonly at: string; readonly frame?: CauseFrame };
+
 /** A message that is too large to be repeated is named. */
 export type ToldMessage =
   Message | (Pick<Message, "id" | "key" | "turnId" | "role" | "createdAt"> & { readonly omitted: true });
@@ -53,7 +56,7 @@ export interface EventData {
   readonly agent_created: { readonly agent: Named & { readonly provider: string } };
   readonly agent_updated: { readonly agent: Named };
   readonly agent_deleted: { readonly agent: Named };
-  readonly agent_status: { readonly from: Status; readonly to: Status; readonly cause: Cause };
+  readonly agent_status: { readonly from: Status; readonly to: Status; readonly cause: ToldCause };
   readonly agent_stalled: { readonly turn: string | undefined; readonly silentMs: number };
   readonly agent_resumed_output: { readonly turn: string | undefined };
   readonly turn_started: { readonly turn: { readonly id: string; readonly origin: TurnOrigin } };

@@ -94,11 +94,8 @@ export interface PromptInput {
   readonly writtenAtMs: number;
 }
 
+export const USAGE_KEYS = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "costUsd"] as const;
+export type UsageKey = (typeof USAGE_KEYS)[number];
+
 /** Totals of the agent's current process or conversation, as far as the provider tells them. Absent = not told. */
-export interface Usage {
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
-  readonly cacheReadTokens?: number;
-  readonly cacheWriteTokens?: number;
-  readonly costUsd?: number;
-}
+export type Usage = { readonly [K in UsageKey]?: number };

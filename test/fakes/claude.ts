@@ -58,6 +58,9 @@ const doneBefore = new Set(
     .filter((entry) => entry.done)
     .map((entry) => entry.uuid),
 );
+// The totals go on from where the session was saved.
+session.turns = doneBefore.size;
+session.cost = doneBefore.size * 0.5;
 const wire = claudeWire(
   out,
   session,

@@ -2,6 +2,7 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
 import { advance, closeTurn, dispatch, endProcess, openTurn, reached, timeoutError } from "./turns.ts";
+import { metered } from "./usage.ts";
 import type { Work } from "./work.ts";
 
 export function onProviderFact(work: Work, fact: ProviderFact): void {
@@ -56,6 +57,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return;
     case "usage":
       s.usage = fact.usage;
+      s.meter = metered(s.meter, s.run, fact.usage, env.carriedTotals);
       return;
     case "note":
       out.push({ do: "event", type: "note", data: { level: fact.level, code: fact.code, message: fact.message } });

@@ -6,7 +6,8 @@
  */
 import type { Fact, Outcome, Surroundings } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
-import type { AgentState, Status, TurnOutcome } from "../../words/agent.ts";
+import type { AgentState, Cause, Status, TurnOutcome } from "../../words/agent.ts";
+import type { ToldCause } from "../../words/events.ts";
 import type { NoticeEvent } from "../../words/notices.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
@@ -66,14 +67,20 @@ function settle(work: Work, before: AgentState): void {
   countActiveTime(work, status);
   if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.nowMs;
   if (status !== before.status) {
-    s.cause = { source: env.source, detail: work.detail };
+    s.cause = { source: env.source, detail: work.detail, at: env.nowMs };
     s.status = status;
     if (status === "processing") s.lastFrameAt = env.nowMs; // the time of waiting for a person is no silence
-    work.out.push({ do: "event", type: "agent_status", data: { from: before.status, to: status, cause: s.cause } });
+    work.out.push({
+      do: "event",
+      type: "agent_status",
+      data: { from: before.status, to: status, cause: told(s.cause) },
+    });
     if (s.stalled) s.stalled = false;
   }
   if (isBusy(before.status) && !isBusy(status)) notify(work, status);
 }
+
+const told = (cause: Cause): ToldCause => ({ ...cause, at: new Date(cause.at).toISOString() });
 
 /** Waiting for a person does not count as the turn's time. */
 function countActiveTime({ s, env }: Work, status: Status): void {

@@ -38,7 +38,7 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
         break;
       case "stall":
         s.stalled = true;
-        s.cause = { source: "timer", detail: `no frame for ${env.limits.stallWarnMs} ms` };
+        s.cause = { source: "timer", detail: `no frame for ${env.limits.stallWarnMs} ms`, at: env.nowMs };
         out.push({
           do: "event",
           type: "agent_stalled",

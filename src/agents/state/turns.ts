@@ -128,7 +128,9 @@ export function closeTurn(
     endedAt: env.nowMs,
     outcome,
     ...(error === undefined ? {} : { error }),
+    ...(Object.keys(s.meter.spent).length === 0 ? {} : { usage: s.meter.spent }),
   };
+  s.meter = { ...s.meter, spent: {} };
   s.lastTurn = ended;
   s.turn = null;
   s.retrying = null;

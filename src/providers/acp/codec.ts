@@ -24,6 +24,8 @@ export const acpCodec: Codec<AcpState> = {
     oneshot: false,
     // Some agents are started through a package runner that may have to unpack them first.
     startDeadlineMs: 60_000,
+    // The agent's own figure for the session; tokens are added up here.
+    carriedTotals: ["costUsd"],
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],

@@ -1,4 +1,5 @@
 /** How Claude Code is started: argv, environment, and what is refused before a process exists. */
+import { USAGE_KEYS } from "../../words/said.ts";
 import type { Launch, LaunchContext, Traits } from "../contract.ts";
 import { LaunchRefused } from "../contract.ts";
 import type { PermissionMode } from "../../words/kinds.ts";
@@ -9,6 +10,7 @@ export const claudeTraits: Traits = {
   tornLine: "restart",
   oneshot: false,
   startDeadlineMs: 60_000,
+  carriedTotals: USAGE_KEYS,
   maxPromptChars: null,
   // Cloud credentials (AWS, Google) are not among them: who runs the model there names them in `passEnv`.
   passEnv: [

@@ -52,6 +52,7 @@ export const codexCodec: Codec<CodexState> = {
     // The npm package's `codex` is a Node launcher that stays as the parent of the program.
     ownProcesses: 2,
     startDeadlineMs: 60_000,
+    carriedTotals: ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens"],
     // Codex's own limit, over which it refuses the input.
     maxPromptChars: 1_048_576,
     passEnv: [

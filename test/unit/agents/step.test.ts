@@ -32,6 +32,7 @@ const codec: AnyCodec = {
     tornLine: "newline",
     oneshot: false,
     startDeadlineMs: 1000,
+    carriedTotals: [],
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],
@@ -80,6 +81,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
           redelivery: "none",
           tornLine: "newline",
           startDeadlineMs: 1000,
+          carriedTotals: [],
           limits,
           ...env,
         },
@@ -220,7 +222,7 @@ describe("an input on its way", () => {
   test("a stall is the visible cause until the next sign of life", () => {
     written();
     step((it) => it.fact({ type: "tick" }), { source: "timer" }, 1500);
-    expect(state.cause).toEqual({ source: "timer", detail: "no frame for 500 ms" });
+    expect(state.cause).toMatchObject({ source: "timer", detail: "no frame for 500 ms" });
     step((it) => it.touched(), { source: "frame" }, 1600);
     expect(state).toMatchObject({
       status: "processing",

@@ -49,6 +49,7 @@ function provider(next: Random): Under {
     limits,
     permissions: pick(next, ["ask", "ask", "allow", "deny"]),
     startDeadlineMs: 5000,
+    carriedTotals: [],
     alone: next() < 0.8,
     reconciling: next() < 0.1,
   };

@@ -24,6 +24,7 @@ const DEFAULTS: Under = {
   redelivery: "dedupe",
   tornLine: "restart",
   startDeadlineMs: 30_000,
+  carriedTotals: [],
   limits: {},
   alone: true,
   reconciling: false,
