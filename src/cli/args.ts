@@ -137,6 +137,11 @@ function countWords({ args, subs }: Grammar, words: readonly string[]): void {
       `got ${JSON.stringify(extra)}, ${meant === undefined ? `which it does not take: it takes ${takes}${known}` : `did you mean ${meant}?`}`,
     );
   }
+  for (const [at, word] of words.entries()) {
+    const argument = args[Math.min(at, args.length - 1)];
+    const problem = typeof argument?.kind === "object" ? checkValue(argument.kind, word) : undefined;
+    if (problem !== undefined) throw usage(`got ${JSON.stringify(word)}, expected ${problem}`);
+  }
   const empty = words.findIndex((word, at) => word === "" && args[Math.min(at, args.length - 1)]?.kind !== "text");
   if (empty !== -1) throw usage(`${args[Math.min(empty, args.length - 1)]?.name ?? "an argument"} is empty`);
 }

@@ -26,6 +26,7 @@ export type Kind =
   | "path"
   | "input"
   | "command"
+  | "types"
   | { readonly oneOf: readonly string[] }
   /** One or more, with commas between them. */
   | { readonly listOf: readonly string[] };

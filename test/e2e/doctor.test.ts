@@ -88,12 +88,13 @@ test("doctor asks the daemon where one runs, and looks itself where none does; i
       stdout: "pipe",
       stderr: "pipe",
     });
-    const out = await new Response(child.stdout).text();
-    return { out, code: await child.exited };
+    const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    return { out, err, code: await child.exited };
   };
   const asked = await run("--url", box.api().url);
-  expect(asked.out).toContain(`Seen from the daemon at ${box.api().url}`);
-  expect(asked.out).toMatch(/^claude-code\tready\t2\.1\.330\t/m);
+  expect(asked.err).toContain(`as seen from the daemon at ${box.api().url}`);
+  expect(asked.out).toMatch(/^(ok|FAIL)\tclaude-code\t2\.1\.330 /m);
+  expect(asked.out).toMatch(/^FAIL\tdead\tit ended with code 3\t.*broken library/m);
   expect(asked.code).toBe(1); // "old" and "dead" are there and cannot be used
   const alone = await run("--config", box.configFile, "--json");
   const found = JSON.parse(alone.out) as { providers: { name: string; available: boolean }[] };

@@ -1,91 +1,81 @@
-/** `doctor`: a real handshake with every installed agent program; by the daemon where one runs, else by ourselves. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createReporter } from "../../agents/report.ts";
-import { loadHarnessConfig } from "../../config/harness.ts";
-import { formatProblems } from "../../config/load.ts";
-import { selfCommand } from "../../daemon.ts";
-import { systemClock } from "../../lib/clock.ts";
-import { HarnessError } from "../../lib/errors.ts";
-import { providerTable } from "../../providers/index.ts";
-import type { ProviderReport } from "../../providers/report.ts";
+/** `doctor`: the whole set-up, one line a check, with the step that mends what is wrong. */
+import { findFile, parseFile } from "../../config/file.ts";
+import type { HarnessConfig } from "../../config/harness.ts";
+import { harnessSpec } from "../../config/harness.ts";
+import { isObject } from "../../lib/check.ts";
 import { findAddress } from "../address.ts";
-import { usage } from "../args.ts";
 import { createClient } from "../client.ts";
+import type { Style } from "../colours.ts";
 import type { Context } from "../command.ts";
+import type { Check } from "../doctor/check.ts";
+import { checkDaemon } from "../doctor/daemon.ts";
+import { checkProviders, lookHere } from "../doctor/providers.ts";
+import { checkSetup } from "../doctor/setup.ts";
+import { checkSystem } from "../doctor/system.ts";
+import { checkWebhook } from "../doctor/webhook.ts";
 import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
+import type { ProviderShape } from "../shapes.ts";
+import { get } from "../shapes.ts";
 import { printTable } from "../table.ts";
+import { LOOK_MS } from "./providers.ts";
 
-/** Handshakes run side by side, each with its own deadline; this is longer than the longest. */
-const LOOK_MS = 90_000;
+const STYLES: Readonly<Record<Check["level"], Style>> = { ok: "green", warn: "yellow", FAIL: "red" };
 
-export async function run(context: Context): Promise<number> {
-  const { args, env, io } = context;
-  const client = createClient(findAddress(args, env));
-  let where = `the daemon at ${client.where}`;
-  let reports: readonly ProviderReport[];
-  try {
-    // The daemon made these of its own reports.
-    ({ providers: reports } = (await client.call("/api/v1/providers", { timeoutMs: LOOK_MS })) as {
-      providers: readonly ProviderReport[];
-    });
-  } catch (error) {
-    if (!(error instanceof HarnessError)) throw error;
-    if (error.code !== "UNREACHABLE") throw error;
-    where = "this shell (no daemon answers)";
-    reports = await lookHere(context);
-  }
-  if (args.has("json")) printJson(io.out, { providers: reports });
+export async function run({ args, env, io }: Context): Promise<number> {
+  const path = args.value("config");
+  const setup = checkSetup(path, env);
+  const broken = setup.config === null && setup.checks.some(({ level }) => level === "FAIL");
+  const client = broken && args.value("url") === undefined ? null : createClient(findAddress(args, env));
+  const daemon = client === null ? { checks: [], answers: false } : await checkDaemon(client);
+  const reports: readonly ProviderShape[] =
+    client !== null && daemon.answers
+      ? await get(client, "/providers", "providers", { timeoutMs: LOOK_MS })
+      : setup.config === null
+        ? []
+        : await lookHere(setup.config, env);
+  const checks: readonly Check[] = [
+    ...setup.checks,
+    ...daemon.checks,
+    ...checkSystem(output),
+    ...(reports.length === 0 ? [] : checkProviders(reports, namedProviders(path, env))),
+    ...(await webhookOf(setup.config)),
+  ];
+  if (args.has("json")) printJson(io.out, { checks, providers: reports });
   else {
-    io.out.line(`Seen from ${where}:`);
+    const where =
+      daemon.answers && client !== null ? `the daemon at ${client.where}` : "this shell (no daemon answers)";
+    io.say(`providers as seen from ${where}`);
     printTable(
       io.out,
       [
-        { head: "PROVIDER", whole: true },
-        { head: "READY" },
-        { head: "VERSION" },
-        { head: "PATH", dropAt: 1 },
-        { head: "WHAT", shrinkTo: 16 },
+        { head: "", whole: true },
+        { head: "CHECK", whole: true },
+        { head: "WHAT", shrinkTo: 30 },
+        { head: "MEND", shrinkTo: 16 },
       ],
-      rowsOf(reports),
-      "no providers",
+      checks.map(({ level, name, text, mend = "" }) => [{ text: level, style: STYLES[level] }, name, text, mend]),
+      "nothing was checked",
     );
   }
-  // A program that is not installed is no illness; one that is there and cannot be used is.
-  const ill = reports.some((each) => each.path !== null && !each.available) || !reports.some((each) => each.available);
-  return ill ? EXIT.error : EXIT.ok;
+  return checks.some(({ level }) => level === "FAIL") ? EXIT.error : EXIT.ok;
 }
 
-async function lookHere({ args, env }: Context): Promise<readonly ProviderReport[]> {
-  const path = args.value("config");
-  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
-  if (!loaded.ok) throw usage(formatProblems(loaded.problems, loaded.source));
-  const stateDir = mkdtempSync(join(tmpdir(), "agent-harness-doctor-"));
+const webhookOf = (config: HarnessConfig | null): Promise<readonly Check[]> =>
+  config === null ? Promise.resolve([]) : checkWebhook(config);
+
+/** Those that the file speaks of. */
+function namedProviders(path: string | undefined, env: Context["env"]): ReadonlySet<string> {
+  const file = findFile(harnessSpec, { env, ...(path === undefined ? {} : { path }) }, []);
+  const providers = file === undefined ? undefined : parseFile(file.text, [])?.["providers"];
+  return new Set(isObject(providers) ? Object.keys(providers) : []);
+}
+
+function output(argv: readonly string[]): string | null {
   try {
-    const reporter = createReporter({
-      inheritedEnv: env,
-      clock: systemClock,
-      stateDir,
-      isRoot: process.getuid?.() === 0,
-      self: selfCommand(),
-      newUuid: () => crypto.randomUUID(),
-    });
-    return await Promise.all(
-      [...providerTable(loaded.value.providers).values()].map((provider) => reporter.examine(provider)),
-    );
-  } finally {
-    rmSync(stateDir, { recursive: true, force: true });
+    const done = Bun.spawnSync([...argv], { stdin: "ignore", stdout: "pipe", stderr: "ignore", timeout: 3000 });
+    return done.exitCode === 0 ? done.stdout.toString() : null;
+  } catch {
+    return null; // there is no such program
   }
-}
-
-function rowsOf(reports: readonly ProviderReport[]): readonly (readonly string[])[] {
-  return reports.map(({ name, available, version, path, login, reason }) => [
-    name,
-    available ? "ready" : "no",
-    version ?? "-",
-    path ?? "-",
-    available ? (login?.detail ?? "") : (reason ?? "?"),
-  ]);
 }

@@ -104,7 +104,7 @@ export const LOOK: readonly Command[] = [
       FOLLOW,
       count("the last N (50)"),
       SINCE,
-      { name: "types", value: "A,B", kind: "text", what: "only these types" },
+      { name: "types", value: "A,B", kind: "types", what: "only these types" },
       RECONNECT,
     ],
     examples: ["agent-harness events -f --types agent_status", "agent-harness events shop/search -n 20 --json"],
