@@ -118,6 +118,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     tryWebhook: worker.tryNow,
     newId: () => randomHex(4),
     newUuid: () => crypto.randomUUID(),
+    going: new Set(),
     reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
   };
   const app = createApp({

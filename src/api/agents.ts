@@ -7,10 +7,11 @@ import { listText } from "../http/query.ts";
 import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree, causeFrame } from "../store/agents.ts";
+import { createScope } from "../store/idempotency.ts";
 import { getProject } from "../store/projects.ts";
 import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
-import { actorAt, assertReady } from "./deps.ts";
+import { actorAt, assertReady, assertStays } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
 import { answerOnce } from "./idempotent.ts";
 import { assertTextFits, takeInput } from "./inputs.ts";
@@ -79,10 +80,11 @@ export function agentRoutes(deps: ApiDeps) {
       body: schemas.newAgent,
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 201 },
-      handler({ params, body, req, url, bodyBytes }) {
+      handler({ params, body, req, bodyBytes }) {
         assertReady(deps);
         const project = getProject(store, params.name);
-        return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
+        assertStays(deps, project.name);
+        return answerOnce(deps, { scope: createScope(project.name), req, bodyBytes }, (keep) => {
           const name = body.provider ?? project.defaults.provider;
           if (name === undefined) {
             throw invalidRequest([
@@ -116,7 +118,7 @@ export function agentRoutes(deps: ApiDeps) {
             createdAt: now,
             updatedAt: now,
           };
-          let answer: Answer = { status: 201, body: null, input: null };
+          let answer: Answer = { status: 201, body: null, input: null, agent: agent.id };
           deps.supervisor.create(agent, (actor, step) => {
             const input =
               body.task === undefined
@@ -126,6 +128,7 @@ export function agentRoutes(deps: ApiDeps) {
               status: 201,
               body: { agent: agentView({ ...agent, state: step.state() }) },
               input: input?.id ?? null,
+              agent: agent.id,
             };
             keep(answer);
           });

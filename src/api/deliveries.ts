@@ -5,6 +5,7 @@ import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Delivery, ListedDelivery } from "../store/deliveries.ts";
+import { FORGOTTEN } from "../store/forget.ts";
 import {
   attemptsOf,
   findDelivery,
@@ -60,6 +61,14 @@ export function deliveryRoutes(deps: ApiDeps) {
       handler({ params, query }) {
         const delivery = deliveryAt(deps, params.id);
         let id = delivery.id;
+        if (delivery.body === FORGOTTEN) {
+          throw new HarnessError(
+            "DELIVERY_FORGOTTEN",
+            "its agent was deleted and its text with it: nothing can be sent",
+            {
+            },
+          );
+        }
         store.transact(() => {
           // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.
           const target = currentTarget(store, config.webhook, delivery);
@@ -68,7 +77,7 @@ export function deliveryRoutes(deps: ApiDeps) {
           else reviveDelivery(store, delivery.id, target, clock.now());
         });
         deps.tryWebhook(id);
-        return json({ delivery: view(id) }, { status: 202 });
+        return json({ delivery: view(id) });
       },
     }),
     route({
@@ -97,7 +106,7 @@ export function deliveryRoutes(deps: ApiDeps) {
           ),
         );
         deps.wakeWebhooks();
-        return json({ delivery: view(id) }, { status: 202 });
+        return json({ delivery: view(id) });
       },
     }),
   ];

@@ -32,6 +32,8 @@ export interface ApiDeps {
   /** Sends this delivery in any case, whatever waits before it. */
   readonly tryWebhook: (id: string) => void;
   readonly reporter: Reporter;
+  /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
+  readonly going: Set<string>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
 }
 
@@ -52,6 +54,12 @@ export function actorAt({ store, supervisor }: ApiDeps, { name, id }: AgentParam
 /** 503 until the boot is over: what is stored of agents was not yet compared with what lives. */
 export function assertReady({ supervisor }: ApiDeps): void {
   if (!supervisor.ready) throw notReady();
+}
+
+/** 409 for a project that is on its way out. */
+export function assertStays({ going }: Pick<ApiDeps, "going">, project: string): void {
+  if (!going.has(project)) return;
+  throw new HarnessError("PROJECT_GOING", `project "${project}" is being deleted: wait, then make it again`);
 }
 
 function notReady(): HarnessError {

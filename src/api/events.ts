@@ -2,6 +2,7 @@
  * The event log, as a live stream or in pages (`Accept: application/json`). Replay and live come from the same store, so
  * there is no gap between them.
  */
+import { toJson } from "../lib/json.ts";
 import type { Commit, Delta, Doings } from "../agents/bus.ts";
 import { json } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
@@ -134,13 +135,13 @@ function stream(
   const inRange = asked === null || (asked >= oldest - 1 && asked <= newest);
   const asMessage = (record: EventRecord): SseMessage => {
     const shown = asShown(store, record, clip);
-    return { id: shown.id, event: shown.type, data: JSON.stringify(shown) };
+    return { id: shown.id, event: shown.type, data: toJson(shown) };
   };
   keepOpen();
   return sseResponse({
     // Without a cursor the stream begins now; outside of what is kept it begins with what there is, and says so.
     afterId: asked === null ? newest : inRange ? asked : oldest - 1,
-    preamble: inRange ? [] : [{ event: "reset", data: JSON.stringify({ oldest, newest }) }],
+    preamble: inRange ? [] : [{ event: "reset", data: toJson({ oldest, newest }) }],
     replay: (afterId, limit) => eventsAfter(store, scope, afterId, limit).map(asMessage),
     subscribe(listener) {
       const stops = [
@@ -149,13 +150,13 @@ function stream(
         }),
         bus.onDelta((delta: Delta) => {
           if (inScope({ type: "delta", agent: delta.agent, project: delta.project }, scope))
-            listener({ event: "delta", data: JSON.stringify(delta) });
+            listener({ event: "delta", data: toJson(delta) });
         }),
         bus.onActivity(({ project, agent, activity }: Doings) => {
           if (inScope({ type: "activity", agent, project }, scope))
             listener({
               event: "activity",
-              data: JSON.stringify({ project, agent, activity: activityView(activity) }),
+              data: toJson({ project, agent, activity: activityView(activity) }),
             });
         }),
       ];
@@ -177,7 +178,7 @@ function readCursor(header: string | null, since: string | undefined): number | 
   throw invalidRequest([
     {
       path: header === null ? "since" : "Last-Event-ID",
-      message: `got ${JSON.stringify(text.slice(0, 40))}, expected the id of an event`,
+      message: `got ${toJson(text.slice(0, 40))}, expected the id of an event`,
     },
   ]);
 }

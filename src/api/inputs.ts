@@ -6,6 +6,7 @@ import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Provider } from "../providers/index.ts";
+import { inputScope } from "../store/idempotency.ts";
 import type { Input } from "../store/inputs.ts";
 import { findInputByNumber, getInput, insertInput, listInputs } from "../store/inputs.ts";
 import { isBusy } from "../words/agent.ts";
@@ -61,9 +62,9 @@ export function inputRoutes(deps: ApiDeps) {
       body: schemas.newInput,
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 202 },
-      handler({ params, body, req, url, bodyBytes }) {
+      handler({ params, body, req, bodyBytes }) {
         const actor = actorAt(deps, params);
-        return answerOnce(deps, { req, url, bodyBytes }, (keep) => {
+        return answerOnce(deps, { scope: inputScope(actor.id), req, bodyBytes }, (keep) => {
           const { text, mode = "queue", raw = false } = body;
           assertTextFits(actor.terms(), text, "text");
           const { status } = actor.state();
@@ -79,6 +80,7 @@ export function inputRoutes(deps: ApiDeps) {
             const answer = {
               status: 202,
               input: input.id,
+              agent: actor.id,
               body: { input: inputView(input), ...(turn?.input === input.id ? { turn: turnView(turn) } : {}) },
             };
             keep(answer);

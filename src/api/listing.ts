@@ -2,6 +2,7 @@
  * Lists of agents. They are read most of all, so they come out of memory: the actors hold what is stored, and each is
  * put into words once a change.
  */
+import { toJson } from "../lib/json.ts";
 import type { Agent } from "../store/agents.ts";
 import { agentView } from "./views.ts";
 
@@ -34,7 +35,7 @@ export function agentsPage(
   const last = page.at(-1);
   const next = last === undefined || from + limit >= found.length ? null : `${last.createdAt}-${last.id}`;
   // Joined, not pasted together: the text is sent many times, and a string of strings would be put together each time.
-  return ['{"agents":[', page.map(agentText).join(","), '],"next":', JSON.stringify(next), "}"].join("");
+  return ['{"agents":[', page.map(agentText).join(","), '],"next":', toJson(next), "}"].join("");
 }
 
 const byAge = (a: Agent, b: Agent): number => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
@@ -50,6 +51,6 @@ const texts = new WeakMap<Agent, string>();
 
 function agentText(agent: Agent): string {
   let text = texts.get(agent);
-  if (text === undefined) texts.set(agent, (text = JSON.stringify(agentView(agent))));
+  if (text === undefined) texts.set(agent, (text = toJson(agentView(agent))));
   return text;
 }

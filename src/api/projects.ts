@@ -12,7 +12,7 @@ import type { Project, ProjectDefaults } from "../store/projects.ts";
 import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
 import { isBusy } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
-import { assertReady } from "./deps.ts";
+import { assertReady, assertStays } from "./deps.ts";
 import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { projectView } from "./views.ts";
@@ -114,8 +114,20 @@ export function projectRoutes(deps: ApiDeps) {
             `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
           );
         }
-        await Promise.all(agents.map((agent) => deps.supervisor.remove(agent.id)));
-        change(project.name, "project_deleted", () => deleteProject(store, project.name));
+        assertStays(deps, project.name);
+        deps.going.add(project.name);
+        try {
+          // One may have been accepted a moment before: looked at until nobody is left.
+          for (
+            let left = agents, round = 0;
+            left.length > 0 && round < 10;
+            left = agentsOf(store, project.name), round++
+          )
+            await Promise.all(left.map((agent) => deps.supervisor.remove(agent.id)));
+          change(project.name, "project_deleted", () => deleteProject(store, project.name));
+        } finally {
+          deps.going.delete(project.name);
+        }
         return noContent();
       },
     }),

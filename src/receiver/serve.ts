@@ -12,7 +12,7 @@ import type { Logger } from "../lib/log.ts";
 import { decodeSigningSecret } from "../lib/signature.ts";
 import { VERSION } from "../lib/version.ts";
 import { listen } from "../http/server.ts";
-import { lockStateDir } from "../store/sqlite.ts";
+import { lockStateDir } from "../store/lock.ts";
 import { BODY_MAX_BYTES } from "./accept.ts";
 import { createReceiverApp } from "./app.ts";
 import { createDiscordSink, type ThreadMemory } from "./sinks/discord.ts";

@@ -1,8 +1,10 @@
 /** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
+import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Activity, AgentState, CauseFrame, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Store } from "./database.ts";
+import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
 
 export interface AgentSettings {
@@ -68,8 +70,8 @@ export function insertAgent(store: Store, agent: Agent): void {
     agent.provider,
     agent.uuid,
     agent.state.status,
-    JSON.stringify(agent.state),
-    JSON.stringify(agent.settings),
+    toJson(agent.state),
+    toJson(agent.settings),
     agent.createdAt,
     agent.updatedAt,
   );
@@ -84,7 +86,7 @@ export function saveAgentState(store: Store, id: string, state: AgentState, now:
   store.run(
     "UPDATE agents SET status = ?, state = ?, updated_at = ? WHERE id = ?",
     state.status,
-    JSON.stringify(state),
+    toJson(state),
     now,
     id,
   );
@@ -92,7 +94,7 @@ export function saveAgentState(store: Store, id: string, state: AgentState, now:
 
 /** null: the status was not decided by a line of output. */
 export function saveCauseFrame(store: Store, id: string, frame: CauseFrame | null): void {
-  store.run("UPDATE agents SET cause_frame = ? WHERE id = ?", frame === null ? null : JSON.stringify(frame), id);
+  store.run("UPDATE agents SET cause_frame = ? WHERE id = ?", frame === null ? null : toJson(frame), id);
 }
 
 export function causeFrame(store: Store, id: string): CauseFrame | null {
@@ -107,13 +109,7 @@ export function saveAgentSettings(
   settings: AgentSettings,
   now: number,
 ): void {
-  store.run(
-    "UPDATE agents SET name = ?, settings = ?, updated_at = ? WHERE id = ?",
-    name,
-    JSON.stringify(settings),
-    now,
-    id,
-  );
+  store.run("UPDATE agents SET name = ?, settings = ?, updated_at = ? WHERE id = ?", name, toJson(settings), now, id);
 }
 
 export function findAgent(store: Store, id: string): Agent | null {
@@ -154,7 +150,8 @@ export function countAgents(store: Store): Partial<Record<Status, number>> & { t
   return counts;
 }
 
-/** Everything of the agent but its events and deliveries, which are history. */
+/** Everything of the agent; of its events and deliveries only that they were stays. */
 export function deleteAgent(store: Store, id: string): void {
   store.run("DELETE FROM agents WHERE id = ?", id);
+  forgetAgent(store, id);
 }

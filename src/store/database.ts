@@ -2,7 +2,8 @@
 import { MIGRATIONS } from "./migrations.ts";
 import { openSqlite, type Store } from "./sqlite.ts";
 
-export { lockStateDir, type Row, type Store } from "./sqlite.ts";
+export { lockStateDir, type StateLock } from "./lock.ts";
+export { type Row, type Store } from "./sqlite.ts";
 
 export function openStore(path: string): Store {
   return openSqlite(path, MIGRATIONS);

@@ -1,5 +1,6 @@
 /** The outbox: webhooks on their way, each with its attempts. A row is written in the transaction of what it tells. */
 import type { Store } from "./database.ts";
+import { forgetSettled } from "./forget.ts";
 
 export type DeliveryState = "pending" | "delivered" | "dead";
 
@@ -160,6 +161,7 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
     end.state === "pending" ? null : now,
     id,
   );
+  if (end.state !== "pending") forgetSettled(store, id);
 }
 
 /** The wall clock was set: what waits keeps its distance. */

@@ -1,4 +1,5 @@
 /** The event log: numbered, never reused, the one source of every live stream. */
+import { toJson } from "../lib/json.ts";
 import type { EventData, EventType, StoredEvent } from "../words/events.ts";
 import type { Store } from "./database.ts";
 
@@ -53,7 +54,7 @@ export function insertEvent<T extends StoredEvent>(
     event.project,
     event.agent,
     event.type,
-    JSON.stringify(event.data),
+    toJson(event.data),
     event.at,
   );
   return { ...event, id: lastId, at: new Date(event.at).toISOString() };

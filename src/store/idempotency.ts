@@ -9,7 +9,11 @@ export interface KeptAnswer {
   readonly answer: string;
 }
 
-/** `scope` = method and path. Throws IDEMPOTENCY_MISMATCH when the key was used with another body. */
+/** Keys of inputs go with their agent; those that made agents outlive it, and go with their project. */
+export const inputScope = (agent: string): string => `input ${agent}`;
+export const createScope = (project: string): string => `create ${project}`;
+
+/** Throws IDEMPOTENCY_MISMATCH when the key was used with another body. */
 export function keptAnswer(store: Store, scope: string, key: string, bodyHash: string): KeptAnswer | null {
   const row = store.get<{ body_hash: string; status: number; answer: string }>(
     "SELECT body_hash, status, answer FROM idempotency WHERE scope = ? AND key = ?",
@@ -33,18 +37,25 @@ export function keepAnswer(
   bodyHash: string,
   kept: KeptAnswer,
   input: number | null,
+  agent: string,
   now: number,
 ): void {
   store.run(
-    "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, agent, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     scope,
     key,
     bodyHash,
     kept.status,
     kept.answer,
     input,
+    agent,
     now,
   );
+}
+
+/** The project is gone: one of the same name is another. */
+export function forgetCreateKeys(store: Store, project: string): void {
+  store.run("DELETE FROM idempotency WHERE scope = ?", createScope(project));
 }
 
 /** Old keys go, but never one whose input is still on its way. One small batch; returns how many went. */

@@ -3,6 +3,7 @@
  * when it is complete. Every part belongs to the bytes whose offset is stored in the same transaction, so none comes
  * twice.
  */
+import { toJson } from "../lib/json.ts";
 import type { Message, MessageRole, Part } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
@@ -58,7 +59,7 @@ export function appendPart(store: Store, { agent, turn, run, key, role, part, su
     key,
     role,
     text,
-    JSON.stringify(part),
+    toJson(part),
     subagent ?? null,
     at,
   );
@@ -80,7 +81,7 @@ export function insertWhole(store: Store, all: readonly NewPart[]): Message | nu
     key,
     role,
     text,
-    JSON.stringify(parts),
+    toJson(parts),
     subagent ?? null,
     at,
   );
@@ -129,7 +130,7 @@ export function saveUserMessage(
     turn,
     key,
     text,
-    JSON.stringify([{ type: "text", text }]),
+    toJson([{ type: "text", text }]),
     at,
   );
 }

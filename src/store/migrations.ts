@@ -122,4 +122,12 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE agents ADD COLUMN cause_frame TEXT;
   `,
+  // Agents that are gone and whose words in the log, the outbox and the kept answers are still being taken out. A kept
+  // answer belongs to an agent; of earlier ones it is only known that they are old soon.
+  `
+  CREATE TABLE forgetting (agent TEXT PRIMARY KEY, after_event INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  ALTER TABLE idempotency ADD COLUMN agent TEXT;
+  ALTER TABLE deliveries ADD COLUMN orphaned INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX idempotency_by_agent ON idempotency (agent) WHERE agent IS NOT NULL;
+  `,
 ];

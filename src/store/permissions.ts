@@ -1,4 +1,5 @@
 /** Rows of permissions: every question an agent ever waited on, and how it was settled. */
+import { toJson } from "../lib/json.ts";
 import type {
   Decision,
   PermissionKind,
@@ -94,9 +95,9 @@ export function insertPermission(
     fact.kind,
     fact.tool,
     fact.title,
-    JSON.stringify(fact.detail ?? null),
-    JSON.stringify(fact.options),
-    JSON.stringify(fact.data ?? null),
+    toJson(fact.detail ?? null),
+    toJson(fact.options),
+    toJson(fact.data ?? null),
     fact.subagent ?? null,
     at.now,
   );
@@ -115,7 +116,7 @@ export function settlePermission(
     "UPDATE permissions SET state = ?, settled_by = ?, answer = ?, settled_at = ? WHERE agent = ? AND id = ?",
     state,
     by,
-    answer === null ? null : JSON.stringify(answer),
+    answer === null ? null : toJson(answer),
     now,
     agent,
     id,

@@ -1,8 +1,10 @@
 /** Rows of projects: a name, a folder, whether a person trusts it, and what its agents inherit. */
+import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import type { Store } from "./database.ts";
+import { forgetCreateKeys } from "./idempotency.ts";
 
 export interface WebhookTarget {
   readonly url: string;
@@ -70,7 +72,7 @@ export function insertProject(store: Store, project: Project): void {
     project.cwd,
     bit(project.trusted),
     json(project.webhook),
-    JSON.stringify(project.defaults),
+    toJson(project.defaults),
     project.createdAt,
   );
 }
@@ -81,7 +83,7 @@ export function updateProject(store: Store, project: Project): void {
     project.cwd,
     bit(project.trusted),
     json(project.webhook),
-    JSON.stringify(project.defaults),
+    toJson(project.defaults),
     project.name,
   );
 }
@@ -99,6 +101,7 @@ export function listProjects(store: Store): Project[] {
 
 export function deleteProject(store: Store, name: string): void {
   store.run("DELETE FROM projects WHERE name = ?", name);
+  forgetCreateKeys(store, name);
 }
 
 export function countProjects(store: Store): number {
@@ -110,5 +113,5 @@ function bit(value: boolean | null): number | null {
 }
 
 function json(value: unknown): string | null {
-  return value === null ? null : JSON.stringify(value);
+  return value === null ? null : toJson(value);
 }

@@ -1,6 +1,7 @@
 /**
  * Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together.
  */
+import { toJson } from "../lib/json.ts";
 import { aText, listOf, readStored, shapeOf } from "../lib/stored.ts";
 import type { Store } from "./database.ts";
 
@@ -64,12 +65,7 @@ export function insertRun(store: Store, agent: string, n: number, nonce: string,
 }
 
 export function saveRunIdentity(store: Store, agent: string, n: number, identity: unknown): void {
-  store.run(
-    "UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?",
-    JSON.stringify(identity),
-    agent,
-    n,
-  );
+  store.run("UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?", toJson(identity), agent, n);
 }
 
 export interface RunProgress {
@@ -85,13 +81,13 @@ export interface RunProgress {
 export function saveRunProgress(store: Store, agent: string, n: number, progress: RunProgress): void {
   store.run(
     "UPDATE runs SET codec = ?, read_offset = ?, frames = ?, unknown_frames = ?, skipped_lines = ?, version = ?, outbox = ? WHERE agent = ? AND n = ?",
-    JSON.stringify(progress.codec ?? null),
+    toJson(progress.codec ?? null),
     progress.offset,
     progress.frames,
     progress.unknownFrames,
     progress.skippedLines,
     progress.version,
-    progress.outbox.length === 0 ? null : JSON.stringify(progress.outbox),
+    progress.outbox.length === 0 ? null : toJson(progress.outbox),
     agent,
     n,
   );

@@ -1,4 +1,5 @@
 /** Rows of turns: opened and closed exactly once each. */
+import { toJson } from "../lib/json.ts";
 import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome } from "../words/agent.ts";
 import type { Usage } from "../words/said.ts";
 import type { Store } from "./database.ts";
@@ -47,8 +48,8 @@ export function endTurn(store: Store, turn: EndedTurn): void {
     "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ? WHERE id = ?",
     turn.endedAt,
     turn.outcome,
-    turn.error === undefined ? null : JSON.stringify(turn.error),
-    turn.usage === undefined ? null : JSON.stringify(turn.usage),
+    turn.error === undefined ? null : toJson(turn.error),
+    turn.usage === undefined ? null : toJson(turn.usage),
     turn.id,
   );
 }

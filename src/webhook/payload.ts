@@ -2,6 +2,7 @@
  * The body of a webhook: seven keys in a fixed order that receivers may rely on, then what is known besides.
  * Built once, when the notice is committed; every attempt sends the same bytes.
  */
+import { toJson } from "../lib/json.ts";
 import { cutText, excerpt } from "../lib/text.ts";
 import type { KnownEvent } from "../words/notices.ts";
 
@@ -79,7 +80,7 @@ function bodyWithin(notice: Notice, share: number): string {
     options: notice.permission.options.slice(0, OPTIONS_MAX).map((option) => excerpt(option, WORD_MAX)),
   };
   const turns = notice.turns?.slice(-Math.max(1, Math.floor(TURNS_MAX * share)));
-  return JSON.stringify({
+  return toJson({
     event,
     project,
     agentId,

@@ -43,3 +43,15 @@ test("no file of an agent is opened, read or written but by the opener that neve
     }),
   ).toEqual([]);
 });
+
+test("no JSON is stored or sent but by the writer that leaves no half of a character", () => {
+  const writing = /\bJSON\.stringify\(/;
+  expect(breaches(writing, under("store"), {})).toEqual([]);
+  expect(
+    breaches(
+      writing,
+      (file) => /^src\/(http\/answer|webhook\/payload|api\/(events|listing|idempotent))\.ts$/.test(file),
+      {},
+    ),
+  ).toEqual([]);
+});
