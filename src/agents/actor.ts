@@ -68,6 +68,8 @@ export interface Actor {
   /** The latest run as an earlier daemon stored it. Says why, where what its codec has to know cannot be read. */
   restore(run: Run): string | null;
   lastFrames(): readonly string[];
+  /** The sweep's look at its process. */
+  look(): void;
   /** Deadlines count from here on: before, what is stored was not yet compared with what lives. */
   activate(): void;
   close(): void;
@@ -259,6 +261,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       return read.ok ? null : read.reason;
     },
     lastFrames: () => recent,
+    look() {
+      const live = run.live();
+      live?.check();
+      const used = live?.usage();
+      if (used) agent = { ...agent, resources: { cpuMs: used.cpuMs, memoryPeakBytes: used.memoryPeakBytes } };
+    },
     activate() {
       active = true;
       arm();

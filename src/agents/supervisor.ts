@@ -99,7 +99,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
   const sweepOnce = (): void => {
-    for (const actor of actors.values()) actor.live()?.check();
+    for (const actor of actors.values()) actor.look();
     if (++quietSweeps === QUIET_SWEEPS) deps.quiet();
     sweep = clock.setTimer(deps.sweepMs, sweepOnce);
   };

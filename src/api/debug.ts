@@ -39,13 +39,22 @@ export function debugRoutes(deps: ApiDeps) {
                   startedAt: iso(spawnedAt),
                   rssBytes: rssBytes(live.identity.pid),
                   watching: live.watching,
+                  cgroup: live.cgroup,
+                  used: live.usage(),
                   tree: live.tree().map(({ pid, ppid }) => ({ pid, ppid })),
                   survivors: live.survivors().map(({ pid }) => pid),
                 },
           run:
             row === null
               ? null
-              : { n: run, state: row.state, version: progress.version ?? row.version, exitCode: row.exitCode },
+              : {
+                  n: run,
+                  state: row.state,
+                  version: progress.version ?? row.version,
+                  exitCode: row.exitCode,
+                  cpuMs: row.cpuMs,
+                  memoryPeakBytes: row.memoryPeakBytes,
+                },
           files: { dir: paths.dir, stdoutBytes: agentFileSize(paths.out), stderrBytes: agentFileSize(paths.err) },
           counters: {
             frames: progress.frames,

@@ -1,8 +1,10 @@
 /** `GET /metrics`: counts for Prometheus. Needs the token like everything else: it says how many agents there are. */
+import type { Actor } from "../agents/actor.ts";
 import type { Metric } from "../http/metrics.ts";
 import { metricsResponse } from "../http/metrics.ts";
 import { route } from "../http/router.ts";
 import { VERSION } from "../lib/version.ts";
+import type { CgroupUsage } from "../process/cgroup.ts";
 import { countAgents } from "../store/agents.ts";
 import { countDeliveries } from "../store/deliveries.ts";
 import { eventRange } from "../store/events.ts";
@@ -58,6 +60,18 @@ function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Met
       samples: [{ value: total((actor) => (actor.live() === null ? 0 : 1)) }],
     },
     {
+      name: "agent_harness_run_cpu_seconds",
+      type: "gauge",
+      help: "Processor time of an agent's present run, where it has a control group.",
+      samples: runs(actors, (used) => (used.cpuMs === null ? null : used.cpuMs / 1000)),
+    },
+    {
+      name: "agent_harness_run_memory_peak_bytes",
+      type: "gauge",
+      help: "Most memory that an agent's present run had, where it has a control group.",
+      samples: runs(actors, (used) => used.memoryPeakBytes),
+    },
+    {
       name: "agent_harness_pending_permissions",
       type: "gauge",
       help: "Questions that wait for a person.",
@@ -82,4 +96,13 @@ function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Met
       samples: Object.entries(countDeliveries(store)).map(([state, value]) => ({ labels: { state }, value })),
     },
   ];
+}
+
+/** One sample for each run that the kernel counts for. */
+function runs(actors: readonly Actor[], pick: (used: CgroupUsage) => number | null): Metric["samples"] {
+  return actors.flatMap((actor) => {
+    const used = actor.live()?.usage() ?? null;
+    const value = used === null ? null : pick(used);
+    return value === null ? [] : [{ labels: { agent: actor.id, project: actor.agent().project }, value }];
+  });
 }

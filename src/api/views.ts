@@ -76,6 +76,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     pendingPermissions: state.open.filter((each) => !each.answered).length,
     backgroundTasks: state.background,
     usage: state.usage,
+    ...(agent.resources === undefined ? {} : { resources: agent.resources }),
     retrying: state.retrying,
     ...(state.startError === null ? {} : { error: state.startError }),
     model: settings.model,

@@ -60,7 +60,7 @@ export async function startService({ env, pid, clock, log, status }: ServiceOpti
     stopping() {
       due?.cancel();
       alive?.cancel();
-      notifier.send("STOPPING=1", "STATUS=stopping; agents are left running");
+      notifier.send("STOPPING=1", "STATUS=stopping");
     },
   };
 }

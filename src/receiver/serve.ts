@@ -12,6 +12,7 @@ import type { Logger } from "../lib/log.ts";
 import { decodeSigningSecret } from "../lib/signature.ts";
 import { VERSION } from "../lib/version.ts";
 import { listen } from "../http/server.ts";
+import { startService } from "../process/service.ts";
 import { lockStateDir } from "../store/lock.ts";
 import { BODY_MAX_BYTES } from "./accept.ts";
 import { createReceiverApp } from "./app.ts";
@@ -70,6 +71,10 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
       await Promise.all([...workers.values()].map((worker) => worker.stop(0)));
       throw error;
     });
+    const names = sinks.map((sink) => sink.name).join(" and ");
+    const status = (): string => (names === "" ? "passes webhooks on to nobody" : `passes webhooks on to ${names}`);
+    const service = await startService({ env: surroundings.env, pid: process.pid, clock, log, status });
+    service.ready();
     const stopPruning = startPruning(inbox, config.retention.days * DAY_MS, clock, log);
     log.info("webhook-receiver listens", {
       url: listener.url,
@@ -84,6 +89,7 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
     return {
       url: listener.url,
       async stop() {
+        service.stopping();
         log.info("stopping: finishing what is under way");
         await Promise.all([
           listener.stop({ graceMs: 1000 }),

@@ -19,6 +19,12 @@ export interface AgentSettings {
   readonly limits?: ResourceLimits;
 }
 
+export interface Resources {
+  /** Processor time of all its processes. */
+  readonly cpuMs: number | null;
+  readonly memoryPeakBytes: number | null;
+}
+
 export interface Agent {
   readonly id: string;
   readonly project: string;
@@ -31,6 +37,8 @@ export interface Agent {
   readonly updatedAt: number;
   /** Of a living one, in memory only. */
   readonly activity?: Activity | null;
+  /** Not stored: what its latest run used so far, where it has a control group. */
+  readonly resources?: Resources;
 }
 
 interface AgentRow {
