@@ -1,8 +1,10 @@
+/** When a turn of an ACP agent begins and ends, and what an interrupt does to it. */
 import { describe, expect, test } from "bun:test";
 import type { ProviderFact } from "../../../../src/providers/contract.ts";
 import { drive, ready, SESSION } from "./drive.ts";
 
-const parts = (facts: readonly ProviderFact[]) => facts.flatMap((fact) => (fact.type === "part" ? [{ key: fact.key, ...fact.part }] : []));
+const parts = (facts: readonly ProviderFact[]) =>
+  facts.flatMap((fact) => (fact.type === "part" ? [{ key: fact.key, ...fact.part }] : []));
 const ended = (facts: readonly ProviderFact[]) => facts.at(-1);
 
 describe("an input", () => {
@@ -10,14 +12,26 @@ describe("an input", () => {
     const driven = ready();
     driven.prompt("grüße 🎉");
     expect(driven.sent()).toEqual([
-      { jsonrpc: "2.0", id: 3, method: "session/prompt", params: { sessionId: SESSION, prompt: [{ type: "text", text: "grüße 🎉" }] } },
+      {
+        jsonrpc: "2.0",
+        id: 3,
+        method: "session/prompt",
+        params: { sessionId: SESSION, prompt: [{ type: "text", text: "grüße 🎉" }] },
+      },
     ]);
   });
 
   test("is not accepted by what an agent says about itself, only by work or the answer", () => {
     const driven = ready();
     driven.prompt();
-    const gossip = ["available_commands_update", "config_option_update", "current_mode_update", "session_info_update", "usage_update", "user_message_chunk"];
+    const gossip = [
+      "available_commands_update",
+      "config_option_update",
+      "current_mode_update",
+      "session_info_update",
+      "usage_update",
+      "user_message_chunk",
+    ];
     expect(gossip.flatMap((sessionUpdate) => driven.update({ sessionUpdate }))).toEqual([]);
     expect(driven.ends({ stopReason: "end_turn" })).toEqual([
       { type: "session", id: SESSION },
@@ -30,179 +44,6 @@ describe("an input", () => {
   test("that begins with a slash cannot be sent verbatim, and that is said", () => {
     expect(ready().prompt("/help", true)).toMatchObject([{ type: "note", code: "raw_not_supported" }]);
     expect(ready().prompt("/help", false)).toEqual([]);
-  });
-});
-
-describe("messages", () => {
-  test("are put together from chunks without ids", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.text("Let ");
-    driven.text("me");
-    expect(parts(driven.ends({ stopReason: "end_turn" }))).toEqual([{ key: "m1", type: "text", text: "Let me" }]);
-  });
-
-  test("go out as deltas while they grow, under the key of the message", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.text("a");
-    expect(driven.text("b")).toEqual([{ type: "delta", key: "m1", text: "b" }]);
-  });
-
-  test("end where the messageId changes", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.text("one", "x");
-    expect(driven.text("two", "y")).toEqual([
-      { type: "part", key: "m1", role: "assistant", part: { type: "text", text: "one" } },
-      { type: "message_done", key: "m1" },
-      { type: "delta", key: "m2", text: "two" },
-    ]);
-    expect(parts(driven.ends({ stopReason: "end_turn" }))).toEqual([{ key: "m2", type: "text", text: "two" }]);
-  });
-
-  test("hold the thoughts that led to them, also where thoughts have ids of their own", () => {
-    const driven = ready();
-    driven.prompt();
-    const thought = (text: string) => driven.update({ sessionUpdate: "agent_thought_chunk", messageId: "part-9", content: { type: "text", text } });
-    expect(parts([...thought("hm"), ...thought("m"), ...driven.text("one", "x"), ...thought("then"), ...driven.text("two", "y"), ...driven.ends({ stopReason: "end_turn" })])).toEqual([
-      { key: "m1", type: "thinking", text: "hmm" },
-      { key: "m1", type: "text", text: "one" },
-      { key: "m2", type: "thinking", text: "then" },
-      { key: "m2", type: "text", text: "two" },
-    ]);
-  });
-
-  test("end at a tool call, so that the last one is what was said after the last tool", () => {
-    const driven = ready();
-    driven.prompt();
-    const facts = [
-      ...driven.text("Let me look."),
-      ...driven.update({ sessionUpdate: "tool_call", toolCallId: "t1", title: "ls", kind: "execute", status: "in_progress", rawInput: { command: "ls" } }),
-      ...driven.update({ sessionUpdate: "tool_call_update", toolCallId: "t1", status: "completed", content: [{ type: "content", content: { type: "text", text: "a.txt" } }] }),
-      ...driven.text("One file."),
-      ...driven.ends({ stopReason: "end_turn" }),
-    ];
-    expect(parts(facts)).toEqual([
-      { key: "m1", type: "text", text: "Let me look." },
-      { key: "m2", type: "tool_use", id: "t1", name: "execute", input: { command: "ls" } },
-      { key: "m3", type: "tool_result", id: "t1", text: "a.txt", isError: false },
-      { key: "m4", type: "text", text: "One file." },
-    ]);
-    expect(facts.filter((fact) => fact.type === "message_done").length).toBe(4);
-  });
-
-  test("of another session are not the agent's", () => {
-    const driven = ready();
-    driven.prompt();
-    expect(driven.update({ sessionUpdate: "agent_message_chunk", content: { type: "text", text: "x" } }, "other")).toEqual([
-      { type: "unknown_frame", kind: "update of another session" },
-    ]);
-  });
-
-  test("that a dying process left unfinished are kept as far as they went", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.text("half of");
-    expect(parts(driven.exit())).toEqual([{ key: "m1", type: "text", text: "half of" }]);
-  });
-
-  test("that come after the end are kept, not mixed into the next turn's", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.ends({ stopReason: "end_turn" });
-    driven.text("late");
-    expect(driven.prompt()).toEqual([
-      { type: "part", key: "m1", role: "assistant", part: { type: "text", text: "late" } },
-      { type: "message_done", key: "m1" },
-    ]);
-  });
-
-  test("name what has no text", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.update({ sessionUpdate: "agent_message_chunk", content: { type: "image", mimeType: "image/png", data: "AAAA" } });
-    expect(parts(driven.ends({ stopReason: "end_turn" }))).toMatchObject([{ text: "[image image/png]" }]);
-  });
-});
-
-describe("a tool call", () => {
-  type Update = Record<string, unknown>;
-  const text = (value: string) => [{ type: "content", content: { type: "text", text: value } }];
-  const cases: readonly [string, readonly Update[], readonly Record<string, unknown>[]][] = [
-    [
-      "that is pending first, is announced with the input that comes later",
-      [
-        { sessionUpdate: "tool_call", title: "bash", kind: "execute", status: "pending", rawInput: {} },
-        { sessionUpdate: "tool_call_update", status: "in_progress", title: "echo hi", rawInput: { command: "echo hi" } },
-        { sessionUpdate: "tool_call_update", status: "in_progress", rawInput: { command: "echo hi" }, content: text("h") },
-        { sessionUpdate: "tool_call_update", status: "completed", content: text("hi\n") },
-        { sessionUpdate: "tool_call_update", status: "completed", content: text("hi\n") },
-      ],
-      [
-        { type: "tool_use", name: "execute", input: { command: "echo hi" } },
-        { type: "tool_result", text: "hi\n", isError: false },
-      ],
-    ],
-    [
-      "that is first seen in progress, without any input, is described by its title",
-      [
-        { sessionUpdate: "tool_call", title: "echo hi", kind: "execute", status: "in_progress", content: text("say hi") },
-        { sessionUpdate: "tool_call_update", status: "completed", title: "echo hi", content: [] },
-      ],
-      [
-        { type: "tool_use", input: { title: "echo hi", description: "say hi" } },
-        { type: "tool_result", text: "" },
-      ],
-    ],
-    [
-      "that is first seen when it is done (after a permission), is still one use and one result",
-      [{ sessionUpdate: "tool_call_update", status: "completed", title: "touch x", kind: "execute", content: text("made") }],
-      [
-        { type: "tool_use", name: "execute" },
-        { type: "tool_result", text: "made" },
-      ],
-    ],
-    [
-      "that failed, says so",
-      [
-        { sessionUpdate: "tool_call", name: "read_file", title: "read", status: "in_progress", rawInput: { path: "/x" } },
-        { sessionUpdate: "tool_call_update", status: "failed", rawOutput: { error: "no such file" } },
-      ],
-      [
-        { type: "tool_use", name: "read_file", input: { path: "/x" } },
-        { type: "tool_result", text: "no such file", isError: true },
-      ],
-    ],
-    [
-      "whose result is a diff, names the file",
-      [{ sessionUpdate: "tool_call", title: "edit", kind: "edit", status: "completed", content: [{ type: "diff", path: "/a.txt", oldText: "1", newText: "2" }] }],
-      [{ type: "tool_use" }, { type: "tool_result", text: "changed /a.txt" }],
-    ],
-  ];
-  test.each(cases)("%s", (_what, updates, expected) => {
-    const driven = ready();
-    driven.prompt();
-    const facts = updates.flatMap((update) => driven.update({ toolCallId: "t1", ...update }));
-    const told = parts([...facts, ...driven.ends({ stopReason: "end_turn" })]);
-    expect(told.length).toBe(expected.length);
-    expect(told).toMatchObject([...expected]);
-  });
-
-  test("with an id of an earlier turn is another call", () => {
-    const driven = ready();
-    const call = { sessionUpdate: "tool_call", toolCallId: "t1", title: "ls", status: "completed" };
-    for (const _turn of [1, 2]) {
-      driven.prompt();
-      expect(parts([...driven.update(call), ...driven.ends({ stopReason: "end_turn" })])).toMatchObject([{ type: "tool_use" }, { type: "tool_result" }]);
-    }
-  });
-
-  test("that never ran is told when the turn is over", () => {
-    const driven = ready();
-    driven.prompt();
-    driven.update({ sessionUpdate: "tool_call", toolCallId: "t1", title: "rm", kind: "delete", status: "pending", rawInput: { path: "/x" } });
-    expect(parts(driven.ends({ stopReason: "cancelled" }))).toMatchObject([{ type: "tool_use", name: "delete", input: { path: "/x" } }]);
   });
 });
 
@@ -221,9 +62,21 @@ describe("the end of a turn", () => {
   });
 
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
-    ["the agent's own name for it", { code: -32603, message: "Internal error: bad key", data: { errorName: "APIError" } }, { code: "APIError", message: "Internal error: bad key" }],
-    ["a model service's JSON as message", { code: 401, message: '{"error":{"code":401,"message":"bad key"}}' }, { code: "401", message: "bad key" }],
-    ["its reason in data", { code: -32603, message: "Internal error", data: "disk full" }, { code: "-32603", message: "Internal error: disk full" }],
+    [
+      "the agent's own name for it",
+      { code: -32603, message: "Internal error: bad key", data: { errorName: "APIError" } },
+      { code: "APIError", message: "Internal error: bad key" },
+    ],
+    [
+      "a model service's JSON as message",
+      { code: 401, message: '{"error":{"code":401,"message":"bad key"}}' },
+      { code: "401", message: "bad key" },
+    ],
+    [
+      "its reason in data",
+      { code: -32603, message: "Internal error", data: "disk full" },
+      { code: "-32603", message: "Internal error: disk full" },
+    ],
     ["braces that are no JSON", { code: 1, message: "{oops" }, { code: "1", message: "{oops" }],
   ])("by an error with %s", (_what, error, expected) => {
     const driven = ready();
@@ -247,7 +100,9 @@ describe("the end of a turn", () => {
     const driven = ready();
     driven.prompt();
     driven.ends({ stopReason: "end_turn" });
-    expect(driven.says({ id: 3, result: { stopReason: "end_turn" } })).toEqual([{ type: "unknown_frame", kind: "answer to nothing" }]);
+    expect(driven.says({ id: 3, result: { stopReason: "end_turn" } })).toEqual([
+      { type: "unknown_frame", kind: "answer to nothing" },
+    ]);
   });
 
   test("is never an answer to another request, nor a request of the agent with the same id", () => {
@@ -257,7 +112,9 @@ describe("the end of a turn", () => {
     driven.says({ id: 2, result: { stopReason: "end_turn" } });
     driven.says({ id: 3, method: "fs/write_text_file", params: {} });
     expect(driven.state.prompt).not.toBeNull();
-    expect(driven.sent()).toEqual([{ jsonrpc: "2.0", id: 3, error: { code: -32601, message: "this client does not support fs/write_text_file" } }]);
+    expect(driven.sent()).toEqual([
+      { jsonrpc: "2.0", id: 3, error: { code: -32601, message: "this client does not support fs/write_text_file" } },
+    ]);
   });
 
   test("adds up the figures of the turns; the cost is the session's", () => {
@@ -266,8 +123,14 @@ describe("the end of a turn", () => {
     driven.update({ sessionUpdate: "usage_update", used: 5, size: 100, cost: { amount: 0.5, currency: "USD" } });
     driven.ends({ stopReason: "end_turn", usage: { inputTokens: 10, outputTokens: 2, cachedReadTokens: 4 } });
     driven.prompt();
-    const facts = driven.ends({ stopReason: "end_turn", _meta: { quota: { token_count: { input_tokens: 7, output_tokens: 1 } } } });
-    expect(facts).toContainEqual({ type: "usage", usage: { costUsd: 0.5, inputTokens: 17, outputTokens: 3, cacheReadTokens: 4 } });
+    const facts = driven.ends({
+      stopReason: "end_turn",
+      _meta: { quota: { token_count: { input_tokens: 7, output_tokens: 1 } } },
+    });
+    expect(facts).toContainEqual({
+      type: "usage",
+      usage: { costUsd: 0.5, inputTokens: 17, outputTokens: 3, cacheReadTokens: 4 },
+    });
   });
 });
 
@@ -293,7 +156,10 @@ describe("an interrupt", () => {
     const driven = ready();
     driven.prompt();
     driven.interrupt();
-    expect(ended(driven.fails({ code: -32800, message: "Request cancelled" }))).toEqual({ type: "turn_ended", outcome: "interrupted" });
+    expect(ended(driven.fails({ code: -32800, message: "Request cancelled" }))).toEqual({
+      type: "turn_ended",
+      outcome: "interrupted",
+    });
   });
 
   test("does not stick to the next turn", () => {
@@ -327,7 +193,9 @@ describe("what nobody knows", () => {
     driven.prompt();
     expect(driven.update({ sessionUpdate: "novelty" })).toEqual([{ type: "unknown_frame", kind: "update novelty" }]);
     expect(driven.raw("Debugger listening")).toEqual([{ type: "unknown_frame", kind: "not a JSON object" }]);
-    expect(driven.says({ method: "agent/thing" })).toEqual([{ type: "unknown_frame", kind: "notification agent/thing" }]);
+    expect(driven.says({ method: "agent/thing" })).toEqual([
+      { type: "unknown_frame", kind: "notification agent/thing" },
+    ]);
     expect(driven.says({ id: null, error: { code: -32700, message: "Parse error" } })).toEqual([
       { type: "note", level: "warn", code: "protocol_error", message: "Parse error" },
     ]);

@@ -1,7 +1,22 @@
+/** How Claude Code is started, shakes hands and is taken over by a new daemon. */
 import { describe, expect, test } from "bun:test";
 import { claudeCodec } from "../../../../src/providers/claude-code/codec.ts";
 import type { LaunchContext } from "../../../../src/providers/contract.ts";
-import { S, U1, U2, aborted, canUse, context, ends, initialized, kinds, lifecycle, ready, says, session, success, words } from "./lines.ts";
+import {
+  S,
+  U1,
+  U2,
+  canUse,
+  context,
+  initialized,
+  kinds,
+  lifecycle,
+  ready,
+  says,
+  session,
+  success,
+  words,
+} from "./lines.ts";
 
 describe("launch", () => {
   const argv = (given: Partial<LaunchContext> = {}) => claudeCodec.launch({ ...context, ...given }).argv.join(" ");
@@ -11,7 +26,11 @@ describe("launch", () => {
     expect(argv({ trusted: true })).not.toContain("--setting-sources");
     expect(argv({ trusted: true })).not.toContain("--strict-mcp-config");
   });
-  test.each([["ask", "default"], ["allow", "bypassPermissions"], ["deny", "default"]] as const)("permissions %s is mode %s", (permissions, mode) => {
+  test.each([
+    ["ask", "default"],
+    ["allow", "bypassPermissions"],
+    ["deny", "default"],
+  ] as const)("permissions %s is mode %s", (permissions, mode) => {
     expect(argv({ permissions })).toContain(`--permission-prompt-tool stdio --permission-mode ${mode} `);
   });
   test("a new conversation gets the agent's id, an old one is resumed, a vanished one begins anew under its free id", () => {
@@ -31,7 +50,11 @@ describe("launch", () => {
   });
   test("state events are always on, and the user's own settings win over our defaults", () => {
     const { env } = claudeCodec.launch({ ...context, env: { CLAUDE_CODE_MAX_RETRIES: "9" } });
-    expect(env).toMatchObject({ CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1", CLAUDE_CODE_STARTUP_FAILURE_RESULTS: "1", DISABLE_AUTOUPDATER: "1" });
+    expect(env).toMatchObject({
+      CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1",
+      CLAUDE_CODE_STARTUP_FAILURE_RESULTS: "1",
+      DISABLE_AUTOUPDATER: "1",
+    });
     expect(env).not.toHaveProperty("CLAUDE_CODE_MAX_RETRIES");
     expect(claudeCodec.launch(context).env).toHaveProperty("CLAUDE_CODE_MAX_RETRIES", "4");
   });
@@ -42,7 +65,11 @@ describe("handshake", () => {
     const it = session();
     expect(it.lines).toEqual([{ type: "control_request", request_id: "ah-1", request: { subtype: "initialize" } }]);
     expect(it.feed({ type: "system", subtype: "hook_started" }, says("idle"))).toEqual([]);
-    const notLoggedIn = { type: "login" as const, loggedIn: false, detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY" };
+    const notLoggedIn = {
+      type: "login" as const,
+      loggedIn: false,
+      detail: "not logged in: run claude and /login once, or set ANTHROPIC_API_KEY",
+    };
     expect(it.feed(initialized())).toEqual([notLoggedIn, { type: "ready", version: "2.1.330" }]);
   });
   test.each([
@@ -51,161 +78,58 @@ describe("handshake", () => {
   ])("%s is refused with what is found and needed", (_name, reply, found) => {
     const response = { subtype: "success", request_id: "ah-1", response: reply, pending_permission_requests: [] };
     const [fact] = session().feed({ type: "control_response", response });
-    expect(fact?.type === "start_failed" ? `${fact.code} ${fact.message}` : fact).toMatch(new RegExp(`^VERSION_UNSUPPORTED .*2\\.1\\.268 .*${found}`));
+    expect(fact?.type === "start_failed" ? `${fact.code} ${fact.message}` : fact).toMatch(
+      new RegExp(`^VERSION_UNSUPPORTED .*2\\.1\\.268 .*${found}`),
+    );
   });
   test("where a credential was found is told", () => {
     const response = (account: object) => ({
-      subtype: "success", request_id: "ah-1", pending_permission_requests: [], response: { claude_code_version: "2.1.330", session_state: "idle", account },
+      subtype: "success",
+      request_id: "ah-1",
+      pending_permission_requests: [],
+      response: { claude_code_version: "2.1.330", session_state: "idle", account },
     });
     const login = (account: object) => session().feed({ type: "control_response", response: response(account) })[0];
-    expect(login({ tokenSource: "none", apiKeySource: "ANTHROPIC_API_KEY" })).toEqual({ type: "login", loggedIn: true, detail: "credential from ANTHROPIC_API_KEY" });
+    expect(login({ tokenSource: "none", apiKeySource: "ANTHROPIC_API_KEY" })).toEqual({
+      type: "login",
+      loggedIn: true,
+      detail: "credential from ANTHROPIC_API_KEY",
+    });
     expect(login({ tokenSource: "none", apiProvider: "firstParty" })).toMatchObject({ type: "login", loggedIn: false });
   });
   test("2.1.268, 2.2.0 and 3.0.0 are new enough", () => {
     for (const claude_code_version of ["2.1.268", "2.2.0", "3.0.0"]) {
-      const response = { subtype: "success", request_id: "ah-1", response: { claude_code_version, session_state: "idle" }, pending_permission_requests: [] };
+      const response = {
+        subtype: "success",
+        request_id: "ah-1",
+        response: { claude_code_version, session_state: "idle" },
+        pending_permission_requests: [],
+      };
       expect(kinds(session().feed({ type: "control_response", response }))).toEqual(["login", "ready"]);
     }
   });
   test("a conversation that is gone frees its id for the next start", () => {
     const it = session({ launch: { ...context, session: S } });
     const errors = [`No conversation found with session ID: ${S}`];
-    expect(it.feed({ type: "result", subtype: "error_during_execution", is_error: true, errors, session_id: U2 })).toEqual([
+    expect(
+      it.feed({ type: "result", subtype: "error_during_execution", is_error: true, errors, session_id: U2 }),
+    ).toEqual([
       { type: "session", id: `new:${S}` },
       { type: "start_failed", code: "SESSION_NOT_FOUND", message: expect.stringContaining("next input") },
     ]);
   });
   test("a refused start is said in the program's words", () => {
-    const facts = session().feed({ type: "result", is_error: true, errors: ["cannot be used with root"], startup_failure_reason: "bypass_root" });
+    const facts = session().feed({
+      type: "result",
+      is_error: true,
+      errors: ["cannot be used with root"],
+      startup_failure_reason: "bypass_root",
+    });
     expect(facts).toEqual([{ type: "start_failed", code: "BYPASS_ROOT", message: "cannot be used with root" }]);
   });
   test("an id in use means that the conversation exists after all: the next start resumes it", () => {
     expect(session().exit(`Error: Session ID ${S} is already in use.\n`)).toEqual([{ type: "session", id: S }]);
     expect(ready().exit("whatever")).toEqual([]);
-  });
-});
-
-describe("the end of a turn", () => {
-  test("a plain turn ends at idle, not at its result", () => {
-    const it = ready();
-    it.prompt(U1);
-    expect(it.lines).toEqual([{ type: "user", message: { role: "user", content: "hi" }, parent_tool_use_id: null, uuid: U1 }]);
-    expect(kinds(it.feed(says("running"), lifecycle("queued"), lifecycle("started")))).toContain("input_accepted");
-    expect(ends(it.feed(words("m1", "x"), success(), lifecycle("completed")))).toEqual([]);
-    expect(it.feed(says("idle"))).toEqual([{ type: "turn_ended", outcome: "completed" }]);
-  });
-  test("an old idle does not answer an input that is still in the pipe", () => {
-    const it = ready();
-    it.prompt(U1);
-    expect(it.feed(says("idle"))).toEqual([]);
-    it.feed(says("running"), lifecycle("queued"), lifecycle("started"), success());
-    expect(ends(it.feed(says("idle")))).toEqual([]);
-    expect(ends(it.feed(lifecycle("completed")))).toEqual([{ type: "turn_ended", outcome: "completed" }]);
-  });
-  test("a background sub-agent makes two results and one end", () => {
-    const it = ready();
-    it.prompt(U1);
-    it.feed(says("running"), lifecycle("queued"), lifecycle("started"));
-    const first = it.feed(
-      { type: "system", subtype: "background_tasks_changed", tasks: [{ task_id: "t" }] },
-      words("m1", "first"), success(), lifecycle("completed"),
-      words("s1", "sub", { parent_tool_use_id: "call", agent_id: "agent1" }),
-      { type: "system", subtype: "background_tasks_changed", tasks: [] }, { type: "system", subtype: "init" },
-      words("m2", "second"), success({ origin: { kind: "task-notification" } }),
-    );
-    expect(ends(first)).toEqual([]);
-    expect(first).toContainEqual({ type: "part", key: "s1", role: "assistant", part: { type: "text", text: "sub" }, subagent: "agent1" });
-    expect(first.filter((fact) => fact.type === "background")).toEqual([{ type: "background", tasks: 1 }, { type: "background", tasks: 0 }]);
-    expect(it.feed(says("idle"), says("idle")).filter((fact) => fact.type !== "message_done")).toEqual([{ type: "turn_ended", outcome: "completed" }]);
-  });
-  test("an API failure that calls itself success fails with its code, and its text is no word of the agent", () => {
-    const it = ready();
-    it.prompt(U1);
-    const facts = it.feed(
-      says("running"), lifecycle("queued"), lifecycle("started"),
-      { type: "system", subtype: "api_retry", attempt: 1, max_retries: 2, error_status: 401, error: "authentication_failed", session_id: S },
-      words("e1", "Invalid API key", { error: "authentication_failed", is_api_error_message: true }),
-      success({ is_error: true, terminal_reason: "api_error", api_error_status: 401, result: "Invalid API key" }),
-      lifecycle("completed"), says("idle"),
-    );
-    expect(facts).toContainEqual({ type: "retrying", attempt: 1, reason: "authentication_failed", status: 401 });
-    expect(facts).toContainEqual({ type: "part", key: "e1", role: "system", part: { type: "text", text: "Invalid API key" } });
-    expect(facts.filter((fact) => fact.type === "retry_over")).toHaveLength(1);
-    expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "failed", error: { code: "authentication_failed", message: "Invalid API key" } });
-  });
-  test("the turn limit is a failure of its own", () => {
-    const it = ready();
-    const result = { type: "result", subtype: "error_max_turns", is_error: true, terminal_reason: "max_turns", errors: ["Reached maximum number of turns (2)"] };
-    expect(it.feed(says("running"), result, says("idle")).at(-1)).toEqual({
-      type: "turn_ended", outcome: "failed", error: { code: "max_turns", message: "Reached maximum number of turns (2)" },
-    });
-  });
-  test("a failure does not stain the next turn", () => {
-    const it = ready();
-    it.feed(says("running"), words("e1", "bad", { error: "rate_limit" }), success({ is_error: true, terminal_reason: "api_error" }), says("idle"));
-    expect(it.feed(says("running"), success(), says("idle")).at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
-  });
-  test("a turn that nobody asked for is a turn", () => {
-    const it = ready();
-    const facts = it.feed(says("running"), words("m1", "the build is done"), success(), says("idle"));
-    expect(kinds(facts)).toEqual(["turn_started", "session", "part", "message_done", "turn_ended"]);
-  });
-  test("an input that ran in an earlier process is accepted and its turn is lost", () => {
-    const it = ready({ launch: { ...context, session: S } });
-    it.prompt(U1);
-    expect(it.feed(lifecycle("completed"), says("idle"))).toEqual([
-      { type: "input_accepted", key: U1 },
-      { type: "turn_ended", outcome: "lost", error: { code: "TURN_LOST", message: expect.any(String) } },
-    ]);
-  });
-  test("a duplicate of an ended input makes an idle that ends nothing, also when the next input waits", () => {
-    const it = ready();
-    it.prompt(U1);
-    it.feed(says("running"), lifecycle("queued"), lifecycle("started"), success(), lifecycle("completed"), says("idle"));
-    it.prompt(U2);
-    expect(it.feed(says("idle"))).toEqual([]);
-    expect(ends(it.feed(says("running"), lifecycle("queued", U2), lifecycle("started", U2), success(), lifecycle("completed", U2), says("idle")))).toHaveLength(1);
-  });
-});
-
-describe("interrupt", () => {
-  test("ends the turn as interrupted although the result says error", () => {
-    const it = ready();
-    it.prompt(U1);
-    it.feed(says("running"), lifecycle("queued"), lifecycle("started"));
-    it.lines.length = 0;
-    it.interrupt();
-    expect(it.lines).toEqual([{ type: "control_request", request_id: "ah-2", request: { subtype: "interrupt", cancel_queued: true } }]);
-    const reply = { type: "control_response", response: { subtype: "success", request_id: "ah-2", response: { still_queued: [], cancelled: [] } } };
-    expect(it.feed(reply, aborted, lifecycle("cancelled"), says("idle"))).toEqual([{ type: "turn_ended", outcome: "interrupted" }]);
-  });
-  test("an input that the interrupt found in the queue is interrupted when it starts", () => {
-    const it = ready();
-    it.prompt(U1);
-    it.interrupt();
-    it.lines.length = 0;
-    it.feed(lifecycle("queued"), { type: "control_response", response: { subtype: "success", request_id: "ah-2", response: { still_queued: [U1] } } });
-    expect(it.lines).toEqual([]);
-    it.feed(lifecycle("started"));
-    expect(it.lines).toMatchObject([{ request: { subtype: "interrupt" } }]);
-  });
-  test("an input cancelled before the model saw it ends interrupted, without any result", () => {
-    const it = ready();
-    it.prompt(U1);
-    it.interrupt();
-    expect(it.feed(lifecycle("queued"), lifecycle("cancelled"), says("idle")).at(-1)).toEqual({ type: "turn_ended", outcome: "interrupted" });
-  });
-  test("a stop while only a sub-agent still worked is an interrupt, though the last result was a success", () => {
-    const it = ready();
-    it.feed(says("running"), { type: "system", subtype: "background_tasks_changed", tasks: [{}] }, success());
-    it.interrupt();
-    expect(it.feed({ type: "system", subtype: "background_tasks_changed", tasks: [] }, says("idle")).at(-1)).toEqual({ type: "turn_ended", outcome: "interrupted" });
-  });
-  test("one that came too late leaves the turn completed", () => {
-    const it = ready();
-    it.feed(says("running"), success());
-    it.interrupt();
-    expect(it.feed(says("idle")).at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
   });
 });
 
@@ -231,7 +155,12 @@ describe("a new daemon", () => {
     it.feed(says("requires_action"), canUse("r1"), canUse("r2"));
     it.adopt({ open: ["r1", "r2", "r0"] });
     const facts = it.feed(initialized("requires_action", [canUse("r2"), canUse("r3")], "ah-2"));
-    expect(facts.filter((fact) => fact.type === "permission_closed").map((fact) => fact.id).sort()).toEqual(["r0", "r1"]);
+    expect(
+      facts
+        .filter((fact) => fact.type === "permission_closed")
+        .map((fact) => fact.id)
+        .sort(),
+    ).toEqual(["r0", "r1"]);
     expect(facts.filter((fact) => fact.type === "permission").map((fact) => fact.id)).toEqual(["r3"]);
     expect(kinds(facts)).not.toContain("ready");
   });
@@ -250,24 +179,43 @@ describe("odd lines", () => {
     expect(it.raw("")).toEqual([]);
     const lines = [[], 7, { type: "new_thing" }, { type: "system", subtype: "new_news" }];
     expect(it.feed(...lines).map((fact) => fact.type)).toEqual(Array(4).fill("unknown_frame"));
-    expect(it.feed({ type: "assistant" }, { type: "user" }, { type: "result" }, { type: "system" }, { type: "stream_event" }).filter((fact) => fact.type === "turn_ended")).toEqual([]);
+    expect(
+      it
+        .feed({ type: "assistant" }, { type: "user" }, { type: "result" }, { type: "system" }, { type: "stream_event" })
+        .filter((fact) => fact.type === "turn_ended"),
+    ).toEqual([]);
   });
   test("a cleared conversation is resumed by the id of the lines that follow", () => {
     const it = ready();
     it.feed(words("m1", "a"));
-    const facts = it.feed({ type: "conversation_reset", new_conversation_id: U1, session_id: S }, success({ session_id: U2 }));
+    const facts = it.feed(
+      { type: "conversation_reset", new_conversation_id: U1, session_id: S },
+      success({ session_id: U2 }),
+    );
     expect(facts.filter((fact) => fact.type === "session")).toEqual([{ type: "session", id: U2 }]);
   });
   test("the session is told only when its file is sure to exist", () => {
     const it = ready();
     it.prompt(U1);
-    expect(kinds(it.feed(says("running"), lifecycle("queued"), lifecycle("started"), { type: "system", subtype: "init", session_id: S }))).not.toContain("session");
+    expect(
+      kinds(
+        it.feed(says("running"), lifecycle("queued"), lifecycle("started"), {
+          type: "system",
+          subtype: "init",
+          session_id: S,
+        }),
+      ),
+    ).not.toContain("session");
     expect(kinds(it.feed(words("m1", "x")))).toContain("session");
   });
   test("usage is the total of the conversation over all models", () => {
-    const modelUsage = { a: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4 }, b: { inputTokens: 10, outputTokens: 20 } };
+    const modelUsage = {
+      a: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4 },
+      b: { inputTokens: 10, outputTokens: 20 },
+    };
     expect(ready().feed(success({ modelUsage, total_cost_usd: 0.5 }))).toContainEqual({
-      type: "usage", usage: { inputTokens: 11, outputTokens: 22, cacheReadTokens: 3, cacheWriteTokens: 4, costUsd: 0.5 },
+      type: "usage",
+      usage: { inputTokens: 11, outputTokens: 22, cacheReadTokens: 3, cacheWriteTokens: 4, costUsd: 0.5 },
     });
   });
 });

@@ -1,0 +1,159 @@
+/** What Codex asks a person, and how a new daemon takes it over. */
+import { describe, expect, test } from "bun:test";
+import { codexCodec } from "../../../../src/providers/codex/codec.ts";
+import { OWN, CHILD, ready, prompted, notify, completed, running, approval, input, adopt, types } from "./talk.ts";
+
+describe("server requests", () => {
+  test("what cannot be served is refused at once", () => {
+    for (const method of [
+      "item/tool/call",
+      "account/chatgptAuthTokens/refresh",
+      "execCommandApproval",
+      "something/new",
+    ]) {
+      const it = running().frames({ method, id: 0, params: {} });
+      expect(it.lines).toEqual([{ id: 0, error: { code: -32601, message: `this client does not serve ${method}` } }]);
+      expect(types(it)).toEqual(["note"]);
+    }
+  });
+
+  test("a form of an MCP server is declined, never left open", () => {
+    const it = running().frames({
+      method: "mcpServer/elicitation/request",
+      id: 4,
+      params: { threadId: OWN, serverName: "s", mode: "form", message: "Your name?", requestedSchema: {} },
+    });
+    expect(it.lines).toEqual([{ id: 4, result: { action: "decline", content: null, _meta: null } }]);
+  });
+
+  test("more permissions are given as asked for, or not at all", () => {
+    const permissions = { network: { enabled: true } };
+    for (const [decision, result] of [
+      ["allow", { permissions, scope: "turn" }],
+      ["allow_always", { permissions, scope: "session" }],
+      ["deny", { permissions: {}, scope: "turn" }],
+    ] as const) {
+      const it = running().frames({
+        method: "item/permissions/requestApproval",
+        id: 0,
+        params: { threadId: OWN, permissions, cwd: "/p", reason: "net" },
+      });
+      const asked = it.facts[0];
+      if (asked?.type !== "permission") throw new Error("nothing was asked");
+      expect(asked.title).toBe("more permissions: net");
+      it.fresh().do((state) => codexCodec.answer(state, { id: asked.id, kind: "tool", data: asked.data, decision }, 0));
+      expect(it.lines).toEqual([{ id: 0, result }]);
+    }
+  });
+
+  test("an answer to a request that is not open is not sent: in another process its id means something else", () => {
+    const it = running().do((state) =>
+      codexCodec.answer(
+        state,
+        { id: "0", kind: "tool", data: { method: "item/fileChange/requestApproval" }, decision: "allow" },
+        0,
+      ),
+    );
+    expect(it.lines).toEqual([]);
+  });
+
+  test("a grant covers the same command in the same folder, nothing else", () => {
+    const it = running().frames(approval(0));
+    const asked = it.facts[0];
+    if (asked?.type !== "permission") throw new Error("nothing was asked");
+    it.do((state) =>
+      codexCodec.answer(state, { id: "0", kind: "tool", data: asked.data, decision: "allow_always" }, 0),
+    ).fresh();
+    expect(it.frames(approval(1)).lines).toEqual([{ id: 1, result: { decision: "acceptForSession" } }]);
+    const elsewhere = { ...approval(2), params: { ...approval(2).params, cwd: "/other" } };
+    expect(types(it.fresh().frames(elsewhere))).toEqual(["permission"]);
+  });
+
+  test("a patch whose files are unknown cannot be granted for ever", () => {
+    const it = running().frames({
+      method: "item/fileChange/requestApproval",
+      id: 0,
+      params: { threadId: OWN, turnId: "t1", itemId: "gone" },
+    });
+    expect(it.facts[0]).toMatchObject({ type: "permission", options: ["allow", "deny"] });
+  });
+
+  test("a sub-agent's question outlives the agent's turn, the agent's own does not", () => {
+    const it = running().frames(approval(0), approval(1, CHILD)).fresh().frames(completed("t1"));
+    expect(it.facts.filter((fact) => fact.type === "permission")).toMatchObject([{ id: "1", subagent: CHILD }]);
+    expect(Object.keys(it.state.asks)).toEqual(["1"]);
+  });
+});
+
+describe("adoption", () => {
+  test("says again what the codec said by itself, because it may have died with the daemon", () => {
+    const it = running().frames({ method: "item/tool/call", id: 0, params: { threadId: OWN } });
+    const refusal = it.lines[0];
+    expect(it.fresh().do(adopt({})).lines[0]).toEqual(refusal);
+    it.frames(notify("serverRequest/resolved", { threadId: OWN, requestId: 0 })).fresh();
+    expect(it.do(adopt({})).lines.map(({ method }) => method)).toEqual(["thread/read"]);
+    it.frames(completed("t1", "interrupted")).fresh();
+    expect(it.do(adopt({})).lines.map(({ method }) => method)).toEqual([
+      "thread/backgroundTerminals/clean",
+      "thread/read",
+    ]);
+  });
+
+  test("asks for no second handshake, only behind what was written before", () => {
+    expect(running().do(adopt({})).lines).toEqual([
+      { id: 4, method: "thread/read", params: { threadId: OWN, includeTurns: false } },
+    ]);
+  });
+
+  test("a turn whose end was hidden in a line too long to read is ended by the stored turns", () => {
+    const it = running()
+      .do(adopt({}))
+      .frames({ id: 4, result: { thread: { status: { type: "idle" } } } });
+    expect(it.lines.at(-1)).toMatchObject({ method: "thread/turns/list" });
+    it.fresh().frames({
+      id: 5,
+      result: { data: [{ id: "t1", status: "failed", items: [], error: { message: "m", codexErrorInfo: "other" } }] },
+    });
+    expect(it.facts.at(-1)).toEqual({ type: "turn_ended", outcome: "failed", error: { code: "other", message: "m" } });
+  });
+
+  test("a turn that nobody saw begin is found", () => {
+    const it = ready()
+      .do(adopt({}))
+      .frames({ id: 3, result: { thread: { status: { type: "active" } } } });
+    it.fresh().frames({ id: 4, result: { data: [{ id: "t9", status: "inProgress", items: [] }] } });
+    expect(it.facts).toEqual([{ type: "turn_started" }]);
+  });
+
+  test("an unanswered turn/start behind the barrier was never read", () => {
+    const it = prompted()
+      .do(adopt({ unconfirmed: [input("k1")] }))
+      .fresh()
+      .frames({ id: 4, result: { thread: { status: { type: "idle" } } } });
+    expect(it.facts).toEqual([{ type: "input_absent", key: "k1" }]);
+    expect(it.lines).toEqual([]);
+    expect(it.state.calls).toEqual({});
+  });
+
+  test("an answered one is on its way, whatever the stored turns say yet", () => {
+    const it = prompted()
+      .do(adopt({ unconfirmed: [input("k1")] }))
+      .fresh();
+    it.frames({ id: 3, result: { turn: { id: "t1" } } }, { id: 4, result: { thread: { status: { type: "active" } } } });
+    expect(types(it)).toEqual(["turn_started"]);
+    expect(it.lines).toEqual([]);
+  });
+
+  test("of an input that it knows nothing about the stored turns tell", () => {
+    const asked = () =>
+      ready()
+        .do(adopt({ unconfirmed: [input("kx")] }))
+        .frames({ id: 3, result: { thread: { status: { type: "idle" } } } })
+        .fresh();
+    const stored = { data: [{ id: "t0", status: "interrupted", items: [{ type: "userMessage", clientId: "kx" }] }] };
+    expect(asked().frames({ id: 4, result: stored }).facts).toEqual([{ type: "input_accepted", key: "kx" }]);
+    expect(asked().frames({ id: 4, result: { data: [] } }).facts).toEqual([{ type: "input_absent", key: "kx" }]);
+    const never = { error: { code: -32600, message: "thread x is not materialized yet" }, id: 4 };
+    expect(asked().frames(never).facts).toEqual([{ type: "input_absent", key: "kx" }]);
+  });
+});
