@@ -1,6 +1,7 @@
 /** Which webhook targets a request may name (DESIGN 8): loopback, the configured host, and `webhook.allowedHosts`. */
 import { invalidRequest } from "../lib/errors.ts";
-import { hostOf, mayReceive } from "../webhook/hosts.ts";
+import { hostOf } from "../lib/ip.ts";
+import { mayReceive } from "../webhook/hosts.ts";
 import type { ApiDeps } from "./deps.ts";
 
 export function assertWebhookAllowed({ config }: ApiDeps, url: string, path: string): void {

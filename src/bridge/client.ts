@@ -3,6 +3,7 @@
  * the server does not know is answered with its web page and 200.
  */
 import { errorText } from "../lib/errors.ts";
+import { request } from "../lib/request.ts";
 
 export type Reply =
   | { readonly ok: true; readonly value: unknown }
@@ -38,7 +39,7 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
     timeoutMs: number,
   ): Promise<Reply> {
     try {
-      const response = await fetch(address(path, query), {
+      const response = await request(address(path, query), {
         method,
         headers: { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -66,7 +67,7 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
     get: (path, query = {}, timeoutMs = TIMEOUT_MS) => call("GET", path, query, undefined, timeoutMs),
     post: (path, body, timeoutMs = TIMEOUT_MS) => call("POST", path, {}, body, timeoutMs),
     async stream(path, signal) {
-      const response = await fetch(address(path, {}), {
+      const response = await request(address(path, {}), {
         headers: { authorization, accept: "text/event-stream" },
         signal,
       });

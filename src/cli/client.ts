@@ -2,6 +2,7 @@
 import type { Issue } from "../lib/check.ts";
 import { isObject } from "../lib/check.ts";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
+import { request } from "../lib/request.ts";
 import type { Address } from "./address.ts";
 import { isErrorCode } from "../words/errors.ts";
 
@@ -50,9 +51,8 @@ export function createClient({ url, socket, shown, token, tokenProblem }: Addres
       ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
     try {
-      return await fetch(`${url}${path}`, {
+      return await request(`${url}${path}`, {
         method,
-        redirect: "manual",
         headers: {
           ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { "Content-Type": "application/json" }),

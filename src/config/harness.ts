@@ -4,6 +4,7 @@ import { array, boolean, integer, object, oneOf, optional, record, refined, stri
 import type { LogLevel } from "../lib/log.ts";
 import { LOG_LEVELS, redact } from "../lib/log.ts";
 import { resourceLimits } from "../lib/resources.ts";
+import { isLoopback } from "../lib/ip.ts";
 import { PERMISSION_MODES, PROMPT_WAYS, PROVIDER_KINDS } from "../words/kinds.ts";
 import { NAME } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
@@ -169,7 +170,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
   const socketPath = file.listen?.slice("unix:".length);
   const host = file.host ?? "127.0.0.1";
   const tokenIsMeant = token !== undefined || auth.tokenFile !== undefined || context.broken("auth");
-  if (socketPath === undefined && !context.broken("listen") && !values.isLoopback(host) && !tokenIsMeant) {
+  if (socketPath === undefined && !context.broken("listen") && !isLoopback(host) && !tokenIsMeant) {
     context.problem(
       "host",
       `got ${JSON.stringify(host)}, expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN`,

@@ -78,12 +78,3 @@ export const command: Schema<string | readonly string[]> = union(
     words.length === 0 ? "a program and its arguments, at least one" : undefined,
   ),
 );
-
-/** Reached from this machine alone. */
-export function isLoopback(host: string): boolean {
-  const name = host
-    .toLowerCase()
-    .replace(/\.$/, "")
-    .replace(/^::ffff:/, "");
-  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
-}

@@ -12,6 +12,7 @@ import {
   type Schema,
 } from "../lib/check.ts";
 import { LOG_LEVELS, type LogLevel } from "../lib/log.ts";
+import { isLoopback } from "../lib/ip.ts";
 import { discordUrlProblem } from "./sinks/discord-url.ts";
 import {
   loadConfig,
@@ -144,7 +145,7 @@ function resolveReceiver(file: ReceiverFile, context: ResolveContext): ReceiverC
   const secret = context.secret("secret", file.secret, "secretFile", file.secretFile, values.signingSecret);
   const host = file.host ?? "127.0.0.1";
   const tokenIsMeant = token !== undefined || file.tokenFile !== undefined || context.broken("token");
-  if (!values.isLoopback(host) && !tokenIsMeant) {
+  if (!isLoopback(host) && !tokenIsMeant) {
     context.problem(
       "host",
       `got ${JSON.stringify(host)}, expected a loopback address while there is no token: whoever reaches the port could post to your channel and read what was posted; set token, tokenFile or AH_RECEIVER_TOKEN`,

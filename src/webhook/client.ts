@@ -11,7 +11,7 @@ import { readText } from "../lib/read-body.ts";
 import { decodeSigningSecret, sign } from "../lib/signature.ts";
 import { excerpt, oneLine } from "../lib/text.ts";
 import { VERSION } from "../lib/version.ts";
-import { hostOf, isLoopback } from "./hosts.ts";
+import { request } from "../lib/request.ts";
 
 export const ATTEMPT_TIMEOUT_MS = 15_000;
 export const RESPONSE_BODY_MAX_BYTES = 4096;
@@ -54,20 +54,17 @@ export interface AttemptResult {
   readonly durationMs: number;
 }
 
-export async function postWebhook(request: AttemptRequest): Promise<AttemptResult> {
-  const { url, body, clock, signal, timeoutMs = ATTEMPT_TIMEOUT_MS } = request;
+export async function postWebhook(attempt: AttemptRequest): Promise<AttemptResult> {
+  const { url, body, clock, signal, timeoutMs = ATTEMPT_TIMEOUT_MS } = attempt;
   const startedMs = clock.monotonic();
   const passedMs = (): number => Math.round(clock.monotonic() - startedMs);
   const deadline = AbortSignal.timeout(timeoutMs);
-  const headers = webhookHeaders(request, clock.now());
+  const headers = webhookHeaders(attempt, clock.now());
   try {
-    const response = await fetch(url, {
+    const response = await request(url, {
       method: "POST",
       headers,
       body,
-      redirect: "manual",
-      // A proxy of the environment knows another loopback than ours, and would get the token.
-      ...(isLoopback(hostOf(url)) ? { proxy: false } : {}),
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
     const outcome = classify(response.status, parseRetryAfter(response.headers.get("retry-after"), clock.now()));

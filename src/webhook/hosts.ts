@@ -1,15 +1,10 @@
 /** Where webhooks may go: any loopback address, the configured host, and `webhook.allowedHosts`. Pure. */
-import { isIP } from "../lib/ip.ts";
+import { hostOf, isIP, isLoopback } from "../lib/ip.ts";
 
 export interface AllowedTargets {
   /** The configured webhook. */
   readonly url?: string;
   readonly allowedHosts: readonly string[];
-}
-
-/** The host of a URL as it is compared: lower case, IPv6 without brackets. */
-export function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, "").toLowerCase();
 }
 
 /** May a project's or an agent's own webhook go to this host (as of `hostOf`)? */
@@ -19,10 +14,6 @@ export function mayReceive({ url, allowedHosts }: AllowedTargets, host: string):
     (url !== undefined && host === hostOf(url)) ||
     allowedHosts.some((allowed) => allowed.toLowerCase() === host)
   );
-}
-
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /**

@@ -13,13 +13,13 @@ import { clampPending, findDelivery, pendingHeads, recordAttempt, retargetPendin
 import { headOf, shiftPending } from "../store/deliveries.ts";
 import type { AttemptResult } from "./client.ts";
 import { postWebhook, saidBy } from "./client.ts";
-import { hostOf, isLoopback, isNobodysAddress, mayReceive, secretsIn } from "./hosts.ts";
+import { isNobodysAddress, mayReceive, secretsIn } from "./hosts.ts";
 import type { OutboxConfig } from "./outbox.ts";
 import { ownToken } from "./outbox.ts";
 import type { Flight } from "./queue.ts";
 import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts";
 import { afterAttempt } from "./schedule.ts";
-import { isIP } from "../lib/ip.ts";
+import { hostOf, isIP, isLoopback } from "../lib/ip.ts";
 
 /**
  * A timer counts running time, a stored due time is one of the clock: after at most so long it is noticed that the box

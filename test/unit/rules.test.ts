@@ -55,3 +55,9 @@ test("no JSON is stored or sent but by the writer that leaves no half of a chara
     ),
   ).toEqual([]);
 });
+
+test("nothing speaks HTTP but through the one door, which keeps tokens of this machine from proxies", () => {
+  const asking =
+    /(?<!async )(?<![.\w])fetch\((?!req\b)|\b(Bun|globalThis)\.fetch\(|"node:(https?|http2)"|new WebSocket\(/;
+  expect(breaches(asking, () => true, { "src/lib/request.ts": "the door itself" })).toEqual([]);
+});

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import type { HarnessConfig } from "../../config/harness.ts";
 import { isObject } from "../../lib/check.ts";
 import { errorText } from "../../lib/errors.ts";
+import { request } from "../../lib/request.ts";
 import type { Check } from "./check.ts";
 import { fail, ok, warn } from "./check.ts";
 
@@ -41,7 +42,7 @@ function reach(host: string, port: number): Promise<void> {
 async function checkReceiver(url: string): Promise<readonly Check[]> {
   if (!/^http:\/\/(127\.0\.0\.1|localhost|\[::1\]):7071\//.test(url)) return [];
   try {
-    const response = await fetch(RECEIVER, { signal: AbortSignal.timeout(LIMIT_MS) });
+    const response = await request(RECEIVER, { signal: AbortSignal.timeout(LIMIT_MS) });
     const health: unknown = await response.json();
     const status = isObject(health) ? String(health["status"]) : "?";
     if (response.ok && status === "ok") return [ok("receiver", "healthy")];

@@ -5,7 +5,7 @@ import { isObject } from "../../lib/check.ts";
 import { tryJson } from "../../lib/json.ts";
 import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
-import { direct } from "../direct.ts";
+import { request } from "../../lib/request.ts";
 import type { Delivery, Finding, SendResult, Sink } from "../sink.ts";
 import { isRefusal, judge, readAnswer, UNKNOWN_CHANNEL, type Answer } from "./discord-answer.ts";
 import { discordMessage, plainDiscordMessage, type DiscordMessage } from "./discord-message.ts";
@@ -47,10 +47,8 @@ export function createDiscordSink(
   { clock, thread = forgetful(), timeoutMs = TIMEOUT_MS }: DiscordOptions,
 ): Sink {
   const ask = (url: string, init: RequestInit, signal: AbortSignal): Promise<Response> =>
-    fetch(url, {
+    request(url, {
       ...init,
-      redirect: "manual",
-      ...direct(url),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
 

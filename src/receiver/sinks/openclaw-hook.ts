@@ -7,8 +7,8 @@ import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
 import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
+import { request } from "../../lib/request.ts";
 import type { Finding } from "../sink.ts";
-import { direct } from "../direct.ts";
 
 export interface HookSettings {
   readonly url: string;
@@ -43,7 +43,7 @@ export async function postWake(
   signal: AbortSignal,
 ): Promise<WakeOutcome> {
   try {
-    const response = await fetch(url, {
+    const response = await request(url, {
       method: "POST",
       headers: {
         Authorization: `Bearer ${token}`,
@@ -51,8 +51,6 @@ export async function postWake(
         "User-Agent": `agent-harness-webhook-receiver/${VERSION}`,
       },
       body: JSON.stringify({ text, mode, ...(sessionKey === null ? {} : { sessionKey }) }),
-      redirect: "manual",
-      ...direct(url),
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     const body = await readText(response.body, BODY_LIMITS);

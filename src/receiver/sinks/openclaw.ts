@@ -3,7 +3,7 @@
  * hook's answer says about the gateway decides whether the command may stand in for it.
  */
 import type { Clock } from "../../lib/clock.ts";
-import { direct } from "../direct.ts";
+import { request } from "../../lib/request.ts";
 import { openclawLine, mergeable } from "./openclaw-line.ts";
 import { runSystemEvent, probeCli, type CliSettings } from "./openclaw-cli.ts";
 import { postWake, probeHook, type HookSettings, type Wake, type WakeOutcome } from "./openclaw-hook.ts";
@@ -107,9 +107,7 @@ const NO_WAY: WakeOutcome = {
 async function probeGateway(base: string, signal: AbortSignal): Promise<Finding> {
   const url = new URL("/readyz", base.replace(/^ws/, "http"));
   try {
-    const { status } = await fetch(url, {
-      redirect: "manual",
-      ...direct(url),
+    const { status } = await request(url, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
     });
     return {
