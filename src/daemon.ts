@@ -1,5 +1,4 @@
 /** Puts the daemon together: lock, store, agents, outbox, API, listener; and takes it apart in the opposite order. */
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createGroups } from "./agents/groups.ts";
@@ -15,19 +14,25 @@ import { apiRoutes } from "./api/routes.ts";
 import type { HarnessConfig } from "./config/harness.ts";
 import { createAuth } from "./http/auth.ts";
 import { createGuard } from "./http/guard.ts";
+import { createFront } from "./http/front.ts";
+import type { App } from "./http/router.ts";
 import { createApp } from "./http/router.ts";
+import type { Address, Listener } from "./http/server.ts";
 import { listen } from "./http/server.ts";
-import type { Clock } from "./lib/clock.ts";
+import type { Clock, Timer } from "./lib/clock.ts";
 import { randomHex } from "./lib/digest.ts";
-import { HarnessError, errorText } from "./lib/errors.ts";
+import { holdSpareDescriptors } from "./lib/descriptors.ts";
+import type { HarnessError } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
+import { keepFilesPrivate } from "./lib/umask.ts";
 import { ownDelegation } from "./process/delegation.ts";
 import { startService } from "./process/service.ts";
 import { pageFiles } from "./page.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { providerTable } from "./providers/index.ts";
-import { lockStateDir, openStore } from "./store/database.ts";
-import type { Store } from "./store/database.ts";
+import { lookForStrays, lost, makeStateDir, patiently, takeLock, useStore, writeOwner } from "./state.ts";
+import type { StateLock, Store } from "./store/database.ts";
+import { startForgetting } from "./store/forget.ts";
 import { startRetention } from "./store/retention.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
 import { createWorker } from "./webhook/worker.ts";
@@ -37,20 +42,40 @@ export interface DaemonOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Ends a start that still waits for something. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Daemon {
   readonly url: string;
+  /** Resolves when another daemon has taken the state directory: this one must not write any more. */
+  readonly displaced: Promise<HarnessError>;
   stop(): Promise<void>;
 }
 
+/** An address may come a moment later than we do, at the start of a box. */
+const ADDRESS_MS = 10_000;
+const NEVER = new AbortController().signal;
+
 /** Throws LOCKED, STATE_DIR, ADDRESS_IN_USE, LISTEN_FAILED. */
-export async function startDaemon({ config, env, log, clock }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ config, env, log, clock, signal = NEVER }: DaemonOptions): Promise<Daemon> {
   const startedAt = clock.now();
-  makeStateDir(config.stateDir);
-  const lock = takeLock(config.stateDir);
-  const store = useStore(join(config.stateDir, "harness.db"), lock);
+  const { stateDir } = config;
+  keepFilesPrivate();
+  const releaseSpare = holdSpareDescriptors(clock);
+  if (process.pid === 1) log.warn(AS_INIT);
+  makeStateDir(stateDir, log);
+  const guard = createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] });
+  const front = createFront(guard);
+  const patience = { clock, log, waiting: front.waitFor, signal };
+  const lock = await patiently(() => takeLock(stateDir), patience);
+  const { listener, store } = await open(config, front, lock, () =>
+    patiently(() => useStore(stateDir, startedAt), patience),
+  );
+  await lookForStrays(stateDir, store, log);
   const bus = createBus();
+  const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
+  bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
   const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
@@ -92,6 +117,7 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     seam,
     sweepMs: SWEEP_MS,
     quiet() {
+      forgetting.quiet();
       store.shrink();
       Bun.shrink(); // compiled code, too: it comes again with the work
     },
@@ -121,32 +147,15 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
     going: new Set(),
     reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
   };
-  const app = createApp({
-    routes: [...apiRoutes(deps), ...inspectRoutes(pageFiles())],
-    log,
-    auth: createAuth({ token: config.auth.token ?? null, clock }),
-    guard: createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] }),
-  });
-
-  let listener;
-  try {
-    listener = await listen({
-      app,
-      address:
-        config.socketPath === undefined
-          ? { type: "tcp", host: config.host, port: config.port }
-          : { type: "unix", path: config.socketPath },
-    });
-  } catch (error) {
-    store.close();
-    lock.release();
-    throw error;
-  }
-  writeFileSync(
-    join(config.stateDir, "owner.json"),
-    JSON.stringify({ pid: process.pid, bootId: bootId(), url: listener.url }),
-    { mode: 0o600 },
+  front.become(
+    createApp({
+      routes: [...apiRoutes(deps), ...inspectRoutes(pageFiles())],
+      log,
+      auth: createAuth({ token: config.auth.token ?? null, clock }),
+      guard,
+    }),
   );
+  writeOwner(stateDir, listener.url, log);
   if (config.auth.token === undefined && config.socketPath === undefined) {
     log.warn(
       "there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket",
@@ -154,24 +163,65 @@ export async function startDaemon({ config, env, log, clock }: DaemonOptions): P
   }
   const service = await startService({ env, pid: process.pid, clock, log, status: () => serviceStatus(supervisor) });
   bus.onCommit(service.changed);
+  if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
   worker.wake();
   const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
+  const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
+  const lockWatch = watchLock(lock, clock, () => displace(lost(stateDir)));
   service.ready();
   log.info("ready", { url: listener.url, stateDir: config.stateDir });
 
   return {
     url: listener.url,
+    displaced,
     async stop() {
       service.stopping();
       retention.stop();
+      forgetting.stop();
+      lockWatch.stop();
       await listener.stop({ graceMs: 300 });
       supervisor.close();
       await worker.close();
       store.close();
       lock.release();
+      releaseSpare();
     },
   };
+}
+
+const AS_INIT =
+  "this program runs as process 1 and does not reap the orphans of its agents: start the container with an init (docker run --init, or init: true)";
+
+/** The listener first, so that it can be asked what the store waits for; without one of the two, neither. */
+async function open(
+  { socketPath, host, port }: HarnessConfig,
+  app: App,
+  lock: StateLock,
+  openStore: () => Promise<Store>,
+): Promise<{ readonly listener: Listener; readonly store: Store }> {
+  let listener: Listener | null = null;
+  try {
+    const address: Address =
+      socketPath === undefined ? { type: "tcp", host, port } : { type: "unix", path: socketPath };
+    listener = await listen({ app, address, waitForAddressMs: ADDRESS_MS });
+    return { listener, store: await openStore() };
+  } catch (error) {
+    await listener?.stop({ graceMs: 0 });
+    lock.release();
+    throw error;
+  }
+}
+
+/** The lock's file can be taken away under us: looked at with every sweep. */
+function watchLock(lock: StateLock, clock: Clock, gone: () => void): { stop(): void } {
+  let timer: Timer;
+  const look = (): void => {
+    if (!lock.check()) return gone();
+    timer = clock.setTimer(SWEEP_MS, look);
+  };
+  timer = clock.setTimer(SWEEP_MS, look);
+  return { stop: () => timer.cancel() };
 }
 
 /** For `systemctl status`: how many agents are in which status. */
@@ -183,57 +233,6 @@ function serviceStatus(supervisor: Supervisor): string {
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([status, count]) => `${count} ${status}`)
     .join(", ");
-}
-
-function makeStateDir(stateDir: string): void {
-  try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new HarnessError(
-      "STATE_DIR_UNUSABLE",
-      `cannot use the state directory ${stateDir}: ${errorText(error)}; make it writable, or set stateDir`,
-    );
-  }
-}
-
-function takeLock(stateDir: string): { release(): void } {
-  try {
-    return lockStateDir(join(stateDir, "lock.db"));
-  } catch (error) {
-    if (!(error instanceof HarnessError) || error.code !== "LOCKED") throw error;
-    throw new HarnessError(
-      "LOCKED",
-      `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function useStore(path: string, lock: { release(): void }): Store {
-  try {
-    return openStore(path);
-  } catch (error) {
-    lock.release();
-    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the store ${path}: ${errorText(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function owner(stateDir: string): string {
-  try {
-    const { pid, url } = JSON.parse(readFileSync(join(stateDir, "owner.json"), "utf8")) as { pid: number; url: string };
-    return ` (pid ${pid}, ${url})`;
-  } catch {
-    return ""; // for the message only
-  }
-}
-
-function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 /**

@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly app: App;
   /** The limit of the app; the runtime's own is set above it, because its refusal is a bare 413. */
   readonly maxBodyBytes?: number;
+  /** An address that the machine does not have yet is tried again for so long. */
+  readonly waitForAddressMs?: number;
 }
 
 export interface Listener {
@@ -26,10 +28,23 @@ export interface Listener {
 }
 
 const MIB = 1024 * 1024;
+const ADDRESS_RETRY_MS = 250;
 
 /** Throws ADDRESS_IN_USE or LISTEN_FAILED. On a unix path the caller must hold the lock of the state dir: a socket that
  *  nobody answers on is taken for stale and removed. */
-export async function listen({ address, app, maxBodyBytes = MAX_BODY_BYTES }: ListenOptions): Promise<Listener> {
+export async function listen({ waitForAddressMs = 0, ...options }: ListenOptions): Promise<Listener> {
+  for (let restMs = waitForAddressMs; ; restMs -= ADDRESS_RETRY_MS) {
+    try {
+      return await listenOnce(options);
+    } catch (error) {
+      const missing = error instanceof HarnessError && errorCode(error.cause) === "EADDRNOTAVAIL";
+      if (!missing || restMs <= 0) throw error;
+    }
+    await Bun.sleep(ADDRESS_RETRY_MS);
+  }
+}
+
+async function listenOnce({ address, app, maxBodyBytes = MAX_BODY_BYTES }: ListenOptions): Promise<Listener> {
   const common = {
     maxRequestBodySize: maxBodyBytes + MIB,
     // Only reached by a bug outside of the app's own boundary; never a page with a stack.

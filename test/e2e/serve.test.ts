@@ -102,8 +102,9 @@ describe("serve does not start, says why in one line, and with its own exit code
 
   test("on a store that is none: 73, naming the file", async () => {
     const box = await newBox();
-    mkdirSync(box.stateDir);
-    writeFileSync(join(box.stateDir, "harness.db"), "this is no database, but it is long enough to look".repeat(100));
+    mkdirSync(box.stateDir, { mode: 0o700 });
+    const text = "this is no database, but it is long enough to look".repeat(100);
+    writeFileSync(join(box.stateDir, "harness.db"), text, { mode: 0o600 });
     const { code, said } = await refused(box);
     expect(said).toStartWith(`agent-harness: cannot use the store ${box.stateDir}/harness.db: `);
     expect([code, said.split("\n").length]).toEqual([73, 2]);

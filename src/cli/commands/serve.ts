@@ -20,16 +20,19 @@ export async function run({ args, env }: Context): Promise<number> {
     write: (line) => void process.stderr.write(line),
     clock: systemClock,
   });
-  const stopped = stopSignal(); // also one that comes while we start is followed in order
+  const ending = new AbortController();
+  const stopped = stopSignal().then(() => ending.abort()); // also one that comes while we start is followed in order
   try {
-    const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock });
+    const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock, signal: ending.signal });
     console.log(`agent-harness listens on ${daemon.url}`);
-    await stopped;
+    const displaced = await Promise.race([stopped.then(() => null), daemon.displaced]);
     log.info("stopping; agents are left running");
     await daemon.stop();
-    return EXIT.ok;
+    if (displaced === null) return EXIT.ok;
+    throw displaced;
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error;
+    if (ending.signal.aborted && error.code !== "LOCKED") return EXIT.ok; // it still waited for room on the disk
     console.error(`agent-harness: ${error.message}`);
     return exitOf(error);
   }

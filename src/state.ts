@@ -1,0 +1,130 @@
+/**
+ * The daemon's state directory: made private, locked, its store opened, whatever may stand in the way for a while. Says
+ * what is wrong with it; never decides what the agents in it are.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "./lib/clock.ts";
+import { HarnessError, errorText } from "./lib/errors.ts";
+import { tryJson } from "./lib/json.ts";
+import type { Logger } from "./lib/log.ts";
+import { makePrivateDir } from "./lib/private-dir.ts";
+import { listAgentFolder, removeDiscarded } from "./process/agent-file.ts";
+import { isAlive, readIdentity } from "./process/identity.ts";
+import { runPaths } from "./process/paths.ts";
+import { readBootId, readProcess } from "./process/proc.ts";
+import { allAgentIds } from "./store/agents.ts";
+import type { StateLock, Store } from "./store/database.ts";
+import { lockStateDir, openStore } from "./store/database.ts";
+
+const WAIT_MS = 1000;
+
+export function makeStateDir(stateDir: string, log: Logger): void {
+  const mended = makePrivateDir(stateDir);
+  if (mended.length > 0) log.warn("others could read the state directory: its modes were mended", { mended });
+}
+
+/** Throws LOCKED when another daemon has it. */
+export function takeLock(stateDir: string): StateLock {
+  try {
+    return lockStateDir(join(stateDir, "lock.db"));
+  } catch (error) {
+    if (!(error instanceof HarnessError) || error.code !== "LOCKED") throw error;
+    throw lost(stateDir, error);
+  }
+}
+
+/** Somebody else has the state directory. */
+export function lost(stateDir: string, cause?: unknown): HarnessError {
+  return new HarnessError(
+    "LOCKED",
+    `the state directory ${stateDir} is in use by another daemon${owner(stateDir)}: stop that one, or set another stateDir`,
+    { cause },
+  );
+}
+
+/** Opens the store and makes sure that it can be written. Throws DISK_FULL, STORE_BUSY, STATE_DIR_UNUSABLE. */
+export function useStore(stateDir: string, nowMs: number): Store {
+  const path = join(stateDir, "harness.db");
+  let store: Store | null = null;
+  try {
+    const opened = (store = openStore(path));
+    opened.transact(() => opened.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('started', ?)", String(nowMs)));
+    return opened;
+  } catch (error) {
+    store?.close();
+    if (isPassing(error)) throw error;
+    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the store ${path}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+export interface Patience {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly waiting: (reason: HarnessError) => void;
+  /** Nobody wants it any more: the wait ends with what it waited for. */
+  readonly signal: AbortSignal;
+}
+
+function isPassing(error: unknown): error is HarnessError {
+  return error instanceof HarnessError && (error.code === "DISK_FULL" || error.code === "STORE_BUSY");
+}
+
+/** Does `work` when the disk has room and nobody else holds the store; tells meanwhile what is waited for. */
+export async function patiently<T>(work: () => T, { clock, log, waiting, signal }: Patience): Promise<T> {
+  let told = "";
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      waiting(error);
+      if (told !== error.code) log.warn("cannot start yet, will try again until it can", { reason: error.message });
+      told = error.code;
+      if (signal.aborted) throw error;
+    }
+    await new Promise<void>((resolve) => void clock.setTimer(WAIT_MS, resolve));
+  }
+}
+
+/** For the message of a second daemon only; nothing hangs on it. */
+export function writeOwner(stateDir: string, url: string, log: Logger): void {
+  try {
+    const owner = JSON.stringify({ pid: process.pid, bootId: readBootId(), url });
+    writeFileSync(join(stateDir, "owner.json"), owner, { mode: 0o600 });
+  } catch (error) {
+    log.warn("cannot write owner.json", { error });
+  }
+}
+
+function owner(stateDir: string): string {
+  try {
+    const json = tryJson(readFileSync(join(stateDir, "owner.json"), "utf8"));
+    if (typeof json !== "object" || json === null || !("pid" in json) || !("url" in json)) return "";
+    // One that is dead, or of another boot, does not hold it.
+    const alive = "bootId" in json && json.bootId === readBootId() && readProcess(Number(json.pid)) !== null;
+    return alive ? ` (pid ${Number(json.pid)}, ${String(json.url)})` : "";
+  } catch {
+    return ""; // for the message only
+  }
+}
+
+/**
+ * Folders of agents that the store does not know: it is new or older than they are. Their processes are nobody's now,
+ * and are named for the person who has to end them.
+ */
+export async function lookForStrays(stateDir: string, store: Store, log: Logger): Promise<void> {
+  const folder = join(stateDir, "agents");
+  for (const error of await removeDiscarded(folder)) log.warn("cannot remove a deleted agent's folder", { error });
+  const known = new Set(allAgentIds(store));
+  for (const id of listAgentFolder(folder)) {
+    if (known.has(id)) continue;
+    const dir = join(folder, id);
+    const pids = listAgentFolder(join(dir, "run")).flatMap((run) => {
+      const identity = readIdentity(runPaths(dir, Number(run)));
+      return identity !== null && isAlive(identity) ? [identity.pid, identity.wrapperPid] : [];
+    });
+    const cure = pids.length === 0 ? "remove the folder" : "end its processes (kill), then remove the folder";
+    log.warn(`a folder of an agent that the store does not know: ${cure}`, { dir, pids });
+  }
+}
