@@ -112,7 +112,10 @@ export function createReporter(deps: ReporterDeps): Reporter {
         return { ...report, available: false, reason };
       }
       const { ready, version, login, problem } = answer;
-      return { ...report, version: version ?? report.version, available: ready, login, reason: problem };
+      const known = version ?? report.version;
+      // A program that is too old for the handshake may not name its version there.
+      const reason = problem === null || known === null || problem.includes(known) ? problem : `${problem} (${known})`;
+      return { ...report, version: known, available: ready, login, reason };
     },
   };
 }

@@ -14,7 +14,7 @@ import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage, 
 
 /** What a codec reads out of the child's lines. Order matters; facts of one line are applied together. */
 export type ProviderFact =
-  /** Handshake done: input may be sent. */
+  /** Handshake done: input may be sent. A repeat only tells the version. */
   | { readonly type: "ready"; readonly version?: string }
   /** Whether the program has a login or key for its model, in words for a person. Changes no status. */
   | { readonly type: "login"; readonly loggedIn: boolean; readonly detail: string }

@@ -8,6 +8,7 @@ import type { Decision, Question, SubWire, ToolCall, ToolOutcome, TurnEnd, TurnS
 export interface Settings {
   /** `--include-partial-messages` */
   readonly partial: boolean;
+  readonly version: string;
   /** CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: without it the program never says that a turn is over. */
   readonly stateEvents: boolean;
   /** `--permission-prompt-tool stdio`: without it everything that would ask is denied. */
@@ -73,6 +74,7 @@ export function claudeWire(
       permissionMode: session.mode,
       tools: ["Bash"],
       mcp_servers: [],
+      claude_code_version: settings.version,
     });
   const stream = (event: Record<string, unknown>) =>
     settings.partial && line({ type: "stream_event", event, parent_tool_use_id: null });

@@ -18,6 +18,7 @@ interface Remembered {
 const args = process.argv.slice(2);
 const env = process.env;
 const version = env["FAKE_CLAUDE_VERSION"] ?? "2.1.330";
+const build = Number(version.split(".")[2]);
 const option = (name: string) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 
 if (args.includes("--version")) {
@@ -66,6 +67,7 @@ const wire = claudeWire(
   session,
   {
     partial: args.includes("--include-partial-messages"),
+    version,
     stateEvents: env["CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS"] === "1",
     asks: option("--permission-prompt-tool") === "stdio",
   },
@@ -192,10 +194,10 @@ function answer(id: string, response: Record<string, unknown>): void {
 }
 
 function takeControl(id: string, request: unknown): void {
-  const reply = (response?: Record<string, unknown>, rest: Record<string, unknown> = {}) =>
+  const reply = (response?: Record<string, unknown>, rest: Record<string, unknown> | false = {}) =>
     out.line({
       type: "control_response",
-      response: { subtype: "success", request_id: id, ...(response === undefined ? {} : { response }), ...rest },
+      response: { subtype: "success", request_id: id, ...(response === undefined ? {} : { response }), ...(rest === false ? {} : rest) },
     });
   switch (readPath(request, "subtype")) {
     case "initialize":
@@ -205,11 +207,13 @@ function takeControl(id: string, request: unknown): void {
           commands: [],
           models: [],
           pid: process.pid,
-          claude_code_version: version,
+          // Only from 2.1.296 on.
+          ...(build < 296 ? {} : { claude_code_version: version }),
           current_permission_mode: session.mode,
           session_state: session.state,
         },
-        {
+        // Only from 2.1.268 on.
+        build >= 268 && {
           pending_permission_requests: [...session.pending].map(([request_id, { request: asked }]) => ({
             type: "control_request",
             request_id,

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { bash, live, model, real } from "./claude-live.ts";
+import { CLAUDE_VERSION } from "./claude.install.ts";
 import { digestAnswer } from "./stub-anthropic.ts";
 
 real("the real Claude Code", () => {
@@ -18,7 +19,7 @@ real("the real Claude Code", () => {
 
   test("two turns, exact texts in and out, usage, and a graceful end", async () => {
     const loop = await run({ model: "claude-some-model", systemPrompt: "MARK-SYSTEM" });
-    expect(await loop.fact("ready")).toEqual({ type: "ready", version: "2.1.330" });
+    expect(await loop.fact("ready")).toEqual({ type: "ready", version: CLAUDE_VERSION });
     const odd = ' lines\r\n\twith  blanks \u2028 and 👩‍💻 "quotes" \\ \n';
     loop.prompt(odd);
     expect(await loop.turn(1)).toEqual({ outcome: "completed", code: null, text: digestAnswer(odd) });

@@ -10,7 +10,6 @@ import { patch, say, send, without } from "../draft.ts";
 
 /** Known kinds that carry nothing for us: progress of tasks and hooks, listings, screen matters. */
 const silentSystem = new Set([
-  "init",
   "status",
   "thinking_tokens",
   "thinking",
@@ -141,6 +140,12 @@ function systemLine(work: Draft, line: Fields): void {
         status: maybeNumber(line, "error_status") ?? null,
       });
       return;
+    case "init": {
+      // Told before every turn; older programs name their version nowhere else.
+      const version = maybeText(line, "claude_code_version");
+      if (version !== undefined) say(work, { type: "ready", version });
+      return;
+    }
     case "background_tasks_changed": {
       const tasks = items(line, "tasks").length;
       patch(work, { tasks });

@@ -7,7 +7,10 @@ import type { ProviderFact } from "../contract.ts";
 import { type Fields, fields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say } from "../draft.ts";
 
-/** The first version whose `initialize` reply is sure to list the permission requests that wait. */
+/**
+ * The first version whose `initialize` reply is sure to list the permission requests that wait. What a program can do
+ * decides, not its number: the reply names that only from 2.1.296 on.
+ */
 export const NEEDED_VERSION = "2.1.268";
 
 /** The response to `initialize`, of a new process (`first`) or of one that a new daemon took over. */
@@ -17,14 +20,14 @@ export function initialized(work: Draft, response: Fields): void {
     const version = maybeText(reply, "claude_code_version");
     const capable =
       maybeText(reply, "session_state") !== undefined && Array.isArray(response["pending_permission_requests"]);
-    if (version === undefined || !capable || olderThan(version, NEEDED_VERSION)) {
-      const found = version ?? "an older one, which does not tell its version";
-      const message = `Claude Code ${NEEDED_VERSION} or newer is needed, found ${found}: update it (npm install -g @anthropic-ai/claude-code@latest)`;
+    if (!capable) {
+      const found = version ?? "one that does not tell its version here (see claude --version)";
+      const message = `Claude Code ${NEEDED_VERSION} or newer is needed, for it must tell what it waits for; found ${found}: update it (npm install -g @anthropic-ai/claude-code@latest)`;
       refuse(work, "VERSION_UNSUPPORTED", message);
       return;
     }
     patch(work, { ready: true });
-    say(work, login(fields(reply, "account")), { type: "ready", version });
+    say(work, login(fields(reply, "account")), { type: "ready", ...(version === undefined ? {} : { version }) });
   }
   const pending = items(response, "pending_permission_requests");
   const ids = pending.map((request) => maybeIdOf(request, "request_id"));
@@ -69,13 +72,4 @@ export function refuse(work: Draft, code: string, message: string): void {
   if (work.state.refused) return;
   patch(work, { refused: true });
   say(work, { type: "start_failed", code, message });
-}
-
-function olderThan(version: string, needed: string): boolean {
-  const [found, least] = [version, needed].map((each) => (each.match(/\d+/g) ?? []).slice(0, 3).map(Number));
-  for (const n of [0, 1, 2]) {
-    const difference = (found?.[n] ?? 0) - (least?.[n] ?? 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
 }

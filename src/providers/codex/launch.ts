@@ -5,6 +5,12 @@
 import type { Launch, LaunchContext } from "../contract.ts";
 import type { Fields } from "../read.ts";
 
+/**
+ * As settings, for an unknown name of `--disable` or `--enable` ends Codex, and names come and go; here it only warns,
+ * and a later `--enable` of the user's wins.
+ */
+const feature = (name: string, on: boolean): readonly string[] => ["-c", `features.${name}=${on}`];
+
 const SWITCHED_OFF = [
   // Would start turns by itself, again and again, until the model says that the goal is reached.
   "goals",
@@ -21,7 +27,7 @@ const SWITCHED_OFF = [
 
 export function codexLaunch(context: LaunchContext): Launch {
   const { command, args, cwd, trusted, permissions } = context;
-  const switches = SWITCHED_OFF.flatMap((feature) => ["--disable", feature]);
+  const switches = SWITCHED_OFF.flatMap((name) => feature(name, false));
   return {
     argv: [...command, "app-server", ...switches, "-c", trust(cwd, trusted), ...questions(permissions), ...args],
     env: {},
@@ -53,7 +59,7 @@ function tomlString(value: string): string {
 /** The model may ask the person something: only useful where somebody is expected to answer. */
 function questions(permissions: LaunchContext["permissions"]): readonly string[] {
   if (permissions !== "ask") return [];
-  return ["--enable", "default_mode_request_user_input", "-c", "suppress_unstable_features_warning=true"];
+  return [...feature("default_mode_request_user_input", true), "-c", "suppress_unstable_features_warning=true"];
 }
 
 /** For `thread/start` and for `thread/resume`, which forgets all of this. */

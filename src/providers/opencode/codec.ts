@@ -53,7 +53,7 @@ function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
     state: { start: null, session: line.session },
     facts: [
       { type: "session", id: line.session },
-      { type: "ready", version: line.version },
+      { type: "ready", ...(line.version === "" ? {} : { version: line.version }) },
     ],
     lines: [],
   };

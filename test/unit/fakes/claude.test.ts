@@ -214,9 +214,17 @@ describe("claude codec against the fake program", () => {
     expect((await next.fact("session")).id).toBe(id);
   });
 
-  test("an old program is refused with the version it has and the one it needs", async () => {
-    await expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.200" })).rejects.toThrow(/2\.1\.268 .* found 2\.1\.200/);
-    await expect(run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.197" })).rejects.toThrow("older one");
+  test("a program that cannot tell what it waits for is refused, with the version that is needed", async () => {
+    for (const old of ["2.1.197", "2.1.200"])
+      await expect(run({}, {}, { FAKE_CLAUDE_VERSION: old })).rejects.toThrow(/2\.1\.268 .*see claude --version/);
+  });
+
+  test("a program that can do what is needed is taken, though its handshake does not name its version", async () => {
+    const loop = await run({}, {}, { FAKE_CLAUDE_VERSION: "2.1.285" });
+    expect(await loop.fact("ready")).toEqual({ type: "ready" });
+    loop.prompt("hello");
+    expect((await loop.turn(1)).outcome).toBe("completed");
+    expect(loop.facts).toContainEqual({ type: "ready", version: "2.1.285" });
   });
 
   test("a line that is no JSON kills the program, and the conversation lives on", async () => {

@@ -73,10 +73,10 @@ describe("handshake", () => {
     expect(it.feed(initialized())).toEqual([notLoggedIn, { type: "ready", version: "2.1.330" }]);
   });
   test.each([
-    ["a version without the reply's members", { pid: 1, commands: [] }, "older one"],
-    ["a version below the needed one", { claude_code_version: "2.1.267", session_state: "idle" }, "found 2.1.267"],
-  ])("%s is refused with what is found and needed", (_name, reply, found) => {
-    const response = { subtype: "success", request_id: "ah-1", response: reply, pending_permission_requests: [] };
+    ["without its state", { pid: 1, commands: [] }, { pending_permission_requests: [] }, "see claude --version"],
+    ["without its questions", { claude_code_version: "2.1.267", session_state: "idle" }, {}, "found 2.1.267"],
+  ])("a program that answers %s is refused with what is found and needed", (_name, reply, rest, found) => {
+    const response = { subtype: "success", request_id: "ah-1", response: reply, ...rest };
     const [fact] = session().feed({ type: "control_response", response });
     expect(fact?.type === "start_failed" ? `${fact.code} ${fact.message}` : fact).toMatch(
       new RegExp(`^VERSION_UNSUPPORTED .*2\\.1\\.268 .*${found}`),
@@ -97,8 +97,8 @@ describe("handshake", () => {
     });
     expect(login({ tokenSource: "none", apiProvider: "firstParty" })).toMatchObject({ type: "login", loggedIn: false });
   });
-  test("2.1.268, 2.2.0 and 3.0.0 are new enough", () => {
-    for (const claude_code_version of ["2.1.268", "2.2.0", "3.0.0"]) {
+  test("what it can do decides, whatever its version is called", () => {
+    for (const claude_code_version of ["2.1.268", "2.2.0", "3.0.0", "1.0.0", "next", undefined]) {
       const response = {
         subtype: "success",
         request_id: "ah-1",

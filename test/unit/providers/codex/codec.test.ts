@@ -27,7 +27,9 @@ describe("launch", () => {
     const all = argv({ args: ["-c", "x=1"] }).join(" ");
     expect(all).toStartWith("/usr/bin/codex app-server ");
     for (const feature of ["goals", "multi_agent", "plugins", "apps", "unbounded_connection_retries"])
-      expect(all).toContain(`--disable ${feature} `);
+      expect(all).toContain(`-c features.${feature}=false `);
+    // An unknown name behind one of these would end it.
+    expect(all).not.toMatch(/--(enable|disable)/);
     expect(all).toEndWith("-c x=1");
   });
 
