@@ -3,13 +3,13 @@
  * error becomes a line. Each command is loaded when it is asked for: who wants the version does not wait for the rest.
  */
 import { HarnessError, errorText } from "../lib/errors.ts";
-import { nearest } from "../lib/nearest.ts";
 import type { Args } from "./args.ts";
-import { parseArgs, usage } from "./args.ts";
+import { parseArgs } from "./args.ts";
 import type { Environment } from "../config/load.ts";
 import type { Client } from "./client.ts";
-import type { Command, Context } from "./command.ts";
+import type { Context } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { findCommand } from "./dispatch.ts";
 import { EXIT, exitOf } from "./exit.ts";
 import { BrokenPipe, openIo, openOutput } from "./io.ts";
 import { oneLine } from "./text.ts";
@@ -18,7 +18,7 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   let name = "";
   let wantsJson = false;
   try {
-    const [command, rest] = findCommand(argv);
+    const [command, rest] = findCommand(argv, COMMANDS);
     name = command.name;
     const args = command.raw === true ? rawArgs(rest) : parseArgs(rest, command);
     wantsJson = args.has("json");
@@ -47,38 +47,6 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
   } catch (error) {
     return failed(error, name, wantsJson || argv.includes("--json"), env);
   }
-}
-
-/** The command and the words behind it. Flags may stand before it: they are handed on. */
-function findCommand(argv: readonly string[]): readonly [Command, readonly string[]] {
-  const valued = new Set(["--url", "--config", "--color"]);
-  let at = 0;
-  while (at < argv.length && argv[at]?.startsWith("-") === true && argv[at] !== "--")
-    at += valued.has(argv[at] ?? "") ? 2 : 1;
-  const before = argv.slice(0, at);
-  const word = argv[at];
-  const help = COMMANDS.find(({ name }) => name === "help");
-  if (word === undefined || word === "--") {
-    const version = before.length === 1 && /^(--version|-V)$/.test(before[0] ?? "");
-    const found = version ? COMMANDS.find((command) => command.name === "version") : help;
-    if (found === undefined) throw new Error("there is no help");
-    return [found, version ? [] : before.filter((flag) => flag !== "--help" && flag !== "-h")];
-  }
-  const found = COMMANDS.find((command) => command.name === word || command.aliases?.includes(word) === true);
-  if (found === undefined) {
-    const names = COMMANDS.filter(({ hidden }) => hidden !== true).flatMap((command) => [
-      command.name,
-      ...(command.aliases ?? []),
-    ]);
-    const meant = nearest(word, names);
-    throw usage(
-      `there is no command "${oneLine(word)}"${meant === undefined ? "; agent-harness help lists them" : `; did you mean ${meant}? (agent-harness help)`}`,
-    );
-  }
-  const rest = [...before, ...argv.slice(at + 1)];
-  const second = argv[at + 1];
-  const sub = found.subs?.find(({ name }) => second !== undefined && name === `${found.name} ${second}`);
-  return sub === undefined ? [found, rest] : [sub, [...before, ...argv.slice(at + 2)]];
 }
 
 function rawArgs(words: readonly string[]): Args {

@@ -65,7 +65,8 @@ export function widthOf(text: string): number {
 export function fit(text: string, width: number): string {
   if (ASCII.test(text)) return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
   if (widthOf(text) <= width) return text;
-  return `${split(text, Math.max(0, width - 1))[0]}…`;
+  const [head] = split(text, width - 1);
+  return widthOf(head) < width ? `${head}…` : "…";
 }
 
 /** The part that fits, and the rest. At least one character is in the first part, so that this comes to an end. */

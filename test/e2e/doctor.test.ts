@@ -93,7 +93,7 @@ test("doctor asks the daemon where one runs, and looks itself where none does; i
   };
   const asked = await run("--url", box.api().url);
   expect(asked.err).toContain(`as seen from the daemon at ${box.api().url}`);
-  expect(asked.out).toMatch(/^(ok|FAIL)\tclaude-code\t2\.1\.330 /m);
+  expect(asked.out).toMatch(/^warn\tclaude-code\t2\.1\.330 .*not logged in\trun claude/m);
   expect(asked.out).toMatch(/^FAIL\tdead\tit ended with code 3\t.*broken library/m);
   expect(asked.code).toBe(1); // "old" and "dead" are there and cannot be used
   const alone = await run("--config", box.configFile, "--json");

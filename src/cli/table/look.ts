@@ -93,7 +93,11 @@ export const LOOK: readonly Command[] = [
     ],
     examples: ["agent-harness logs -f shop/search", "agent-harness logs shop/search --since 10m --tools none"],
     exits: [0, 1, 2, 3, 7],
-    routes: ["GET /projects/:name/agents/:id/messages", "GET /projects/:name/agents/:id/events"],
+    routes: [
+      "GET /projects/:name/agents/:id/messages",
+      "GET /projects/:name/agents/:id/turns",
+      "GET /projects/:name/agents/:id/events",
+    ],
     load: () => import("../commands/logs.ts"),
   },
   {
