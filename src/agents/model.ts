@@ -7,7 +7,6 @@ import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import type { SettledState, Settler, UsageKey, Verdict } from "../words/said.ts";
-import { NOTHING_USED } from "./state/usage.ts";
 
 export type Fact =
   | ProviderFact
@@ -122,40 +121,3 @@ export interface Outcome {
 
 /** How long an interrupt may take before a timed-out turn's process is ended, and before `abort` answers 504. */
 export const INTERRUPT_GRACE_MS = 10_000;
-
-export function initialState(nowMs: number): AgentState {
-  return {
-    status: "idle",
-    cause: { source: "api", detail: "created", at: nowMs },
-    process: "none",
-    rest: "idle",
-    run: 0,
-    ready: false,
-    spawnedAt: 0,
-    intent: null,
-    wanted: false,
-    starts: 1,
-    turns: 0,
-    turn: null,
-    lastTurn: null,
-    queue: [],
-    flight: null,
-    held: false,
-    permissions: 0,
-    open: [],
-    background: 0,
-    retrying: null,
-    usage: {},
-    meter: NOTHING_USED,
-    session: null,
-    lastFrameAt: nowMs,
-    stalled: false,
-    quietSince: nowMs,
-    unnoticed: [],
-    startFailed: false,
-    foreign: null,
-    broken: null,
-    startError: null,
-    stale: false,
-  };
-}

@@ -20,11 +20,19 @@ export async function reconcile(
   { store, clock, log }: { store: Store; clock: Clock; log: Logger },
 ): Promise<void> {
   const { process, run: n } = actor.state();
-  if (process !== "running" && process !== "parking") return;
+  const { state: damaged, settings } = actor.agent().unreadable ?? {};
+  if (damaged !== undefined)
+    log.warn("what was stored of an agent cannot be read", { agent: actor.id, reason: damaged });
+  if (settings !== undefined) actor.facts("reconcile", { type: "note", level: "warn", ...unreadableState(settings) });
+  if (process !== "running" && process !== "parking") {
+    if (damaged !== undefined) actor.facts("reconcile", { type: "note", level: "warn", ...unreadableState(damaged) });
+    return;
+  }
   const run = getRun(store, actor.id, n);
   const paths = runPaths(actor.agentDir, n);
+  if (damaged !== undefined) actor.facts("reconcile", { type: "broken", ...unreadableState(damaged) });
   if (run === null) return actor.run.ended(null);
-  const unreadable = actor.restore(run);
+  const unreadable = actor.restore(run) ?? damaged ?? null;
   const identity = run.state === "spawning" ? await recorded(paths, run.nonce, clock) : asIdentity(run.identity);
   if (identity === null) {
     log.warn("a process had not been started when the daemon died", { agent: actor.id, run: n });
@@ -33,12 +41,7 @@ export async function reconcile(
   const live = actor.run.follow(identity, run.offset);
   if (run.state === "spawning")
     actor.run.begun(identity); // nothing was written to it yet
-  else if (unreadable !== null)
-    actor.facts("reconcile", {
-      type: "broken",
-      code: "STATE_UNREADABLE",
-      message: `what was stored of this process cannot be read, so it is ended: ${unreadable}`,
-    });
+  else if (unreadable !== null) actor.facts("reconcile", { type: "broken", ...unreadableState(unreadable) });
   if (!isAlive(identity)) return live.finish();
   if (run.state !== "spawning" && unreadable === null) {
     await live.catchUp();
@@ -49,6 +52,10 @@ export async function reconcile(
   // An end that was committed, but whose signal may never have been sent.
   if (actor.state().intent !== null) actor.run.live()?.end(null);
   log.info("adopted a running process", { agent: actor.id, run: n, pid: identity.pid });
+}
+
+function unreadableState(reason: string): { code: string; message: string } {
+  return { code: "STATE_UNREADABLE", message: `what was stored of this agent cannot be read: ${reason}` };
 }
 
 async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {

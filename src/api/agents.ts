@@ -1,5 +1,5 @@
 /** Agents: made with their first task, looked at, changed, ended. */
-import { initialState } from "../agents/model.ts";
+import { initialState } from "../store/agent-state.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
 import { json, jsonText, noContent } from "../http/answer.ts";

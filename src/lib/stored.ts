@@ -69,7 +69,8 @@ export function mapOf<T>(reader: Reader<T>): Reader<Readonly<Record<string, T>>>
   };
 }
 
-type Members<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
+/** One reader a member, so that a new member is not forgotten; `maybe` where it may be absent for good. */
+type Members<T> = { readonly [K in keyof T]-?: Reader<T[K] | (object extends Pick<T, K> ? undefined : never)> };
 
 /** Members that are not there come from `initial`, but for the `needed` ones. Unknown members are dropped. */
 export function shapeOf<T extends object>(

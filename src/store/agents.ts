@@ -1,8 +1,14 @@
 /** Rows of agents: one conversation of one provider in one project, with its settings and the reducer's state. */
 import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
+import type { Stored } from "../lib/stored.ts";
+import { aNumber, aText, listOf, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
 import type { Activity, AgentState, CauseFrame, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
+import { PERMISSION_MODES } from "../words/kinds.ts";
+import { NOTICE_EVENTS } from "../words/notices.ts";
+import { salvagedState } from "./agent-salvage.ts";
+import { readState, stateText } from "./agent-state.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
@@ -25,6 +31,44 @@ export interface Resources {
   readonly memoryPeakBytes: number | null;
 }
 
+const NO_SETTINGS: AgentSettings = {
+  model: null,
+  permissions: null,
+  systemPrompt: null,
+  env: {},
+  webhook: null,
+  metadata: {},
+};
+
+const settingsReader = shapeOf<AgentSettings>(
+  {
+    model: orNull(aText),
+    permissions: orNull(oneOf(...PERMISSION_MODES)),
+    systemPrompt: orNull(aText),
+    env: mapOf(aText),
+    webhook: orNull(
+      shapeOf<WebhookTarget>({ url: aText, token: maybe(aText), events: maybe(listOf(oneOf(...NOTICE_EVENTS))) }),
+    ),
+    metadata: mapOf(aText),
+    limits: maybe(
+      shapeOf<ResourceLimits>({
+        agentMemoryBytes: maybe(aNumber),
+        agentTasks: maybe(aNumber),
+        agentCpuWeight: maybe(aNumber),
+      }),
+    ),
+  },
+  NO_SETTINGS,
+);
+
+function readSettings(text: string): Stored<AgentSettings> {
+  try {
+    return readStored(settingsReader, JSON.parse(text));
+  } catch {
+    return { ok: false, reason: "they are no JSON" };
+  }
+}
+
 export interface Agent {
   readonly id: string;
   readonly project: string;
@@ -35,6 +79,11 @@ export interface Agent {
   readonly settings: AgentSettings;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /**
+   * Why its stored state or settings could not be read. The state is what other rows say then, of the settings nothing
+   * holds. Never stored.
+   */
+  readonly unreadable?: { readonly state?: string; readonly settings?: string };
   /** Of a living one, in memory only. */
   readonly activity?: Activity | null;
   /** Not stored: what its latest run used so far, where it has a control group. */
@@ -53,17 +102,24 @@ interface AgentRow {
   readonly updated_at: number;
 }
 
-function fromRow(row: AgentRow): Agent {
+function fromRow(store: Store, row: AgentRow): Agent {
+  const state = readState(row.state, row.updated_at);
+  const settings = readSettings(row.settings);
+  const unreadable = {
+    ...(state.ok ? {} : { state: state.reason }),
+    ...(settings.ok ? {} : { settings: settings.reason }),
+  };
   return {
     id: row.id,
     project: row.project,
     name: row.name,
     provider: row.provider,
     uuid: row.uuid,
-    state: JSON.parse(row.state) as AgentState,
-    settings: JSON.parse(row.settings) as AgentSettings,
+    state: state.ok ? state.state : salvagedState(store, row.id, row.state, row.updated_at),
+    settings: settings.ok ? settings.state : NO_SETTINGS,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    ...(state.ok && settings.ok ? {} : { unreadable }),
   };
 }
 
@@ -78,7 +134,7 @@ export function insertAgent(store: Store, agent: Agent): void {
     agent.provider,
     agent.uuid,
     agent.state.status,
-    toJson(agent.state),
+    stateText(agent.state),
     toJson(agent.settings),
     agent.createdAt,
     agent.updatedAt,
@@ -94,7 +150,7 @@ export function saveAgentState(store: Store, id: string, state: AgentState, now:
   store.run(
     "UPDATE agents SET status = ?, state = ?, updated_at = ? WHERE id = ?",
     state.status,
-    toJson(state),
+    stateText(state),
     now,
     id,
   );
@@ -122,7 +178,7 @@ export function saveAgentSettings(
 
 export function findAgent(store: Store, id: string): Agent | null {
   const row = store.get<AgentRow>("SELECT * FROM agents WHERE id = ?", id);
-  return row === null ? null : fromRow(row);
+  return row === null ? null : fromRow(store, row);
 }
 
 /** By id or name within a project; an exact id wins over a name. */
@@ -136,11 +192,13 @@ export function getAgent(store: Store, project: string, idOrName: string): Agent
       `project "${project}" has no agent "${idOrName}": GET /api/v1/projects/${project}/agents lists them`,
     );
   }
-  return fromRow(row);
+  return fromRow(store, row);
 }
 
 export function agentsOf(store: Store, project: string): Agent[] {
-  return store.all<AgentRow>("SELECT * FROM agents WHERE project = ? ORDER BY created_at, id", project).map(fromRow);
+  return store
+    .all<AgentRow>("SELECT * FROM agents WHERE project = ? ORDER BY created_at, id", project)
+    .map((row) => fromRow(store, row));
 }
 
 export function allAgentIds(store: Store): string[] {

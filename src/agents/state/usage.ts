@@ -6,8 +6,6 @@ import type { Meter } from "../../words/agent.ts";
 import type { Usage, UsageKey } from "../../words/said.ts";
 import { USAGE_KEYS } from "../../words/said.ts";
 
-export const NOTHING_USED: Meter = { run: 0, total: {}, spent: {} };
-
 /** `carried`: totals that a new process goes on with, instead of counting from zero. */
 export function metered(meter: Meter, run: number, total: Usage, carried: readonly UsageKey[]): Meter {
   const added: Partial<Record<UsageKey, number>> = {};

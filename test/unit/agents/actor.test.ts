@@ -8,7 +8,7 @@ import { createBus } from "../../../src/agents/bus.ts";
 import { createGroups } from "../../../src/agents/groups.ts";
 import { createJournal } from "../../../src/agents/journal.ts";
 import type { Live } from "../../../src/agents/live.ts";
-import { initialState } from "../../../src/agents/model.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { missingProvider } from "../../../src/providers/index.ts";

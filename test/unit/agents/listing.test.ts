@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { initialState } from "../../../src/agents/model.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
 import type { AgentFilter } from "../../../src/api/listing.ts";
 import { agentsPage } from "../../../src/api/listing.ts";
 import type { Agent } from "../../../src/store/agents.ts";

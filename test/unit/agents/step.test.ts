@@ -1,7 +1,7 @@
 /** One step: facts through the reducer, effects into the store and the codec, everything else only collected. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Fact, Notice, Surroundings } from "../../../src/agents/model.ts";
-import { initialState } from "../../../src/agents/model.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
 import type { Progress, StepWork } from "../../../src/agents/step.ts";
 import { NO_PROGRESS, beginStep } from "../../../src/agents/step.ts";
 import type { AnyCodec, Step } from "../../../src/providers/contract.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { initialState } from "../../../src/agents/model.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
 import { findProgram, isTrusted, isUnder, termsOf } from "../../../src/agents/terms.ts";
 import { providerTable } from "../../../src/providers/index.ts";
 import { LaunchRefused } from "../../../src/providers/contract.ts";

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database } from "bun:sqlite";
-import { initialState } from "../../../src/agents/model.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { deleteAgent, insertAgent } from "../../../src/store/agents.ts";

@@ -3,7 +3,7 @@
  * alone and never asks the reducer's own functions, so that a mistake there cannot excuse itself.
  */
 import type { Effect, Fact } from "../../../../src/agents/model.ts";
-import { initialState } from "../../../../src/agents/model.ts";
+import { initialState } from "../../../../src/store/agent-state.ts";
 import { isBusy } from "../../../../src/words/agent.ts";
 import type { AgentState, InputState } from "../../../../src/words/agent.ts";
 import type { NoticeEvent } from "../../../../src/words/notices.ts";

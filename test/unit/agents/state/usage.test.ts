@@ -1,6 +1,7 @@
 /** What a turn used, out of totals that programs tell in their own ways. */
 import { expect, test } from "bun:test";
-import { NOTHING_USED, metered, sum } from "../../../../src/agents/state/usage.ts";
+import { metered, sum } from "../../../../src/agents/state/usage.ts";
+import { NOTHING_USED } from "../../../../src/store/agent-state.ts";
 import type { Meter } from "../../../../src/words/agent.ts";
 import type { Usage, UsageKey } from "../../../../src/words/said.ts";
 

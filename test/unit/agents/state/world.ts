@@ -4,7 +4,7 @@
  * to happen.
  */
 import type { Effect, Fact, Limits, Surroundings } from "../../../../src/agents/model.ts";
-import { initialState } from "../../../../src/agents/model.ts";
+import { initialState } from "../../../../src/store/agent-state.ts";
 import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
 import type { AgentState, InputState, TurnOutcome } from "../../../../src/words/agent.ts";

@@ -1,0 +1,190 @@
+/**
+ * The reducer's state as it is stored: what a new agent's is, how an earlier daemon's is read back, and what is made of
+ * the rows when it cannot be. Written with a version; whoever raises that adds a step to the schema too, so that an
+ * older daemon refuses the store instead of guessing.
+ */
+import { toJson } from "../lib/json.ts";
+import type { Reader, Stored } from "../lib/stored.ts";
+import { aCount, aFlag, aNumber, aText, listOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
+import type {
+  AgentState,
+  EndedTurn,
+  Flight,
+  Meter,
+  OpenPermission,
+  Retrying,
+  Turn,
+  TurnError,
+} from "../words/agent.ts";
+import { CAUSE_SOURCES, INTENTS, PROCESS_STATES, STATUSES, TURN_ORIGINS, TURN_OUTCOMES } from "../words/agent.ts";
+import type { Usage } from "../words/said.ts";
+import { PERMISSION_KINDS } from "../words/said.ts";
+
+export const STATE_VERSION = 1;
+
+export const NOTHING_USED: Meter = { run: 0, total: {}, spent: {} };
+
+export function initialState(nowMs: number): AgentState {
+  return {
+    status: "idle",
+    cause: { source: "api", detail: "created", at: nowMs },
+    process: "none",
+    rest: "idle",
+    run: 0,
+    ready: false,
+    spawnedAt: 0,
+    intent: null,
+    wanted: false,
+    starts: 1,
+    turns: 0,
+    turn: null,
+    lastTurn: null,
+    queue: [],
+    flight: null,
+    held: false,
+    permissions: 0,
+    open: [],
+    background: 0,
+    retrying: null,
+    usage: {},
+    meter: NOTHING_USED,
+    session: null,
+    lastFrameAt: nowMs,
+    stalled: false,
+    quietSince: nowMs,
+    unnoticed: [],
+    startFailed: false,
+    foreign: null,
+    broken: null,
+    startError: null,
+    stale: false,
+  };
+}
+
+const error: Reader<TurnError> = shapeOf({ code: aText, message: aText }, { code: "UNKNOWN", message: "" });
+
+const turn: Reader<Turn> = shapeOf<Turn>(
+  {
+    id: aText,
+    origin: oneOf(...TURN_ORIGINS),
+    input: orNull(aCount),
+    startedAt: aNumber,
+    activeMs: aNumber,
+    countingSince: orNull(aNumber),
+    interrupt: orNull(
+      shapeOf<NonNullable<Turn["interrupt"]>>({ at: aNumber, reason: oneOf("abort", "input", "timeout") }, { at: 0 }),
+    ),
+    mended: aFlag,
+  },
+  { origin: "input", input: null, activeMs: 0, countingSince: null, interrupt: null, mended: false, startedAt: 0 },
+);
+
+const figure = maybe(aNumber);
+const usage: Reader<Usage> = shapeOf<Usage>({
+  inputTokens: figure,
+  outputTokens: figure,
+  cacheReadTokens: figure,
+  cacheWriteTokens: figure,
+  costUsd: figure,
+});
+
+const endedTurn: Reader<EndedTurn> = shapeOf<EndedTurn>(
+  {
+    id: aText,
+    origin: oneOf(...TURN_ORIGINS),
+    startedAt: aNumber,
+    endedAt: aNumber,
+    outcome: oneOf(...TURN_OUTCOMES),
+    error: maybe(error),
+    usage: maybe(usage),
+  },
+  { origin: "input", startedAt: 0, endedAt: 0 },
+);
+
+const waiting = shapeOf<AgentState["queue"][number]>({ id: aCount, key: aText, run: orNull(aCount) }, { run: null });
+
+const flight: Reader<Flight> = shapeOf<Flight>({ input: aCount, key: aText, run: orNull(aCount), accepted: aFlag }, {});
+
+const open: Reader<OpenPermission> = shapeOf<OpenPermission>(
+  {
+    id: aText,
+    ref: aText,
+    kind: oneOf(...PERMISSION_KINDS),
+    turn: orNull(aText),
+    askedAt: aNumber,
+    answered: aFlag,
+  },
+  { kind: "tool", turn: null, askedAt: 0, answered: false },
+);
+
+const retrying: Reader<Retrying> = shapeOf<Retrying>(
+  { attempt: aCount, reason: aText, status: orNull(aNumber) },
+  { attempt: 1, reason: "", status: null },
+);
+
+/**
+ * What cannot be filled in: with another value than the stored one, a process or an input would be forgotten, or a
+ * number be given twice.
+ */
+const NEEDED = ["process", "run", "turns", "turn", "queue", "flight", "permissions", "open"] as const;
+
+const state = (nowMs: number): Reader<AgentState> =>
+  shapeOf<AgentState>(
+    {
+      status: oneOf(...STATUSES),
+      cause: shapeOf(
+        { source: oneOf(...CAUSE_SOURCES), detail: aText, at: aNumber },
+        { source: "reconcile", detail: "", at: nowMs },
+      ),
+      process: oneOf(...PROCESS_STATES),
+      rest: oneOf("idle", "error", "exited"),
+      run: aCount,
+      ready: aFlag,
+      spawnedAt: aNumber,
+      intent: orNull(oneOf(...INTENTS)),
+      wanted: aFlag,
+      starts: aCount,
+      turns: aCount,
+      turn: orNull(turn),
+      lastTurn: orNull(endedTurn),
+      queue: listOf(waiting),
+      flight: orNull(flight),
+      held: aFlag,
+      permissions: aCount,
+      open: listOf(open),
+      background: aCount,
+      retrying: orNull(retrying),
+      usage,
+      meter: shapeOf({ run: aCount, total: usage, spent: usage }, NOTHING_USED),
+      session: orNull(aText),
+      lastFrameAt: aNumber,
+      stalled: aFlag,
+      quietSince: aNumber,
+      unnoticed: listOf(aText),
+      startFailed: aFlag,
+      foreign: orNull(aText),
+      broken: orNull(error),
+      startError: orNull(error),
+      stale: aFlag,
+    },
+    initialState(nowMs),
+    NEEDED,
+  );
+
+export function stateText(of: AgentState): string {
+  return toJson({ v: STATE_VERSION, ...of });
+}
+
+export function readState(text: string, nowMs: number): Stored<AgentState> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: "it is no JSON" };
+  }
+  const version = readStored(shapeOf({ v: aCount }, { v: 0 }), json);
+  if (!version.ok) return version;
+  if (version.state.v > STATE_VERSION)
+    return { ok: false, reason: `it is of version ${version.state.v}, this program knows ${STATE_VERSION}` };
+  return readStored(state(nowMs), json);
+}
