@@ -327,7 +327,7 @@ describe("without the daemon's part", () => {
   });
 });
 
-test.each([["ps"], ["projects", "add"]])("the help page of %p %p is the same in every way to ask", async (...words) => {
+test.each([[["ps"]], [["projects", "add"]]])("the help page of %p is the same in every way to ask", async (words) => {
   const pages = await Promise.all([cli(...words, "--help"), cli(...words, "-h"), cli("help", ...words)]);
   for (const page of pages) expect(page).toEqual({ code: 0, err: "", out: pages[0]?.out ?? "" });
 });
