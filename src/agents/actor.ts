@@ -8,6 +8,7 @@ import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
 import { unreachable } from "../lib/unreachable.ts";
+import { tryJson } from "../lib/json.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
@@ -217,7 +218,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
       step.touched();
-      for (const [i, raw] of lines.entries()) step.frame({ raw, json: parse(raw) }, begins[i]);
+      for (const [i, raw] of lines.entries()) step.frame({ raw, json: tryJson(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
     const wanted = (): boolean => !closed && run.live() === from;
@@ -285,14 +286,6 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     { ...actor, frames },
   );
   return { ...actor, run };
-}
-
-function parse(raw: string): unknown {
-  try {
-    return JSON.parse(raw) as unknown;
-  } catch {
-    return undefined; // the codec is told that the line is no JSON
-  }
 }
 
 /** What it did before this daemon: its last words. */

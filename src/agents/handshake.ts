@@ -9,8 +9,9 @@ import { withDescriptors } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
 import { withNotedUmask } from "../lib/umask.ts";
+import { tryJson } from "../lib/json.ts";
 import { writeAgentFile } from "../process/agent-file.ts";
-import { endGroup } from "../process/helper.ts";
+import { endSession } from "../process/session.ts";
 import type { AnyCodec, LaunchContext, ProviderFact, Step } from "../providers/contract.ts";
 
 export interface HandshakeAnswer {
@@ -82,7 +83,7 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
     for (const line of splitter.push(part.value)) {
       if (seen.verdict !== null) break;
       if (++lines > MAX_LINES) seen.verdict = `it wrote more than ${MAX_LINES} lines and was not ready`;
-      if (line.type === "line") take(codec.frame(state, { raw: line.text, json: parse(line.text) }, clock.now()));
+      if (line.type === "line") take(codec.frame(state, { raw: line.text, json: tryJson(line.text) }, clock.now()));
     }
     if (splitter.offset + splitter.pendingBytes > MAX_OUTPUT_BYTES)
       seen.verdict ??= `it wrote more than ${MAX_OUTPUT_BYTES} bytes and was not ready`;
@@ -154,17 +155,6 @@ async function end(child: Child, lines: readonly string[], clock: Clock): Promis
   } catch {
     // gone already
   }
-  endGroup(child.pid, "SIGTERM");
-  const timer = clock.setTimer(END_MS, () => endGroup(child.pid, "SIGKILL"));
+  await endSession(child.pid, END_MS, clock); // with the helpers that would outlive it
   await child.exited;
-  timer.cancel();
-  endGroup(child.pid, "SIGKILL"); // helpers that outlive it
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // the codec is told that the line is no JSON
-  }
 }

@@ -4,6 +4,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { waitUntil } from "../lib/wait.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
@@ -137,17 +138,6 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
     if (result === "torn" && !closed) listener.fact({ type: "torn" });
   };
 
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(ms, resolve));
-
-  const waitFor = async (reached: () => boolean, limitMs: number): Promise<boolean> => {
-    const deadline = clock.now() + limitMs;
-    for (let ms = 5; !reached(); ms = Math.min(ms * 2, 100)) {
-      if (clock.now() >= deadline) return false;
-      await pause(ms);
-    }
-    return true;
-  };
-
   const endAll = async (graceMs: number): Promise<void> => {
     const result = await endTree({ identity, paths, graceMs, clock, ...where });
     treeEnded = true;
@@ -157,7 +147,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
   };
 
   const finish = async (): Promise<void> => {
-    await waitFor(() => readExit(paths) !== null || !isWrapperAlive(identity), EXIT_FILE_MS);
+    await waitUntil(clock, () => readExit(paths) !== null || !isWrapperAlive(identity), EXIT_FILE_MS);
     writer.gone();
     const exit = readExit(paths);
     // A plain command that ended well may leave a daemon behind on purpose. What an agent leaves has lost its master.
@@ -176,7 +166,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
     const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
     if (cgroup !== undefined) {
       // The last of it may still be on its way out of the kernel.
-      if (!leavesOnPurpose) await waitFor(() => !isPopulated(cgroup), EXIT_FILE_MS);
+      if (!leavesOnPurpose) await waitUntil(clock, () => !isPopulated(cgroup), EXIT_FILE_MS);
       used = closeGroup(cgroup) ?? used;
     }
     listener.ended(readExit(paths)?.code ?? null, whole, used);
@@ -202,7 +192,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
       void (async () => {
         if (farewell !== null && farewell.lines.length > 0) {
           live.send(farewell.lines.map((text) => ({ text })));
-          await waitFor(() => !isAlive(identity), farewell.graceMs);
+          await waitUntil(clock, () => !isAlive(identity), farewell.graceMs);
         }
         if (isAlive(identity) && !closed) await endAll(TERM_GRACE_MS);
         await live.finish();

@@ -4,6 +4,7 @@
  */
 import { errorText } from "../lib/errors.ts";
 import { request } from "../lib/request.ts";
+import { tryJson } from "../lib/json.ts";
 
 export type Reply =
   | { readonly ok: true; readonly value: unknown }
@@ -48,7 +49,7 @@ export function createClient({ url, password, directory }: ClientOptions): Clien
       if (response.status === 204) return { ok: true, value: null };
       const type = response.headers.get("content-type") ?? "";
       const text = await response.text();
-      const value = /\bjson\b/.test(type) ? parse(text) : undefined;
+      const value = /\bjson\b/.test(type) ? tryJson(text) : undefined;
       if (!response.ok)
         return { ok: false, status: response.status, message: messageOf(value) ?? `HTTP ${response.status}` };
       if (value === undefined)
@@ -85,12 +86,4 @@ function messageOf(value: unknown): string | undefined {
   if ("data" in value && typeof value.data === "object" && value.data !== null && "message" in value.data)
     return String(value.data.message);
   return "message" in value ? String(value.message) : JSON.stringify(value).slice(0, 500);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@
  * because what happened in the gap must be asked for.
  */
 import { createLineSplitter } from "../lib/ndjson.ts";
+import { tryJson } from "../lib/json.ts";
 import type { Client } from "./client.ts";
 
 export interface Follow {
@@ -42,7 +43,7 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
         for (const line of splitter.push(bytes)) {
           // A line beyond the cap is not lost: the end of the turn is read from the store.
           if (line.type !== "line" || !line.text.startsWith("data:")) continue;
-          const json = parse(line.text.slice("data:".length));
+          const json = tryJson(line.text.slice("data:".length));
           // Only now does the server's subscription stand: from here on nothing is missed.
           if (isConnected(json)) {
             connections += 1;
@@ -82,12 +83,4 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
 
 function isConnected(json: unknown): boolean {
   return typeof json === "object" && json !== null && "type" in json && json.type === "server.connected";
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -8,6 +8,7 @@ import { writeSync } from "node:fs";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
 import { VERSION } from "../lib/version.ts";
+import { tryJson } from "../lib/json.ts";
 import type { BridgeCommand, BridgeLine, StartCommand } from "../providers/opencode/lines.ts";
 import { readBridgeCommand } from "../providers/opencode/lines.ts";
 import { createCalls, openSession } from "./calls.ts";
@@ -201,7 +202,7 @@ async function readCommands(onCommand: (command: BridgeCommand) => void): Promis
   const splitter = createLineSplitter();
   for await (const bytes of Bun.stdin.stream()) {
     for (const line of splitter.push(bytes)) {
-      const command = line.type === "line" ? readBridgeCommand(parse(line.text)) : null;
+      const command = line.type === "line" ? readBridgeCommand(tryJson(line.text)) : null;
       if (command !== null) onCommand(command);
       else if (line.type !== "line" || line.text.trim() !== "")
         tell({ t: "note", level: "warn", code: "torn_line", message: "the bridge got a line that is no command" });
@@ -243,12 +244,4 @@ function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 /** Numbers and times as people read them. Pure. */
+import { duration as exactDuration } from "../lib/duration.ts";
 
 /** `6:40`, `1:02:07`: how long something goes on. */
 export function clockTime(ms: number): string {
@@ -16,16 +17,8 @@ export function ago(ms: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** `42 s`, `3 min`, `2 h 5 min`, `3 d 4 h`. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours} h${minutes % 60 === 0 ? "" : ` ${minutes % 60} min`}`;
-  return `${Math.floor(hours / 24)} d${hours % 24 === 0 ? "" : ` ${hours % 24} h`}`;
-}
+/** Of what goes on: `42 s`, `3 min`, `2 h 5 min`, `3 d 4 h`. */
+export const duration = (ms: number): string => exactDuration(ms, { coarse: true });
 
 /** `310`, `96k`, `1.2M`. */
 export function count(n: number): string {

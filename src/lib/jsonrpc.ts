@@ -5,6 +5,7 @@
  * requests independently, so id 0 of a server request has nothing to do with id 0 of ours: a message is classified by
  * `method` first, and an answer's id is only looked up among our own. Source: https://www.jsonrpc.org/specification
  */
+import { isObject } from "./check.ts";
 
 export type RpcId = number | string;
 
@@ -91,10 +92,6 @@ export function rpcIdOf(key: string): RpcId | undefined {
 
 function isRpcId(value: unknown): value is RpcId {
   return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Programs send sloppy errors; the message must reach a person anyway. */

@@ -24,3 +24,10 @@ export const UNSEEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 export function oneLine(text: string): string {
   return text.replace(/\s+/gu, " ").replace(UNSEEN, "").trim();
 }
+
+const TITLE_MAX = 200;
+
+/** A text as a title: one line, cut. */
+export function titleText(text: string): string {
+  return excerpt(oneLine(text), TITLE_MAX);
+}

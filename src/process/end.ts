@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errorCode } from "../lib/errors.ts";
+import { waitUntil } from "../lib/wait.ts";
 import { isWrapperAlive, readExit } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
@@ -51,15 +52,15 @@ export async function endTree({ identity, paths, graceMs, clock, cgroup }: EndRe
       signal(member, "SIGTERM");
       signal(member, "SIGCONT"); // a stopped process would obey too late
     }
-    await until(allGone, graceMs, clock);
+    await waitUntil(clock, allGone, graceMs);
   }
   if (!allGone()) {
     members = stopAll(scan);
     if (cgroup !== undefined) killCgroup(cgroup);
     for (const member of members) signal(member, "SIGKILL");
-    await until(() => allGone() || killLate((members = scan())), KILL_MS, clock);
+    await waitUntil(clock, () => allGone() || killLate((members = scan())), KILL_MS);
   }
-  await until(() => readExit(paths) !== null || !isWrapperAlive(identity), WRAPPER_MS, clock);
+  await waitUntil(clock, () => readExit(paths) !== null || !isWrapperAlive(identity), WRAPPER_MS);
   if (isWrapperAlive(identity)) {
     const wrapper = readProcess(identity.wrapperPid);
     if (wrapper?.startTicks === identity.wrapperStartTicks && readExit(paths) === null) signal(wrapper, "SIGKILL");
@@ -113,14 +114,4 @@ function signal(target: ProcessInfo, name: NodeJS.Signals): void {
 function lives({ pid, startTicks }: ProcessInfo): boolean {
   const now = readProcess(pid);
   return now !== null && now.startTicks === startTicks && !isDead(now);
-}
-
-/** Resolves when `reached` holds, or after `limitMs`. Looks at 10 ms, and then less and less often. */
-async function until(reached: () => boolean, limitMs: number, clock: Clock): Promise<void> {
-  const deadline = clock.now() + limitMs;
-  for (let pauseMs = 10; !reached(); pauseMs = Math.min(pauseMs * 2, 100)) {
-    const restMs = deadline - clock.now();
-    if (restMs <= 0) return;
-    await new Promise<void>((resolve) => void clock.setTimer(Math.min(pauseMs, restMs), resolve));
-  }
 }

@@ -4,6 +4,7 @@
  * and escape sequences, and the text that a carriage return takes back. What is left must be one frame of the protocol
  * up to the end of the line, so a log line that quotes a frame is none.
  */
+import { tryJson } from "../lib/json.ts";
 
 /** Foreign bytes are looked for in this much of a line. */
 const HEAD_CHARS = 4096;
@@ -25,7 +26,7 @@ export function frameBehind(raw: string, isFrame: (json: unknown) => boolean): R
   for (const start of starts(raw)) {
     if (start === 0 || raw[start] !== "{") continue;
     const rest = raw.slice(start);
-    const json = parse(rest);
+    const json = tryJson(rest);
     if (json !== undefined && isFrame(json)) return { raw: rest, json, before: raw.slice(0, start) };
   }
   return null;
@@ -43,12 +44,4 @@ function starts(raw: string): ReadonlySet<number> {
 function swallowedAt(head: string, at: number): number {
   SWALLOWED.lastIndex = at;
   return SWALLOWED.exec(head)?.[0].length ?? 0;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // what looked like a frame is none
-  }
 }

@@ -8,6 +8,7 @@ import { createAuth } from "../http/auth.ts";
 import { createGuard } from "../http/guard.ts";
 import { integerText } from "../http/query.ts";
 import { createApp, route, type App, type Route } from "../http/router.ts";
+import { metricsResponse } from "../http/metrics.ts";
 import { BODY_MAX_BYTES, readWebhook } from "./accept.ts";
 import { health, receiverMetrics, type Counters, type HealthParts } from "./health.ts";
 import { shortId } from "./identity.ts";
@@ -158,10 +159,7 @@ function receiverRoutes(
       method: "GET",
       path: "/metrics",
       summary: "Prometheus metrics",
-      handler: () =>
-        new Response(receiverMetrics(healthParts(), counters, clock.now()), {
-          headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store" },
-        }),
+      handler: () => metricsResponse(receiverMetrics(healthParts(), counters, clock.now())),
     }),
   ];
 }

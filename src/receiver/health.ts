@@ -1,4 +1,5 @@
 /** What `GET /health` and `GET /metrics` say: counts, times and reasons, never a secret or a message. */
+import type { Metric } from "../http/metrics.ts";
 import { VERSION } from "../lib/version.ts";
 import type { Worker } from "./worker.ts";
 import { SINKS, type SinkName } from "./sink.ts";
@@ -63,64 +64,74 @@ export function health({ startedMs, stored, workers }: HealthParts, nowMs: numbe
   };
 }
 
-/** Prometheus text format 0.0.4. */
-export function receiverMetrics(parts: HealthParts, counters: Counters, nowMs: number): string {
-  const lines: string[] = [];
-  const metric = (
-    name: string,
-    type: "counter" | "gauge",
-    help: string,
-    values: readonly (readonly [labels: string, value: number])[],
-  ): void => {
-    lines.push(
-      `# HELP ${name} ${help}`,
-      `# TYPE ${name} ${type}`,
-      ...values.map(([labels, value]) => `${name}${labels} ${value}`),
-    );
-  };
-  metric("webhook_receiver_info", "gauge", "The version that runs.", [[`{version="${VERSION}"}`, 1]]);
-  metric("webhook_receiver_uptime_seconds", "gauge", "Time since the start.", [["", (nowMs - parts.startedMs) / 1000]]);
-  metric("webhook_receiver_webhooks_total", "counter", "Webhooks by what was answered.", [
-    ['{result="accepted"}', counters.accepted],
-    ['{result="duplicate"}', counters.duplicates],
-    ['{result="refused"}', counters.refused],
-  ]);
-  metric("webhook_receiver_stored", "gauge", "Webhooks in the inbox.", [["", parts.stored]]);
-  const sinks = SINKS.flatMap((name) => {
-    const status = parts.workers.get(name)?.status();
-    return status ? [{ labels: `{sink="${name}"}`, status }] : [];
+export function receiverMetrics(parts: HealthParts, counters: Counters, nowMs: number): readonly Metric[] {
+  const sinks = SINKS.flatMap((sink) => {
+    const status = parts.workers.get(sink)?.status();
+    return status ? [{ labels: { sink }, status }] : [];
   });
-  metric(
-    "webhook_receiver_sink_up",
-    "gauge",
-    "1 unless the sink retries or has stopped.",
-    sinks.map(({ labels, status }) => [labels, status.state === "ok" ? 1 : 0]),
-  );
-  metric(
-    "webhook_receiver_sink_pending",
-    "gauge",
-    "Deliveries that wait for the sink.",
-    sinks.map(({ labels, status }) => [labels, status.pending]),
-  );
-  metric(
-    "webhook_receiver_sink_dead",
-    "gauge",
-    "Deliveries that were given up.",
-    sinks.map(({ labels, status }) => [labels, status.dead]),
-  );
-  metric(
-    "webhook_receiver_sink_delivered_total",
-    "counter",
-    "Deliveries that were made.",
-    sinks.map(({ labels, status }) => [labels, status.delivered]),
-  );
-  metric(
-    "webhook_receiver_sink_failed_tries_total",
-    "counter",
-    "Tries that failed.",
-    sinks.map(({ labels, status }) => [labels, status.failedTries]),
-  );
-  return `${lines.join("\n")}\n`;
+  const ofSinks = (value: (status: (typeof sinks)[number]["status"]) => number): Metric["samples"] =>
+    sinks.map(({ labels, status }) => ({ labels, value: value(status) }));
+  const answered = (result: string, value: number) => ({ labels: { result }, value });
+  return [
+    {
+      name: "webhook_receiver_info",
+      type: "gauge",
+      help: "The version that runs.",
+      samples: [{ labels: { version: VERSION }, value: 1 }],
+    },
+    {
+      name: "webhook_receiver_uptime_seconds",
+      type: "gauge",
+      help: "Time since the start.",
+      samples: [{ value: (nowMs - parts.startedMs) / 1000 }],
+    },
+    {
+      name: "webhook_receiver_webhooks_total",
+      type: "counter",
+      help: "Webhooks by what was answered.",
+      samples: [
+        answered("accepted", counters.accepted),
+        answered("duplicate", counters.duplicates),
+        answered("refused", counters.refused),
+      ],
+    },
+    {
+      name: "webhook_receiver_stored",
+      type: "gauge",
+      help: "Webhooks in the inbox.",
+      samples: [{ value: parts.stored }],
+    },
+    {
+      name: "webhook_receiver_sink_up",
+      type: "gauge",
+      help: "1 unless the sink retries or has stopped.",
+      samples: ofSinks(({ state }) => (state === "ok" ? 1 : 0)),
+    },
+    {
+      name: "webhook_receiver_sink_pending",
+      type: "gauge",
+      help: "Deliveries that wait for the sink.",
+      samples: ofSinks(({ pending }) => pending),
+    },
+    {
+      name: "webhook_receiver_sink_dead",
+      type: "gauge",
+      help: "Deliveries that were given up.",
+      samples: ofSinks(({ dead }) => dead),
+    },
+    {
+      name: "webhook_receiver_sink_delivered_total",
+      type: "counter",
+      help: "Deliveries that were made.",
+      samples: ofSinks(({ delivered }) => delivered),
+    },
+    {
+      name: "webhook_receiver_sink_failed_tries_total",
+      type: "counter",
+      help: "Tries that failed.",
+      samples: ofSinks(({ failedTries }) => failedTries),
+    },
+  ];
 }
 
 function iso(ms: number | null): string | null {

@@ -21,12 +21,3 @@ export function fenced(text: string): string {
   const harmless = text.replace(/`{3,}/g, (run) => run.split("").join("\u200b"));
   return `\`\`\`\n${harmless}\n\`\`\``;
 }
-
-/** "4 s", "3 min 12 s", "2 h 5 min". */
-export function humanDuration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
-  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}

@@ -3,7 +3,7 @@
  * "Always" is asked for the program's session only and as narrowly as it offers; nothing is written into a settings
  * file.
  */
-import { excerpt } from "../../lib/text.ts";
+import { titleText } from "../../lib/text.ts";
 import { ask, type Draft } from "./state.ts";
 import { responseLine } from "./wire.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeText, strings } from "../read.ts";
@@ -32,7 +32,7 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
   const plan = work.state.plan?.call === call ? work.state.plan.text : maybeText(input, "plan");
   const exact = kind === "tool" ? exactly(tool, input) : "";
   const title =
-    kind === "plan" ? `Plan: ${oneLine(plan ?? "")}` : titleOf(tool, input, maybeText(request, "description"));
+    kind === "plan" ? `Plan: ${titleText(plan ?? "")}` : titleOf(tool, input, maybeText(request, "description"));
   if (exact !== "" && work.state.always.includes(exact)) {
     send(work, responseLine(id, { behavior: "allow", updatedInput: input }));
     say(work, { type: "note", level: "info", code: "grant_applied", message: `allowed earlier: ${title}` });
@@ -66,15 +66,11 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
 /** One line that says what would be done. */
 function titleOf(tool: string, input: Fields, description: string | undefined): string {
   const questions = items(input, "questions").flatMap((question) => maybeText(question, "question") ?? []);
-  if (questions.length > 0) return oneLine(questions.join(" / "));
+  if (questions.length > 0) return titleText(questions.join(" / "));
   const subject = ["command", "file_path", "notebook_path", "path", "url", "query", "pattern"]
     .map((name) => maybeText(input, name))
     .find((value) => value !== undefined);
-  return oneLine(`${tool}: ${subject ?? description ?? JSON.stringify(input)}`);
-}
-
-function oneLine(value: string): string {
-  return excerpt(value.replace(/\s+/g, " ").trim(), 200);
+  return titleText(`${tool}: ${subject ?? description ?? JSON.stringify(input)}`);
 }
 
 /**

@@ -4,6 +4,7 @@ import { readQuestions } from "./lines.ts";
 import { readGrant } from "./launch.ts";
 import type { ProviderFact } from "../contract.ts";
 import { type Fields, isFields, text } from "../read.ts";
+import { titleText } from "../../lib/text.ts";
 import type { Answer } from "../../words/said.ts";
 
 type PermissionFact = Extract<ProviderFact, { type: "permission" }>;
@@ -34,7 +35,7 @@ function title({ permission, patterns, metadata }: Asked): string {
     text(metadata, "query"),
     patterns.join(", "),
   ];
-  return `${permission}: ${what.find((each) => each !== "") ?? ""}`.replace(/\s+/g, " ").trim().slice(0, 500);
+  return titleText(`${permission}: ${what.find((each) => each !== "") ?? ""}`);
 }
 
 export function questionFact(id: string, questions: readonly QuestionItem[], child: string | null): PermissionFact {
@@ -49,11 +50,7 @@ export function questionFact(id: string, questions: readonly QuestionItem[], chi
     id,
     kind: "question",
     tool: "question",
-    title: questions
-      .map((each) => each.question)
-      .join(" ")
-      .replace(/\s+/g, " ")
-      .slice(0, 500),
+    title: titleText(questions.map((each) => each.question).join(" ")),
     detail: { questions: shown },
     options: ["allow", "deny"],
     data: { questions },

@@ -5,14 +5,13 @@
  */
 import type { ProviderFact } from "../contract.ts";
 import type { Answer } from "../../words/said.ts";
+import { titleText } from "../../lib/text.ts";
 import { ANSWERS, MARK } from "./extension.ts";
 import type { Draft } from "./state.ts";
 import { command } from "./state.ts";
 import type { PiDialog, PiFrame } from "./wire.ts";
 import { type Fields, idOf, isFields, text } from "../read.ts";
 import { patch, say } from "../draft.ts";
-
-const TITLE_CHARS = 200;
 
 export function openDialog(work: Draft, dialog: PiDialog): void {
   const mark = readMark(dialog.title);
@@ -44,7 +43,7 @@ function toolPermission(dialog: PiDialog, mark: Fields, grant: string): Provider
     id: dialog.id,
     kind: "tool",
     tool,
-    title: oneLine(`${tool}: ${subject}`),
+    title: titleText(`${tool}: ${subject}`),
     detail: { input, allowAlways: text(mark, "scope") },
     options: ["allow", "allow_always", "deny"],
     data: { method: dialog.method, grant },
@@ -58,7 +57,7 @@ function question(dialog: PiDialog, mark: Fields): ProviderFact {
     id: dialog.id,
     kind: "question",
     tool: mark["ask"] === "question" ? "ask_user" : dialog.method,
-    title: oneLine(asked),
+    title: titleText(asked),
     detail: {
       questions: [{ question: asked, options: dialog.options.map((label) => ({ label })), multiSelect: false }],
       ...(dialog.message === "" ? {} : { message: dialog.message }),
@@ -139,10 +138,4 @@ function readMark(title: string): Fields {
   } catch {
     return {}; // somebody else's dialog that begins like ours: shown as it is
   }
-}
-
-function oneLine(words: string): string {
-  const line = words.replace(/\s+/g, " ").trim();
-  const points = [...line];
-  return points.length > TITLE_CHARS ? `${points.slice(0, TITLE_CHARS - 1).join("")}…` : line;
 }

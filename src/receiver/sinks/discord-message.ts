@@ -4,9 +4,10 @@
  * are never fewer.
  */
 import { cutText, excerpt, oneLine } from "../../lib/text.ts";
+import { duration } from "../../lib/duration.ts";
 import type { KnownEvent } from "../../words/notices.ts";
 import { agentLabel, eventVerb, isKnown, type HarnessEvent } from "../event.ts";
-import { escapeMarkdown, fenced, humanDuration, manyLines } from "../text.ts";
+import { escapeMarkdown, fenced, manyLines } from "../text.ts";
 
 const CONTENT_MAX = 2000;
 const FIELD_MAX = 1024;
@@ -75,7 +76,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
     field("Agent", event.name === null ? event.agentId : `${event.name} (${event.agentId})`),
     field("Provider", event.provider),
     field("Status", event.status),
-    ...(event.durationMs === null ? [] : [field("Duration", humanDuration(event.durationMs))]),
+    ...(event.durationMs === null ? [] : [field("Duration", duration(event.durationMs))]),
     ...(event.error === null ? [] : [quoteField("Error", event.error)]),
     ...(event.question === null ? [] : [quoteField("Waits for", event.question)]),
     ...(event.truncated ? [field("Note", "the message was cut by the sender, the whole is in the harness")] : []),
@@ -118,7 +119,7 @@ const NO_MENTIONS = { parse: [] } as const;
 
 function headline(event: HarnessEvent): string {
   const look = lookOf(event);
-  const after = event.durationMs === null ? "" : ` after ${humanDuration(event.durationMs)}`;
+  const after = event.durationMs === null ? "" : ` after ${duration(event.durationMs)}`;
   const when = `<t:${Math.floor(event.timestampMs / 1000)}:R>`;
   return `${look.icon} **${name(event.project)}** / **${name(agentLabel(event))}** ${name(eventVerb(event.event))}${after} · ${name(event.provider)} · ${when}`;
 }

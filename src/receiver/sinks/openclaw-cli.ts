@@ -3,13 +3,15 @@
  * No shell; the text is an argument of its own, tokens go by the environment only. The launcher starts a second
  * process, so at the deadline the whole tree is ended.
  */
-import { isDead, listProcesses, readProcess, type ProcessInfo } from "../../process/proc.ts";
+import { endSession } from "../../process/session.ts";
 import { tryJson } from "../../lib/json.ts";
 import { oneLine } from "../../lib/text.ts";
 import { isObject } from "../../lib/check.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorCode, errorText } from "../../lib/errors.ts";
+import { hostOf, isLoopback } from "../../lib/ip.ts";
 import { readText } from "../../lib/read-body.ts";
+import { pause } from "../../lib/wait.ts";
 import type { Finding } from "../sink.ts";
 import type { Wake, WakeOutcome } from "./openclaw-hook.ts";
 
@@ -116,7 +118,7 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
   let ended: Promise<void> | undefined;
   const end = (because: string): void => {
     why ??= because;
-    ended ??= endTree(child.pid, killAfterMs, clock);
+    ended ??= endSession(child.pid, killAfterMs, clock);
   };
   const deadline = clock.setTimer(deadlineMs, () => end(`it took longer than ${deadlineMs} ms`));
   const onAbort = (): void => end("the receiver stops");
@@ -128,7 +130,7 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
     const output = Promise.all([readText(child.stdout, limits), readText(child.stderr, limits)]);
     const code = await child.exited;
     await ended;
-    const [stdout, stderr] = await Promise.race([output, sleep(clock, PIPE_GRACE_MS).then(() => ["", ""] as const)]);
+    const [stdout, stderr] = await Promise.race([output, pause(clock, PIPE_GRACE_MS).then(() => ["", ""] as const)]);
     return why === undefined ? { type: "exited", code, stdout, stderr } : { type: "ended_by_us", why };
   } finally {
     deadline.cancel();
@@ -145,11 +147,7 @@ export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSetting
   if (gatewayUrl !== undefined) own["OPENCLAW_GATEWAY_URL"] = gatewayUrl;
   if (gatewayToken !== undefined) own["OPENCLAW_GATEWAY_TOKEN"] = gatewayToken;
   // Only for a gateway on this machine: another one may want the user's paired device identity.
-  if (
-    gatewayUrl !== undefined &&
-    gatewayToken !== undefined &&
-    /^\w+:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]?/.test(gatewayUrl)
-  ) {
+  if (gatewayUrl !== undefined && gatewayToken !== undefined && isLoopback(hostOf(gatewayUrl))) {
     Object.assign(own, {
       OPENCLAW_CONFIG_PATH: `${scratchDir}/none.json`,
       OPENCLAW_STATE_DIR: scratchDir,
@@ -157,47 +155,4 @@ export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSetting
     });
   }
   return { ...Object.fromEntries(kept), ...own };
-}
-
-/**
- * SIGTERM, then SIGKILL for what is left of the tree after `killAfterMs`; a killed launcher alone would leave its
- * child.
- */
-async function endTree(pid: number, killAfterMs: number, clock: Clock): Promise<void> {
-  // Taken before the first signal: orphans lose their parent's pid. The start time guards against a pid used again.
-  const tree = treeOf(pid);
-  const alive = (): readonly ProcessInfo[] =>
-    tree.filter((p) => {
-      const now = readProcess(p.pid);
-      return now !== null && now.startTicks === p.startTicks && !isDead(now);
-    });
-  signalAll(tree, "SIGTERM");
-  for (const untilMs = clock.now() + killAfterMs; alive().length > 0 && clock.now() < untilMs;) await sleep(clock, 50);
-  signalAll(alive(), "SIGKILL");
-}
-
-/** The program, its descendants and its session: it was started as the leader of one. */
-function treeOf(pid: number): readonly ProcessInfo[] {
-  const processes = listProcesses();
-  const found = new Set(processes.filter((p) => p.pid === pid || p.session === pid || p.group === pid));
-  for (let before = -1; before !== found.size;) {
-    before = found.size;
-    const pids = new Set([...found].map((p) => p.pid));
-    for (const p of processes) if (pids.has(p.ppid)) found.add(p);
-  }
-  return [...found];
-}
-
-function signalAll(processes: readonly ProcessInfo[], signal: "SIGTERM" | "SIGKILL"): void {
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // Gone already: that is what was wanted.
-    }
-  }
-}
-
-function sleep(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.setTimer(ms, resolve));
 }

@@ -3,8 +3,9 @@ import { discordMessage, plainDiscordMessage } from "../../../../src/receiver/si
 import { discordPostUrl, discordUrlProblem } from "../../../../src/receiver/sinks/discord-url.ts";
 import type { HarnessEvent } from "../../../../src/receiver/event.ts";
 import { LINE_MAX, MERGE_MAX_AGENTS, mergeable, openclawLine } from "../../../../src/receiver/sinks/openclaw-line.ts";
+import { duration } from "../../../../src/lib/duration.ts";
 import { oneLine } from "../../../../src/lib/text.ts";
-import { escapeMarkdown, fenced, humanDuration } from "../../../../src/receiver/text.ts";
+import { escapeMarkdown, fenced } from "../../../../src/receiver/text.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../../../../src/words/notices.ts";
 
 const event: HarnessEvent = {
@@ -40,9 +41,9 @@ describe("text", () => {
     }
   });
   test("durations read like a person says them", () => {
-    expect([0, 3600, 59_400, 60_000, 192_000, 3_600_000, 7_500_000].map(humanDuration)).toEqual([
+    expect([0, 3600, 59_400, 60_000, 192_000, 3_600_000, 7_500_000].map((ms) => duration(ms))).toEqual([
       "0 s",
-      "4 s",
+      "3 s",
       "59 s",
       "1 min",
       "3 min 12 s",
