@@ -229,3 +229,9 @@ test("links within the page lead somewhere", () => {
   const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
   expect(links.filter((link) => !anchors.includes(link ?? ""))).toEqual([]);
 });
+
+test("the list of contents has every section, in their order", () => {
+  const [list = ""] = /^\* \[.*?(?=\n\n)/ms.exec(readme.slice(0, readme.indexOf("\n## "))) ?? [];
+  const listed = [...list.matchAll(/^\* \[(.*?)\]/gm)].map(([, title]) => title);
+  expect(listed).toEqual([...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title));
+});
