@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-live check demo bench clean
+.PHONY: build test test-live check demo bench size dist clean
 
 build: agent-harness webhook-receiver
 
@@ -62,8 +62,18 @@ demo: build
 bench: build node_modules/.ready
 	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)
 
+# What the executable carries, against its bounds.
+size: build
+	$(BUN) nix/size.ts
+
+# Release archives in dist/: all targets, or TARGETS=linux-x64,linux-arm64-musl; LEVEL is zstd's (19 for a release).
+LEVEL   ?= 9
+TARGETS ?= all
+dist: build
+	$(BUN) nix/dist.ts $(CURDIR)/dist $(LEVEL) $(TARGETS) $(COMPILE_FLAGS)
+
 clean:
-	rm -rf agent-harness webhook-receiver .build .toolchain node_modules
+	rm -rf agent-harness webhook-receiver .build .toolchain node_modules dist
 
 # Only types for the checker; nothing of it is in the binaries.
 node_modules/.ready: package.json bun.lock | $(BUN)

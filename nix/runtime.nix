@@ -10,32 +10,33 @@
   patchelf,
 }:
 let
-  version = "1.4.5";
+  # Shared with the release archives.
+  inherit (lib.importJSON ./runtimes.json) version targets;
   system = stdenv.hostPlatform.system;
-  packages = {
-    x86_64-linux = {
-      name = "bun-linux-x64";
-      integrity = "sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==";
-    };
-    aarch64-linux = {
-      name = "bun-linux-aarch64";
-      integrity = "sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==";
-    };
-  };
-  package = packages.${system} or (throw "agent-harness: there is no runtime for ${system}, only for ${toString (builtins.attrNames packages)}");
+  packages = builtins.listToAttrs (
+    builtins.filter (each: each.name != null) (
+      map (value: {
+        name = value.system or null;
+        inherit value;
+      }) (builtins.attrValues targets)
+    )
+  );
+  target =
+    packages.${system}
+      or (throw "agent-harness: there is no runtime for ${system}, only for ${toString (builtins.attrNames packages)}");
 
   tarball = stdenvNoCC.mkDerivation {
-    name = "${package.name}-${version}.tgz";
+    name = "${target.package}-${version}.tgz";
     nativeBuildInputs = [
       nodejs
       cacert
     ];
-    outputHash = package.integrity;
+    outputHash = target.integrity;
     outputHashMode = "flat";
     impureEnvVars = lib.fetchers.proxyImpureEnvVars ++ [ "NPM_CONFIG_REGISTRY" ];
     buildCommand = ''
       export HOME=$TMPDIR
-      npm pack --silent @oven/${package.name}@${version}
+      npm pack --silent @oven/${target.package}@${version}
       mv *.tgz $out
     '';
   };

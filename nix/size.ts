@@ -1,0 +1,134 @@
+/**
+ * `make size`: what the executable carries, module by module, against its bounds. Fails over a bound. The README's table
+ * of sizes is what this prints.
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isObject } from "../src/lib/check.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const KB = 1024;
+const BOUNDS = {
+  /** Everything both programs have in them. */
+  bundle: 768 * KB,
+  /** What `serve` has loaded when it is ready; the rest is loaded when it is asked for. */
+  serve: 320 * KB,
+  pageFirst: 86 * KB,
+  pageFirstGzipped: 30 * KB,
+  /** Around the bundle: alignment, embedded pages, what is compiled ahead. */
+  slack: 1024 * KB,
+} as const;
+const TOP = 15;
+
+interface Chunk {
+  readonly bytes: number;
+  readonly entryPoint?: string;
+  readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>;
+  readonly imports: readonly { readonly path: string; readonly kind: string }[];
+}
+
+/** The bundler's account of its chunks; its types do not tell of it yet. */
+async function chunksOf(outdir: string): Promise<Readonly<Record<string, Chunk>>> {
+  const options = { target: "bun", format: "esm", minify: true, splitting: true, outdir, metafile: true } as const;
+  const built: object = await Bun.build({ entrypoints: [join(ROOT, "src/main.ts")], external: ["*.page"], ...options });
+  const metafile = "metafile" in built ? built.metafile : undefined;
+  if (!isObject(metafile) || !isObject(metafile["outputs"])) throw new Error("the bundler gave no account of its chunks");
+  return metafile["outputs"] as Readonly<Record<string, Chunk>>;
+}
+
+/** Chunks that are there once `name` is loaded: what it imports, and what that imports, but nothing on demand. */
+function closure(chunks: Readonly<Record<string, Chunk>>, name: string, seen = new Set<string>()): Set<string> {
+  const chunk = chunks[name];
+  if (chunk === undefined || seen.has(name)) return seen;
+  seen.add(name);
+  for (const { path, kind } of chunk.imports) if (kind === "import-statement") closure(chunks, path, seen);
+  return seen;
+}
+
+const entryOf = (chunks: Readonly<Record<string, Chunk>>, source: string): string =>
+  Object.keys(chunks).find((name) => chunks[name]?.entryPoint?.endsWith(source)) ?? "";
+
+interface Row {
+  readonly what: string;
+  readonly bytes: number;
+  readonly most?: number;
+}
+
+const kb = (bytes: number): string => `${(bytes / KB).toFixed(1)} KB`;
+
+async function bareProgram(dir: string): Promise<number> {
+  await Bun.write(join(dir, "hello.ts"), 'Bun.serve({ port: 0, fetch: () => new Response("hello") });\n');
+  const argv = [process.execPath, "build", "--compile", "--minify", "hello.ts", "--outfile", "hello"];
+  const build = Bun.spawnSync(argv, { cwd: dir, stdio: ["ignore", "ignore", "inherit"] });
+  if (build.exitCode !== 0) throw new Error("the bare program cannot be compiled");
+  return statSync(join(dir, "hello")).size;
+}
+
+/** First load: what the page's HTML names. Later chunks come when they are asked for. */
+function pageWeight(): { first: number; gzipped: number; all: number } | null {
+  const dir = join(ROOT, ".build/page");
+  if (!existsSync(dir)) return null;
+  const files = readdirSync(dir).filter((name) => /\.(js|css)\.page$/.test(name));
+  const html = readdirSync(dir)
+    .filter((name) => name.endsWith(".html.page"))
+    .map((name) => readFileSync(join(dir, name), "utf8"))
+    .join("");
+  const bytesOf = (name: string): Buffer => readFileSync(join(dir, name));
+  const first = new Set(files.filter((name) => html.includes(name.replace(/\.page$/, ""))));
+  // What the first script imports comes with it.
+  for (const name of [...first])
+    for (const other of files)
+      if (new RegExp(`(from|import)\\s*"[^"]*${RegExp.escape(other.replace(/\.page$/, ""))}"`).test(bytesOf(name).toString()))
+        first.add(other);
+  const sum = (names: Iterable<string>, size: (name: string) => number): number =>
+    [...names].reduce((total, name) => total + size(name), 0);
+  return {
+    first: sum(first, (name) => bytesOf(name).length),
+    gzipped: sum(first, (name) => Bun.gzipSync(new Uint8Array(bytesOf(name))).length),
+    all: sum(files, (name) => bytesOf(name).length),
+  };
+}
+
+async function main(): Promise<number> {
+  const dir = mkdtempSync(join(tmpdir(), "agent-harness-size-"));
+  try {
+    const chunks = await chunksOf(join(dir, "bundle"));
+    const modules = new Map<string, number>();
+    for (const { inputs } of Object.values(chunks))
+      for (const [path, { bytesInOutput }] of Object.entries(inputs))
+        modules.set(path, (modules.get(path) ?? 0) + bytesInOutput);
+    const bundle = Object.values(chunks).reduce((sum, { bytes }) => sum + bytes, 0);
+    const loaded = closure(chunks, entryOf(chunks, "src/main.ts"));
+    for (const source of ["src/cli/main.ts", "src/cli/commands/serve.ts"]) closure(chunks, entryOf(chunks, source), loaded);
+    const serve = [...loaded].reduce((sum, name) => sum + (chunks[name]?.bytes ?? 0), 0);
+    const page = pageWeight();
+    const executable = statSync(join(ROOT, "agent-harness")).size;
+    const bare = await bareProgram(dir);
+
+    const rows: Row[] = [
+      { what: "bundle of both programs", bytes: bundle, most: BOUNDS.bundle },
+      { what: "of which `serve` loads", bytes: serve, most: BOUNDS.serve },
+      ...(page === null
+        ? []
+        : [
+            { what: "inspector, first load", bytes: page.first, most: BOUNDS.pageFirst },
+            { what: "the same, gzipped", bytes: page.gzipped, most: BOUNDS.pageFirstGzipped },
+            { what: "inspector, everything", bytes: page.all },
+          ]),
+      { what: "executable (one file, two names)", bytes: executable, most: bare + bundle + (page?.all ?? 0) + BOUNDS.slack },
+      { what: "bare compiled hello of the same runtime", bytes: bare },
+    ];
+    console.log("| what | bytes | at most |\n|---|---|---|");
+    for (const { what, bytes, most } of rows)
+      console.log(`| ${what} | ${kb(bytes)} | ${most === undefined ? "" : `${kb(most)}${bytes > most ? ": missed" : ""}`} |`);
+    console.log(`\nThe ${TOP} largest modules of the bundle:`);
+    for (const [path, bytes] of [...modules].sort(([, a], [, b]) => b - a).slice(0, TOP))
+      console.log(`${kb(bytes).padStart(10)}  ${path}`);
+    return rows.some(({ bytes, most }) => most !== undefined && bytes > most) ? 1 : 0;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+process.exit(await main());
