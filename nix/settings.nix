@@ -108,6 +108,7 @@ in
       turnTimeoutMs = milliseconds 0 "A turn may run this long; 0 = for ever.";
       stallWarnMs = milliseconds 300000 "Silence that is told.";
       permissionTimeoutMs = milliseconds 0 "A question is answered with deny after this time; 0 = never.";
+      runOutputBytes = option types.ints.positive 1073741824 "What the output of one run may hold of the disk; a run beyond it is ended.";
       agentMemoryBytes = count 0 "Memory of each run; 0 = no limit.";
       agentTasks = count 0 "Processes and threads of each run; 0 = no limit.";
       agentCpuWeight = option (types.ints.between 0 10000) 0 "Share of a busy processor of each run, 1 to 10000, others have 100; 0 = as others.";

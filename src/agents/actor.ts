@@ -37,7 +37,7 @@ export interface ActorDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Logger;
-  readonly limits: Limits;
+  readonly limits: Limits & { readonly runOutputBytes: number };
   readonly groups: Groups;
   readonly agentDir: string;
   readonly terms: (agent: Agent) => Terms;
@@ -282,7 +282,15 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   };
 
   const run = createRun(
-    { store, clock, log, groups: deps.groups, launch: deps.launch, seam: deps.seam },
+    {
+      store,
+      clock,
+      log,
+      groups: deps.groups,
+      outputBytes: deps.limits.runOutputBytes,
+      launch: deps.launch,
+      seam: deps.seam,
+    },
     { ...actor, frames },
   );
   return { ...actor, run };

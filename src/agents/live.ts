@@ -9,16 +9,17 @@ import type { CgroupUsage } from "../process/cgroup.ts";
 import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
 import { createLineWriter, spoolStatus } from "../process/fifo.ts";
-import { freeConsumed } from "../process/hole.ts";
 import type { Identity } from "../process/identity.ts";
 import { isAlive, isWrapperAlive, readExit, stillRuns } from "../process/identity.ts";
 import type { RunPaths } from "../process/paths.ts";
 import { createTail, readHead, readTail } from "../process/tail.ts";
 import type { Tail } from "../process/tail.ts";
+import { lives } from "../process/leftovers.ts";
 import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";
 import type { Farewell, Traits } from "../providers/contract.ts";
+import { createDisk } from "./disk.ts";
 import { closeGroup } from "./groups.ts";
 import type { Fact } from "./model.ts";
 import type { Line } from "./step.ts";
@@ -32,10 +33,10 @@ export interface LiveListener {
   frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
   /** Behind the last byte that is stored as read. */
   stored(): number;
-  /** Is the agent at work? Its files are left alone then. */
+  /** Is the agent at work? Then it may start programs that leave its tree. */
   busy(): boolean;
   /** Something of the process itself that is no frame. */
-  fact(fact: Extract<Fact, { type: "note" | "torn" }>): void;
+  fact(fact: Extract<Fact, { type: "note" | "torn" | "broken" }>): void;
   /** It is gone and its output read. A one-shot program's whole output comes with it. */
   ended(
     code: number | null,
@@ -55,6 +56,8 @@ export interface Live {
   usage(): CgroupUsage | null;
   /** What could not be ended the last time. */
   survivors(): readonly ProcessInfo[];
+  /** Members of its tree that live on without it, as far as they were ever seen. */
+  left(): readonly ProcessInfo[];
   send(lines: readonly Line[]): void;
   /** Ends the process and all it started; null = no farewell, signals at once. */
   end(farewell: Farewell | null): void;
@@ -77,8 +80,6 @@ const EXIT_FILE_MS = 2000;
 const STDERR_TAIL_BYTES = 4000;
 /** A one-shot program's answer is cut here. */
 const STDOUT_CAP_BYTES = 16 * 1024 * 1024;
-/** Consumed output is given back to the file system in steps of this size. */
-const FREE_STEP_BYTES = 8 * 1024 * 1024;
 
 export interface LiveOptions {
   readonly listener: LiveListener;
@@ -87,11 +88,14 @@ export interface LiveOptions {
   readonly identity: Identity;
   readonly offset: number;
   readonly cgroup?: string;
+  /** What its output may hold of the disk. */
+  readonly outputBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function openLive({ listener, traits, paths, identity, offset, cgroup, clock, log }: LiveOptions): Live {
+export function openLive(options: LiveOptions): Live {
+  const { listener, traits, paths, identity, offset, cgroup, clock, log } = options;
   const where = cgroup === undefined ? {} : { cgroup };
   let used = cgroup === undefined ? null : usageOf(cgroup);
   const writer = createLineWriter({ paths, clock });
@@ -99,8 +103,22 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
   let finishing: Promise<void> | null = null;
   let ending = false;
   let treeEnded = false;
-  let freed = 0;
   let survivors: readonly ProcessInfo[] = [];
+  /** Whom a scan has seen in its tree, and who may have left it since. */
+  let seen: readonly ProcessInfo[] = [];
+  const disk = createDisk({
+    paths,
+    headBytes: traits.oneshot ? STDOUT_CAP_BYTES : 0,
+    maxBytes: options.outputBytes,
+    read: listener.stored,
+    clock,
+    onFull: (bytes) =>
+      listener.fact({
+        type: "broken",
+        code: "OUTPUT_LIMIT",
+        message: `its output holds ${bytes} bytes of the disk, limits.runOutputBytes is ${options.outputBytes}: the process was ended`,
+      }),
+  });
   let sending: Promise<void> = Promise.resolve();
 
   const follow = (from: number): Tail =>
@@ -117,7 +135,10 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
 
   const watch = watchRun({
     paths,
-    onOutput: () => tail.poke(),
+    onOutput() {
+      tail.poke();
+      disk.look();
+    },
     // Without its wrapper a program may live on; the sweep will see its end then.
     onGone: () => void (isAlive(identity) || live.finish()),
     onLost: (reason) => log.warn("no notices of output any more, looking every few seconds instead", { reason }),
@@ -139,7 +160,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
   };
 
   const endAll = async (graceMs: number): Promise<void> => {
-    const result = await endTree({ identity, paths, graceMs, clock, ...where });
+    const result = await endTree({ identity, paths, graceMs, clock, known: seen, ...where });
     treeEnded = true;
     survivors = result.survivors;
     if (survivors.length > 0)
@@ -169,7 +190,9 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
       if (!leavesOnPurpose) await waitUntil(clock, () => !isPopulated(cgroup), EXIT_FILE_MS);
       used = closeGroup(cgroup) ?? used;
     }
+    if (leavesOnPurpose && cgroup === undefined) seen = treeOf(identity, { known: seen });
     listener.ended(readExit(paths)?.code ?? null, whole, used);
+    await disk.settle();
   };
 
   const live: Live = {
@@ -179,6 +202,7 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
     cgroup: cgroup ?? null,
     usage: () => used,
     survivors: () => survivors,
+    left: () => [...seen, ...survivors].filter(lives),
     send(lines) {
       for (const line of lines) {
         sending = sending
@@ -213,10 +237,8 @@ export function openLive({ listener, traits, paths, identity, offset, cgroup, cl
       tail.poke();
       if (cgroup !== undefined) used = usageOf(cgroup) ?? used;
       if (!stillRuns(identity)) return void live.finish();
-      const read = listener.stored();
-      if (read - freed < FREE_STEP_BYTES || listener.busy()) return;
-      freed = read;
-      void freeConsumed(paths.out, read);
+      disk.look();
+      if (cgroup === undefined && listener.busy()) seen = treeOf(identity, { known: seen });
     },
     stderrTail: () => readTail(paths.err, STDERR_TAIL_BYTES).text,
     close() {

@@ -7,7 +7,9 @@ import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import type { Identity } from "../process/identity.ts";
+import { lives } from "../process/leftovers.ts";
 import { runPaths } from "../process/paths.ts";
+import type { ProcessInfo } from "../process/proc.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Store } from "../store/database.ts";
 import { asPrompt, getInput } from "../store/inputs.ts";
@@ -44,6 +46,8 @@ export interface RunDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly groups: Groups;
+  /** What the output of a run may hold of the disk. */
+  readonly outputBytes: number;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -51,6 +55,8 @@ export interface RunDeps {
 
 export interface AgentRun {
   live(): Live | null;
+  /** What earlier processes left behind, as far as a scan has seen it. */
+  left(): readonly ProcessInfo[];
   /**
    * Starts the process of a run whose row is committed. Whatever goes wrong becomes the run's end. Rejects only when
    * the store cannot be written.
@@ -75,8 +81,10 @@ export interface AgentRun {
   close(): void;
 }
 
-export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, books: RunBooks): AgentRun {
+export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
+  const { store, clock, log, groups, outputBytes, launch, seam } = deps;
   let live: Live | null = null;
+  let left: readonly ProcessInfo[] = [];
   let closed = false;
 
   /** Inputs that an earlier process got and never confirmed; of this one with `sameRun`. */
@@ -91,6 +99,7 @@ export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, 
 
   const it: AgentRun = {
     live: () => live,
+    left: () => left.filter(lives),
     async start(run, nonce) {
       try {
         const identity = await launch({
@@ -126,6 +135,7 @@ export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, 
         clock,
         log,
         traits: books.terms().codec.traits,
+        outputBytes,
         listener: {
           frames: books.frames,
           stored: () => books.progress().offset,
@@ -194,7 +204,10 @@ export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, 
           const { codec } = books.terms();
           const { codec: state } = books.progress();
           const context = { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) };
-          if (state !== null) for (const fact of codec.exit(state, context)) step.fact(fact);
+          const facts = state === null ? [] : codec.exit(state, context);
+          // A turn that we ended ends as we said, not as the exit of its program looks.
+          const { broken } = books.state();
+          for (const fact of facts) if (broken === null || fact.type !== "turn_ended") step.fact(fact);
           if (stdout?.truncated === true) markTruncated(store, books.id, run);
           if (killed !== null) step.fact({ type: "note", level: "warn", code: "out_of_memory", message: killed });
           endRun(store, books.id, run, code, clock.now(), used);
@@ -204,6 +217,7 @@ export function createRun({ store, clock, log, groups, launch, seam }: RunDeps, 
         live ??= from; // not stored, so not over: the next sweep tells it again
         throw error;
       }
+      left = [...left.filter(lives), ...(from?.left() ?? [])];
       from?.close();
       log.info("process ended", { run, code, status: books.state().status });
     },

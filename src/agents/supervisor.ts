@@ -8,7 +8,10 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Agent } from "../store/agents.ts";
 import { allAgentIds, countAgents, findAgent, insertAgent } from "../store/agents.ts";
+import { endLeftovers } from "../process/leftovers.ts";
+import type { ProcessInfo } from "../process/proc.ts";
 import type { Store } from "../store/database.ts";
+import { noncesOf } from "../store/runs.ts";
 import type { AgentState } from "../words/agent.ts";
 import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
@@ -30,7 +33,7 @@ export interface SupervisorDeps {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly log: Logger;
-  readonly limits: Limits & { readonly maxAgents: number };
+  readonly limits: Limits & { readonly maxAgents: number; readonly runOutputBytes: number };
   readonly stateDir: string;
   readonly groups: Groups;
   readonly terms: (agent: Agent, agentDir: string) => Terms;
@@ -48,8 +51,11 @@ export interface Supervisor {
   readonly ready: boolean;
   /** Stores the agent and what `first` does with it in one transaction. */
   create(agent: Agent, first: (actor: Actor, step: StepWork) => void): Actor;
-  /** Ends the agent's processes, then forgets it. Resolves when both are done. */
-  remove(id: string): Promise<void>;
+  /**
+   * Ends the agent's processes and what its runs left behind, then forgets it. Resolves when all is done, with those
+   * that live on all the same.
+   */
+  remove(id: string): Promise<readonly ProcessInfo[]>;
   find(id: string): Actor | null;
   actors(): Iterable<Actor>;
   /** As they are stored right now, in no order. */
@@ -141,14 +147,16 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       actor.activate();
       return actor;
     },
-    remove(id) {
+    async remove(id) {
       const actor = actors.get(id);
-      if (actor === undefined) return Promise.resolve();
-      return new Promise((resolve) => {
+      if (actor === undefined) return [];
+      const nonces = new Set(noncesOf(store, id));
+      await new Promise<void>((resolve) => {
         const earlier = removals.get(id);
         removals.set(id, () => (earlier?.(), resolve()));
         actor.facts("api", { type: "delete" });
       });
+      return endLeftovers(nonces, actor.run.left(), clock);
     },
     find: (id) => actors.get(id) ?? null,
     actors: () => actors.values(),

@@ -1,5 +1,6 @@
 /** Agents: made with their first task, looked at, changed, ended. */
 import { initialState } from "../store/agent-state.ts";
+import { cutText } from "../lib/text.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
 import { json, jsonText, noContent } from "../http/answer.ts";
@@ -173,8 +174,9 @@ export function agentRoutes(deps: ApiDeps) {
       summary: "End the agent's whole process tree and forget it",
       success: { status: 204 },
       async handler({ params }) {
-        await deps.supervisor.remove(actorAt(deps, params).id);
-        return noContent();
+        const survivors = await deps.supervisor.remove(actorAt(deps, params).id);
+        if (survivors.length === 0) return noContent();
+        return json({ survivors: survivors.map(({ pid, name: program }) => ({ pid, program: cutText(program, 64) })) });
       },
     }),
   ];

@@ -7,7 +7,10 @@ import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { agentFileSize } from "../process/agent-file.ts";
 import { runPaths } from "../process/paths.ts";
-import { getRun } from "../store/runs.ts";
+import { leftoversOf } from "../process/leftovers.ts";
+import type { ProcessInfo } from "../process/proc.ts";
+import { getRun, noncesOf } from "../store/runs.ts";
+import type { Actor } from "../agents/actor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import { iso } from "./views.ts";
@@ -44,6 +47,7 @@ export function debugRoutes(deps: ApiDeps) {
                   tree: live.tree().map(({ pid, ppid }) => ({ pid, ppid })),
                   survivors: live.survivors().map(({ pid }) => pid),
                 },
+          leftBehind: leftBehind(deps, actor).map(({ pid, name }) => ({ pid, name })),
           run:
             row === null
               ? null
@@ -74,6 +78,20 @@ export function debugRoutes(deps: ApiDeps) {
       },
     }),
   ];
+}
+
+/** What earlier runs started and nobody ended. */
+function leftBehind({ store }: ApiDeps, actor: Actor): ProcessInfo[] {
+  const current = new Set(
+    actor
+      .live()
+      ?.tree()
+      .map(({ pid }) => pid),
+  );
+  const wrapper = actor.live()?.identity.wrapperPid;
+  return leftoversOf(new Set(noncesOf(store, actor.id)), actor.run.left()).filter(
+    ({ pid }) => !current.has(pid) && pid !== wrapper,
+  );
 }
 
 /** Resident memory from /proc; null when the process is gone. */

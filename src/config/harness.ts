@@ -44,6 +44,8 @@ export interface HarnessConfig {
     readonly turnTimeoutMs: number;
     readonly stallWarnMs: number;
     readonly permissionTimeoutMs: number;
+    /** What the output of one run may hold of the disk. */
+    readonly runOutputBytes: number;
     /** Of each run, where a control group can be had; 0 = no limit. */
     readonly agentMemoryBytes: number;
     readonly agentTasks: number;
@@ -121,6 +123,7 @@ const harnessFile = object({
       turnTimeoutMs: optional(milliseconds),
       stallWarnMs: optional(milliseconds),
       permissionTimeoutMs: optional(milliseconds),
+      runOutputBytes: optional(integer({ min: 1024 * 1024 })),
       ...resourceLimits,
     }),
   ),
@@ -199,6 +202,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       turnTimeoutMs: 0,
       stallWarnMs: 300_000,
       permissionTimeoutMs: 0,
+      runOutputBytes: 1024 * 1024 * 1024,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,

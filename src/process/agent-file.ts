@@ -26,6 +26,9 @@ import { runTool } from "./tools.ts";
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
+/** Of `st_blocks`, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
+
 /** `absent`: there is none of that name. `irregular`: something else than a plain file of ours, or not to be opened. */
 export type Opened =
   | { readonly is: "file"; readonly fd: number; readonly size: number }
@@ -96,10 +99,13 @@ export function readAt(fd: number, position: number, length: number): Buffer {
 }
 
 /** The size of a plain file; null when there is none or it is something else. */
-export function agentFileSize(path: string): number | null {
+export const agentFileSize = (path: string): number | null => agentFileUse(path)?.size ?? null;
+
+/** The size, and what of it takes room on the disk. */
+export function agentFileUse(path: string): { readonly size: number; readonly onDisk: number } | null {
   try {
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    return stats?.isFile() === true ? stats.size : null;
+    return stats?.isFile() === true ? { size: stats.size, onDisk: stats.blocks * BLOCK_BYTES } : null;
   } catch (error) {
     if (isShortage(error)) throw error;
     return null;

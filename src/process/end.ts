@@ -21,6 +21,8 @@ export interface EndRequest {
   readonly graceMs: number;
   readonly clock: Clock;
   readonly cgroup?: string;
+  /** Members that an earlier scan has seen. */
+  readonly known?: readonly ProcessInfo[];
 }
 
 export interface EndResult {
@@ -34,10 +36,17 @@ const KILL_MS = 2000;
 /** Against a program that forks faster than we stop it. */
 const MOST_SCANS = 50;
 
-export async function endTree({ identity, paths, graceMs, clock, cgroup }: EndRequest): Promise<EndResult> {
+export async function endTree({
+  identity,
+  paths,
+  graceMs,
+  clock,
+  cgroup,
+  known: seen = [],
+}: EndRequest): Promise<EndResult> {
   const where = cgroup === undefined ? {} : { cgroup };
   /** Everybody ever seen: a member's children lose their parent, and with it their place in the tree, when it dies. */
-  const known = new Map<string, ProcessInfo>();
+  const known = new Map(seen.map((each) => [`${each.pid} ${each.startTicks}`, each]));
   const scan = (): ProcessInfo[] => {
     const members = treeOf(identity, { ...where, known: [...known.values()] });
     for (const member of members) known.set(`${member.pid} ${member.startTicks}`, member);

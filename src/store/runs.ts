@@ -114,6 +114,11 @@ export function endRun(
   );
 }
 
+/** Of all its runs: what carries one of them in its environment was started by the agent. */
+export function noncesOf(store: Store, agent: string): string[] {
+  return store.all<{ nonce: string }>("SELECT nonce FROM runs WHERE agent = ?", agent).map(({ nonce }) => nonce);
+}
+
 export function getRun(store: Store, agent: string, n: number): Run | null {
   const row = store.get<RunRow>("SELECT * FROM runs WHERE agent = ? AND n = ?", agent, n);
   if (row === null) return null;

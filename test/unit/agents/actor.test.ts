@@ -39,7 +39,7 @@ function world() {
     journal: createJournal({ store, clock, bus }),
     agentDir: "/nowhere",
     groups: createGroups(null, silentLogger),
-    limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0 },
+    limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0, runOutputBytes: 1e9 },
     terms: () => ({
       codec,
       permissions: "ask",
@@ -69,7 +69,7 @@ function world() {
   const actor = createActor(deps, agent);
   let closed = 0;
   // Only what `ended` asks of it.
-  const live = { stderrTail: () => "", close: () => void closed++ } as unknown as Live;
+  const live = { stderrTail: () => "", left: () => [], close: () => void closed++ } as unknown as Live;
   return {
     actor,
     bus,

@@ -58,6 +58,7 @@ test("without a file and without variables there are the documented defaults", (
       turnTimeoutMs: 0,
       stallWarnMs: 300_000,
       permissionTimeoutMs: 0,
+      runOutputBytes: 1_073_741_824,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,
