@@ -34,6 +34,7 @@ PAGE := src/inspector
 	@rm -rf .build/page && mkdir -p .build/page.d
 	cd .build/page.d && $(BUN) build $(CURDIR)/$(PAGE)/index.html --outdir $(CURDIR)/.build/page --minify --splitting \
 	  --sourcemap=none --public-path=/inspect/
+	cd .build/page.d && $(BUN) build $(CURDIR)/$(PAGE)/css/later.css --outfile $(CURDIR)/.build/page/later.css --minify
 	@cp $(PAGE)/static/* .build/page/
 	@for file in .build/page/*; do mv "$$file" "$$file.page"; done
 	@touch $@

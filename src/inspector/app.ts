@@ -1,7 +1,9 @@
 /** What every page is given, and what a page is. */
-import type { Filter } from "./bar.ts";
 import type { Client } from "./client.ts";
 import type { Link } from "./connection.ts";
+import type { Drafts } from "./drafts.ts";
+import type { Filter } from "./filter.ts";
+import type { KeyName } from "./keys.ts";
 import type { Refresh } from "./refresh.ts";
 import type { Route } from "./route.ts";
 import type { Seen } from "./seen.ts";
@@ -16,6 +18,9 @@ export interface AppContext {
   readonly ticker: Ticker;
   readonly seen: Seen;
   readonly filter: Filter;
+  readonly drafts: Drafts;
+  /** The styles of everything but the overview itself. */
+  loadStyles(): Promise<unknown>;
 }
 
 export interface Page {
@@ -24,5 +29,7 @@ export interface Page {
   readonly title: string | null;
   /** The same page with another address (a tab, a message). */
   navigate?(route: Route): void;
+  /** A key outside of fields; false = it means nothing here. */
+  key?(name: KeyName): boolean;
   close(): void;
 }

@@ -2,15 +2,11 @@
 import { attr, createKeyed, fill, h, setText } from "./dom.ts";
 import { clock } from "./format.ts";
 import { shape } from "./icons.ts";
+import type { Filter } from "./filter.ts";
 import type { Look } from "./looks.ts";
 import { CHIPS, lookOf } from "./looks.ts";
 import type { Store } from "./store.ts";
 import type { Ticker } from "./ticker.ts";
-
-export interface Filter {
-  readonly looks: Set<Look>;
-  query: string;
-}
 
 export interface BarOptions {
   readonly store: Store;

@@ -19,8 +19,8 @@ export interface Link {
   tryNow(): void;
   /** Every event as it comes, those of the followed agent included. */
   onEvent(listener: (event: StreamEvent) => void): () => void;
-  /** The stream is open again, or history was cut: what was read page by page is read again. */
-  onReload(listener: () => void): () => void;
+  /** Connected again; `cut`: events that were missed are no longer kept. What was read page by page is read again. */
+  onReload(listener: (cut: boolean) => void): () => void;
   /** A tab that tells people about things keeps its stream while it is hidden. */
   keepWhileHidden: boolean;
 }
@@ -32,13 +32,11 @@ export interface LinkOptions {
   readonly store: Store;
   readonly client: Client;
   readonly refresh: Refresh;
-  /** Types of this daemon that a page may ask for; unknown ones would be refused. */
-  readonly extraTypes: readonly string[];
 }
 
-export function createLink({ store, client, refresh, extraTypes }: LinkOptions): Link {
+export function createLink({ store, client, refresh }: LinkOptions): Link {
   const listeners = new Set<(event: StreamEvent) => void>();
-  const reloaders = new Set<() => void>();
+  const reloaders = new Set<(cut: boolean) => void>();
   let lastId: number | null = null;
   /** Events up to this one are in the lists already. */
   let listCursor = 0;
@@ -60,7 +58,7 @@ export function createLink({ store, client, refresh, extraTypes }: LinkOptions):
     for (const event of events) {
       if (event.type === "reset") {
         lastId = number(event.data["oldest"]) - 1;
-        for (const reload of reloaders) reload();
+        for (const reload of reloaders) reload(true);
         continue;
       }
       if (event.id !== null) {
@@ -74,7 +72,7 @@ export function createLink({ store, client, refresh, extraTypes }: LinkOptions):
 
   const openStream = async (): Promise<void> => {
     const whole = followed === null ? "" : `&whole=${followed}`;
-    const types = [...LIST_TYPES, ...extraTypes].join(",");
+    const types = LIST_TYPES.join(",");
     stream = new AbortController();
     await readStream({
       client,
@@ -94,7 +92,7 @@ export function createLink({ store, client, refresh, extraTypes }: LinkOptions):
     if (!switching) {
       listCursor = await refresh.all();
       lastId ??= listCursor;
-      for (const reload of reloaders) reload();
+      for (const reload of reloaders) reload(false);
     }
     switching = false;
     await openStream();

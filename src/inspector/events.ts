@@ -52,8 +52,8 @@ export function applyEvent(store: Store, event: StreamEvent): Stale {
     case "background":
       return change({ backgroundTasks: number(inner["tasks"]) });
     case "activity": {
-      // Flat, like a delta: it is no news, only what is going on.
-      const activity = readActivity(data);
+      // No news, only what is going on: it is not stored, and has no envelope.
+      const activity = readActivity(data["activity"]);
       if (agent !== undefined && activity !== null) {
         store.agents.set(agent.id, { ...agent, activity });
         store.mark("agents");
@@ -123,4 +123,5 @@ export const LIST_TYPES = [
   "background",
   "note",
   "delivery",
+  "activity",
 ] as const;

@@ -3,13 +3,22 @@ import { attr, h, setText, svg } from "./dom.ts";
 import type { Row } from "./dom.ts";
 import { age, running, spent } from "./format.ts";
 import { busyMinutes, hourPath, setShape } from "./icons.ts";
-import type { Shown } from "./list.ts";
 import { changedAt, doingNow, isBusy, isStalled, lookOf, nameOf, wordOf } from "./looks.ts";
 import { agentHash } from "./route.ts";
 import type { Agent } from "./shapes.ts";
 import type { Store } from "./store.ts";
 import { isConnected } from "./store.ts";
 import type { Ticker } from "./ticker.ts";
+
+/** What a row shows beside its agent. */
+export interface Shown {
+  readonly agent: Agent;
+  readonly unseen: boolean;
+  /** Of the permission it waits for. */
+  readonly title: string | null;
+  readonly query: string;
+  readonly hour: readonly number[] | undefined;
+}
 
 export function createAgentRow({ project, id }: Agent, store: Store, ticker: Ticker): Row<Shown> {
   const holder = h("span", { class: "shape" });

@@ -2,10 +2,11 @@
  * The list of agents by project. Rows are patched, never rebuilt; while the pointer or the focus is in the list, nothing
  * changes its place, and a button says how many would.
  */
-import type { Filter } from "./bar.ts";
+import type { Filter } from "./filter.ts";
 import { attr, createKeyed, h, setText } from "./dom.ts";
 import type { Row } from "./dom.ts";
 import { count } from "./format.ts";
+import type { Shown } from "./list-row.ts";
 import { createAgentRow } from "./list-row.ts";
 import { doingNow, lookOf, nameOf, urgency } from "./looks.ts";
 import type { Seen } from "./seen.ts";
@@ -26,16 +27,6 @@ export interface AgentList {
   /** The next of the orders: urgency, name, newest, cost. */
   cycleSort(): void;
   close(): void;
-}
-
-/** What a row shows beside its agent. */
-export interface Shown {
-  readonly agent: Agent;
-  readonly unseen: boolean;
-  /** Of the permission it waits for. */
-  readonly title: string | null;
-  readonly query: string;
-  readonly hour: readonly number[] | undefined;
 }
 
 interface Group {

@@ -1,77 +1,227 @@
-/** Starts the page: token, connection, bar, and the page that the address names. */
+/** Starts the page: token, connection, bar, keys, and the page that the address names. */
+import { createAnnouncer } from "./announce.ts";
 import type { AppContext, Page } from "./app.ts";
-import type { Filter } from "./bar.ts";
 import { createBar } from "./bar.ts";
 import { createClient } from "./client.ts";
 import { createLink } from "./connection.ts";
-import { h } from "./dom.ts";
+import { attr, h } from "./dom.ts";
+import { createDrafts } from "./drafts.ts";
+import type { Filter } from "./filter.ts";
+import type { KeyName } from "./keys.ts";
+import { listenForKeys } from "./keys.ts";
+import { createNotifier, createNotifyLine } from "./notify.ts";
 import { createOverview } from "./overview.ts";
 import { createRefresh } from "./refresh.ts";
 import type { Route } from "./route.ts";
-import { parseRoute, routeKey } from "./route.ts";
+import { agentHash, go, parseRoute, routeKey } from "./route.ts";
 import { createSeen } from "./seen.ts";
 import { createStore } from "./store.ts";
 import { createTicker } from "./ticker.ts";
-import { createTokenKeeper, createTokenQuestion } from "./token.ts";
+import { createTokenKeeper } from "./token.ts";
+
+/** The server's clock has whole seconds: a smaller difference says nothing. */
+const CLOCK_SLACK_MS = 2000;
+const LOOK_MS = 60_000;
+
+/** The styles of everything but the first page. A page that comes without them is still one that can be read. */
+let styles: Promise<unknown> | undefined;
+function loadStyles(): Promise<unknown> {
+  return (styles ??= new Promise((done) => {
+    document.head.append(h("link", { rel: "stylesheet", href: "/inspect/later.css", on: { load: done, error: done } }));
+  }));
+}
 
 const store = createStore();
 const keeper = createTokenKeeper();
 const client = createClient({
   token: keeper.get,
   onUnauthorized: keeper.clear,
-  onServerTime: (ms) => (store.offsetMs = Math.abs(ms - Date.now()) > 2000 ? ms - Date.now() : 0),
+  onServerTime(ms) {
+    const offset = ms - Date.now();
+    store.offsetMs = Math.abs(offset) > CLOCK_SLACK_MS ? offset : 0;
+  },
 });
 const refresh = createRefresh(store, client);
-const link = createLink({ store, client, refresh, extraTypes: [] });
-const question = createTokenQuestion(keeper, client, () => link.tryNow());
+const link = createLink({ store, client, refresh });
 const filter: Filter = { looks: new Set(), query: "" };
+const seen = createSeen(store);
 const app: AppContext = {
   store,
   client,
   link,
   refresh,
   ticker: createTicker(store),
-  seen: createSeen(store),
+  seen,
   filter,
+  drafts: createDrafts(),
+  loadStyles,
 };
 
 const bar = createBar({
   ...app,
   onFilter: () => store.mark("agents"),
   onTryNow: link.tryNow,
-  onCommands: () => undefined,
+  onCommands: () => void openCommands(),
 });
+const icon = h("link", { rel: "icon", href: "/inspect/calm.svg" });
+const notifier = createNotifier(store, link, seen, icon);
+const notifyLine = createNotifyLine(store, notifier);
 const holder = h("div", { class: "page" });
+const nav = h(
+  "nav",
+  { class: "nav", "aria-label": "Pages" },
+  [
+    ["overview", "#/", "Agents"],
+    ["new", "#/new", "New"],
+    ["webhooks", "#/webhooks", "Webhooks"],
+  ].map(([page = "", href = "", label = ""]) => h("a", { href, "data-page": page }, label)),
+);
+
 let page: Page | null = null;
 let shown = "";
+/** Where each page was scrolled to. */
+const places = new Map<string, number>();
 
-function open(route: Route): Page {
+async function make(route: Route): Promise<Page> {
+  if (route.page !== "overview") await loadStyles();
   switch (route.page) {
-    default:
+    case "overview":
       return createOverview(app);
+    case "agent":
+      return (await import("./agent.ts")).createAgentPage(app, route);
+    case "new":
+      return (await import("./create.ts")).createNewPage(app, route.project);
+    case "webhooks":
+      return (await import("./webhooks.ts")).createWebhooks(app, route.id);
+    case "keys":
+      return (await import("./help.ts")).createHelp();
   }
 }
 
-function show(): void {
+async function show(): Promise<void> {
   const route = parseRoute(location.hash);
   const key = routeKey(route);
   if (key === shown && page !== null) return page.navigate?.(route);
-  page?.close();
+  places.set(shown, scrollY);
   shown = key;
-  page = open(route);
-  holder.replaceChildren(page.element);
-  bar.setInside(route.page === "agent");
+  const made = await make(route);
+  if (shown !== key) return made.close(); // the person was faster
+  page?.close();
+  page = made;
+  holder.replaceChildren(made.element);
+  if (route.page === "overview") made.element.querySelector("#needs")?.after(notifyLine.element);
+  document.documentElement.classList.toggle("inside-agent", route.page === "agent");
+  bar.setInside(route.page !== "overview");
+  for (const each of nav.querySelectorAll("a"))
+    attr(each, "aria-current", each.dataset["page"] === route.page ? "page" : null);
+  notifier.setTitle(made.title);
+  scrollTo(0, places.get(key) ?? 0);
+}
+
+let question: Promise<{ ask(message: string | null): void }> | undefined;
+async function askForToken(message: string | null): Promise<void> {
+  question ??= import("./token-question.ts").then(({ createTokenQuestion }) =>
+    createTokenQuestion(keeper, client, () => link.tryNow()),
+  );
+  (await question).ask(message);
+}
+
+async function openCommands(): Promise<void> {
+  const [{ openPalette }] = await Promise.all([import("./palette.ts"), loadStyles()]);
+  const quiet = notifier.state() === "on";
+  openPalette(app, [
+    {
+      label: quiet ? "Turn notifications off" : "Turn notifications on",
+      run: () => (quiet ? notifier.turnOff() : void notifier.turnOn()),
+    },
+    { label: "Mark all as seen", run: seen.seeAll },
+    ...(keeper.get() === null
+      ? []
+      : [
+          {
+            label: "Forget token",
+            run() {
+              keeper.clear();
+              location.reload();
+            },
+          },
+        ]),
+  ]);
+}
+
+/** The agent that has waited longest, but the one on screen. */
+function nextThatNeeds(): boolean {
+  const route = parseRoute(location.hash);
+  const here = route.page === "agent" ? route.id : "";
+  const waits = [...store.permissions.values()]
+    .filter((each) => each.state === "pending")
+    .sort((a, b) => a.createdAt - b.createdAt)
+    .map(({ agent }) => store.agents.get(agent));
+  const failed = [...store.agents.values()].filter(
+    (each) => (each.status === "error" || each.status === "exited") && seen.isUnseen(each),
+  );
+  const ids = [...waits, ...failed].flatMap((agent) => agent ?? []);
+  const after = ids.findIndex(({ id }) => id === here);
+  const next = ids.slice(after + 1).find(({ id }) => id !== here) ?? ids.find(({ id }) => id !== here);
+  if (next !== undefined) go(agentHash(next));
+  return next !== undefined;
+}
+
+function act(name: KeyName): boolean {
+  switch (name) {
+    case "search":
+      bar.search.focus();
+      return true;
+    case "palette":
+      void openCommands();
+      return true;
+    case "overview":
+      go("#/");
+      return true;
+    case "webhooks":
+      go("#/webhooks");
+      return true;
+    case "new":
+      go("#/new");
+      return true;
+    case "help":
+      go("#/keys");
+      return true;
+    case "next":
+      return nextThatNeeds();
+    default:
+      return page?.key?.(name) ?? false;
+  }
 }
 
 document.head.append(
   h("link", { rel: "manifest", href: "/inspect/app.webmanifest" }),
   h("link", { rel: "apple-touch-icon", href: "/inspect/icon-192.png" }),
-  h("link", { rel: "icon", href: "/inspect/calm.svg" }),
+  icon,
 );
-document.body.append(h("a", { class: "skip", href: "#list" }, "To the agents"), bar.element, holder);
-store.onMark((topic) => {
-  if (topic === "connection" && store.connection.is === "token") question.ask(store.connection.message);
+// The hash is the page's address, so a skip link moves the focus by hand.
+const skip = h("a", { class: "skip", href: "#/" }, "To the content");
+skip.addEventListener("click", (event) => {
+  event.preventDefault();
+  const target = document.querySelector<HTMLElement>("#list, #log, #main");
+  target?.setAttribute("tabindex", "-1");
+  target?.focus();
 });
-addEventListener("hashchange", show);
-show();
+document.body.append(skip, bar.element, holder, nav, createAnnouncer(store));
+store.onMark((topic) => {
+  if (topic === "connection" && store.connection.is === "token") void askForToken(store.connection.message);
+});
+addEventListener("hashchange", () => void show());
+listenForKeys(act);
+
+let lookedAt = 0;
+app.ticker.each(() => {
+  if (document.hidden || Date.now() - lookedAt < LOOK_MS) return;
+  lookedAt = Date.now();
+  seen.look();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && store.loaded) seen.look();
+});
+void show();
 link.start();

@@ -9,6 +9,8 @@ import type { Store } from "./store.ts";
 export interface Seen {
   /** Before this visit; null = never. */
   readonly lookedAt: number | null;
+  /** "Mark all as seen" was pressed in this visit. */
+  readonly acknowledged: boolean;
   isUnseen(agent: Agent): boolean;
   see(agent: Agent): void;
   seeAll(): void;
@@ -26,6 +28,7 @@ interface Kept {
 export function createSeen(store: Store): Seen {
   let kept = load();
   const first = kept.lookedAt;
+  let acknowledged = false;
   const save = (): void => {
     try {
       localStorage.setItem(KEY, JSON.stringify(kept));
@@ -47,6 +50,9 @@ export function createSeen(store: Store): Seen {
 
   return {
     lookedAt: first === 0 ? null : first,
+    get acknowledged() {
+      return acknowledged;
+    },
     isUnseen(agent) {
       const { id, status, turn, cause, updatedAt } = agent;
       if (status !== "idle" && status !== "error" && status !== "exited") return false;
@@ -61,6 +67,7 @@ export function createSeen(store: Store): Seen {
       store.mark("seen");
     },
     seeAll() {
+      acknowledged = true;
       for (const agent of store.agents.values()) mark(agent);
       for (const id of Object.keys(kept.turns)) if (!store.agents.has(id)) delete kept.turns[id];
       kept.lookedAt = store.now();

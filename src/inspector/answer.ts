@@ -1,0 +1,68 @@
+/** Sends a person's answer and remembers what this page has sent: the card goes by the event, not by the answer. */
+import type { Client } from "./client.ts";
+import { ApiError, agentPath, problemText } from "./client.ts";
+import { moment } from "./format.ts";
+import type { Permission } from "./shapes.ts";
+import { readAll, readPermission } from "./shapes.ts";
+import { permissionKey } from "./store.ts";
+
+export interface Decision {
+  readonly decision: "allow" | "allow_always" | "deny";
+  readonly message?: string;
+  readonly answers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+const sent = new Set<string>();
+
+/** This page has answered it. */
+export const wasSent = ({ agent, id }: Permission): boolean => sent.has(permissionKey(agent, id));
+
+/** Resolves with null when it was taken, else with what to tell. */
+export async function sendAnswer(
+  client: Client,
+  permission: Permission,
+  decision: Decision,
+  nowMs: number,
+): Promise<string | null> {
+  const { project, agent, id, hash } = permission;
+  const path = `${agentPath({ project, id: agent })}/permissions`;
+  const key = permissionKey(agent, id);
+  sent.add(key);
+  try {
+    await client.send("POST", `${path}/${encodeURIComponent(id)}`, {
+      body: { ...decision, ...(hash === null ? {} : { expect: hash }) },
+    });
+    return null;
+  } catch (error) {
+    sent.delete(key);
+    if (!(error instanceof ApiError) || error.status !== 409) return problemText(error);
+    const stored = await client.get(path).catch(() => null);
+    const all = readAll(stored?.body["permissions"], (each) => readPermission(each, { project, agent }));
+    const settled = all.find((each) => each.id === id && each.state !== "pending");
+    return settled === undefined ? error.message : settledText(settled, nowMs);
+  }
+}
+
+/** How a request was settled, in a sentence. */
+export function settledText({ state, settledBy, settledAt }: Permission, nowMs: number): string {
+  const at = settledAt === null ? "" : ` at ${moment(settledAt, nowMs)}`;
+  const how = state === "allowed" ? "allowed" : state === "denied" ? "denied" : state;
+  switch (settledBy) {
+    case "user":
+      return `Already ${how}${at}`;
+    case "policy":
+      return `${capital(how)} by the agent's mode${at}`;
+    case "timeout":
+      return `${capital(how)}${at}: nobody answered in time`;
+    case "turn_end":
+      return `No longer asked: its turn ended${at}`;
+    case "exit":
+      return `No longer asked: its program ended${at}`;
+    case "agent":
+      return `No longer asked: the agent took it back${at}`;
+    default:
+      return `${capital(how)}${at}`;
+  }
+}
+
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);

@@ -1,0 +1,67 @@
+/** Text while it is being written: one text node a message, filled once a frame, and gone when the whole message is here. */
+import { h } from "./dom.ts";
+import type { Fields } from "./read.ts";
+import { text } from "./read.ts";
+
+export interface Streaming {
+  readonly element: HTMLElement;
+  /** `onGrown` after the frame's text went in. */
+  add(delta: Fields, onGrown: () => void): void;
+  drop(key: string): void;
+  clear(): void;
+}
+
+interface Provisional {
+  readonly element: HTMLElement;
+  readonly node: Text;
+  waiting: string;
+}
+
+export function createStreaming(): Streaming {
+  const element = h("div", { class: "log-body streaming" });
+  const rows = new Map<string, Provisional>();
+  let asked = false;
+
+  const rowOf = (key: string, kind: string): Provisional => {
+    let row = rows.get(key);
+    if (row === undefined) {
+      const node = document.createTextNode("");
+      const holder = h("div", { class: kind === "thinking" ? "verbatim dim thinking" : "say verbatim" }, node);
+      row = { element: h("div", { class: "log-row r-text", "data-key": key }, holder), node, waiting: "" };
+      rows.set(key, row);
+      element.append(row.element);
+    }
+    return row;
+  };
+
+  return {
+    element,
+    add(delta, onGrown) {
+      const row = rowOf(`${text(delta["key"])} ${text(delta["kind"])}`, text(delta["kind"]));
+      row.waiting += text(delta["text"]);
+      if (asked) return;
+      asked = true;
+      requestAnimationFrame(() => {
+        asked = false;
+        for (const each of rows.values()) {
+          if (each.waiting === "") continue;
+          each.node.appendData(each.waiting);
+          each.waiting = "";
+        }
+        onGrown();
+      });
+    },
+    drop(key) {
+      for (const [name, row] of rows) {
+        if (!name.startsWith(`${key} `)) continue;
+        // Gone in the very frame in which the whole message is drawn.
+        requestAnimationFrame(() => row.element.remove());
+        rows.delete(name);
+      }
+    },
+    clear() {
+      rows.clear();
+      requestAnimationFrame(() => element.replaceChildren());
+    },
+  };
+}
