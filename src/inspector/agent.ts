@@ -33,6 +33,7 @@ const TABS: readonly (readonly [Tab, string])[] = [
   ["timeline", "Timeline"],
   ["why", "Why"],
   ["debug", "Debug"],
+  ["facts", "Facts"],
 ];
 
 export function createAgentPage(app: AppContext, first: AgentRoute): Page {
@@ -91,7 +92,10 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   const status = h("span", {}, holder, word);
   const title = h("h1", {});
   const actions = createActions(app, known);
-  const tabs = TABS.map(([tab, label]) => ({ tab, link: h("a", { href: agentHash(known, tab) }, label) }));
+  const tabs = TABS.map(([tab, label]) => ({
+    tab,
+    link: h("a", { href: agentHash(known, tab), "data-tab": tab }, label),
+  }));
   const conversation = createConversation(app, known, (text) => box.put(text));
   const cards = h("div", { class: "cards" });
   const moreCards = h("p", { class: "small-line dim", hidden: true });
@@ -106,11 +110,10 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   const foot = h("div", { class: "foot" }, cards, moreCards, queue.element, box.element);
   const panel = h("div", { class: "panel" });
   const facts = createFacts(app, known);
-  const factsFold = h("details", { class: "facts-fold" }, h("summary", {}, "Facts"));
   const main = h(
     "main",
     { class: "conv", id: "main" },
-    h("div", { class: "head" }, title, status, since, actions.element, actions.problem, factsFold),
+    h("div", { class: "head" }, title, status, since, actions.element, actions.problem),
     h(
       "nav",
       { class: "tabs", "aria-label": "Views" },
@@ -120,18 +123,19 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     foot,
   );
   const rail = createRail(app, known.id);
-  const element = h("div", { class: "agent" }, rail.element, main, facts.element);
+  const element = h("div", { class: "agent" }, rail.element, main);
   const still = watchStillness(cards);
   let shownCards = "";
 
-  /** Where there is room the facts stand beside, else under the title in a fold. */
+  /** Where there is room the facts stand beside, else they are a tab. */
   const wide = matchMedia("(min-width: 1100px)");
   const placeFacts = (): void => {
     if (wide.matches) element.append(facts.element);
-    else factsFold.append(facts.element);
+    else facts.element.remove();
+    viewTab = null;
+    void show();
   };
   wide.addEventListener("change", placeFacts);
-  placeFacts();
 
   const open: Card[] = [];
   const keyed = createKeyed<Permission>(cards, {
@@ -198,7 +202,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   };
 
   const show = async (): Promise<void> => {
-    const { tab } = route;
+    const tab = route.tab === "facts" && wide.matches ? "conversation" : route.tab;
     for (const each of tabs) attr(each.link, "aria-current", each.tab === tab ? "page" : null);
     foot.hidden = tab !== "conversation";
     if (viewTab === tab) return;
@@ -209,6 +213,10 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
       panel.replaceChildren(conversation.element);
       return;
     }
+    if (tab === "facts") {
+      panel.replaceChildren(facts.element);
+      return;
+    }
     panel.replaceChildren(h("p", { class: "empty" }, "Loading …"));
     const made = await load(tab);
     if (viewTab !== tab) return made.close();
@@ -216,7 +224,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     panel.replaceChildren(made.element);
   };
 
-  const load = async (tab: Exclude<Tab, "conversation">): Promise<View> => {
+  const load = async (tab: Exclude<Tab, "conversation" | "facts">): Promise<View> => {
     switch (tab) {
       case "timeline":
         return (await import("./timeline.ts")).createTimeline(app, agent, route.event);
@@ -246,7 +254,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     () => keyed.update([]),
   ];
   update();
-  void show();
+  placeFacts();
   void conversation.open(first.message);
   void queue.load();
   link.follow(known.id);

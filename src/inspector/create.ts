@@ -147,7 +147,7 @@ export function createForm(app: AppContext, { project: wanted, firstRun }: FormO
           "provider",
           value,
           value === before,
-          [h("b", {}, value), h("span", { class: available ? "dim block" : "problem block" }, details)],
+          [h("b", {}, value), h("span", { class: "dim block" }, details)],
           !available,
         );
       }),

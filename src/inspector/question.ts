@@ -1,4 +1,5 @@
 /** A question's form: each with its own options as real radio buttons or checkboxes, and a field for another answer. */
+import type { Child } from "./dom.ts";
 import { h } from "./dom.ts";
 import { visible } from "./plain.ts";
 import type { Question } from "./request.ts";
@@ -46,6 +47,12 @@ export function createQuestionForm(
   return { element, submit };
 }
 
+/** What an option says beyond its label. */
+function about(option: Question["options"][number] | undefined): Child {
+  if (option === undefined || option.description === "" || option.description === option.label) return null;
+  return h("span", { class: "dim block" }, visible(option.description));
+}
+
 function createPart({ question, header, multiple, options }: Question, name: string, titleId: string | null) {
   const type = multiple ? "checkbox" : "radio";
   const boxes = options.map(({ label }) => h("input", { type, name, value: label }));
@@ -60,17 +67,7 @@ function createPart({ question, header, multiple, options }: Question, name: str
     {},
     h("legend", titleId === null ? {} : { id: titleId }, visible(question)),
     boxes.map((box, i) =>
-      h(
-        "label",
-        { class: "check" },
-        box,
-        h(
-          "span",
-          {},
-          visible(options[i]?.label ?? ""),
-          options[i]?.description !== "" && h("span", { class: "dim block" }, visible(options[i]?.description ?? "")),
-        ),
-      ),
+      h("label", { class: "check" }, box, h("span", {}, visible(options[i]?.label ?? ""), about(options[i]))),
     ),
     h("div", { class: "check other" }, options.length > 0 && otherBox, other),
   );

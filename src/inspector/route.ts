@@ -1,5 +1,5 @@
 /** Addresses behind the `#`: a reload and a shared link work, and no path of them reaches the server. Pure but for `go`. */
-export type Tab = "conversation" | "timeline" | "why" | "debug";
+export type Tab = "conversation" | "timeline" | "why" | "debug" | "facts";
 
 export type Route =
   | { readonly page: "overview" }
@@ -15,7 +15,7 @@ export type Route =
   | { readonly page: "webhooks"; readonly id: string | null }
   | { readonly page: "keys" };
 
-const TABS: readonly Tab[] = ["conversation", "timeline", "why", "debug"];
+const TABS: readonly Tab[] = ["conversation", "timeline", "why", "debug", "facts"];
 
 /** What no page has leads to the overview. */
 export function parseRoute(hash: string): Route {
