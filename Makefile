@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-live check demo bench size dist clean
+.PHONY: build test test-live check demo bench chaos size dist clean
 
 build: agent-harness webhook-receiver
 
@@ -59,6 +59,10 @@ check: node_modules/.ready
 
 demo: build
 	$(BUN) test/demo.ts
+
+# One long storm over both compiled programs: make chaos SEED=7 MINUTES=10 (ONLY="kill,disk", AGENTS=3, KEEP=1).
+chaos: build node_modules/.ready
+	$(BUN) test/chaos/main.ts
 
 bench: build node_modules/.ready
 	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)

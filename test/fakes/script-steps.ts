@@ -41,6 +41,10 @@ export type ScriptStep =
   | { readonly long: number }
   | { readonly gate: string }
   | { readonly mark: string }
+  /** Ms. */
+  | { readonly rest: number }
+  /** Seconds that a child process lives, left to itself, as a tool's server is. */
+  | { readonly child: number }
   | { readonly background: readonly ScriptStep[]; readonly gate: string }
   | { readonly subagent: readonly ScriptStep[]; readonly gate?: string };
 
@@ -69,6 +73,8 @@ const stepKeys = {
   background: ["gate"],
   subagent: ["gate"],
   mark: [],
+  rest: [],
+  child: [],
   gate: [],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -3,6 +3,7 @@
  * shapes of its provider. Owns the order of things, gates, marks and interrupts; knows no wire shape at all.
  */
 import { existsSync, writeFileSync } from "node:fs";
+import { journaled } from "./journal.ts";
 import { type AskStep, parseScript, type ScriptStep } from "./script-steps.ts";
 
 export { parseScript } from "./script-steps.ts";
@@ -120,7 +121,8 @@ export function longText(bytes: number): string {
   return "0123456789abcdef".repeat(Math.ceil(bytes / 16)).slice(0, bytes);
 }
 
-export function createEngine(wire: Wire): Engine {
+export function createEngine(given: Wire): Engine {
+  const wire = journaled(given);
   let queue: Promise<void> = Promise.resolve();
   let running: AbortController | undefined;
   let backgroundTasks = 0;
@@ -254,6 +256,9 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
       const sub = target.subagent?.(newId("sub"));
       if (sub !== undefined) subs.push({ sub, steps: step.subagent, gate: step.gate });
     } else if ("mark" in step) writeFileSync(step.mark, "");
+    else if ("rest" in step) await restFor(step.rest, signal);
+    else if ("child" in step)
+      Bun.spawn(["sleep", String(step.child)], { stdio: ["ignore", "ignore", "ignore"] }).unref();
     else await gateOpen(step.gate, signal);
   };
 
@@ -306,6 +311,14 @@ function orInterrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> 
     signal.addEventListener("abort", stop, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
+}
+
+/** Goes on being in a turn. */
+async function restFor(ms: number, signal: AbortSignal): Promise<void> {
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    await new Promise<void>((resolve) => setTimeout(resolve, 10));
+    if (signal.aborted) throw new Interrupted();
+  }
 }
 
 /**

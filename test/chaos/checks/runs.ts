@@ -1,0 +1,84 @@
+/**
+ * Inputs: each that was taken stands in the list once, was run once by its program, and none is silently gone. A second
+ * start is legal only where the first one's process died before it had ended the turn (the program knows our id, or was
+ * asked and did not know the input).
+ */
+import type { Check, Evidence } from "../evidence.ts";
+import { endsOf, runsOf, tagOf, type Run } from "../journals.ts";
+
+const FINAL = ["ended", "unknown", "cancelled"];
+
+export const inputsAreListed: Check = ({ sent, shown }) => {
+  const flaws: string[] = [];
+  for (const { agent, tag, status, n } of sent) {
+    const found = (shown.inputs[agent] ?? []).filter((input) => tagOf(String(input["text"])) === tag);
+    if (status === 202 && found.length !== 1) flaws.push(`${tag}: taken with 202, listed ${found.length} times`);
+    if (status !== 202 && status !== null && found.length > 0) flaws.push(`${tag}: refused with ${status}, but listed`);
+    if (found.length > 1) flaws.push(`${tag}: listed ${found.length} times`);
+    if (status === 202 && n !== null && found.some((input) => Number(input["n"]) !== n))
+      flaws.push(`${tag}: answered as input ${n}, listed as another`);
+  }
+  const known = new Set(sent.map(({ agent, tag }) => `${agent} ${tag}`));
+  for (const [agent, inputs] of Object.entries(shown.inputs))
+    for (const input of inputs)
+      if (!known.has(`${agent} ${tagOf(String(input["text"]))}`))
+        flaws.push(`${agent}: input ${String(input["n"])} was sent by nobody`);
+  return flaws;
+};
+
+export const inputsRunOnce: Check = (evidence) => {
+  const flaws: string[] = [];
+  for (const { id } of evidence.agents) {
+    const byTag = new Map<string, Run[]>();
+    for (const run of runsOf(evidence, id)) {
+      if (run.origin !== "input") continue;
+      byTag.set(run.tag, [...(byTag.get(run.tag) ?? []), run]);
+    }
+    for (const [tag, runs] of byTag) {
+      if (endsOf(runs).length > 1) flaws.push(`${tag}: its program ended it ${endsOf(runs).length} times`);
+      // Only the last start may have lived to an end.
+      for (const run of runs.slice(0, -1))
+        if (run.end !== null) flaws.push(`${tag}: run again although process ${run.pid} had ended it`);
+      if (new Set(runs.map((run) => run.pid)).size < runs.length)
+        flaws.push(`${tag}: run ${runs.length} times by ${new Set(runs.map((run) => run.pid)).size} processes`);
+    }
+  }
+  return flaws;
+};
+
+export const inputsAreSettled: Check = (evidence) => {
+  const flaws: string[] = [];
+  for (const { id } of evidence.agents) {
+    const runs = runsOf(evidence, id);
+    for (const input of evidence.shown.inputs[id] ?? []) {
+      const tag = tagOf(String(input["text"]));
+      const state = String(input["state"]);
+      const own = runs.filter((run) => run.tag === tag);
+      if (!FINAL.includes(state)) flaws.push(`${tag}: still ${state} when all was quiet`);
+      if (state === "cancelled" && own.length > 0) flaws.push(`${tag}: cancelled, but its program ran it`);
+      const turn = turnOf(evidence, id, String(input["turnId"]));
+      if (state === "ended" && turn?.outcome === "completed" && endsOf(own).length !== 1)
+        flaws.push(`${tag}: completed, but its program ended it ${endsOf(own).length} times`);
+    }
+    const listed = new Set((evidence.shown.inputs[id] ?? []).map((input) => tagOf(String(input["text"]))));
+    for (const run of runs)
+      if (run.origin === "input" && !listed.has(run.tag)) flaws.push(`${run.tag}: was run, but no input says so`);
+  }
+  return flaws;
+};
+
+export interface TurnShown {
+  readonly id: string;
+  readonly outcome: string;
+}
+
+/** As the event log ends it. */
+export function turnOf({ shown }: Evidence, agent: string, turn: string): TurnShown | undefined {
+  return turnsOf(shown.events[agent] ?? []).find(({ id }) => id === turn);
+}
+
+export function turnsOf(events: Evidence["shown"]["events"][string]): readonly TurnShown[] {
+  return events
+    .filter(({ type }) => String(type) === "turn_ended")
+    .map(({ data }) => ({ id: String(data?.["turn"]?.["id"]), outcome: String(data?.["turn"]?.["outcome"]) }));
+}

@@ -1,0 +1,80 @@
+/**
+ * What is known after a storm, from three sides that do not know of each other: what our clients were promised, what the
+ * fakes noted in their own journals, and what the API, the receiver and the processes of the box show at the end. Plain
+ * data, so that a test can falsify it.
+ */
+import type { JournalRecord } from "../fakes/journal.ts";
+import type { Json } from "../support/api.ts";
+
+export interface AgentSeen {
+  readonly id: string;
+  readonly provider: string;
+  /** The storm touched its run's files: what they held may be gone. */
+  readonly damaged: boolean;
+  /** Somebody of the storm ended one of its processes, or it was told to by its script. */
+  readonly shaken: boolean;
+}
+
+/** An input as its client saw it. */
+export interface Sent {
+  readonly agent: string;
+  /** The first line of the text; no other input has it. */
+  readonly tag: string;
+  /** 202, or what it was refused with for good; null = never answered. */
+  readonly status: number | null;
+  readonly n: number | null;
+}
+
+export interface Act {
+  readonly agent: string;
+  readonly act: "abort" | "stop" | "resume" | "cancel" | "interrupt";
+  /** Of the input that was cancelled or that interrupted. */
+  readonly tag: string | null;
+}
+
+/** A webhook request as it came in at the receiver's door. */
+export interface Arrival {
+  readonly id: string;
+  readonly body: string;
+  /** How the door behaved just then; null = it passed the request on. */
+  readonly how: string | null;
+  /** What its sender was answered; null = the connection was cut. */
+  readonly status: number | null;
+}
+
+export interface Resources {
+  readonly what: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface Evidence {
+  readonly agents: readonly AgentSeen[];
+  readonly sent: readonly Sent[];
+  readonly acts: readonly Act[];
+  /** By agent. */
+  readonly journals: Readonly<Record<string, readonly JournalRecord[]>>;
+  readonly shown: {
+    readonly agents: readonly Json[];
+    /** By agent. */
+    readonly inputs: Readonly<Record<string, readonly Json[]>>;
+    readonly messages: Readonly<Record<string, readonly Json[]>>;
+    readonly events: Readonly<Record<string, readonly Json[]>>;
+    readonly deliveries: readonly Json[];
+  };
+  readonly arrivals: readonly Arrival[];
+  readonly receiver: {
+    readonly deliveries: readonly Json[];
+    /** The short delivery id of each message in the channel, in order. */
+    readonly posts: readonly string[];
+  };
+  /** Answers that no request of ours should have got. */
+  readonly badAnswers: readonly string[];
+  /** Processes that should be gone, after all agents were deleted. */
+  readonly left: readonly string[];
+  readonly resources: readonly Resources[];
+  /** What was done when and to whom, for people. */
+  readonly strikes: readonly string[];
+}
+
+export type Check = (evidence: Evidence) => readonly string[];

@@ -1,0 +1,41 @@
+/**
+ * `make chaos SEED=… MINUTES=…`: one long storm. `ONLY="kill,disk"` picks faults by a part of their names, KEEP=1 leaves
+ * the box's folder when something was found. Ends with 1 when a check found a flaw.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { storm } from "./storm.ts";
+
+const number = (name: string, otherwise: number): number => {
+  const value = Number(process.env[name] || otherwise);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new Error(`${name}: got ${process.env[name]}, expected a number above 0`);
+  return value;
+};
+
+const seed = number("SEED", 1 + Math.floor(Math.random() * 1e6));
+const minutes = number("MINUTES", 10);
+const only = process.env["ONLY"]?.split(",").filter(Boolean);
+console.log(`seed ${seed}, ${minutes} min`);
+const { flaws, evidence, struck, dir } = await storm({
+  seed,
+  ms: minutes * 60_000,
+  say: console.log,
+  agentsEach: number("AGENTS", 2),
+  crowd: number("CROWD", 200),
+  keep: process.env["KEEP"] === "1",
+  ...(only === undefined || only.length === 0 ? {} : { only }),
+});
+for (const [name, times] of [...struck].sort(([a], [b]) => a.localeCompare(b))) console.log(`  ${times} × ${name}`);
+for (const { what, before, after } of evidence.resources) console.log(`  ${what}: ${before} → ${after}`);
+const found = Object.entries(flaws);
+for (const [check, list] of found) {
+  console.log(`FAIL ${check}: ${list.length}`);
+  for (const flaw of list.slice(0, 20)) console.log(`     ${flaw}`);
+}
+if (found.length > 0 && process.env["KEEP"] === "1") {
+  writeFileSync(join(dir, "evidence.json"), JSON.stringify(evidence, null, 1));
+  console.log(`the box is kept in ${dir}`);
+}
+console.log(found.length === 0 ? `seed ${seed}: all is well` : `seed ${seed}: ${found.length} checks failed`);
+process.exit(found.length === 0 ? 0 : 1);

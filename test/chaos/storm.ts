@@ -1,0 +1,136 @@
+/** One storm: makes the box, lets clients and faults loose on it for so long, settles it and checks what all sides say. */
+import { seeded } from "../support/random.ts";
+import { flawsOf, type CheckName } from "./check.ts";
+import { gatherCrowd } from "./crowd.ts";
+import { driveAgents } from "./drive.ts";
+import type { Evidence, Resources } from "./evidence.ts";
+import { fileFaults } from "./faults/files.ts";
+import type { Fault } from "./faults/fault.ts";
+import { networkFaults } from "./faults/network.ts";
+import { programFaults } from "./faults/programs.ts";
+import { resourceFaults } from "./faults/resources.ts";
+import { gather, settle } from "./gather.ts";
+import { planAgents, type ProviderPlan } from "./plan.ts";
+import { anonymousKiB, descriptorsOf, zombiesOf } from "./processes.ts";
+import { makeWorld, type World } from "./world.ts";
+
+export const FAULTS: readonly Fault[] = [...programFaults, ...resourceFaults, ...fileFaults, ...networkFaults];
+
+export interface StormOptions {
+  readonly seed: number;
+  readonly ms: number;
+  readonly say: (line: string) => void;
+  /** Only faults whose name contains one of these. */
+  readonly only?: readonly string[];
+  readonly crowd?: number;
+  readonly agentsEach?: number;
+  readonly keep?: boolean;
+}
+
+export interface StormResult {
+  readonly flaws: Readonly<Partial<Record<CheckName, readonly string[]>>>;
+  readonly evidence: Evidence;
+  /** By name, how often. */
+  readonly struck: ReadonlyMap<string, number>;
+  readonly skipped: readonly string[];
+  readonly dir: string;
+}
+
+const providersOf = (agents: number): readonly ProviderPlan[] =>
+  ["claude-code", "codex", "opencode", "pi", "some-acp", "some-command"].map((name) => ({
+    name,
+    agents,
+    asks: name !== "some-command",
+  }));
+
+export async function storm({
+  seed,
+  ms,
+  say,
+  only,
+  crowd: size = 200,
+  agentsEach = 2,
+  keep = false,
+}: StormOptions): Promise<StormResult> {
+  const providers = providersOf(agentsEach);
+  const world = await makeWorld(providers, seeded(seed + 1));
+  let result: StormResult | null = null;
+  try {
+    const wanted = FAULTS.filter(({ name }) => only === undefined || only.some((word) => name.includes(word)));
+    const missing = wanted.flatMap((fault) => {
+      const why = fault.missing(world);
+      return why === null ? [] : [`${fault.name}: ${why}`];
+    });
+    for (const each of missing) say(`skipped: ${each}`);
+    const faults = wanted.filter((fault) => fault.missing(world) === null);
+    await Promise.all([world.daemon.start(), world.receiver.start()]);
+    await world.direct.post("/projects", { name: "p", cwd: world.cwd });
+    const baseline = resourcesOf(world, []);
+    const inputs = Math.max(4, Math.ceil(ms / 4000));
+    const drive = driveAgents(world.shaky, planAgents(providers, inputs, seeded(seed + 2)), seeded(seed + 3));
+    const crowd = gatherCrowd(world.direct.url, size, seeded(seed + 4));
+    const { touched, struck, strikes } = await strikeFor(world, faults, ms, seed, say);
+    await crowd.stop();
+    say(`the storm is over: ${drive.promises.sent.length} inputs sent, ${crowd.served} strangers served; settling`);
+    await settle(world, drive, say);
+    const noted = { touched, strikes, baseline, measure: (before: readonly Resources[]) => resourcesOf(world, before) };
+    const evidence = await gather(world, drive, noted);
+    result = { flaws: flawsOf(evidence), evidence, struck, skipped: missing, dir: world.dir };
+    return result;
+  } finally {
+    await world.close(keep && (result === null || Object.keys(result.flaws).length > 0));
+  }
+}
+
+/** Faults overlap, but not with another of the same name. Those that are under way are waited for. */
+async function strikeFor(
+  world: World,
+  faults: readonly Fault[],
+  ms: number,
+  seed: number,
+  say: (line: string) => void,
+) {
+  const random = seeded(seed);
+  const touched = new Map<string, "shaken" | "damaged">();
+  const struck = new Map<string, number>();
+  const strikes: string[] = [];
+  const underWay = new Map<string, Promise<void>>();
+  const bag = faults.flatMap((fault) => Array.from({ length: fault.weight }, () => fault));
+  const end = performance.now() + ms;
+  for (let n = 0; performance.now() < end; n++) {
+    await Bun.sleep(random.between(100, 900));
+    if (bag.length === 0) continue;
+    const fault = random.pick(bag);
+    if (underWay.has(fault.name)) continue;
+    struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1);
+    const startedAt = new Date().toISOString();
+    const strike = fault
+      .strike(world, seeded(seed * 31 + n))
+      .then((agents) => {
+        for (const { agent, how } of agents) if (touched.get(agent) !== "damaged") touched.set(agent, how);
+        const whom = agents.map(({ agent, what }) => `${agent} ${what}`).join();
+        strikes.push(`${startedAt} to ${new Date().toISOString()} ${fault.name} ${whom}`);
+      })
+      .catch((error: unknown) => say(`"${fault.name}" failed: ${String(error)}`))
+      .finally(() => underWay.delete(fault.name));
+    underWay.set(fault.name, strike);
+  }
+  await Promise.all(underWay.values());
+  return { touched, struck, strikes };
+}
+
+function resourcesOf({ daemon, receiver }: World, before: readonly Resources[]): readonly Resources[] {
+  const measured: [what: string, value: number][] = [];
+  for (const [name, pid] of [
+    ["daemon", daemon.pid()],
+    ["receiver", receiver.pid()],
+  ] as const) {
+    if (pid === 0) continue;
+    measured.push([`${name} descriptors`, descriptorsOf(pid)], [`${name} memory`, anonymousKiB(pid)]);
+    measured.push([`${name} zombies`, zombiesOf(pid)]);
+  }
+  return measured.map(([what, value]) => {
+    const known = before.find((each) => each.what === what);
+    return { what, before: known?.before ?? value, after: value };
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * What a fake really did, for a checker that does not believe the daemon: one JSON line an act in
+ * `$FAKE_JOURNAL/<agent>.jsonl`, written when the act is done and its bytes are out. Absent without FAKE_JOURNAL.
+ */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { TurnStart, Wire } from "./script.ts";
+
+export type JournalRecord = { readonly pid: number; readonly at: number } & (
+  | {
+      readonly type: "started";
+      readonly origin: string;
+      /** The beginning of the input: enough to know it by. */
+      readonly text: string;
+      readonly key: string | null;
+    }
+  /** `saying`: the bytes may be out, wholly, in part or not at all. `said`: all are. */
+  | { readonly type: "saying" | "said"; readonly text: string }
+  | { readonly type: "ended"; readonly outcome: string; readonly code: string | null }
+  | { readonly type: "asked" | "answered"; readonly tool: string; readonly allow: boolean | null }
+);
+
+/** Of what is told, without who and when. */
+type Told = JournalRecord extends infer R ? (R extends unknown ? Omit<R, "pid" | "at"> : never) : never;
+
+export const TEXT_KEPT = 120;
+
+export function journaled(wire: Wire): Wire {
+  const folder = process.env["FAKE_JOURNAL"];
+  if (folder === undefined) return wire;
+  const path = join(folder, `${process.env["AH_AGENT_ID"] ?? "nobody"}.jsonl`);
+  const tell = (record: Told): void => {
+    const file = openSync(path, "a");
+    writeSync(file, `${JSON.stringify({ pid: process.pid, at: Date.now(), ...record })}\n`);
+    closeSync(file);
+  };
+  /** Said while the line was cut: its rest is still kept back. */
+  let kept: string[] | null = null;
+  return {
+    ...wire,
+    async turnStart(turn: TurnStart) {
+      tell({ type: "started", origin: turn.origin, text: turn.text.slice(0, TEXT_KEPT), key: turn.key });
+      await wire.turnStart(turn);
+    },
+    async turnEnd(turn, end) {
+      await wire.turnEnd(turn, end);
+      tell({ type: "ended", outcome: end.outcome, code: end.outcome === "failed" ? end.code : null });
+    },
+    async say(blocks, chunks, pause) {
+      const text = blocks.join("");
+      tell({ type: "saying", text });
+      await wire.say(blocks, chunks, pause);
+      if (kept === null) tell({ type: "said", text });
+      else kept.push(text);
+    },
+    async ask(call) {
+      tell({ type: "asked", tool: call.name, allow: null });
+      const decision = await wire.ask(call);
+      tell({ type: "answered", tool: call.name, allow: decision.allow });
+      return decision;
+    },
+    cut() {
+      kept = [];
+      wire.cut();
+    },
+    release() {
+      wire.release();
+      for (const text of kept ?? []) tell({ type: "said", text });
+      kept = null;
+    },
+  };
+}

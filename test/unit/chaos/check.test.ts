@@ -1,0 +1,143 @@
+/** The checker of a storm, checked: each check finds what it is for, and nothing where all is well. */
+import { describe, expect, test } from "bun:test";
+import { CHECK_NAMES, flawsOf, type CheckName } from "../../chaos/check.ts";
+import type { Evidence } from "../../chaos/evidence.ts";
+import { goodEvidence, type Falsified } from "./good-evidence.ts";
+
+const [A, B] = ["aaaaaaaa", "bbbbbbbb"];
+
+test("finds nothing where all is well", () => {
+  expect(flawsOf(goodEvidence())).toEqual({});
+});
+
+/** `lie` falsifies the evidence; `found` must be among the checks that fail. */
+const lies: readonly [what: string, found: CheckName, lie: (it: Falsified & Evidence) => unknown][] = [
+  ["an input that was taken is not listed", "inputsAreListed", (it) => remove(it.shown.inputs[A], 1)],
+  ["an input that was taken is listed twice", "inputsAreListed", (it) => double(it.shown.inputs[B])],
+  ["an input that was refused is listed", "inputsAreListed", (it) => change(it.sent[0], { status: 409 })],
+  [
+    "an input that nobody sent is listed",
+    "inputsAreListed",
+    (it) => change(it.shown.inputs[B]?.[0], { text: "#x9-9\n" }),
+  ],
+  ["an input has another number than was answered", "inputsAreListed", (it) => change(it.sent[0], { n: 7 })],
+  ["an input was ended twice by its program", "inputsRunOnce", (it) => doubleRun(it, 0)],
+  ["an ended input was begun again", "inputsRunOnce", (it) => doubleRun(it, 1)],
+  ["one process ran an input twice", "inputsRunOnce", (it) => insert(it.journals[B], 4, it.journals[B]?.[0])],
+  ["an input is still accepted", "inputsAreSettled", (it) => change(it.shown.inputs[B]?.[0], { state: "accepted" })],
+  [
+    "an input that was run is called cancelled",
+    "inputsAreSettled",
+    (it) => change(it.shown.inputs[A]?.[0], { state: "cancelled" }),
+  ],
+  ["a completed input was never ended by its program", "inputsAreSettled", (it) => remove(it.journals[A], 5)],
+  ["a run that no input tells of", "inputsAreSettled", (it) => remove(it.shown.inputs[B], 0)],
+  ["a message is missing", "messagesAreExact", (it) => remove(it.shown.messages[A], 0)],
+  ["a message stands twice", "messagesAreExact", (it) => double(it.shown.messages[A])],
+  ["two messages are in the wrong order", "messagesAreExact", (it) => list(it.shown.messages[A]).reverse()],
+  ["a message lost a letter", "messagesAreExact", (it) => change(it.shown.messages[A]?.[0], { text: "on" })],
+  [
+    "a message stands under another turn",
+    "messagesAreExact",
+    (it) => change(it.shown.messages[A]?.[0], { turnId: "a-2" }),
+  ],
+  ["a message that was never said", "messagesAreExact", (it) => change(it.shown.messages[B]?.[0], { text: "made up" })],
+  [
+    "a text that was wholly written before a death is missing",
+    "messagesAreExact",
+    (it) => remove(it.shown.messages[B], 0),
+  ],
+  ["a turn ends twice", "storiesArePossible", (it) => insert(it.shown.events[B], 6, it.shown.events[B]?.[5])],
+  ["a turn never ends", "storiesArePossible", (it) => remove(it.shown.events[B], 5)],
+  ["a status goes on from another one", "storiesArePossible", (it) => remove(it.shown.events[A], 6)],
+  ["a failed turn is called completed", "outcomesAreTrue", (it) => outcome(it, A, 17, "completed")],
+  ["a completed turn is called lost", "outcomesAreTrue", (it) => outcome(it, A, 9, "lost")],
+  ["a lost turn is called completed", "outcomesAreTrue", (it) => outcome(it, B, 5, "completed")],
+  ["a lost turn is called failed", "outcomesAreTrue", (it) => outcome(it, B, 5, "failed")],
+  ["an interrupt that nobody asked for", "outcomesAreTrue", (it) => outcome(it, A, 9, "interrupted")],
+  ["an agent stays busy", "nobodyStaysBusy", (it) => change(it.shown.agents[0], { status: "processing" })],
+  ["an agent is gone", "nobodyStaysBusy", (it) => remove(it.shown.agents, 0)],
+  [
+    "an agent is shown as another than it was told",
+    "nobodyStaysBusy",
+    (it) => change(it.shown.agents[1], { status: "idle" }),
+  ],
+  ["a turn is told by no notice", "endsAreToldOnce", (it) => forget(it, "msg_4")],
+  [
+    "a turn is told by two notices",
+    "endsAreToldOnce",
+    (it) => rewrite(it, "msg_2", (body) => ({ ...body, turns: [{ id: "a-1", outcome: "completed" }] })),
+  ],
+  [
+    "a notice tells another outcome",
+    "endsAreToldOnce",
+    (it) => rewrite(it, "msg_4", (body) => ({ ...body, turns: [{ id: "b-1", outcome: "completed" }] })),
+  ],
+  [
+    "a notice of another event",
+    "endsAreToldOnce",
+    (it) => rewrite(it, "msg_3", (body) => ({ ...body, event: "agent_completed" })),
+  ],
+  ["a question is told by no notice", "endsAreToldOnce", (it) => forget(it, "msg_2")],
+  ["a notice is dead", "noticesArrive", (it) => change(it.shown.deliveries[0], { state: "dead" })],
+  ["a notice is called delivered and was not taken", "noticesArrive", (it) => remove(it.arrivals, 1)],
+  ["a notice arrives with two bodies", "noticesArrive", (it) => change(it.arrivals[0], { body: "{}" })],
+  ["a notice of an id that is not listed", "noticesArrive", (it) => change(it.arrivals[0], { id: "msg_9" })],
+  ["a notice is not in the receiver's inbox", "receiverPassesOn", (it) => remove(it.receiver.deliveries, 0)],
+  ["a notice is in the receiver's inbox twice", "receiverPassesOn", (it) => double(it.receiver.deliveries)],
+  ["a notice is not in the channel", "receiverPassesOn", (it) => remove(it.receiver.posts, 0)],
+  [
+    "a notice is in the channel twice without a death to excuse it",
+    "receiverPassesOn",
+    (it) => double(it.receiver.posts),
+  ],
+  ["a 500", "answersAreGood", (it) => push(it.badAnswers, "GET /: 500")],
+  ["a process is left", "nothingIsLeft", (it) => push(it.left, "123 program")],
+  ["descriptors leak", "nothingGrows", (it) => change(it.resources[0], { after: 60 })],
+  ["memory grows", "nothingGrows", (it) => change(it.resources[1], { after: 400_000 })],
+  ["zombies stay", "nothingGrows", (it) => change(it.resources[2], { after: 1 })],
+];
+
+describe("finds", () => {
+  test.each(lies)("%s", (_, found, lie) => {
+    const evidence = goodEvidence();
+    lie(evidence as Falsified & Evidence);
+    expect(Object.keys(flawsOf(evidence))).toContain(found);
+  });
+
+  test("something by each of its checks", () => {
+    expect([...new Set(lies.map(([, found]) => found))].sort()).toEqual([...CHECK_NAMES].sort());
+  });
+});
+
+type List = readonly unknown[] | undefined;
+const list = (of: List): unknown[] => {
+  if (of === undefined) throw new Error("there is nothing to falsify");
+  return of as unknown[];
+};
+const change = (of: object | undefined, more: object): unknown => Object.assign(of ?? list(undefined), more);
+const push = (of: List, value: unknown): unknown => list(of).push(value);
+const remove = (of: List, at: number): unknown => list(of).splice(at, 1);
+const insert = (of: List, at: number, value: unknown): unknown => list(of).splice(at, 0, value);
+const double = (of: List): unknown => push(of, list(of)[0]);
+
+/** `ends` of A's first run are wiped out in its first copy: 0 = both are ended. */
+function doubleRun({ journals }: Evidence, cut: 0 | 1): void {
+  const again = list(journals[A])
+    .slice(0, cut === 0 ? 6 : 3)
+    .map((record) => ({ ...(record as object), pid: 11 }));
+  list(journals[A]).splice(6, 0, ...again);
+}
+
+function outcome({ shown }: Evidence, agent: string, at: number, to: string): void {
+  change(shown.events[agent]?.[at]?.["data"]?.["turn"], { outcome: to });
+}
+
+function forget(it: Evidence, id: string): void {
+  for (let at = it.arrivals.length - 1; at >= 0; at--) if (it.arrivals[at]?.id === id) remove(it.arrivals, at);
+}
+
+function rewrite(it: Evidence, id: string, how: (body: object) => object): void {
+  for (const arrival of it.arrivals)
+    if (arrival.id === id) change(arrival, { body: JSON.stringify(how(JSON.parse(arrival.body) as object)) });
+}
