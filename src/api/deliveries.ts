@@ -77,7 +77,7 @@ export function deliveryRoutes(deps: ApiDeps) {
           else reviveDelivery(store, delivery.id, target, clock.now());
         });
         deps.tryWebhook(id);
-        return json({ delivery: view(id) });
+        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
     route({
@@ -106,7 +106,7 @@ export function deliveryRoutes(deps: ApiDeps) {
           ),
         );
         deps.wakeWebhooks();
-        return json({ delivery: view(id) });
+        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
   ];

@@ -1,9 +1,7 @@
 /** The route table: the server, the API description and the tests are made from this one list. */
 import { json } from "../http/answer.ts";
-import { openApi } from "../http/openapi.ts";
 import type { Route } from "../http/router.ts";
 import { route } from "../http/router.ts";
-import { VERSION } from "../lib/version.ts";
 import { agentRoutes } from "./agents.ts";
 import { controlRoutes } from "./control.ts";
 import { debugRoutes } from "./debug.ts";
@@ -42,9 +40,9 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
       method: "GET",
       path: "/api/v1/openapi.json",
       summary: "This API, described",
-      handler: () => json(description()),
+      // Its words are read when somebody asks: a daemon that nobody asks does not hold them.
+      handler: async () => json((await import("./answers/description.ts")).describeApi(routes)),
     }),
   ];
-  const description = () => openApi({ title: "agent-harness", version: VERSION, routes });
   return routes;
 }

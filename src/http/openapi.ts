@@ -1,14 +1,38 @@
-/** OpenAPI 3.1 out of the route table: what is served is what is described. Pure. */
+/** OpenAPI 3.1 out of the route table and what is said of its answers: what is served is what is described. Pure. */
 import type { Schema } from "../lib/check.ts";
+import type { ErrorCode } from "../words/errors.ts";
+import { ERRORS } from "../words/errors.ts";
 import type { Route } from "./router.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What is said of a route beside the route itself. */
+export interface Described {
+  readonly tag: string;
+  readonly answer?: Schema<unknown>;
+  readonly also?: { readonly type: string; readonly answer: Schema<unknown> };
+  /** Request headers with what they mean. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly cursor?: true;
+  readonly errors: readonly ErrorCode[];
+}
 
 export interface OpenApiOptions {
   readonly title: string;
   readonly version: string;
+  readonly summary: string;
+  readonly license: { readonly name: string; readonly identifier: string };
+  readonly tags: Readonly<Record<string, string>>;
   readonly routes: readonly Route[];
+  readonly describe: (route: Route) => Described;
+  readonly components: readonly { readonly name: string; readonly definition: Json }[];
+  /** What is posted to others: by event, what it means; each with the same body and headers. */
+  readonly webhooks: {
+    readonly events: Readonly<Record<string, string>>;
+    readonly body: Schema<unknown>;
+    readonly headers: Readonly<Record<string, string>>;
+  };
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 const ERROR_SCHEMA: Json = {
   type: "object",
@@ -28,41 +52,129 @@ const ERROR_SCHEMA: Json = {
 };
 
 /** The whole document, ready for `JSON.stringify`. Routes keep the order of the table. */
-export function openApi({ title, version, routes }: OpenApiOptions): Json {
+export function openApi(options: OpenApiOptions): Json {
+  const { title, version, summary, license, tags, routes, describe, components, webhooks } = options;
+  const refusals = new Map<string, Json>();
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
     const path = route.path.replace(/:([A-Za-z]+)/g, "{$1}");
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, describe(route), refusals) };
   }
   return {
     openapi: "3.1.0",
-    info: { title, version },
+    info: { title, version, summary, license },
+    servers: [{ url: "/", description: "The daemon that gave this description" }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks: Object.fromEntries(
+      Object.entries(webhooks.events).map(([event, means]) => [event, { post: webhook(event, means, webhooks) }]),
+    ),
     components: {
-      schemas: { Error: ERROR_SCHEMA },
+      schemas: {
+        Error: ERROR_SCHEMA,
+        ...Object.fromEntries(components.map(({ name, definition }) => [name, open(definition)])),
+      },
+      responses: Object.fromEntries(refusals),
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
     },
     security: [{ bearer: [] }],
   };
 }
 
-function operation(route: Route): Json {
+function operation(route: Route, described: Described, refusals: Map<string, Json>): Json {
   const { status = 200, type = "application/json", description = "Done" } = route.success ?? {};
+  const { answer, also, headers, cursor, errors } = described;
   const body = requestBody(route);
-  const parameters = [...pathParameters(route.path), ...queryParameters(route.query)];
+  const parameters = [...pathParameters(route.path), ...queryParameters(route.query), ...headerParameters(headers)];
+  const content = {
+    // The answer of a route that streams is its other form, in JSON.
+    ...(also === undefined
+      ? { [type]: answer === undefined ? textContent(type) : { schema: open(answer.json) } }
+      : { [also.type]: { schema: open(also.answer.json) } }),
+    ...(also === undefined || answer === undefined ? {} : { "application/json": { schema: open(answer.json) } }),
+  };
+  const cursorHeader = {
+    "X-Event-Cursor": { description: "The newest event that the list knows of", schema: { type: "integer" } },
+  };
   return {
     operationId: operationId(route),
     summary: route.summary,
+    tags: [described.tag],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: body } : {}),
     responses: {
-      [status]: status === 204 ? { description } : { description, content: { [type]: {} } },
-      default: {
-        description: "Refused or failed",
-        content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
-      },
+      [status]:
+        status === 204 ? { description } : { description, ...(cursor ? { headers: cursorHeader } : {}), content },
+      ...refused(errors, refusals),
     },
     ...(route.auth === false ? { security: [] } : {}),
+  };
+}
+
+function textContent(type: string): Json {
+  return { schema: { type: "string", ...(type.startsWith("text/") ? {} : { contentMediaType: type }) } };
+}
+
+/** One answer a status, with the codes it may carry; the same answers are said once. */
+function refused(errors: readonly ErrorCode[], refusals: Map<string, Json>): Json {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of new Set(errors)) {
+    const status = ERRORS[code].status ?? 500;
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const entries = [...byStatus].sort(([a], [b]) => a - b);
+  return Object.fromEntries(
+    entries.map(([status, codes]) => {
+      const name = codes.map(pascal).join("Or");
+      refusals.set(name, {
+        description: codes.map((code) => `\`${code}\`: ${ERRORS[code].means}`).join("; "),
+        content: {
+          "application/json": {
+            schema: {
+              ...ERROR_SCHEMA,
+              properties: {
+                ...(ERROR_SCHEMA["properties"] as Json),
+                error: { type: "string", enum: codes },
+              },
+            },
+          },
+        },
+      });
+      return [status, { $ref: `#/components/responses/${name}` }];
+    }),
+  );
+}
+
+const pascal = (code: string): string =>
+  code
+    .split("_")
+    .map((word) => word.slice(0, 1) + word.slice(1).toLowerCase())
+    .join("");
+
+/** A client must live with members that a newer daemon adds. */
+function open(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(open);
+  if (typeof schema !== "object" || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key, value]) => key !== "additionalProperties" || value !== false)
+      .map(([key, value]) => [key, open(value)]),
+  );
+}
+
+function webhook(event: string, means: string, { body, headers }: OpenApiOptions["webhooks"]): Json {
+  return {
+    operationId: `webhook_${event}`,
+    summary: means,
+    tags: ["webhooks"],
+    parameters: headerParameters(headers),
+    requestBody: { required: true, content: { "application/json": { schema: open(body.json) } } },
+    responses: {
+      "2XX": { description: "Taken" },
+      "4XX": { description: "Refused; some are tried again, see the README" },
+      "5XX": { description: "Tried again" },
+    },
+    security: [],
   };
 }
 
@@ -76,6 +188,15 @@ function pathParameters(path: string): readonly Json[] {
     name,
     in: "path",
     required: true,
+    schema: { type: "string" },
+  }));
+}
+
+function headerParameters(headers: Readonly<Record<string, string>>): readonly Json[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: "header",
+    description,
     schema: { type: "string" },
   }));
 }

@@ -1,13 +1,11 @@
 /** What the compiled daemon says of its API is the route table, and what the table holds is there. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { createBus } from "../../src/agents/bus.ts";
-import type { ApiDeps } from "../../src/api/deps.ts";
-import { apiRoutes } from "../../src/api/routes.ts";
-import { openApi } from "../../src/http/openapi.ts";
-import { VERSION } from "../../src/lib/version.ts";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describeApi } from "../../src/api/answers/description.ts";
+import { ANSWERS } from "../../src/api/answers/table.ts";
 import type { Api } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
+import { assertDescribed, assertDescribedEvent, apiTable as routes } from "../support/described.ts";
 
 setDefaultTimeout(30_000);
 
@@ -19,12 +17,22 @@ beforeAll(async () => {
 });
 afterAll(() => box.close());
 
-/** The table is only looked at: no handler of it runs, so it needs nothing to work with. */
-const routes = apiRoutes({ config: {}, bus: createBus() } as ApiDeps);
-
 test("the description is made from the table", async () => {
-  const described: unknown = JSON.parse(JSON.stringify(openApi({ title: "agent-harness", version: VERSION, routes })));
+  const described: unknown = JSON.parse(JSON.stringify(describeApi(routes)));
   expect((await api.get("/openapi.json")) as unknown).toEqual(described);
+});
+
+test("every route says what it answers, and every such saying has its route", () => {
+  expect(Object.keys(ANSWERS).sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort());
+});
+
+test("every reference leads to something that is there", () => {
+  const text = JSON.stringify(describeApi(routes));
+  const described = JSON.parse(text) as { components: Record<string, Record<string, unknown>> };
+  const missing = [...text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g)]
+    .map(([, kind = "", name = ""]) => [kind, name] as const)
+    .filter(([kind, name]) => described.components[kind]?.[name] === undefined);
+  expect(missing).toEqual([]);
 });
 
 test.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))(
@@ -90,4 +98,23 @@ test("everything that the contract names is in the table", () => {
   ];
   const served = routes.map(({ method, path }) => `${method} ${path}`);
   expect(contract.filter((each) => !served.includes(each))).toEqual([]);
+});
+
+describe("an answer that is not as described is found", () => {
+  const agents = "/api/v1/agents";
+  test.each<[string, () => void]>([
+    ["a member that nobody described", () => assertDescribed("GET", agents, 200, { agents: [], next: null, more: 1 })],
+    ["a member that is missing", () => assertDescribed("GET", `${agents}?limit=1`, 200, { agents: [] })],
+    ["another status", () => assertDescribed("GET", agents, 201, { agents: [], next: null })],
+    ["an error that the route does not have", () => assertDescribed("GET", agents, 409, { error: "NAME_TAKEN" })],
+    ["an error under another status", () => assertDescribed("GET", agents, 404, { error: "INVALID_REQUEST" })],
+    ["an event of no type", () => assertDescribedEvent("surprise", {})],
+    ["an event without its data", () => assertDescribedEvent("delta", { project: "p", agent: "a" })],
+  ])("%s", (_, look) => expect(look).toThrow());
+
+  test("and one that is, is not", () => {
+    assertDescribed("GET", `${agents}?limit=1`, 200, { agents: [], next: null });
+    assertDescribed("GET", agents, 400, { error: "INVALID_REQUEST", message: "m", issues: [] });
+    assertDescribed("GET", "/api/v1/nowhere", 404, { error: "ROUTE_NOT_FOUND" });
+  });
 });

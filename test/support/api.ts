@@ -1,4 +1,5 @@
-/** A small client for tests: every answer is JSON, every wait has a deadline. */
+/** A small client for tests: every answer is JSON and as the API describes it, every wait has a deadline. */
+import { assertDescribed } from "./described.ts";
 
 export interface Answer {
   readonly status: number;
@@ -32,9 +33,11 @@ export function createApi(url: string, always: Record<string, string> = {}): Api
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const text = await response.text();
+    const answer: unknown = text === "" ? null : JSON.parse(text);
+    assertDescribed(method, `/api/v1${path}`, response.status, answer);
     return {
       status: response.status,
-      body: (text === "" ? null : JSON.parse(text)) as Json,
+      body: answer as Json,
       headers: response.headers,
     };
   };

@@ -1,5 +1,6 @@
 /** Reads event streams in tests. */
 import type { Api, Json } from "./api.ts";
+import { assertDescribedEvent } from "./described.ts";
 
 /** Every stored event below `path`, by replay: its end is the first pause. */
 export async function storedEvents(
@@ -28,7 +29,11 @@ export function parseEvents(text: string): Json[] {
   const events: Json[] = [];
   for (const block of text.split("\n\n").slice(0, -1)) {
     const data = /^data: (.*)$/m.exec(block)?.[1];
-    if (data !== undefined && /^id: /m.test(block)) events.push(JSON.parse(data) as Json);
+    const name = /^event: (.*)$/m.exec(block)?.[1];
+    if (data === undefined || name === undefined) continue;
+    const event: unknown = JSON.parse(data);
+    assertDescribedEvent(name, event);
+    if (/^id: /m.test(block)) events.push(event as Json);
   }
   return events;
 }

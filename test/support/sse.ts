@@ -1,5 +1,6 @@
 /** A client of event streams that can be cut off at any moment and says exactly what it got. */
 import type { Api, Json } from "./api.ts";
+import { assertDescribedEvent } from "./described.ts";
 
 export interface StreamEvent {
   /** null: not numbered (`reset`, `delta`). */
@@ -85,9 +86,8 @@ function parse(block: string): StreamEvent {
     block.split("\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)] as const),
   );
   const id = fields.get("id");
-  return {
-    id: id === undefined ? null : Number(id),
-    event: fields.get("event") ?? "",
-    data: JSON.parse(fields.get("data") ?? "null") as Json,
-  };
+  const event = fields.get("event") ?? "";
+  const data: unknown = JSON.parse(fields.get("data") ?? "null");
+  assertDescribedEvent(event, data);
+  return { id: id === undefined ? null : Number(id), event, data: data as Json };
 }

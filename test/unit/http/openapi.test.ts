@@ -12,6 +12,24 @@ describe("the API description", () => {
       openApi({
         title: "t",
         version: "1",
+        summary: "s",
+        license: { name: "MIT", identifier: "MIT" },
+        tags: { all: "Everything" },
+        components: [{ name: "Thing", definition: object({ a: string() }).json }],
+        webhooks: {
+          events: { ended: "it ended" },
+          body: object({ event: string() }),
+          headers: { "webhook-id": "which" },
+        },
+        describe: ({ path }) => ({
+          tag: "all",
+          headers: path === "/stop" ? { "Idempotency-Key": "once" } : {},
+          errors: ["INVALID_REQUEST", "NAME_TAKEN", "AGENT_BUSY"],
+          ...(path === "/health" ? { answer: object({ ok: string() }), cursor: true } : {}),
+          ...(path === "/events"
+            ? { answer: object({ events: string() }), also: { type: "text/event-stream", answer: string() } }
+            : {}),
+        }),
         routes: [
           route({ method: "GET", path: "/health", summary: "Health", auth: false, handler: () => json({}) }),
           route({
@@ -78,9 +96,38 @@ describe("the API description", () => {
     expect(patch.requestBody.required).toBe(true);
     expect(patch.requestBody.content["application/json"].schema.properties).toEqual({ text: { type: "string" } });
     expect(patch.responses["204"]).toEqual({ description: "Done" });
-    expect(patch.responses.default.content["application/json"].schema).toEqual({ $ref: "#/components/schemas/Error" });
     expect(document.paths["/stop"].post.requestBody.required).toBe(false);
-    expect(document.paths["/events"].get.responses["200"].content).toEqual({ "text/event-stream": {} });
+    expect(document.paths["/stop"].post.parameters).toEqual([
+      { name: "Idempotency-Key", in: "header", description: "once", schema: { type: "string" } },
+    ]);
+    const { "200": good } = document.paths["/health"].get.responses;
+    // A newer daemon may add members: nothing says that there are no others.
+    expect(good.content["application/json"].schema).toEqual({
+      type: "object",
+      properties: { ok: { type: "string" } },
+      required: ["ok"],
+    });
+    expect(Object.keys(good.headers)).toEqual(["X-Event-Cursor"]);
+    expect(Object.keys(document.paths["/events"].get.responses["200"].content)).toEqual([
+      "text/event-stream",
+      "application/json",
+    ]);
+    expect(document.components.schemas.Thing.properties).toEqual({ a: { type: "string" } });
+  });
+  test("names the codes of a status in one answer, said once", () => {
+    for (const path of ["/health", "/stop"]) {
+      const { responses } = document.paths[path][path === "/stop" ? "post" : "get"];
+      expect(responses["409"]).toEqual({ $ref: "#/components/responses/NameTakenOrAgentBusy" });
+    }
+    const { NameTakenOrAgentBusy: refusal } = document.components.responses;
+    expect(refusal.content["application/json"].schema.properties.error.enum).toEqual(["NAME_TAKEN", "AGENT_BUSY"]);
+    expect(refusal.description).toContain("`NAME_TAKEN`: an agent of the project has this name");
+  });
+  test("describes what is posted to others", () => {
+    const { post } = document.webhooks.ended;
+    expect([post.summary, post.operationId]).toEqual(["it ended", "webhook_ended"]);
+    expect(post.requestBody.content["application/json"].schema.properties).toEqual({ event: { type: "string" } });
+    expect(post.parameters[0].name).toBe("webhook-id");
   });
 });
 

@@ -1,0 +1,130 @@
+/** What is shown of an agent: its status and why, its turns and its inputs. */
+import { array, boolean, integer, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
+import {
+  ACTIVITY_KINDS,
+  CAUSE_SOURCES,
+  INPUT_MODES,
+  INPUT_STATES,
+  PROCESS_STATES,
+  STATUSES,
+  TURN_ORIGINS,
+  TURN_OUTCOMES,
+} from "../../words/agent.ts";
+import { PERMISSION_MODES } from "../../words/kinds.ts";
+import { NOTICE_EVENTS } from "../../words/notices.ts";
+import { about, amount, count, named, text, time } from "./shape.ts";
+
+export const status = oneOf(...STATUSES);
+
+export const usage = named(
+  "Usage",
+  "What was used, as far as the provider tells it",
+  object({
+    inputTokens: optional(count),
+    outputTokens: optional(count),
+    cacheReadTokens: optional(count),
+    cacheWriteTokens: optional(count),
+    costUsd: optional(amount),
+  }),
+);
+
+export const failure = named(
+  "Failure",
+  "Why a turn or a start failed. `code` is UPPER_SNAKE when it is ours, else the provider's own word",
+  object({ code: text, message: text }),
+);
+
+export const causeFrame = named(
+  "CauseFrame",
+  "The line of output that decided a status, without secrets, at most 8 KiB",
+  object({ run: count, offset: count, text, truncated: boolean() }),
+);
+
+export const cause = named(
+  "Cause",
+  "What decided the status, and when",
+  object({ source: oneOf(...CAUSE_SOURCES), detail: text, at: time, frame: optional(causeFrame) }),
+);
+
+const turnShape = {
+  id: text,
+  origin: oneOf(...TURN_ORIGINS),
+  startedAt: time,
+  endedAt: nullable(time),
+  outcome: nullable(oneOf(...TURN_OUTCOMES)),
+  error: optional(failure),
+};
+
+export const agentTurn = named("AgentTurn", "The running turn, or the last one", object(turnShape));
+
+export const turn = named(
+  "Turn",
+  "A turn as it is stored. `input` is the number of the input it answers",
+  object({ ...turnShape, n: count, input: nullable(count), usage: nullable(usage) }),
+);
+
+export const webhook = named(
+  "Webhook",
+  "Where notices go. The token is never shown, nor what stands behind the path of the URL",
+  object({ url: text, hasToken: boolean(), events: optional(array(oneOf(...NOTICE_EVENTS))) }),
+);
+
+export const limits = named(
+  "ResourceLimits",
+  "What a run may use; 0 = no limit",
+  object({ agentMemoryBytes: optional(count), agentTasks: optional(count), agentCpuWeight: optional(count) }),
+);
+
+export const activity = named(
+  "Activity",
+  "What the agent does now, in a line of at most 160 characters",
+  object({ kind: oneOf(...ACTIVITY_KINDS), text, at: time }),
+);
+
+export const agent = named(
+  "Agent",
+  "One conversation of one provider in one project",
+  object({
+    id: about("8 hex digits", text),
+    project: text,
+    name: nullable(text),
+    provider: text,
+    status,
+    cause,
+    process: oneOf(...PROCESS_STATES),
+    turn: nullable(agentTurn),
+    activity: nullable(activity),
+    queuedInputs: count,
+    held: about("The queue waits for a person", boolean()),
+    pendingPermissions: count,
+    backgroundTasks: count,
+    usage: about("Of its process or conversation, as the provider counts", usage),
+    retrying: nullable(object({ attempt: count, reason: text, status: nullable(integer()) })),
+    error: optional(failure),
+    model: nullable(text),
+    permissions: nullable(oneOf(...PERMISSION_MODES)),
+    systemPrompt: nullable(text),
+    env: about("The names of its variables; their values are never shown", array(text)),
+    webhook: nullable(webhook),
+    metadata: record(text),
+    limits: optional(limits),
+    session: about("The provider's id of the conversation", nullable(text)),
+    createdAt: time,
+    updatedAt: time,
+  }),
+);
+
+export const input = named(
+  "Input",
+  "What somebody sent, and how far it got",
+  object({
+    n: count,
+    text,
+    raw: boolean(),
+    mode: oneOf(...INPUT_MODES),
+    state: oneOf(...INPUT_STATES),
+    turnId: nullable(text),
+    createdAt: time,
+    endedAt: nullable(time),
+  }),
+);

@@ -1,0 +1,27 @@
+/** What the daemon posts to a webhook: seven keys in a fixed order, then what is known besides. */
+import { array, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
+import { TURN_OUTCOMES } from "../../words/agent.ts";
+import { NOTICE_EVENTS, TEST_EVENT } from "../../words/notices.ts";
+import { failure, status } from "./agent.ts";
+import { about, named, text, time, yes } from "./shape.ts";
+
+export const notice = named(
+  "Notice",
+  "The body of a webhook",
+  object({
+    event: oneOf(...NOTICE_EVENTS, TEST_EVENT),
+    project: text,
+    agentId: text,
+    provider: text,
+    status,
+    lastMessage: about("The last answer of the turns that it reports", nullable(text)),
+    timestamp: time,
+    error: optional(failure),
+    turnId: optional(text),
+    turns: optional(array(object({ id: text, outcome: oneOf(...TURN_OUTCOMES), startedAt: time, endedAt: time }))),
+    name: optional(text),
+    permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
+    metadata: optional(record(text)),
+    truncated: optional(about("`lastMessage` was cut", yes)),
+  }),
+);

@@ -1,0 +1,176 @@
+/**
+ * What each route answers: the shape of its good answer, its own errors, and the tag it is listed under. A route without
+ * a row, and a row without a route, fail a test; so does every answer of a test that does not fit its row.
+ */
+import type { Schema } from "../../lib/check.ts";
+import { array, boolean, nullable, object, optional, record, unknown } from "../../lib/check.ts";
+import type { ErrorCode } from "../../words/errors.ts";
+import { agent, agentTurn, input, turn } from "./agent.ts";
+import { boxStatus, counts, debug, delivery, deliveryWithAttempts, frames, health, project, provider } from "./box.ts";
+import { eventPage, streamEvent } from "./events.ts";
+import { listedPermission, message, permission } from "./said.ts";
+import { count, text } from "./shape.ts";
+
+export const TAGS = {
+  box: "The daemon, its providers, and what machines ask of it",
+  projects: "A name and a folder",
+  agents: "Made, looked at, changed, ended",
+  inputs: "What is sent to an agent",
+  messages: "What was said, exactly",
+  permissions: "What agents wait for, and the answers",
+  control: "Ending turns and processes, bringing them back, waiting",
+  events: "What happens, numbered",
+  webhooks: "The outbox",
+} as const;
+
+export interface RouteAnswer {
+  readonly tag: keyof typeof TAGS;
+  /** Of the JSON answer; absent: it has none (204), or is no JSON. */
+  readonly answer?: Schema<unknown>;
+  /** Media type and shape of another form of it (`Accept`, or a stream). */
+  readonly also?: { readonly type: string; readonly answer: Schema<unknown> };
+  /** Headers that it understands. */
+  readonly takes?: readonly (keyof typeof HEADERS)[];
+  /** The list says which event it knows of (`X-Event-Cursor`). */
+  readonly cursor?: true;
+  /** Besides those that every route of its kind may give. */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export const HEADERS = {
+  "Idempotency-Key": "The same key and body get the first answer again, for 24 hours",
+  "Last-Event-ID": "Where the stream goes on; beats `since`",
+} as const;
+
+const AGENT = "/api/v1/projects/:name/agents/:id";
+const oneAgent = object({ agent });
+const pageOfAgents = object({ agents: array(agent), next: nullable(text) });
+const made: readonly ErrorCode[] = [
+  "PROVIDER_UNAVAILABLE",
+  "IDEMPOTENCY_MISMATCH",
+  "NAME_TAKEN",
+  "PROJECT_GOING",
+  "TOO_MANY_AGENTS",
+];
+
+const EVENTS: RouteAnswer = {
+  tag: "events",
+  answer: eventPage,
+  also: { type: "text/event-stream", answer: streamEvent },
+  takes: ["Last-Event-ID"],
+};
+
+export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
+  "GET /api/v1/status": { tag: "box", answer: boxStatus },
+  "GET /api/v1/health": { tag: "box", answer: health },
+  "GET /healthz": { tag: "box" },
+  "GET /readyz": { tag: "box" },
+  "GET /api/v1/providers": { tag: "box", answer: object({ providers: array(provider) }) },
+  "GET /api/v1/metrics": { tag: "box" },
+  "GET /metrics": { tag: "box" },
+  "GET /api/v1/openapi.json": { tag: "box", answer: record(unknown()) },
+
+  "GET /api/v1/projects": { tag: "projects", answer: object({ projects: array(project) }) },
+  "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS"] },
+  "GET /api/v1/projects/:name": { tag: "projects", answer: object({ project }) },
+  "PATCH /api/v1/projects/:name": { tag: "projects", answer: object({ project }), errors: ["PROJECT_HAS_AGENTS"] },
+  "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING"] },
+
+  "GET /api/v1/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
+  "GET /api/v1/projects/:name/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
+  "POST /api/v1/projects/:name/agents": { tag: "agents", answer: oneAgent, takes: ["Idempotency-Key"], errors: made },
+  [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
+  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN"] },
+  [`DELETE ${AGENT}`]: { tag: "agents" },
+  [`GET ${AGENT}/turns`]: { tag: "agents", answer: object({ turns: array(turn), more: boolean() }), cursor: true },
+  [`GET ${AGENT}/debug`]: { tag: "agents", answer: debug },
+  [`GET ${AGENT}/frames`]: { tag: "agents", answer: frames, errors: ["FRAMES_FREED"] },
+  [`GET ${AGENT}/output`]: { tag: "agents" },
+
+  [`POST ${AGENT}/input`]: {
+    tag: "inputs",
+    answer: object({ input, turn: optional(agentTurn) }),
+    takes: ["Idempotency-Key"],
+    errors: ["AGENT_BUSY", "IDEMPOTENCY_MISMATCH"],
+  },
+  [`GET ${AGENT}/inputs`]: { tag: "inputs", answer: object({ inputs: array(input) }) },
+  [`DELETE ${AGENT}/inputs/:n`]: { tag: "inputs", errors: ["INPUT_NOT_FOUND", "INPUT_DELIVERED"] },
+  [`POST ${AGENT}/inputs/release`]: { tag: "inputs", answer: object({ held: boolean(), queuedInputs: count }) },
+
+  [`GET ${AGENT}/messages`]: {
+    tag: "messages",
+    answer: object({ messages: array(message), more: boolean() }),
+    cursor: true,
+  },
+  [`GET ${AGENT}/messages/last`]: { tag: "messages", answer: object({ message: nullable(message) }) },
+  [`GET ${AGENT}/messages/:mid`]: { tag: "messages", answer: object({ message }), errors: ["MESSAGE_NOT_FOUND"] },
+
+  "GET /api/v1/permissions": {
+    tag: "permissions",
+    answer: object({ permissions: array(listedPermission), next: nullable(text) }),
+    cursor: true,
+  },
+  [`GET ${AGENT}/permissions`]: {
+    tag: "permissions",
+    answer: object({ permissions: array(permission) }),
+    cursor: true,
+  },
+  [`POST ${AGENT}/permissions/:pid`]: {
+    tag: "permissions",
+    answer: object({ permission }),
+    errors: ["PERMISSION_NOT_FOUND", "PERMISSION_SETTLED", "PERMISSION_CHANGED"],
+  },
+
+  [`POST ${AGENT}/abort`]: {
+    tag: "control",
+    answer: object({ agent, aborted: boolean() }),
+    errors: ["ABORT_UNCONFIRMED"],
+  },
+  [`POST ${AGENT}/stop`]: { tag: "control", answer: oneAgent, errors: ["STOP_UNCONFIRMED"] },
+  [`POST ${AGENT}/resume`]: { tag: "control", answer: oneAgent },
+  [`GET ${AGENT}/wait`]: {
+    tag: "control",
+    answer: object({ agent, reached: boolean(), turn: optional(turn) }),
+    errors: ["TURN_NOT_FOUND"],
+  },
+
+  "GET /api/v1/events": EVENTS,
+  "GET /api/v1/projects/:name/events": EVENTS,
+  [`GET ${AGENT}/events`]: EVENTS,
+  "GET /api/v1/event-types": { tag: "events", answer: object({ types: record(text) }) },
+  "GET /api/v1/activity": { tag: "events", answer: counts },
+
+  "GET /api/v1/deliveries": {
+    tag: "webhooks",
+    answer: object({ deliveries: array(delivery), next: nullable(count) }),
+  },
+  "GET /api/v1/deliveries/:id": {
+    tag: "webhooks",
+    answer: object({ delivery: deliveryWithAttempts }),
+    errors: ["DELIVERY_NOT_FOUND"],
+  },
+  "POST /api/v1/deliveries/:id/redeliver": {
+    tag: "webhooks",
+    answer: object({ delivery }),
+    errors: ["DELIVERY_NOT_FOUND", "DELIVERY_FORGOTTEN"],
+  },
+  "POST /api/v1/webhook/test": { tag: "webhooks", answer: object({ delivery }), errors: ["NO_WEBHOOK"] },
+};
+
+/** What any route of its kind may give. */
+export function errorsOf(method: string, path: string, open: boolean): readonly ErrorCode[] {
+  return [
+    "INVALID_REQUEST",
+    ...(open ? [] : (["UNAUTHORIZED", "TOO_MANY_ATTEMPTS"] as const)),
+    "FORBIDDEN_HOST",
+    "FORBIDDEN_ORIGIN",
+    ...(path.includes("/projects/:name") ? (["PROJECT_NOT_FOUND"] as const) : []),
+    ...(path.startsWith(AGENT) ? (["AGENT_NOT_FOUND"] as const) : []),
+    ...(method === "GET" ? [] : (["TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
+    ...(ANSWERS[`${method} ${path}`]?.errors ?? []),
+    "INTERNAL",
+    "NOT_READY",
+    "STORE_BUSY",
+    "DISK_FULL",
+  ];
+}
