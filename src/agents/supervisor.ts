@@ -105,7 +105,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
   const sweepOnce = (): void => {
-    for (const actor of actors.values()) actor.look();
+    for (const actor of actors.values()) {
+      try {
+        actor.look();
+      } catch (error) {
+        log.warn("cannot look at an agent's process now, the next sweep does", { agent: actor.id, error });
+      }
+    }
     if (++quietSweeps === QUIET_SWEEPS) deps.quiet();
     sweep = clock.setTimer(deps.sweepMs, sweepOnce);
   };

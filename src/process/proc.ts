@@ -2,6 +2,7 @@
  * What the kernel tells about processes under `/proc`. Reads only; a process that is gone or not ours to see is null.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 
 export interface ProcessInfo {
   readonly pid: number;
@@ -27,7 +28,7 @@ export function readProcess(pid: number, root = "/proc"): ProcessInfo | null {
 /** Every visible process, in no order. About 20 µs each. */
 export function listProcesses(root = "/proc"): ProcessInfo[] {
   const found: ProcessInfo[] = [];
-  for (const name of readdirSync(root)) {
+  for (const name of withDescriptors(() => readdirSync(root))) {
     if (!/^[1-9]\d*$/.test(name)) continue;
     const info = readProcess(Number(name), root);
     if (info !== null) found.push(info);
@@ -74,8 +75,10 @@ function parseStat(text: string | null): ProcessInfo | null {
 
 function readText(path: string): string | null {
   try {
-    return readFileSync(path, "latin1");
-  } catch {
+    return withDescriptors(() => readFileSync(path, "latin1"));
+  } catch (error) {
+    // "Cannot look" is never "is not there": a living process would be taken for dead.
+    if (isShortage(error)) throw error;
     return null; // ended meanwhile, or hidden from us: both mean "not there"
   }
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, readSync, statfsSync, watch } from "node:fs";
 import { basename } from "node:path";
+import { withDescriptors } from "../lib/descriptors.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
 import { agentFileSize, openAgentFifo } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
@@ -71,13 +72,14 @@ function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: str
     onOutput();
   };
   try {
-    const watcher = watch(paths.dir, (_event, name) => {
+    const onChange = (_event: string, name: string | null): void => {
       if (name !== out && name !== null) return;
       if (again === null) {
         size = -1; // replaced by one of the same size is news too
         look();
       } else onOutput();
-    });
+    };
+    const watcher = withDescriptors(() => watch(paths.dir, onChange));
     const close = (): void => {
       watcher.close();
       if (again !== null) clearTimeout(again);
@@ -135,7 +137,15 @@ export function watchAlive(path: string, onGone: () => void): { close(): void } 
     queueMicrotask(() => finish() && onGone());
     return { close: () => void finish() };
   }
-  const reader = Bun.file(fd).stream().getReader();
+  const follow = () => Bun.file(fd).stream().getReader();
+  let reader: ReturnType<typeof follow>;
+  try {
+    reader = withDescriptors(follow);
+  } catch {
+    // No descriptor for it: the sweep looks at the process all the same.
+    closeSync(fd);
+    return { close: () => void finish() };
+  }
   closeSync(fd); // the stream has made a copy, which it closes itself
   const read = async (): Promise<void> => {
     try {

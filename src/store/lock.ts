@@ -55,7 +55,8 @@ function tryTake(path: string): Held | "garbage" {
   let db: Database | null = null;
   try {
     db = new Database(path, { create: true });
-    db.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    // Nothing is ever written, not even a journal: on a full disk it can be locked all the same.
+    db.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (cause) {
     db?.close();
     const code = errorCode(cause) ?? "";

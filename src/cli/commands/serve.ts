@@ -3,6 +3,8 @@ import { loadHarnessConfig } from "../../config/harness.ts";
 import { formatProblems } from "../../config/load.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { HarnessError, exitOf } from "../../lib/errors.ts";
+import { isShortage } from "../../lib/descriptors.ts";
+import type { Logger } from "../../lib/log.ts";
 import { createLogger } from "../../lib/log.ts";
 import { startDaemon } from "../../daemon.ts";
 import type { Context } from "../command.ts";
@@ -20,6 +22,7 @@ export async function run({ args, env }: Context): Promise<number> {
     write: (line) => void process.stderr.write(line),
     clock: systemClock,
   });
+  outliveShortages(log);
   const ending = new AbortController();
   const stopped = stopSignal().then(() => ending.abort()); // also one that comes while we start is followed in order
   try {
@@ -36,6 +39,20 @@ export async function run({ args, env }: Context): Promise<number> {
     console.error(`agent-harness: ${error.message}`);
     return exitOf(error);
   }
+}
+
+/**
+ * The last resort: what fails for want of descriptors, memory or disk where nobody expected it is told and survived.
+ * Everything else that nobody caught is a bug, and ends the program as it would without us.
+ */
+function outliveShortages(log: Logger): void {
+  const look = (error: unknown): void => {
+    if (isShortage(error)) return log.error("something could not be done for want of a resource", { error });
+    log.error("a fault that nobody caught", { error });
+    process.exit(EXIT.error);
+  };
+  process.on("uncaughtException", look);
+  process.on("unhandledRejection", look);
 }
 
 function stopSignal(): Promise<void> {
