@@ -88,6 +88,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   let agent: Agent = { ...initial, activity: earlierActivity(store, initial) };
   let progress: Progress = NO_PROGRESS;
   let timer: Timer | null = null;
+  let quietTimer: Timer | null = null;
   let active = false;
   let closed = false;
   const recent: string[] = [];
@@ -151,8 +152,11 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
 
   const arm = (): void => {
     timer?.cancel();
-    timer = null;
+    quietTimer?.cancel();
+    timer = quietTimer = null;
     if (!active) return;
+    const wait = deps.terms(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
+    if (wait !== null) quietTimer = clock.setTimer(wait, () => void listen());
     const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.terms(agent).codec.traits });
     if (at !== null) timer = clock.setTimer(Math.max(0, at - clock.now()), tick);
   };
@@ -163,6 +167,22 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     } catch (error) {
       log.error("cannot store that a deadline passed, will try again", { error });
       timer = clock.setTimer(STORE_RETRY_MS, tick);
+    }
+  };
+
+  /** It has been quiet as long as the codec wanted: what was written meanwhile is read before that is believed. */
+  const listen = async (): Promise<void> => {
+    const from = run.live();
+    try {
+      await from?.catchUp();
+      const { codec } = deps.terms(agent);
+      if (closed || from === null || run.live() !== from) return;
+      commit("frame", (step) =>
+        step.codec((state) => codec.quiet?.(state, clock.now()) ?? { state, facts: [], lines: [] }),
+      );
+    } catch (error) {
+      log.error("cannot store what the agent's silence tells, will try again", { error });
+      quietTimer = clock.setTimer(STORE_RETRY_MS, () => void listen());
     }
   };
 
@@ -276,6 +296,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       closed = true;
       active = false;
       timer?.cancel();
+      quietTimer?.cancel();
       teller.close();
       run.close();
     },

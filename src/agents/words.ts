@@ -29,11 +29,11 @@ export function openWords(entry: AgentEntry): Words {
 
   return {
     settle,
-    part({ turn, lastTurn, run }, { key, role, part, subagent }) {
+    part({ turn, lastTurn, run }, { key, role, part, subagent, late }) {
       if (!isHeld(run, key)) settle();
       held.push({
         agent,
-        turn: turn?.id ?? lastTurn?.id ?? null,
+        turn: (late === true ? lastTurn?.id : (turn?.id ?? lastTurn?.id)) ?? null,
         run,
         key,
         role,

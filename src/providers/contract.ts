@@ -40,6 +40,8 @@ export type ProviderFact =
       readonly role: MessageRole;
       readonly part: Part;
       readonly subagent?: string;
+      /** It came behind the end of its turn: it belongs to the last one that ended, also when another one has begun. */
+      readonly late?: true;
     }
   /** No more parts are expected for this message: it is announced. Open messages are also closed by `turn_ended`. */
   | { readonly type: "message_done"; readonly key: string }
@@ -218,6 +220,12 @@ export interface Codec<S> {
   frame(state: S, frame: Frame, nowMs: number): Step<S>;
   /** Is this line one of the protocol? Asked where bytes that are none of the program's stand before it. */
   isFrame(json: unknown): boolean;
+  /**
+   * For what only silence can tell: in how many ms `quiet` is to be called when no frame comes before; null = not at
+   * all. Absent: nothing hangs on silence. Every line that was written by then is read first.
+   */
+  quietMs?(state: S, nowMs: number): number | null;
+  quiet?(state: S, nowMs: number): Step<S>;
   /** Called only when ready, and one input at a time: never before the turn of the previous one ended. */
   prompt(state: S, input: PromptInput, nowMs: number): Step<S>;
   /** End the running turn, keep the conversation. May be called again after an adoption. */

@@ -66,6 +66,8 @@ export function sealed<S>(codec: Codec<S>): AnyCodec {
     adopt: (state, context) => within(state, (own) => codec.adopt(own, context)),
     isFrame: codec.isFrame,
     frame: (state, given, nowMs) => (opened(state) ? frame(state, given, nowMs) : { state, facts: [], lines: [] }),
+    quietMs: (state, nowMs) => (opened(state) ? (codec.quietMs?.(state.state, nowMs) ?? null) : null),
+    quiet: (state, nowMs) => within(state, (own) => codec.quiet?.(own, nowMs) ?? { state: own, facts: [], lines: [] }),
     prompt: (state, input, nowMs) => within(state, (own) => codec.prompt(own, input, nowMs)),
     interrupt: (state, nowMs) => within(state, (own) => codec.interrupt(own, nowMs)),
     answer: (state, answer, nowMs) => within(state, (own) => codec.answer(own, answer, nowMs)),

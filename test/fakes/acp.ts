@@ -7,26 +7,9 @@
  * FAKE_HISTORY: file of the conversations. FAKE_ACP: JSON of `Options`.
  */
 import { classifyRpc, type RpcId, rpcLines } from "../../src/lib/jsonrpc.ts";
+import { MODES as AGENT_MODES, options } from "./acp-options.ts";
 import { createHistory, createOut } from "./out.ts";
 import { createEngine, type Decision, type SubWire, type ToolCall, type Wire } from "./script.ts";
-
-interface Options {
-  readonly protocolVersion?: number;
-  /** How an earlier session comes back. Default "load". */
-  readonly resume?: "load" | "resume" | "none";
-  /** Chunks carry a messageId. Default true. */
-  readonly messageIds?: boolean;
-  /** "login": no session without one. "prompt": the login has run out when the first prompt comes. */
-  readonly auth?: "login" | "prompt";
-  /** How a model is chosen. Default "config". */
-  readonly models?: "config" | "set_model" | "none";
-  /** Tools are announced pending and without their input first (OpenCode); else in progress (Gemini). */
-  readonly pendingFirst?: boolean;
-  /** What a cancelled prompt is answered with. Default "cancelled"; OpenCode's retry wait answers "end_turn". */
-  readonly cancelled?: "cancelled" | "end_turn" | "error";
-  /** Only a grant for ever and a refusal are offered. */
-  readonly grantsOnly?: boolean;
-}
 
 type Record_ =
   | { readonly session: string; readonly kind: "user" | "agent"; readonly text: string }
@@ -37,8 +20,6 @@ type Record_ =
       readonly text: string;
     };
 
-// Tests write the variable; a wrong one is seen in their first assertion.
-const options: Options = JSON.parse(process.env["FAKE_ACP"] ?? "{}");
 const history = createHistory<Record_>(process.env["FAKE_HISTORY"] ?? `${process.cwd()}/.fake-acp-history.jsonl`);
 const out = createOut();
 const rpc = rpcLines({ header: true });
@@ -46,6 +27,9 @@ const MODELS = ["fake-1", "fake-2"];
 
 let session = "";
 let model = "fake-1";
+let mode = options.mode ?? "default";
+/** What is still to be said of the turn. */
+let late: (() => void) | null = null;
 let nextId = 0;
 let messages = 0;
 /** Open prompts in their order; the first one is running. */
@@ -107,7 +91,9 @@ function wireOf(of: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
       const middle = Math.ceil(all.length / 2);
       for (const text of all.slice(0, middle)) chunk("agent_message_chunk", text, id);
       await pause();
-      for (const text of all.slice(middle)) chunk("agent_message_chunk", text, id);
+      const rest = () => all.slice(middle).forEach((text) => chunk("agent_message_chunk", text, id));
+      if (options.lateMs === undefined) rest();
+      else late = rest;
       history.append({ session: of(), kind: "agent", text: blocks.join("") });
     },
     think: (text) => chunk("agent_thought_chunk", text, `thought-${++messages}`),
@@ -149,6 +135,7 @@ function wireOf(of: () => string): Omit<Wire, "turnStart" | "turnEnd"> {
       });
     },
     async ask(call): Promise<Decision> {
+      if (mode === "yolo") return { allow: true };
       const toolCall = {
         toolCallId: call.id,
         title: titleOf(call),
@@ -216,6 +203,9 @@ const engine = createEngine({
   turnEnd(_turn, end) {
     const prompt = prompts.shift();
     if (prompt === undefined) return;
+    const behind = late;
+    late = null;
+    if (behind !== null) setTimeout(behind, options.lateMs);
     const usage = { inputTokens: 100, outputTokens: 10, totalTokens: 110 };
     update(session, { sessionUpdate: "usage_update", used: 110, size: 1000, cost: { amount: 0.001, currency: "USD" } });
     if (end.outcome === "completed") send(rpc.result(prompt, { stopReason: "end_turn", usage, _meta: {} }));
@@ -261,6 +251,11 @@ function failed(id: RpcId, code: string, message: string): void {
 }
 
 function sessionResult(): Record<string, unknown> {
+  const modes = options.mode === undefined ? {} : { modes: { currentModeId: mode, availableModes: AGENT_MODES } };
+  return { ...modes, ...modelResult() };
+}
+
+function modelResult(): Record<string, unknown> {
   switch (options.models ?? "config") {
     case "config":
       return {
@@ -350,6 +345,9 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
       send(rpc.result(id, sessionResult()));
       return replay(records.slice(middle));
     }
+    case "session/set_mode":
+      mode = paramText(params, "modeId") === "yolo" ? "yolo" : "default";
+      return send(rpc.result(id, {}));
     case "session/set_config_option":
       return setModel(id, paramText(params, "value"));
     case "session/set_model":

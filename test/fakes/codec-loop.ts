@@ -89,6 +89,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   let state = begun.state;
   let stderr = "";
   let ended = false;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   let changed = Promise.withResolvers<void>();
 
   function apply(step: Step<S>): void {
@@ -98,6 +99,13 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     if (step.lines.length > 0) void child.stdin.flush();
     facts.push(...step.facts);
     wake();
+    clearTimeout(silence);
+    const wait = codec.quietMs?.(state, Date.now()) ?? null;
+    if (wait !== null) silence = setTimeout(quiet, wait);
+  }
+
+  function quiet(): void {
+    if (!ended && codec.quiet !== undefined) apply(codec.quiet(state, Date.now()));
   }
 
   function wake(): void {
@@ -115,7 +123,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
       for (let end = carried.indexOf("\n"); end >= 0; end = carried.indexOf("\n")) {
         const raw = carried.slice(0, end);
         carried = carried.slice(end + 1);
-        apply(codec.frame(state, { raw, json: parsed(raw) }, 0));
+        apply(codec.frame(state, { raw, json: parsed(raw) }, Date.now()));
       }
     }
   })();

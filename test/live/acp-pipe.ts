@@ -79,6 +79,7 @@ export function startPipe(options: PipeOptions): AcpPipe {
   const waiting = new Set<() => void>();
   const wake = (): void => waiting.forEach((resume) => resume());
   let inputs = 0;
+  let silence: ReturnType<typeof setTimeout> | undefined;
 
   function take(step: Step<AcpState>): void {
     // The state is stored as JSON: whatever does not survive that is lost in a real daemon, too.
@@ -87,10 +88,17 @@ export function startPipe(options: PipeOptions): AcpPipe {
     for (const line of step.lines) child.stdin.write(`${line}\n`);
     child.stdin.flush();
     wake();
+    clearTimeout(silence);
+    const wait = acpCodec.quietMs?.(state, Date.now()) ?? null;
+    if (wait !== null) silence = setTimeout(quiet, wait);
     // What the daemon does for agents that need no person.
     for (const asked of step.facts) {
       if (asked.type === "permission" && context.permissions !== "ask") answer(asked, context.permissions);
     }
+  }
+
+  function quiet(): void {
+    if (!exited && acpCodec.quiet !== undefined) take(acpCodec.quiet(state, Date.now()));
   }
 
   function answer({ id, data }: FactOf<"permission">, decision: Answer["decision"]): void {

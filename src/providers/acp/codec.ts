@@ -4,16 +4,35 @@
  * Source: https://agentclientprotocol.com (schema v1); the id spaces of the two sides are independent and begin at 0.
  */
 import { classifyRpc, METHOD_NOT_FOUND, type RpcId } from "../../lib/jsonrpc.ts";
+import type { Codec, LaunchContext } from "../contract.ts";
+import { type Draft as DraftOf, draftOf, note, say, send, stepOf } from "../draft.ts";
+import { isFields, maybeText } from "../read.ts";
 import { begin, proceed, refused } from "./handshake.ts";
 import { answered, asked, askWithdrawn } from "./permissions.ts";
 import { programExtras } from "./programs.ts";
-import { type AcpState, lines, step } from "./state.ts";
+import { type AcpState, type Draft, lines } from "./state.ts";
 import { readAcpState } from "./stored.ts";
-import { beforeAsk, cancelPrompt, lastWords, promptAnswered, promptFailed, sendPrompt, sessionUpdate } from "./turn.ts";
-import type { Codec, LaunchContext, ProviderFact, Step } from "../contract.ts";
-import { isFields, maybeText } from "../read.ts";
+import {
+  beforeAsk,
+  cancelPrompt,
+  lastWords,
+  promptAnswered,
+  promptFailed,
+  quiet,
+  quietMs,
+  sendPrompt,
+  sessionUpdate,
+  stillTalks,
+} from "./turn.ts";
 
 export type { AcpState } from "./state.ts";
+
+/** One step of this codec. */
+function worked(state: AcpState, work: (draft: Draft) => void) {
+  const draft: DraftOf<AcpState> = draftOf(state);
+  work(draft);
+  return stepOf(draft);
+}
 
 export const acpCodec: Codec<AcpState> = {
   kind: "acp",
@@ -24,8 +43,6 @@ export const acpCodec: Codec<AcpState> = {
     oneshot: false,
     // Some agents are started through a package runner that may have to unpack them first.
     startDeadlineMs: 60_000,
-    // The agent's own figure for the session; tokens are added up here.
-    carriedTotals: ["costUsd"],
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],
@@ -35,84 +52,85 @@ export const acpCodec: Codec<AcpState> = {
     return { argv: [...context.command, ...context.args], env: programExtras(context).env };
   },
 
+  read: readAcpState,
+  isFrame: (json) => maybeText(json, "jsonrpc") === "2.0" && classifyRpc(json).kind !== "invalid",
+
   start(context) {
-    const first = begin(context);
-    return { ...first, facts: [...first.facts, ...limits(context.launch)] };
+    const draft = begin(context);
+    sayLimits(draft, context.launch);
+    return stepOf(draft);
   },
 
   /** Ids go on from the state; the agent notices nothing. */
-  adopt(before, { unsettled, interrupting }) {
-    let next = step(before);
-    for (const answer of unsettled) next = joined(next, answered(next.state, answer));
-    return interrupting ? joined(next, cancelPrompt(next.state)) : next;
-  },
+  adopt: (state, { unsettled, interrupting }) =>
+    worked(state, (draft) => {
+      for (const answer of unsettled) answered(draft, answer);
+      if (interrupting) cancelPrompt(draft);
+    }),
 
-  isFrame: (json) => maybeText(json, "jsonrpc") === "2.0" && classifyRpc(json).kind !== "invalid",
+  frame: (state, { json }, nowMs) =>
+    worked(state, (draft) => {
+      onMessage(draft, json, nowMs);
+      stillTalks(draft, nowMs);
+    }),
 
-  frame(state, { json }) {
-    const message = classifyRpc(json);
-    switch (message.kind) {
-      case "request":
-        return message.method === "session/request_permission"
-          ? permission(state, message.id, message.params)
-          : unsupported(state, message.id, message.method);
-      case "notification":
-        return notification(state, message.method, message.params);
-      case "result":
-        if (message.id === state.prompt?.id) return promptAnswered(state, message.result);
-        if (message.id === state.waiting) return proceed(state, message.result);
-        return step(state, [{ type: "unknown_frame", kind: "answer to nothing" }]);
-      case "error":
-        if (message.id !== null && message.id === state.prompt?.id) return promptFailed(state, message.error);
-        if (message.id !== null && message.id === state.waiting) return refused(state, message.error);
-        return step(state, [{ type: "note", level: "warn", code: "protocol_error", message: message.error.message }]);
-      case "invalid":
-        return step(state, [{ type: "unknown_frame", kind: message.reason }]);
-    }
-  },
-
-  read: readAcpState,
-  prompt: sendPrompt,
-  interrupt: cancelPrompt,
-  answer: answered,
+  quietMs,
+  quiet: (state, nowMs) => worked(state, (draft) => quiet(draft, nowMs)),
+  prompt: (state, input) => worked(state, (draft) => sendPrompt(draft, input)),
+  interrupt: (state) => worked(state, cancelPrompt),
+  answer: (state, answer) => worked(state, (draft) => answered(draft, answer)),
 
   /** ACP has no word for goodbye. A running turn is cancelled, so that the agent can write its history down. */
   farewell(state) {
     if (state.prompt === null) return { lines: [], graceMs: 0 };
-    return { lines: cancelPrompt(state).lines, graceMs: 1_000 };
+    return { lines: worked(state, cancelPrompt).lines, graceMs: 1_000 };
   },
 
-  exit: lastWords,
+  exit: (state) => worked(state, lastWords).facts,
 };
 
-function permission(before: AcpState, id: RpcId, params: unknown): Step<AcpState> {
-  const { state, facts } = beforeAsk(before);
-  return joined(step(state, facts), asked(state, id, params));
+function onMessage(draft: Draft, json: unknown, nowMs: number): void {
+  const message = classifyRpc(json);
+  const { prompt, waiting } = draft.state;
+  switch (message.kind) {
+    case "request":
+      if (message.method !== "session/request_permission") return unsupported(draft, message.id, message.method);
+      beforeAsk(draft);
+      return asked(draft, message.id, message.params);
+    case "notification":
+      return notification(draft, message.method, message.params);
+    case "result":
+      if (message.id === prompt?.id) return promptAnswered(draft, message.result, nowMs);
+      if (message.id === waiting) return proceed(draft, message.result);
+      return say(draft, { type: "unknown_frame", kind: "answer to nothing" });
+    case "error":
+      if (message.id !== null && message.id === prompt?.id) return promptFailed(draft, message.error, nowMs);
+      if (message.id !== null && message.id === waiting) return refused(draft, message.error);
+      return note(draft, "warn", "protocol_error", message.error.message);
+    case "invalid":
+      return say(draft, { type: "unknown_frame", kind: message.reason });
+  }
 }
 
 /**
  * Files and terminals were not offered, but some agents ask all the same; a request left open would hang their turn.
  */
-function unsupported(state: AcpState, id: RpcId, method: string): Step<AcpState> {
-  const error = { code: METHOD_NOT_FOUND, message: `this client does not support ${method}` };
-  return step(state, [{ type: "unknown_frame", kind: `request ${method}` }], [lines.error(id, error)]);
+function unsupported(draft: Draft, id: RpcId, method: string): void {
+  say(draft, { type: "unknown_frame", kind: `request ${method}` });
+  send(draft, lines.error(id, { code: METHOD_NOT_FOUND, message: `this client does not support ${method}` }));
 }
 
-function notification(state: AcpState, method: string, params: unknown): Step<AcpState> {
-  if (method === "session/update") return sessionUpdate(state, params);
+function notification(draft: Draft, method: string, params: unknown): void {
+  if (method === "session/update") return sessionUpdate(draft, params);
   const requestId = method === "$/cancel_request" && isFields(params) ? params["requestId"] : undefined;
-  if (typeof requestId === "number" || typeof requestId === "string") return askWithdrawn(state, requestId);
-  return step(state, [{ type: "unknown_frame", kind: `notification ${method}` }]);
+  if (typeof requestId === "number" || typeof requestId === "string") return askWithdrawn(draft, requestId);
+  say(draft, { type: "unknown_frame", kind: `notification ${method}` });
 }
 
 /** What an agent of this kind cannot be held to. */
-function limits(launch: LaunchContext): readonly ProviderFact[] {
-  if (launch.trusted || programExtras(launch).enforcesTrust) return [];
+function sayLimits(draft: Draft, launch: LaunchContext): void {
+  if (launch.trusted || programExtras(launch).enforcesTrust) return;
   const message =
     "ACP cannot keep the agent from loading what the untrusted project brings (settings, hooks, MCP servers): switch that off in providers.X.args";
-  return [{ type: "note", level: "warn", code: "trust_not_enforced", message }];
-}
-
-function joined(first: Step<AcpState>, second: Step<AcpState>): Step<AcpState> {
-  return { state: second.state, facts: [...first.facts, ...second.facts], lines: [...first.lines, ...second.lines] };
+  note(draft, "warn", "trust_not_enforced", message);
 }

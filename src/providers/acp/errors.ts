@@ -16,10 +16,22 @@ export function turnError(state: AcpState, error: RpcError): TurnError {
   return { code: maybeText(error.data, "errorName") ?? String(error.code), message: errorMessage(error) };
 }
 
+/** A model service behind the agent that refused a key: logging in to the agent would mend nothing. */
+const KEY_REFUSED = /\b401\b|\b403\b|api[ _-]?key|authentication_error|invalid[ _-]?(token|credentials)|unauthorized/i;
+
+/** What a person has to do, in the agent's own words where it has some. */
 export function authMessage({ agent, setup }: AcpState, error: RpcError): string {
-  const methods =
-    agent.authMethods.length === 0 ? "" : ` (it offers: ${agent.authMethods.map(({ name }) => name).join(", ")})`;
-  return `${errorMessage(error)}. ${agent.name} wants a login${methods}: start ${setup.program} once in a terminal as this user and log in, or name its key variable in providers.X.passEnv`;
+  const said = errorMessage(error);
+  const { name, authMethods } = agent;
+  if (KEY_REFUSED.test(said))
+    return `${said}. The model service behind ${name} refused its key or login: mend that one (a key variable is handed through by providers.X.passEnv)`;
+  const ways = authMethods.map((way) => (way.description === "" ? way.name : `${way.name}: ${way.description}`));
+  const offers = ways.length === 0 ? "" : ` (it offers: ${ways.join("; ")})`;
+  // Where the agent says itself what to do, advice of ours could only mislead.
+  const advice = authMethods.some(({ description }) => description !== "")
+    ? "do that once as this user"
+    : `start ${setup.program} once in a terminal as this user and log in`;
+  return `${said}. ${name} wants a login${offers}: ${advice}, or name its key variable in providers.X.passEnv`;
 }
 
 /** Agents hide the reason in different places: in `data`, or as a model service's whole JSON answer in `message`. */

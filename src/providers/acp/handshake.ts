@@ -1,152 +1,137 @@
 /**
- * From the spawn to "ready": initialize, then the session (new, resumed or loaded), then the model. One request at a
- * time. Nothing that the agent says on the way is a message: a loaded session replays its whole history.
+ * From the spawn to "ready": initialize, then the session (new, resumed or loaded), then its mode and the model. One
+ * request at a time. Nothing that the agent says on the way is a message: a loaded session replays its whole history.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import { VERSION } from "../../lib/version.ts";
-import type { ProviderFact, StartContext, Step } from "../contract.ts";
+import type { StartContext } from "../contract.ts";
+import { draftOf, note, patch, say } from "../draft.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeNumber, maybeText, text } from "../read.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
+import { modesOf } from "./modes.ts";
 import { programExtras } from "./programs.ts";
-import { type AcpState, lines, type Opening, type Phase, step, takeId } from "./state.ts";
-import { type Fields, fields, items, maybeIdOf, maybeNumber, maybeText } from "../read.ts";
+import { type AcpState, type Draft, initialState, type Opening, type Phase, request } from "./state.ts";
 
 const PROTOCOL_VERSION = 1;
 
-export function begin({ launch, grants }: StartContext): Step<AcpState> {
-  const state: AcpState = {
-    phase: "initialize",
-    nextId: 1,
-    waiting: null,
-    setup: {
+export function begin({ launch, grants }: StartContext): Draft {
+  const draft: Draft = draftOf<AcpState>(
+    initialState({
       cwd: launch.cwd,
       resume: launch.session,
       model: launch.model,
       permissions: launch.permissions,
       login: programExtras(launch).login,
       program: launch.command.join(" "),
-    },
-    opening: null,
-    agent: { name: "the agent", version: null, authMethods: [] },
-    session: launch.session,
-    sessionTold: false,
-    preamble: launch.systemPrompt,
-    prompt: null,
-    message: null,
-    tools: {},
-    asks: {},
-    asked: 0,
-    messages: 0,
-    usage: {},
-  };
-  const dropped: ProviderFact[] =
-    grants.length === 0
-      ? []
-      : [
-          {
-            type: "note",
-            level: "info",
-            code: "grants_dropped",
-            message: "ACP agents keep what was always allowed for one process only: it will be asked again",
-          },
-        ];
+    }),
+  );
+  patch(draft, { preamble: launch.systemPrompt });
+  if (grants.length > 0) {
+    const message = "ACP agents keep what was always allowed for one process only: it will be asked again";
+    note(draft, "info", "grants_dropped", message);
+  }
   // No fs and no terminal: the agent works on the files itself, and its requests to do it through us are refused.
-  const params = {
+  ask(draft, "initialize", "initialize", {
     protocolVersion: PROTOCOL_VERSION,
     clientCapabilities: {},
     clientInfo: { name: "agent-harness", version: VERSION },
-  };
-  return request(state, "initialize", "initialize", params, dropped);
+  });
+  return draft;
 }
 
 /** The answer to the open handshake request. */
-export function proceed(state: AcpState, result: unknown): Step<AcpState> {
-  switch (state.phase) {
+export function proceed(draft: Draft, result: unknown): void {
+  const { phase, opening } = draft.state;
+  switch (phase) {
     case "initialize":
-      return initialized(state, result);
+      return initialized(draft, result);
     case "open":
     case "load":
-      return opened(state, result);
+      return opened(draft, result);
     case "login":
-      return state.opening === null ? step(state) : openWith({ ...state, opening: null }, state.opening, false);
+      if (opening !== null) openWith(draft, opening, false);
+      return;
+    case "mode":
+      return setModel(draft);
     case "model":
+      return sync(draft);
     case "sync":
-      return ready(state);
+      return ready(draft);
     case "ready":
     case "failed":
-      return step(state);
+      return;
   }
 }
 
-export function refused(state: AcpState, error: RpcError): Step<AcpState> {
-  if (state.phase === "sync") return ready(state); // Refusing the unknown method is its answer.
-  if (isAuthError(error) && canLogIn(state))
-    return request(state, "login", "authenticate", { methodId: state.setup.login });
-  if (isAuthError(error)) return fail(state, "AUTH_REQUIRED", authMessage(state, error));
+export function refused(draft: Draft, error: RpcError): void {
+  const { phase, setup, agent } = draft.state;
+  if (phase === "sync") return ready(draft); // Refusing the unknown method is its answer.
   const said = errorMessage(error);
-  switch (state.phase) {
+  if (phase === "mode") {
+    unenforced(draft, `it refused its mode "${draft.state.askingMode ?? ""}": ${said}`);
+    patch(draft, { askingMode: null });
+    return setModel(draft);
+  }
+  if (isAuthError(error) && canLogIn(draft.state))
+    return ask(draft, "login", "authenticate", { methodId: setup.login });
+  if (isAuthError(error)) return fail(draft, "AUTH_REQUIRED", authMessage(draft.state, error));
+  switch (phase) {
     case "initialize":
-      return fail(state, "HANDSHAKE_FAILED", `initialize was refused: ${said}`);
+      return fail(draft, "HANDSHAKE_FAILED", `initialize was refused: ${said}`);
     case "login":
-      return fail(state, "AUTH_REQUIRED", authMessage(state, error));
+      return fail(draft, "AUTH_REQUIRED", authMessage(draft.state, error));
     case "open":
-    case "load":
-      return state.setup.resume === null
-        ? fail(state, "SESSION_REFUSED", `${state.agent.name} opened no session: ${said}`)
-        : fail(
-            state,
-            "RESUME_REFUSED",
-            `${state.agent.name} cannot resume the conversation ${state.setup.resume}: ${said}. Start a new agent to go on without it`,
-          );
+    case "load": {
+      if (setup.resume === null) return fail(draft, "SESSION_REFUSED", `${agent.name} opened no session: ${said}`);
+      const message = `${agent.name} cannot resume the conversation ${setup.resume}: ${said}. Start a new agent to go on without it`;
+      return fail(draft, "RESUME_REFUSED", message);
+    }
     case "model":
-      return fail(state, "MODEL_REFUSED", `${state.agent.name} refused the model "${state.setup.model}": ${said}`);
+      return fail(draft, "MODEL_REFUSED", `${agent.name} refused the model "${setup.model}": ${said}`);
     case "ready":
     case "failed":
-      return step(state);
+      return;
   }
 }
 
-function initialized(before: AcpState, result: unknown): Step<AcpState> {
+function initialized(draft: Draft, result: unknown): void {
   const info = fields(result, "agentInfo");
-  const agent = {
-    name: maybeText(info, "title") ?? maybeText(info, "name") ?? before.agent.name,
-    version: maybeText(info, "version") ?? null,
-    authMethods: items(result, "authMethods").map((method) => {
-      const id = maybeIdOf(method, "id") ?? "";
-      return { id, name: maybeText(method, "name") ?? id };
-    }),
-  };
-  const state = { ...before, agent };
+  const name = maybeText(info, "title") ?? maybeText(info, "name") ?? draft.state.agent.name;
+  const authMethods = items(result, "authMethods").map((method) => {
+    const id = maybeIdOf(method, "id") ?? "";
+    return { id, name: maybeText(method, "name") ?? id, description: text(method, "description") };
+  });
+  patch(draft, { agent: { name, version: maybeText(info, "version") ?? null, authMethods } });
+  const capabilities = fields(result, "agentCapabilities");
   const version = maybeNumber(result, "protocolVersion");
-  if (version !== PROTOCOL_VERSION) {
-    const got = version === undefined ? "no protocol version" : `protocol version ${version}`;
-    return fail(
-      state,
-      "PROTOCOL_VERSION",
-      `${agent.name} answered ${got}, needed is ${PROTOCOL_VERSION}: install a release that speaks ACP version ${PROTOCOL_VERSION}`,
-    );
-  }
-  return open(state, fields(result, "agentCapabilities"));
+  // An agent that tells what it can do, but not by which version, is taken by what it can do.
+  const taken = version === undefined && isFields(result) && isFields(result["agentCapabilities"]);
+  if (version === PROTOCOL_VERSION || taken) return open(draft, capabilities);
+  const got = version === undefined ? "no protocol version" : `protocol version ${version}`;
+  const needed = `needed is ${PROTOCOL_VERSION}: install a release that speaks ACP version ${PROTOCOL_VERSION}`;
+  fail(draft, "PROTOCOL_VERSION", `${name} answered ${got}, ${needed}`);
 }
 
-function open(state: AcpState, capabilities: Fields): Step<AcpState> {
-  const { cwd, resume } = state.setup;
+function open(draft: Draft, capabilities: Fields): void {
+  const { setup, agent } = draft.state;
+  const { cwd, resume } = setup;
   const params = { cwd, mcpServers: [] };
-  if (resume === null) return openWith(state, { phase: "open", method: "session/new", params });
+  if (resume === null) return openWith(draft, { phase: "open", method: "session/new", params });
   const resumes = fields(capabilities, "sessionCapabilities")["resume"];
-  if (resumes !== undefined && resumes !== null && resumes !== false) {
-    return openWith(state, { phase: "open", method: "session/resume", params: { sessionId: resume, ...params } });
-  }
-  if (capabilities["loadSession"] === true) {
-    return openWith(state, { phase: "load", method: "session/load", params: { sessionId: resume, ...params } });
-  }
-  const message = `${state.agent.name} can neither resume nor load a session: the conversation ${resume} was left and a new one begun`;
-  const fresh: AcpState = { ...state, setup: { ...state.setup, resume: null }, session: null };
-  const begun = openWith(fresh, { phase: "open", method: "session/new", params });
-  return { ...begun, facts: [{ type: "note", level: "warn", code: "conversation_lost", message }] };
+  const old = { sessionId: resume, ...params };
+  if (resumes !== undefined && resumes !== null && resumes !== false)
+    return openWith(draft, { phase: "open", method: "session/resume", params: old });
+  if (capabilities["loadSession"] === true)
+    return openWith(draft, { phase: "load", method: "session/load", params: old });
+  const message = `${agent.name} can neither resume nor load a session: the conversation ${resume} was left and a new one begun`;
+  note(draft, "warn", "conversation_lost", message);
+  patch(draft, { setup: { ...setup, resume: null }, session: null });
+  openWith(draft, { phase: "open", method: "session/new", params });
 }
 
-function openWith(state: AcpState, opening: Opening, keep = true): Step<AcpState> {
-  return request({ ...state, opening: keep ? opening : null }, opening.phase, opening.method, opening.params);
+function openWith(draft: Draft, opening: Opening, keep = true): void {
+  patch(draft, { opening: keep ? opening : null });
+  ask(draft, opening.phase, opening.method, opening.params);
 }
 
 /** Only once, and only in a way that the agent itself offers. */
@@ -159,25 +144,63 @@ function canLogIn({ phase, opening, setup, agent }: AcpState): boolean {
   );
 }
 
-function opened(before: AcpState, result: unknown): Step<AcpState> {
-  const session = before.setup.resume ?? maybeIdOf(result, "sessionId");
+function opened(draft: Draft, result: unknown): void {
+  const { setup, agent, phase } = draft.state;
+  const session = setup.resume ?? maybeIdOf(result, "sessionId");
   if (session === undefined)
-    return fail(before, "SESSION_REFUSED", `${before.agent.name} opened a session without telling its id`);
-  const state = { ...before, session };
-  const { model, resume } = before.setup;
+    return fail(draft, "SESSION_REFUSED", `${agent.name} opened a session without telling its id`);
+  const { model, resume } = setup;
   const wish = model === null ? null : modelRequest(session, model, result);
-  if (wish !== null && wish !== "as it is") return request(state, "model", wish.method, wish.params);
-  const facts: ProviderFact[] = [];
   if (wish === null && model !== null) {
-    const message = `${state.agent.name} offers no choice of models over ACP: leave \`model\` out and name "${model}" in providers.X.args`;
-    if (resume === null) return fail(state, "MODEL_UNSUPPORTED", message);
+    const message = `${agent.name} offers no choice of models over ACP: leave \`model\` out and name "${model}" in providers.X.args`;
+    if (resume === null) return fail(draft, "MODEL_UNSUPPORTED", message);
     // Some agents offer the choice for new sessions only; the conversation then keeps what it was begun with.
-    facts.push({ type: "note", level: "warn", code: "model_not_set", message });
+    note(draft, "warn", "model_not_set", message);
   }
-  // Gemini answers session/load before it has written the whole replay. It reads its next request only after that, so
-  // the answer to any request marks the end of the history; this one has a name of the kind that ACP leaves to
-  // extensions.
-  return before.phase === "load" ? request(state, "sync", "_agent-harness/sync", {}, facts) : ready(state, facts);
+  patch(draft, { session, offered: { loaded: phase === "load", model: wish === "as it is" ? null : wish } });
+  setMode(draft, session, result);
+}
+
+/** With "ask" and "deny" the agent has to ask; with "allow" it may be in whatever mode it likes. */
+function setMode(draft: Draft, session: string, result: unknown): void {
+  if (draft.state.setup.permissions === "allow") return setModel(draft);
+  const modes = modesOf(session, result);
+  switch (modes.found) {
+    case "asks":
+      patch(draft, { askingMode: modes.mode });
+      return setModel(draft);
+    case "change":
+      patch(draft, { askingMode: modes.change.mode });
+      return ask(draft, "mode", modes.change.method, modes.change.params);
+    case "unknown": {
+      const offers = modes.offered.length === 0 ? "no modes" : `only the modes ${modes.offered.join(", ")}`;
+      unenforced(draft, `it offers ${offers}, none of which is known to ask`);
+      return setModel(draft);
+    }
+  }
+}
+
+function unenforced(draft: Draft, why: string): void {
+  const { agent, setup } = draft.state;
+  const message = `whether ${agent.name} asks before it acts is up to its own settings, not to permissions "${setup.permissions}": ${why}`;
+  note(draft, "warn", "mode_not_enforced", message);
+}
+
+function setModel(draft: Draft): void {
+  const wish = draft.state.offered?.model ?? null;
+  if (wish === null) return sync(draft);
+  ask(draft, "model", wish.method, wish.params);
+}
+
+/**
+ * Gemini answers session/load before it has written the whole replay. It reads its next request only after that, so the
+ * answer to any request marks the end of the history; where there was none, one is sent with a name of the kind that
+ * ACP leaves to extensions.
+ */
+function sync(draft: Draft): void {
+  const { offered, phase } = draft.state;
+  if (offered?.loaded !== true || phase === "model" || phase === "mode") return ready(draft);
+  ask(draft, "sync", "_agent-harness/sync", {});
 }
 
 /**
@@ -197,36 +220,34 @@ function modelRequest(
   }
   const models = fields(result, "models");
   if (Object.keys(models).length === 0) return null;
-  return maybeIdOf(models, "currentModelId") === model
+  return maybeText(models, "currentModelId") === model
     ? "as it is"
     : { method: "session/set_model", params: { sessionId, modelId: model } };
 }
 
-function ready(state: AcpState, facts: readonly ProviderFact[] = []): Step<AcpState> {
-  const { version } = state.agent;
+function ready(draft: Draft): void {
+  const { agent, setup, session, preamble } = draft.state;
   // Of a new session the id is told later, with the first prompt that the agent took.
-  const told: ProviderFact[] =
-    state.setup.resume !== null && state.session !== null ? [{ type: "session", id: state.session }] : [];
-  // A conversation that goes on has had its system prompt.
-  const preamble = told.length > 0 ? null : state.preamble;
-  return step({ ...state, phase: "ready", waiting: null, opening: null, preamble, sessionTold: told.length > 0 }, [
-    ...facts,
-    ...told,
-    { type: "ready", ...(version === null ? {} : { version }) },
-  ]);
+  const goesOn = setup.resume !== null && session !== null;
+  patch(draft, {
+    phase: "ready",
+    waiting: null,
+    opening: null,
+    offered: null,
+    // A conversation that goes on has had its system prompt.
+    preamble: goesOn ? null : preamble,
+    sessionTold: goesOn,
+  });
+  if (goesOn) say(draft, { type: "session", id: session });
+  say(draft, { type: "ready", ...(agent.version === null ? {} : { version: agent.version }) });
 }
 
-function request(
-  before: AcpState,
-  phase: Phase,
-  method: string,
-  params: Fields,
-  facts: readonly ProviderFact[] = [],
-): Step<AcpState> {
-  const { state, id } = takeId(before);
-  return step({ ...state, phase, waiting: id }, facts, [lines.request(id, method, params)]);
+function ask(draft: Draft, phase: Phase, method: string, params: Fields): void {
+  const waiting = request(draft, method, params);
+  patch(draft, { phase, waiting });
 }
 
-function fail(state: AcpState, code: string, message: string): Step<AcpState> {
-  return step({ ...state, phase: "failed", waiting: null }, [{ type: "start_failed", code, message }]);
+function fail(draft: Draft, code: string, message: string): void {
+  patch(draft, { phase: "failed", waiting: null });
+  say(draft, { type: "start_failed", code, message });
 }

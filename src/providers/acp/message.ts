@@ -1,87 +1,68 @@
 /**
  * Puts messages together from chunks. ACP v1 sends no text whole, so the chunks are the source: those that belong
- * together become one message, a tool call ends it, and a change of `messageId` begins the next.
+ * together become one message; a tool call ends it, and so does text with another `messageId` or with none where there
+ * was one: an agent's warnings have no id, and stand in the middle of what its model says.
  */
-import type { ProviderFact } from "../contract.ts";
-import type { AcpState, OpenMessage } from "./state.ts";
-import { takeMessageKey } from "./state.ts";
+import { patch, say } from "../draft.ts";
+import { type Draft, type OpenMessage, takeMessageKey } from "./state.ts";
 
-export interface Moved {
-  readonly state: AcpState;
-  readonly facts: readonly ProviderFact[];
-}
-
-export function textChunk(before: AcpState, text: string, messageId: string | null): Moved {
-  if (text === "") return { state: before, facts: [] };
-  const { state: at, facts } = beginsNext(before.message, messageId)
-    ? nextMessage(before)
-    : { state: before, facts: [] };
-  const opened = openMessage(at);
-  const { state, facts: flushed } = switchBlock(opened, "text");
-  const { message } = state;
-  const grown: OpenMessage = {
-    ...message,
-    messageId: messageId ?? message.messageId,
-    block: { type: "text", text: message.block.text + text },
-  };
-  return {
-    state: { ...state, message: grown },
-    facts: [...facts, ...flushed, { type: "delta", key: grown.key, text }],
-  };
+export function textChunk(draft: Draft, text: string, messageId: string | null): void {
+  if (text === "") return;
+  if (beginsNext(draft.state.message, messageId)) nextMessage(draft);
+  const opened = openMessage(draft, messageId);
+  const message = switchBlock(draft, opened, "text");
+  const block = { type: "text", text: message.block.text + text } as const;
+  patch(draft, { message: { ...message, messageId, spoken: true, block } });
+  say(draft, { type: "delta", key: message.key, text });
 }
 
 /** Thoughts may carry a messageId of their own (a part's), so only text ever begins the next message. */
-export function thoughtChunk(before: AcpState, text: string): Moved {
-  if (text === "") return { state: before, facts: [] };
-  const { state, facts } = switchBlock(openMessage(before), "thinking");
-  const block = { type: "thinking", text: state.message.block.text + text } as const;
-  return { state: { ...state, message: { ...state.message, block } }, facts };
+export function thoughtChunk(draft: Draft, text: string): void {
+  if (text === "") return;
+  const message = switchBlock(draft, openMessage(draft, null), "thinking");
+  patch(draft, { message: { ...message, block: { type: "thinking", text: message.block.text + text } } });
 }
 
-/** Nothing more is added to the open message. */
-export function closeMessage(state: AcpState): Moved {
-  if (state.message === null) return { state, facts: [] };
-  const { key } = state.message;
-  return { state: { ...state, message: null }, facts: [...blockFacts(state.message), { type: "message_done", key }] };
+/** Nothing more is added to the open message. `late`: what it holds belongs to the turn that is over. */
+export function closeMessage(draft: Draft, late = false): void {
+  const { message } = draft.state;
+  if (message === null) return;
+  tellBlock(draft, message, late);
+  const { key, messageId } = message;
+  patch(draft, { message: null, closed: { key, messageId } });
+  say(draft, { type: "message_done", key });
 }
-
-type WithMessage = AcpState & { readonly message: OpenMessage };
 
 function beginsNext(message: OpenMessage | null, messageId: string | null): boolean {
-  return message !== null && message.messageId !== null && messageId !== null && message.messageId !== messageId;
+  return message !== null && message.spoken && message.messageId !== messageId;
 }
 
 /** Closes the open message. A thought that stands at its end was said on the way to the next one and goes there. */
-function nextMessage(state: AcpState): Moved {
-  const { message } = state;
-  if (message === null || message.block.type !== "thinking") return closeMessage(state);
-  const { state: taken, key } = takeMessageKey(state);
-  const next: OpenMessage = { key, messageId: null, begun: false, block: message.block };
-  return {
-    state: { ...taken, message: next },
-    facts: message.begun ? [{ type: "message_done", key: message.key }] : [],
-  };
+function nextMessage(draft: Draft): void {
+  const { message } = draft.state;
+  if (message === null || message.block.type !== "thinking") return closeMessage(draft);
+  if (message.begun) say(draft, { type: "message_done", key: message.key });
+  const key = takeMessageKey(draft);
+  patch(draft, { message: { key, messageId: null, begun: false, spoken: false, block: message.block } });
 }
 
-function openMessage(state: AcpState): WithMessage {
-  if (state.message !== null) return { ...state, message: state.message };
-  const { state: taken, key } = takeMessageKey(state);
-  return { ...taken, message: { key, messageId: null, begun: false, block: { type: "text", text: "" } } };
+/** Behind its turn a message may go on that was told already: then it grows, under the same key. */
+function openMessage(draft: Draft, messageId: string | null): OpenMessage {
+  const { message, prompt, closed } = draft.state;
+  if (message !== null) return message;
+  const goesOn = prompt === null && closed !== null && messageId !== null && closed.messageId === messageId;
+  const key = goesOn ? closed.key : takeMessageKey(draft);
+  return { key, messageId: null, begun: false, spoken: false, block: { type: "text", text: "" } };
 }
 
-function switchBlock(
-  state: WithMessage,
-  type: "text" | "thinking",
-): { readonly state: WithMessage; readonly facts: readonly ProviderFact[] } {
-  const { message } = state;
-  if (message.block.type === type) return { state, facts: [] };
-  const facts = blockFacts(message);
-  return {
-    state: { ...state, message: { ...message, begun: message.begun || facts.length > 0, block: { type, text: "" } } },
-    facts,
-  };
+function switchBlock(draft: Draft, message: OpenMessage, type: "text" | "thinking"): OpenMessage {
+  if (message.block.type === type) return message;
+  const told = tellBlock(draft, message, false);
+  return { ...message, begun: message.begun || told, block: { type, text: "" } };
 }
 
-function blockFacts({ key, block }: OpenMessage): readonly ProviderFact[] {
-  return block.text === "" ? [] : [{ type: "part", key, role: "assistant", part: block }];
+function tellBlock(draft: Draft, { key, block }: OpenMessage, late: boolean): boolean {
+  if (block.text === "") return false;
+  say(draft, { type: "part", key, role: "assistant", part: block, ...(late ? { late } : {}) });
+  return true;
 }

@@ -4,10 +4,11 @@
  * own.
  */
 import type { RpcId } from "../../lib/jsonrpc.ts";
-import type { ProviderFact, Step } from "../contract.ts";
-import { type AcpState, type Ask, lines, step } from "./state.ts";
-import { type Fields, fields, items, maybeIdOf, maybeText } from "../read.ts";
 import type { Answer } from "../../words/said.ts";
+import { note, patch, say, send } from "../draft.ts";
+import { type Fields, fields, items, maybeIdOf, maybeText, text } from "../read.ts";
+import { type Ask, type Draft, lines } from "./state.ts";
+import { contentOf, toolAsked } from "./tools.ts";
 
 interface Option {
   readonly optionId: string;
@@ -20,102 +21,101 @@ type Decision = Answer["decision"];
 /**
  * The agent asks. Whether a person answers, or `permissions` "allow" or "deny" at once, is not for the codec to know.
  */
-export function asked(state: AcpState, rpc: RpcId, params: unknown): Step<AcpState> {
+export function asked(draft: Draft, rpc: RpcId, params: unknown): void {
+  // A turn that is being cancelled must not wait: an agent whose question stays open may never take another prompt.
+  if (draft.state.prompt?.cancelling === true) return send(draft, reply(rpc, null));
   const options = readOptions(items(params, "options"));
   const call = fields(params, "toolCall");
-  const title = maybeText(call, "title") ?? maybeText(call, "kind") ?? "a tool";
-  // A turn that is being cancelled must not wait: an agent whose question stays open may never take another prompt.
-  if (state.prompt?.cancelling === true) return step(state, [], [reply(rpc, null)]);
+  toolAsked(draft, call);
   const toolCallId = maybeIdOf(call, "toolCallId") ?? "";
   const session = maybeIdOf(params, "sessionId");
+  const count = draft.state.asked + 1;
   // Counted, because a sloppy agent may use a request id twice in one run.
-  const id = `${state.asked + 1}:${rpc}`;
-  const asks = { ...state.asks, [id]: { rpc, toolCallId, answered: false } };
-  return step({ ...state, asked: state.asked + 1, asks }, [
-    {
-      type: "permission",
-      id,
-      kind: "tool",
-      tool:
-        maybeText(call, "name") ??
-        state.tools[toolCallId]?.name ??
-        maybeText(call, "kind") ??
-        state.tools[toolCallId]?.kind ??
-        "tool",
-      title,
-      detail: detailOf(call),
-      options: [...offered(options, "allow"), ...offered(options, "allow_always"), "deny"],
-      data: { rpc, options },
-      ...(session === undefined || session === state.session ? {} : { subagent: session }),
-    },
-  ]);
+  const id = `${count}:${rpc}`;
+  const known = draft.state.tools[toolCallId];
+  patch(draft, { asked: count, asks: { ...draft.state.asks, [id]: { rpc, toolCallId, answered: false } } });
+  say(draft, {
+    type: "permission",
+    id,
+    kind: "tool",
+    tool: maybeText(call, "name") ?? known?.name ?? maybeText(call, "kind") ?? known?.kind ?? "tool",
+    title: titleOf(call, known?.input ?? null),
+    detail: detailOf(call, known?.input ?? null),
+    options: [...offered(options, "allow"), ...offered(options, "allow_always"), "deny"],
+    data: { rpc, options },
+    ...(session === undefined || session === draft.state.session ? {} : { subagent: session }),
+  });
 }
 
 /** The same answer may go out twice (after a restart of ours): JSON-RPC agents drop an answer they do not wait for. */
-export function answered(state: AcpState, answer: Answer): Step<AcpState> {
-  const ask = state.asks[answer.id];
-  if (ask === undefined) return step(state);
+export function answered(draft: Draft, answer: Answer): void {
+  const ask = draft.state.asks[answer.id];
+  if (ask === undefined) return;
   const options = readOptions(items(answer.data, "options"));
+  const optionId = optionFor(draft, options, answer.decision);
+  patch(draft, { asks: { ...draft.state.asks, [answer.id]: { ...ask, answered: true } } });
+  send(draft, reply(ask.rpc, optionId));
+}
+
+function optionFor(draft: Draft, options: readonly Option[], decision: Decision): string | null {
+  const chosen = choose(options, decision);
+  if (chosen !== null || decision === "deny") return chosen;
+  if (decision === "allow_always") {
+    const message = "the agent offers no grant that ends with its process, so this was allowed once";
+    note(draft, "info", "grant_not_offered", message);
+    return optionFor(draft, options, "allow");
+  }
   // With permissions "allow" everything is allowed anyway, so a grant for the session says no more than that.
-  const wider =
-    answer.decision === "allow" && state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
-  const optionId = choose(options, answer.decision) ?? wider;
-  const notes: ProviderFact[] =
-    optionId === null && answer.decision !== "deny"
-      ? [
-          {
-            type: "note",
-            level: "warn",
-            code: "allow_not_offered",
-            message: "the agent offered no way to allow this, so it was refused",
-          },
-        ]
-      : [];
-  return step({ ...state, asks: { ...state.asks, [answer.id]: { ...ask, answered: true } } }, notes, [
-    reply(ask.rpc, optionId),
-  ]);
+  const wider = draft.state.setup.permissions === "allow" ? choose(options, "allow_always") : null;
+  if (wider === null)
+    note(draft, "warn", "allow_not_offered", "the agent offered no way to allow this, so it was refused");
+  return wider;
 }
 
 /** Answers every open question `cancelled`, as ACP demands of a client that cancels the turn. */
-export function cancelAsks(state: AcpState): {
-  readonly facts: readonly ProviderFact[];
-  readonly lines: readonly string[];
-  readonly state: AcpState;
-} {
-  return { ...closeAsks(state, () => true), lines: Object.values(state.asks).map(({ rpc }) => reply(rpc, null)) };
+export function cancelAsks(draft: Draft): void {
+  send(draft, ...Object.values(draft.state.asks).map(({ rpc }) => reply(rpc, null)));
+  closeAsks(draft, () => true);
 }
 
 /** ACP has no word for "I have your answer": that its tool moves on, or that the agent talks on, is the proof. */
-export function answerSeen(
-  state: AcpState,
-  toolCallId: string | null,
-): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
-  return closeAsks(state, (ask) => ask.answered && (toolCallId === null || ask.toolCallId === toolCallId));
+export function answerSeen(draft: Draft, toolCallId: string | null): void {
+  closeAsks(draft, (ask) => ask.answered && (toolCallId === null || ask.toolCallId === toolCallId));
 }
 
 /** The agent takes its request back (`$/cancel_request`); it still wants an answer. */
-export function askWithdrawn(state: AcpState, rpc: RpcId): Step<AcpState> {
-  const closed = closeAsks(state, (ask) => ask.rpc === rpc);
-  return step(closed.state, closed.facts, closed.facts.length === 0 ? [] : [reply(rpc, null)]);
+export function askWithdrawn(draft: Draft, rpc: RpcId): void {
+  if (closeAsks(draft, (ask) => ask.rpc === rpc)) send(draft, reply(rpc, null));
 }
 
-export function closeAsks(
-  state: AcpState,
-  over: (ask: Ask) => boolean,
-): { readonly state: AcpState; readonly facts: readonly ProviderFact[] } {
-  const closed = Object.entries(state.asks).filter(([, ask]) => over(ask));
-  if (closed.length === 0) return { state, facts: [] };
-  const open = Object.entries(state.asks).filter(([, ask]) => !over(ask));
-  return {
-    state: { ...state, asks: Object.fromEntries(open) },
-    facts: closed.map(([id]) => ({ type: "permission_closed", id })),
-  };
+export function closeAsks(draft: Draft, over: (ask: Ask) => boolean): boolean {
+  const closed = Object.entries(draft.state.asks).filter(([, ask]) => over(ask));
+  if (closed.length === 0) return false;
+  const open = Object.entries(draft.state.asks).filter(([, ask]) => !over(ask));
+  patch(draft, { asks: Object.fromEntries(open) });
+  say(draft, ...closed.map(([id]) => ({ type: "permission_closed", id }) as const));
+  return true;
 }
 
 function reply(rpc: RpcId, optionId: string | null): string {
   return lines.result(rpc, {
     outcome: optionId === null ? { outcome: "cancelled" } : { outcome: "selected", optionId },
   });
+}
+
+/** The command, or what else the agent shows of the call, belongs to what a person reads first. */
+function titleOf(call: Fields, input: unknown): string {
+  const title = maybeText(call, "title") ?? maybeText(call, "kind") ?? "a tool";
+  const shown = [
+    text(input, "command"),
+    text(input, "file_path"),
+    text(input, "path"),
+    text(input, "url"),
+    contentOf(call),
+  ];
+  const more = shown.find((each) => each !== "") ?? "";
+  const line = (words: string): string => words.replace(/\s+/g, " ").trim();
+  return more === "" || line(title).includes(line(more)) ? line(title) : line(`${title}: ${more}`);
 }
 
 /** The option to send, or null where only `cancelled` is left. */
@@ -131,13 +131,17 @@ function choose(options: readonly Option[], decision: Decision): string | null {
   }
 }
 
+/** Words of a grant that is written into somebody's settings, or reaches further than this conversation. */
+const OUTLIVES =
+  /project|workspace|global|permanent|future|folder|director|settings|(?<![a-z])(sav|repo|users?(?![a-z]))|everywhere/i;
+
 /**
  * A grant holds for the agent's life and for what was asked: never one that the agent would save, rather not a whole
  * server's.
  */
 function grantOf(options: readonly Option[]): Option | undefined {
-  const unsaved = options.filter(({ name, optionId }) => !/save|future|permanent/i.test(`${name} ${optionId}`));
-  return unsaved.find(({ name, optionId }) => !/server|\ball\b/i.test(`${name} ${optionId}`)) ?? unsaved[0];
+  const narrow = options.filter(({ name, optionId }) => !OUTLIVES.test(`${name} ${optionId}`));
+  return narrow.find(({ name, optionId }) => !/server|\ball\b/i.test(`${name} ${optionId}`)) ?? narrow[0];
 }
 
 function offered(
@@ -156,9 +160,11 @@ function readOptions(list: readonly Fields[]): readonly Option[] {
   });
 }
 
-function detailOf(call: Fields): Fields {
+/** Whole: what a person approves by is never cut. The input may have been told before the question. */
+function detailOf(call: Fields, input: unknown): Fields {
   const shown = ["title", "name", "kind", "rawInput", "content", "locations"].filter(
     (key) => call[key] !== undefined && call[key] !== null,
   );
-  return Object.fromEntries(shown.map((key) => [key, call[key]]));
+  const told = input === null ? {} : { rawInput: input };
+  return { ...told, ...Object.fromEntries(shown.map((key) => [key, call[key]])) };
 }

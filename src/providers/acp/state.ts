@@ -3,16 +3,19 @@
  * make.
  */
 import { rpcLines, type RpcId } from "../../lib/jsonrpc.ts";
-import type { ProviderFact, Step } from "../contract.ts";
+import type { Draft as DraftOf } from "../draft.ts";
+import { patch, send } from "../draft.ts";
 import type { Fields } from "../read.ts";
+import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { PermissionMode } from "../../words/kinds.ts";
 import type { Usage } from "../../words/said.ts";
 
 /**
- * "initialize" → "open" (session/new or resume) or "load" → "model" (only where one is set) or "sync" (after load) →
- * "ready". "login" comes in between when the session wants one that needs no person.
+ * "initialize" → "open" (session/new or resume) or "load" → "mode" (where the agent would act unasked) → "model" (only
+ * where one is set) → "sync" (after load) → "ready". "login" comes in between when the session wants one that needs no
+ * person.
  */
-export const PHASES = ["initialize", "open", "load", "login", "model", "sync", "ready", "failed"] as const;
+export const PHASES = ["initialize", "open", "load", "login", "mode", "model", "sync", "ready", "failed"] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface AcpState {
@@ -21,6 +24,10 @@ export interface AcpState {
   /** Id of our open handshake request. */
   readonly waiting: number | null;
   readonly setup: Setup;
+  /** What is left to be set before the agent is ready. */
+  readonly offered: Offered | null;
+  /** The mode in which the agent asks before it acts, where it has such a one. */
+  readonly askingMode: string | null;
   /** The request that opens the session, to be sent again after a login; null once it was sent again. */
   readonly opening: Opening | null;
   readonly agent: Agent;
@@ -30,6 +37,12 @@ export interface AcpState {
   /** Sent before the first input of a new session; ACP has no system prompt. */
   readonly preamble: string | null;
   readonly prompt: OpenPrompt | null;
+  /** The prompt was answered, but its last words may still be on their way. */
+  readonly ending: Ending | null;
+  /** Epoch ms of the last sign of life behind the answer to a prompt. */
+  readonly lateAtMs: number;
+  /** The last message of the turn: a late chunk with its id still belongs to it. */
+  readonly closed: { readonly key: string; readonly messageId: string | null } | null;
   readonly message: OpenMessage | null;
   readonly tools: Readonly<Record<string, Tool>>;
   /** Permission requests that the agent waits on, by our id of the question. */
@@ -56,10 +69,21 @@ export interface Setup {
   readonly program: string;
 }
 
+/** How the session is set up, as the agent told when it opened it; null = all of it is set. */
+export interface Offered {
+  readonly loaded: boolean;
+  readonly model: { readonly method: string; readonly params: Fields } | null;
+}
+
 export interface Agent {
   readonly name: string;
   readonly version: string | null;
-  readonly authMethods: readonly { readonly id: string; readonly name: string }[];
+  readonly authMethods: readonly {
+    readonly id: string;
+    readonly name: string;
+    /** The agent's own words for what a person has to do; empty where it has none. */
+    readonly description: string;
+  }[];
 }
 
 export interface OpenPrompt {
@@ -69,12 +93,21 @@ export interface OpenPrompt {
   readonly cancelling: boolean;
 }
 
+export interface Ending {
+  readonly outcome: TurnOutcome;
+  readonly error: TurnError | null;
+  /** Epoch ms of the answer. */
+  readonly atMs: number;
+}
+
 /** The message that is being streamed: ACP v1 never sends a text whole. */
 export interface OpenMessage {
   readonly key: string;
   readonly messageId: string | null;
   /** A part of it went out as a fact. */
   readonly begun: boolean;
+  /** Text of it came, so `messageId` is known to be its id, or that it has none. */
+  readonly spoken: boolean;
   /** The block that still grows. */
   readonly block: { readonly type: "text" | "thinking"; readonly text: string };
 }
@@ -99,19 +132,49 @@ export interface Ask {
 
 export const lines = rpcLines({ header: true });
 
-export function step(
-  state: AcpState,
-  facts: readonly ProviderFact[] = [],
-  out: readonly string[] = [],
-): Step<AcpState> {
-  return { state, facts, lines: out };
+export function initialState(setup: Setup): AcpState {
+  return {
+    phase: "initialize",
+    nextId: 1,
+    waiting: null,
+    setup,
+    offered: null,
+    askingMode: null,
+    opening: null,
+    agent: { name: "the agent", version: null, authMethods: [] },
+    session: setup.resume,
+    sessionTold: false,
+    preamble: null,
+    prompt: null,
+    ending: null,
+    lateAtMs: 0,
+    closed: null,
+    message: null,
+    tools: {},
+    asks: {},
+    asked: 0,
+    messages: 0,
+    usage: {},
+  };
 }
+
+export type Draft = DraftOf<AcpState>;
 
 /** Takes the next of our request ids; the agent numbers its own requests on its own. */
-export function takeId(state: AcpState): { readonly state: AcpState; readonly id: number } {
-  return { state: { ...state, nextId: state.nextId + 1 }, id: state.nextId };
+export function takeId(draft: Draft): number {
+  const { nextId } = draft.state;
+  patch(draft, { nextId: nextId + 1 });
+  return nextId;
 }
 
-export function takeMessageKey(state: AcpState): { readonly state: AcpState; readonly key: string } {
-  return { state: { ...state, messages: state.messages + 1 }, key: `m${state.messages + 1}` };
+export function takeMessageKey(draft: Draft): string {
+  const messages = draft.state.messages + 1;
+  patch(draft, { messages });
+  return `m${messages}`;
+}
+
+export function request(draft: Draft, method: string, params: Fields): number {
+  const id = takeId(draft);
+  send(draft, lines.request(id, method, params));
+  return id;
 }

@@ -2,6 +2,7 @@
 import {
   aCount,
   aFlag,
+  aNumber,
   anything,
   aText,
   listOf,
@@ -14,11 +15,13 @@ import {
   type Stored,
 } from "../../lib/stored.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
-import { aUsage, theFields } from "../stored.ts";
+import { anError, anOutcome, aUsage, theFields } from "../stored.ts";
 import {
   type AcpState,
   type Agent,
   type Ask,
+  type Ending,
+  type Offered,
   type Opening,
   type OpenMessage,
   type OpenPrompt,
@@ -41,7 +44,9 @@ const opening: Reader<Opening> = shapeOf<Opening>({ phase: oneOf("open", "load")
 const agent: Reader<Agent> = shapeOf<Agent>({
   name: aText,
   version: orNull(aText),
-  authMethods: listOf(shapeOf({ id: aText, name: aText })),
+  authMethods: listOf(
+    shapeOf<Agent["authMethods"][number]>({ id: aText, name: aText, description: aText }, { description: "" }),
+  ),
 });
 
 const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>({
@@ -51,12 +56,24 @@ const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>({
   cancelling: aFlag,
 });
 
-const message: Reader<OpenMessage> = shapeOf<OpenMessage>({
-  key: aText,
-  messageId: orNull(aText),
-  begun: aFlag,
-  block: shapeOf({ type: oneOf("text", "thinking"), text: aText }),
+const message: Reader<OpenMessage> = shapeOf<OpenMessage>(
+  {
+    key: aText,
+    messageId: orNull(aText),
+    begun: aFlag,
+    spoken: aFlag,
+    block: shapeOf({ type: oneOf("text", "thinking"), text: aText }),
+  },
+  // Before it was kept, nothing hung on it.
+  { spoken: true },
+);
+
+const offered: Reader<Offered> = shapeOf<Offered>({
+  loaded: aFlag,
+  model: orNull(shapeOf({ method: aText, params: theFields })),
 });
+
+const ending: Reader<Ending> = shapeOf<Ending>({ outcome: anOutcome, error: orNull(anError), atMs: aNumber });
 
 const tool: Reader<Tool> = shapeOf<Tool>({
   title: aText,
@@ -76,12 +93,17 @@ const state: Reader<AcpState> = shapeOf<AcpState>(
     nextId: aCount,
     waiting: orNull(aCount),
     setup,
+    offered: orNull(offered),
+    askingMode: orNull(aText),
     opening: orNull(opening),
     agent,
     session: orNull(aText),
     sessionTold: aFlag,
     preamble: orNull(aText),
     prompt: orNull(prompt),
+    ending: orNull(ending),
+    lateAtMs: aNumber,
+    closed: orNull(shapeOf({ key: aText, messageId: orNull(aText) })),
     message: orNull(message),
     tools: mapOf(tool),
     asks: mapOf(shapeOf<Ask>({ rpc: rpcId, toolCallId: aText, answered: aFlag })),
@@ -89,7 +111,16 @@ const state: Reader<AcpState> = shapeOf<AcpState>(
     messages: aCount,
     usage: aUsage,
   },
-  { opening: null, preamble: null, usage: {} },
+  {
+    offered: null,
+    askingMode: null,
+    opening: null,
+    preamble: null,
+    ending: null,
+    lateAtMs: 0,
+    closed: null,
+    usage: {},
+  },
 );
 
 export function readAcpState(json: unknown): Stored<AcpState> {

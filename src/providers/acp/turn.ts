@@ -1,143 +1,174 @@
 /**
- * One prompt and what becomes of it. The RESPONSE to session/prompt is the one end of a turn; whatever the agent says
- * till then belongs to it, and nothing that it says proves an end.
+ * One prompt and what becomes of it. The RESPONSE to session/prompt is the one end of a turn, and nothing that an agent
+ * says proves another; but agents answer before their last words are out (one task writes the answer, another the
+ * updates). So the end is told when it has been quiet for a moment. What comes still later is told by itself, and
+ * belongs to the turn that is over until the next prompt is written.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
-import type { ProviderFact, Step } from "../contract.ts";
-import type { TurnError } from "../../words/agent.ts";
+import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { PromptInput } from "../../words/said.ts";
-import { turnError } from "./errors.ts";
-import { closeMessage, textChunk, thoughtChunk, type Moved } from "./message.ts";
-import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";
+import { note, patch, say, send } from "../draft.ts";
+import { fields, maybeIdOf, maybeText, text } from "../read.ts";
 import { contentText } from "./content.ts";
-import { type AcpState, lines, step, takeId } from "./state.ts";
+import { turnError } from "./errors.ts";
+import { closeMessage, textChunk, thoughtChunk } from "./message.ts";
+import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";
+import { type AcpState, type Draft, lines, request } from "./state.ts";
 import { closeTools, toolUpdate } from "./tools.ts";
 import { costUpdate, turnUsage } from "./usage.ts";
-import { fields, maybeIdOf, maybeText } from "../read.ts";
 
-export function sendPrompt(before: AcpState, { key, text, raw }: PromptInput): Step<AcpState> {
-  // What an agent said between two turns was never ended by a frame.
-  const late = closeMessage(before);
-  const { state, id } = takeId(late.state);
-  const facts: ProviderFact[] = [...late.facts];
-  if (raw && text.trimStart().startsWith("/")) {
-    facts.push({
-      type: "note",
-      level: "warn",
-      code: "raw_not_supported",
-      message: "ACP cannot send text verbatim: the agent may read the leading slash as a command",
-    });
+/** The end is told after so long without a line … */
+export const QUIET_MS = 150;
+/** … and at the latest so long after the answer. */
+export const ENDING_MS = 1000;
+
+export function sendPrompt(draft: Draft, { key, text: words, raw }: PromptInput): void {
+  finish(draft);
+  closeMessage(draft, true);
+  if (raw && words.trimStart().startsWith("/")) {
+    const message = "ACP cannot send text verbatim: the agent may read the leading slash as a command";
+    note(draft, "warn", "raw_not_supported", message);
   }
-  const blocks = [...(state.preamble === null ? [] : [state.preamble]), text];
-  const prompt = blocks.map((block) => ({ type: "text", text: block }));
-  return step({ ...state, tools: {}, prompt: { id, key, accepted: false, cancelling: false } }, facts, [
-    lines.request(id, "session/prompt", { sessionId: state.session, prompt }),
-  ]);
+  const { preamble, session } = draft.state;
+  const prompt = [...(preamble === null ? [] : [preamble]), words].map((block) => ({ type: "text", text: block }));
+  const id = request(draft, "session/prompt", { sessionId: session, prompt });
+  patch(draft, { tools: {}, closed: null, prompt: { id, key, accepted: false, cancelling: false } });
 }
 
 /** One `session/update`. */
-export function sessionUpdate(state: AcpState, params: unknown): Step<AcpState> {
+export function sessionUpdate(draft: Draft, params: unknown): void {
+  const { state } = draft;
   // A loaded session replays its history before it is ready.
-  if (state.phase !== "ready") return step(state);
+  if (state.phase !== "ready") return;
   const session = maybeIdOf(params, "sessionId");
   if (session !== undefined && session !== state.session)
-    return step(state, [{ type: "unknown_frame", kind: "update of another session" }]);
+    return say(draft, { type: "unknown_frame", kind: "update of another session" });
   const update = fields(params, "update");
-  const kind = maybeText(update, "sessionUpdate") ?? "";
   const content = fields(update, "content");
+  const kind = text(update, "sessionUpdate");
   switch (kind) {
     case "agent_message_chunk":
-      return moved(
-        talking(state, null, (at) => textChunk(at, contentText(content), maybeIdOf(update, "messageId") ?? null)),
-      );
+      talks(draft, null);
+      return textChunk(draft, contentText(content), maybeIdOf(update, "messageId") ?? null);
     case "agent_thought_chunk":
-      return moved(talking(state, null, (at) => thoughtChunk(at, contentText(content))));
+      talks(draft, null);
+      return thoughtChunk(draft, contentText(content));
     case "tool_call":
     case "tool_call_update":
-      return moved(talking(state, maybeIdOf(update, "toolCallId") ?? "", (at) => toolUpdate(at, update)));
+      talks(draft, maybeIdOf(update, "toolCallId") ?? "");
+      return toolUpdate(draft, update);
     case "plan":
-      return moved(talking(state, null, (at) => ({ state: at, facts: [] })));
+      return talks(draft, null);
     case "usage_update":
-      return moved(costUpdate(state, update));
+      return costUpdate(draft, update);
+    case "current_mode_update":
+      return modeChanged(draft, maybeIdOf(update, "currentModeId"));
     case "user_message_chunk":
     case "available_commands_update":
-    case "current_mode_update":
     case "config_option_update":
     case "session_info_update":
-      return step(state);
+      return;
     default:
-      return step(state, [{ type: "unknown_frame", kind: `update ${kind}` }]);
+      say(draft, { type: "unknown_frame", kind: `update ${kind}` });
   }
+}
+
+/** An agent may leave the mode that was chosen for it, by a command or by a plan that was approved. */
+function modeChanged(draft: Draft, mode: string | undefined): void {
+  const { askingMode } = draft.state;
+  if (askingMode === null || mode === undefined || mode === askingMode) return;
+  note(draft, "warn", "mode_changed", `the agent went from the mode "${askingMode}" to "${mode}": it may act unasked`);
 }
 
 /** A permission request is proof of work, too, and ends the text before it: that text says why the agent asks. */
-export function beforeAsk(state: AcpState): Moved {
-  return talking(state, "", closeMessage);
+export function beforeAsk(draft: Draft): void {
+  talks(draft, "");
+  closeMessage(draft);
 }
 
-export function promptAnswered(before: AcpState, result: unknown): Step<AcpState> {
-  const cancelling = before.prompt?.cancelling === true;
-  const { state, facts } = closeTurn(before, (at) => turnUsage(at, result));
-  // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
-  if (cancelling) return step(state, [...facts, { type: "turn_ended", outcome: "interrupted" }]);
+export function promptAnswered(draft: Draft, result: unknown, nowMs: number): void {
   const reason = maybeText(result, "stopReason") ?? "none";
   const error = stopError(reason);
-  if (reason === "cancelled") return step(state, [...facts, { type: "turn_ended", outcome: "interrupted" }]);
-  if (error !== null) return step(state, [...facts, { type: "turn_ended", outcome: "failed", error }]);
-  return step({ ...state, preamble: null }, [...facts, { type: "turn_ended", outcome: "completed" }]);
+  // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
+  const interrupted = draft.state.prompt?.cancelling === true || reason === "cancelled";
+  const outcome = interrupted ? "interrupted" : error === null ? "completed" : "failed";
+  if (outcome === "completed") patch(draft, { preamble: null });
+  answered(draft, outcome, interrupted ? null : error, nowMs);
+  turnUsage(draft, result);
 }
 
-export function promptFailed(before: AcpState, error: RpcError): Step<AcpState> {
-  const cancelling = before.prompt?.cancelling === true;
-  const { state, facts } = closeTurn(before);
+export function promptFailed(draft: Draft, error: RpcError, nowMs: number): void {
   // An agent may answer a cancelled prompt with an error (-32800) instead of the stop reason "cancelled".
-  if (cancelling) return step(state, [...facts, { type: "turn_ended", outcome: "interrupted" }]);
-  return step(state, [...facts, { type: "turn_ended", outcome: "failed", error: turnError(before, error) }]);
+  if (draft.state.prompt?.cancelling === true) return answered(draft, "interrupted", null, nowMs);
+  answered(draft, "failed", turnError(draft.state, error), nowMs);
 }
 
-export function cancelPrompt(state: AcpState): Step<AcpState> {
-  if (state.prompt === null) return step(state);
-  const cancelled = cancelAsks(state);
-  const prompt = { ...state.prompt, cancelling: true };
-  return step({ ...cancelled.state, prompt }, cancelled.facts, [
-    lines.notification("session/cancel", { sessionId: state.session }),
-    ...cancelled.lines,
-  ]);
+function answered(draft: Draft, outcome: TurnOutcome, error: TurnError | null, nowMs: number): void {
+  accept(draft);
+  closeAsks(draft, () => true);
+  patch(draft, { prompt: null, ending: { outcome, error, atMs: nowMs }, lateAtMs: nowMs });
+}
+
+/** Something came behind the answer to the last prompt: its end waits on. */
+export function stillTalks(draft: Draft, nowMs: number): void {
+  const { prompt, ending, message } = draft.state;
+  if (prompt === null && (ending !== null || message !== null)) patch(draft, { lateAtMs: nowMs });
+}
+
+/** How long it has to stay quiet until there is something to be told. */
+export function quietMs({ prompt, ending, message, lateAtMs }: AcpState, nowMs: number): number | null {
+  if (prompt !== null || (ending === null && message === null)) return null;
+  // A clock that was set back makes it wait on, one that was set forward no longer.
+  const passed = (since: number): number => Math.max(0, nowMs - since);
+  const left = QUIET_MS - passed(lateAtMs);
+  return Math.max(0, ending === null ? left : Math.min(left, ENDING_MS - passed(ending.atMs)));
+}
+
+/** It has been quiet. */
+export function quiet(draft: Draft, nowMs: number): void {
+  if (quietMs(draft.state, nowMs) !== 0) return;
+  finish(draft);
+  closeMessage(draft);
+}
+
+/** Tells the end of a turn whose prompt was answered. */
+export function finish(draft: Draft): void {
+  const { ending } = draft.state;
+  if (ending === null) return;
+  closeMessage(draft);
+  closeTools(draft);
+  const { outcome, error } = ending;
+  patch(draft, { ending: null });
+  say(draft, { type: "turn_ended", outcome, ...(error === null ? {} : { error }) });
+}
+
+export function cancelPrompt(draft: Draft): void {
+  const { prompt, session } = draft.state;
+  if (prompt === null) return;
+  send(draft, lines.notification("session/cancel", { sessionId: session }));
+  cancelAsks(draft);
+  patch(draft, { prompt: { ...prompt, cancelling: true } });
 }
 
 /** What was said of an unfinished message when the process is gone. */
-export function lastWords(state: AcpState): readonly ProviderFact[] {
-  const message = closeMessage(state);
-  return [...message.facts, ...closeTools(message.state).facts];
+export function lastWords(draft: Draft): void {
+  closeMessage(draft);
+  closeTools(draft);
+  finish(draft);
 }
 
 /** Work on the open prompt: proves that the agent has it, and (for a tool: this tool) that it has our answers. */
-function talking(before: AcpState, toolCallId: string | null, move: (state: AcpState) => Moved): Moved {
-  const accepted = accept(before);
-  const seen = answerSeen(accepted.state, toolCallId);
-  const { state, facts } = move(seen.state);
-  return { state, facts: [...accepted.facts, ...seen.facts, ...facts] };
+function talks(draft: Draft, toolCallId: string | null): void {
+  accept(draft);
+  answerSeen(draft, toolCallId);
 }
 
-function accept(state: AcpState): Moved {
-  if (state.prompt === null || state.prompt.accepted) return { state, facts: [] };
-  const told: ProviderFact[] =
-    state.sessionTold || state.session === null ? [] : [{ type: "session", id: state.session }];
-  return {
-    state: { ...state, sessionTold: true, prompt: { ...state.prompt, accepted: true } },
-    facts: [...told, { type: "input_accepted", key: state.prompt.key }, { type: "turn_started" }],
-  };
-}
-
-function closeTurn(before: AcpState, count: (state: AcpState) => Moved = (state) => ({ state, facts: [] })): Moved {
-  let state = before;
-  const facts: ProviderFact[] = [];
-  for (const move of [accept, closeMessage, closeTools, (at: AcpState) => closeAsks(at, () => true), count]) {
-    const next = move(state);
-    state = next.state;
-    facts.push(...next.facts);
-  }
-  return { state: { ...state, prompt: null }, facts };
+function accept(draft: Draft): void {
+  const { prompt, session, sessionTold } = draft.state;
+  if (prompt === null || prompt.accepted) return;
+  if (!sessionTold && session !== null) say(draft, { type: "session", id: session });
+  patch(draft, { sessionTold: true, prompt: { ...prompt, accepted: true } });
+  say(draft, { type: "input_accepted", key: prompt.key }, { type: "turn_started" });
 }
 
 function stopError(reason: string): TurnError | null {
@@ -154,8 +185,4 @@ function stopError(reason: string): TurnError | null {
     default:
       return { code: reason, message: `the agent stopped for a reason that ACP version 1 does not know: ${reason}` };
   }
-}
-
-function moved({ state, facts }: Moved): Step<AcpState> {
-  return step(state, facts);
 }

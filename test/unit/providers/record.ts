@@ -48,6 +48,11 @@ export async function record(kind: ProviderKind): Promise<readonly Moment[]> {
     ...codec,
     start: (context) => noted(codec.start(context), () => codec.start(context)),
     frame: (state, frame, now) => noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now)),
+    quiet: (state, now) =>
+      noted(
+        codec.quiet?.(state, now) ?? { state, facts: [], lines: [] },
+        (c, s) => c.quiet?.(s, now) ?? { state: s, facts: [], lines: [] },
+      ),
     prompt: (state, input, now) => noted(codec.prompt(state, input, now), (c, s) => c.prompt(s, input, now)),
     answer: (state, answer, now) => noted(codec.answer(state, answer, now), (c, s) => c.answer(s, answer, now)),
     exit(state, context) {

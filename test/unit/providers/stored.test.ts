@@ -57,6 +57,8 @@ const MAPS = [
 ];
 /** Members that may be absent for good. */
 const OPTIONAL = ["error", "changes", "subagent"];
+/** Members that came later than the first stored states: without them a state is as good as an older daemon's. */
+const LATER = ["ending"];
 /** What a codec keeps as it came, whatever it is. */
 const OPAQUE =
   /\.(detail|data|params|changes|permission\.(?!type|id|kind|tool|title|options)|tools\.[^.]+\.input)(\.|$)/;
@@ -64,7 +66,7 @@ const OPAQUE =
 /** Nobody can see that an entry of a list or a map is missing, or that one is that may be. */
 function mayBeMissing(path: readonly (string | number)[]): boolean {
   const [name, map] = [path.at(-1), path.at(-2)];
-  return typeof name === "number" || MAPS.includes(String(map)) || OPTIONAL.includes(String(name));
+  return typeof name === "number" || MAPS.includes(String(map)) || [...OPTIONAL, ...LATER].includes(String(name));
 }
 
 /** A place in all states alike: entries of lists and maps have no names. */

@@ -15,7 +15,11 @@ export interface Driven {
   update(body: Record<string, unknown>, session?: string): readonly ProviderFact[];
   text(text: string, messageId?: string): readonly ProviderFact[];
   prompt(text?: string, raw?: boolean): readonly ProviderFact[];
-  /** Answers the open prompt. */
+  /** Nothing comes for so long. */
+  silence(ms: number): readonly ProviderFact[];
+  /** Answers the open prompt; more may follow. */
+  answered(result: Record<string, unknown>): readonly ProviderFact[];
+  /** Answers the open prompt, and is quiet. */
   ends(result: Record<string, unknown>): readonly ProviderFact[];
   fails(error: Record<string, unknown>): readonly ProviderFact[];
   interrupt(): readonly ProviderFact[];
@@ -51,6 +55,7 @@ export function drive(
 ): Driven & { readonly began: readonly ProviderFact[] } {
   let lines: string[] = [];
   let prompts = 0;
+  let nowMs = 1_000_000;
 
   const first = acpCodec.start({ launch: launchOf(launch), nowMs: 0, unconfirmed: [], grants });
   let state = first.state;
@@ -63,7 +68,13 @@ export function drive(
     return step.facts;
   }
   const says = (message: Record<string, unknown>) =>
-    take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, 0));
+    take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, nowMs));
+  /** Time passes without a line, and the daemon asks whether that says something. */
+  const silence = (ms: number) => {
+    nowMs += ms;
+    const wait = acpCodec.quietMs?.(state, nowMs) ?? null;
+    return wait === 0 ? take(acpCodec.quiet?.(state, nowMs) ?? { state, facts: [], lines: [] }) : [];
+  };
   const update = (body: Record<string, unknown>, session = SESSION) =>
     says({ method: "session/update", params: { sessionId: session, update: body } });
 
@@ -88,8 +99,10 @@ export function drive(
       }),
     prompt: (text = "do it", raw = false) =>
       take(acpCodec.prompt(state, { key: `k${++prompts}`, text, raw, writtenAtMs: 0 }, 0)),
-    ends: (result) => says({ id: state.prompt?.id, result }),
-    fails: (error) => says({ id: state.prompt?.id, error }),
+    silence,
+    answered: (result) => says({ id: state.prompt?.id, result }),
+    ends: (result) => [...says({ id: state.prompt?.id, result }), ...silence(150)],
+    fails: (error) => [...says({ id: state.prompt?.id, error }), ...silence(150)],
     interrupt: () => take(acpCodec.interrupt(state, 0)),
     answer: (id, decision, data) => take(acpCodec.answer(state, { id, decision, kind: "tool", data }, 0)),
     adopt: ({ unsettled = [], interrupting = false }) =>
@@ -97,6 +110,12 @@ export function drive(
     exit: () => acpCodec.exit(state, { code: null, stderrTail: "" }),
   };
 }
+
+/** An agent that asks before it acts, as most do. */
+export const MODES = { modes: { currentModeId: "default", availableModes: [{ id: "default", name: "Default" }] } };
+
+/** The answer to session/new. */
+export const OPENED = { sessionId: SESSION, ...MODES };
 
 const INITIALIZED = {
   protocolVersion: 1,
@@ -108,7 +127,7 @@ const INITIALIZED = {
 export function ready(launch: Partial<LaunchContext> = {}): Driven {
   const driven = drive(launch);
   driven.says({ id: 1, result: INITIALIZED });
-  driven.says({ id: 2, result: { sessionId: SESSION } });
+  driven.says({ id: 2, result: OPENED });
   driven.sent();
   return driven;
 }

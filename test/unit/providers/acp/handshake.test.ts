@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { acpCodec } from "../../../../src/providers/acp/codec.ts";
-import { drive, initialized, launchOf, ready, SESSION } from "./drive.ts";
+import { drive, initialized, launchOf, MODES, OPENED, ready, SESSION } from "./drive.ts";
 
 const MODEL_OPTION = { configOptions: [{ id: "pick", category: "model", currentValue: "small", options: [] }] };
 
@@ -15,10 +15,10 @@ describe("initialize", () => {
   });
 
   test.each([
-    [2, "protocol version 2"],
-    [undefined, "no protocol version"],
-  ])("an agent that answers version %p is refused with what is needed", (protocolVersion, got) => {
-    const facts = drive().says(initialized({}, { protocolVersion }));
+    [{ protocolVersion: 2 }, "protocol version 2"],
+    [{ protocolVersion: undefined, agentCapabilities: undefined }, "no protocol version"],
+  ])("an agent that answers %j is refused with what is needed", (told, got) => {
+    const facts = drive().says(initialized({}, told));
     expect(facts).toEqual([
       {
         type: "start_failed",
@@ -26,6 +26,12 @@ describe("initialize", () => {
         message: `Some Agent answered ${got}, needed is 1: install a release that speaks ACP version 1`,
       },
     ]);
+  });
+
+  test("an agent that tells what it can do, but not by which version, is taken by what it can do", () => {
+    const driven = drive();
+    expect(driven.says(initialized({}, { protocolVersion: undefined }))).toEqual([]);
+    expect(driven.sent().at(-1)).toMatchObject({ method: "session/new" });
   });
 
   test("a refusal is a failed start", () => {
@@ -39,7 +45,7 @@ describe("a new session", () => {
   test("is ready with its id told later, with the first prompt that the agent took", () => {
     const driven = drive();
     driven.says(initialized());
-    expect(driven.says({ id: 2, result: { sessionId: SESSION } })).toEqual([{ type: "ready", version: "9.9" }]);
+    expect(driven.says({ id: 2, result: OPENED })).toEqual([{ type: "ready", version: "9.9" }]);
     expect(driven.sent().map(({ method }) => method)).toEqual(["initialize", "session/new"]);
     expect(driven.prompt()).toEqual([]);
     expect(driven.text("a")).toEqual([
@@ -54,7 +60,7 @@ describe("a new session", () => {
     const driven = drive();
     driven.says(initialized());
     expect(driven.text("welcome")).toEqual([]);
-    driven.says({ id: 2, result: { sessionId: SESSION } });
+    driven.says({ id: 2, result: OPENED });
     expect(driven.exit()).toEqual([]);
   });
 
@@ -80,7 +86,7 @@ describe("a conversation that goes on", () => {
     expect(driven.sent()).toMatchObject([
       { id: 2, method: "session/resume", params: { sessionId: SESSION, cwd: "/srv/project", mcpServers: [] } },
     ]);
-    expect(driven.says({ id: 2, result: {} })).toEqual([
+    expect(driven.says({ id: 2, result: MODES })).toEqual([
       { type: "session", id: SESSION },
       { type: "ready", version: "9.9" },
     ]);
@@ -91,7 +97,7 @@ describe("a conversation that goes on", () => {
     driven.says(initialized({ loadSession: true }));
     driven.sent();
     expect(driven.text("said long ago")).toEqual([]);
-    expect(driven.says({ id: 2, result: {} })).toEqual([]);
+    expect(driven.says({ id: 2, result: MODES })).toEqual([]);
     expect(driven.sent()).toMatchObject([{ id: 3, method: "_agent-harness/sync" }]);
     expect(driven.text("said long ago, too")).toEqual([]);
     expect(driven.update({ sessionUpdate: "tool_call", toolCallId: "t", title: "old", status: "completed" })).toEqual(
@@ -116,7 +122,7 @@ describe("a conversation that goes on", () => {
     const facts = driven.says(initialized({ sessionCapabilities: { resume: null } }));
     expect(facts).toMatchObject([{ type: "note", level: "warn", code: "conversation_lost" }]);
     expect(driven.sent().at(-1)).toMatchObject({ method: "session/new" });
-    driven.says({ id: 2, result: { sessionId: SESSION } });
+    driven.says({ id: 2, result: OPENED });
     driven.prompt();
     expect(driven.text("a")[0]).toEqual({ type: "session", id: SESSION });
   });
@@ -185,7 +191,7 @@ describe("the model", () => {
     const driven = drive({ model, session });
     driven.says(initialized({ loadSession: true }));
     driven.sent();
-    return { driven, facts: driven.says({ id: 2, result: { sessionId: SESSION, ...result } }) };
+    return { driven, facts: driven.says({ id: 2, result: { ...OPENED, ...result } }) };
   }
 
   test("is set by the config option of that category, before the agent is ready", () => {

@@ -108,7 +108,7 @@ describe("messages", () => {
     driven.ends({ stopReason: "end_turn" });
     driven.text("late");
     expect(driven.prompt()).toEqual([
-      { type: "part", key: "m1", role: "assistant", part: { type: "text", text: "late" } },
+      { type: "part", key: "m1", role: "assistant", part: { type: "text", text: "late" }, late: true },
       { type: "message_done", key: "m1" },
     ]);
   });
