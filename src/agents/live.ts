@@ -27,8 +27,8 @@ import type { Line } from "./step.ts";
 /** Whom a living process tells, and what it asks. */
 export interface LiveListener {
   /**
-   * Lines that arrived together, with where each begins; `offset` is behind the last of them. Resolves when they are stored: no more are told
-   * before.
+   * Lines that arrived together, with where each begins; `offset` is behind the last of them. Resolves when they are
+   * stored: no more are told before.
    */
   frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
   /** Behind the last byte that is stored as read. */

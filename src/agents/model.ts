@@ -30,7 +30,9 @@ export type Fact =
   | { readonly type: "tick" }
   /** A line to the child was cut by a death; only told for providers that cannot mend it. */
   | { readonly type: "torn" }
-  /** The process lives, but nothing can be done with it any more: it is given up, and its turn is lost with this cause. */
+  /**
+   * The process lives, but nothing can be done with it any more: it is given up, and its turn is lost with this cause.
+   */
   | { readonly type: "broken"; readonly code: string; readonly message: string }
   /** A new daemon found a process whose handshake was cut in the middle: it is started again. */
   | { readonly type: "replace" }

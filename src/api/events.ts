@@ -1,6 +1,6 @@
 /**
- * The event log, as a live stream or in pages (`Accept: application/json`). Replay and live come from the same store, so
- * there is no gap between them.
+ * The event log, as a live stream or in pages (`Accept: application/json`). Replay and live come from the same store,
+ * so there is no gap between them.
  */
 import { toJson } from "../lib/json.ts";
 import type { Commit, Delta, Doings } from "../agents/bus.ts";

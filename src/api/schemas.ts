@@ -13,7 +13,9 @@ import { DECISIONS } from "../words/said.ts";
 const TEXT_MAX = 8 * 1024 * 1024;
 /** A body with a few long texts: a system prompt, the answers to a question. */
 export const TEXTS_BYTES = 2 * 1024 * 1024;
-/** What the kernel hands to a program: one variable with its name (and `=` and NUL), and all of them with room for ours. */
+/**
+ * What the kernel hands to a program: one variable with its name (and `=` and NUL), and all of them with room for ours.
+ */
 const VARIABLE_BYTES = 128 * 1024 - 2;
 const ENV_BYTES = 1024 * 1024;
 

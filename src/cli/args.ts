@@ -1,6 +1,6 @@
 /**
- * Command lines to values: flags stand anywhere, and whatever is not understood is refused with what was probably meant.
- * Pure: knows the table, not what commands do.
+ * Command lines to values: flags stand anywhere, and whatever is not understood is refused with what was probably
+ * meant. Pure: knows the table, not what commands do.
  */
 import { HarnessError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";

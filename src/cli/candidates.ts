@@ -21,7 +21,12 @@ export interface Place {
 export type Wanted =
   | { readonly fixed: readonly Candidate[] }
   /** `before` is what stands in the same word and stays (`--url=`); `words` are the arguments so far. */
-  | { readonly kind: Kind; readonly typed: string; readonly before: string; readonly words: readonly string[] };
+  | {
+      readonly kind: Kind;
+      readonly typed: string;
+      readonly before: string;
+      readonly words: readonly string[];
+    };
 
 export function wantedAt({ words, typed }: Place, commands: readonly Command[]): Wanted {
   const visible = commands.filter(({ hidden }) => hidden !== true);

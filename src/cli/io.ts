@@ -1,6 +1,6 @@
 /**
- * The streams of a command. Each is judged by itself: what is a terminal gets colours and its width, all else gets plain
- * text. Writes are whole and in order, because stdout and stderr are read together by people.
+ * The streams of a command. Each is judged by itself: what is a terminal gets colours and its width, all else gets
+ * plain text. Writes are whole and in order, because stdout and stderr are read together by people.
  */
 import { writeSync } from "node:fs";
 import { WriteStream, isatty } from "node:tty";

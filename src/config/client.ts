@@ -1,6 +1,6 @@
 /**
- * What a command needs to find the daemon, and nothing else: a config whose secrets only the daemon's unit can read must
- * not stop a command that needs none of them.
+ * What a command needs to find the daemon, and nothing else: a config whose secrets only the daemon's unit can read
+ * must not stop a command that needs none of them.
  */
 import { readSecretFile } from "../lib/secrets.ts";
 import type { FileOptions } from "./file.ts";

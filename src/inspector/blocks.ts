@@ -1,6 +1,6 @@
 /**
- * Markdown by lines: headings, paragraphs, fences, lists, quotes, tables, rules. Containers nest to a bounded depth, each
- * level reads its lines once. Everything else is a paragraph. Pure.
+ * Markdown by lines: headings, paragraphs, fences, lists, quotes, tables, rules. Containers nest to a bounded depth,
+ * each level reads its lines once. Everything else is a paragraph. Pure.
  */
 import type { Span } from "./inline.ts";
 import { parseInline } from "./inline.ts";

@@ -1,4 +1,6 @@
-/** Calls to the API: the token goes out as a header and nowhere else, every answer is JSON, every failure an `ApiError`. */
+/**
+ * Calls to the API: the token goes out as a header and nowhere else, every answer is JSON, every failure an `ApiError`.
+ */
 import type { Fields } from "./read.ts";
 import { fields, list, parseJson, text } from "./read.ts";
 

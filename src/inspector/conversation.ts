@@ -1,6 +1,6 @@
 /**
- * The conversation on screen: the loaded stretches as sections, at most so many of them at once, the reader's place kept
- * by hand, the end followed only by who stands at it.
+ * The conversation on screen: the loaded stretches as sections, at most so many of them at once, the reader's place
+ * kept by hand, the end followed only by who stands at it.
  */
 import type { AppContext } from "./app.ts";
 import { problemText } from "./client.ts";

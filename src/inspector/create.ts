@@ -1,4 +1,6 @@
-/** A new agent, and a project where there is none: everything but folder and task has a default, errors stand at fields. */
+/**
+ * A new agent, and a project where there is none: everything but folder and task has a default, errors stand at fields.
+ */
 import type { AppContext, Page } from "./app.ts";
 import { ApiError, newKey, problemText } from "./client.ts";
 import type { Child } from "./dom.ts";

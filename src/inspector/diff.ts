@@ -1,4 +1,6 @@
-/** Lines that went and came, with three lines of what stands around them. Pure; what is large is not compared in detail. */
+/**
+ * Lines that went and came, with three lines of what stands around them. Pure; what is large is not compared in detail.
+ */
 export type Sign = " " | "+" | "−" | "@";
 
 export interface DiffLine {

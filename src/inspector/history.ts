@@ -1,6 +1,6 @@
 /**
- * The loaded parts of one agent's conversation: stretches of at most fifty messages in order, each of which can be let go
- * and fetched again. Knows the API's pages and nothing of the screen.
+ * The loaded parts of one agent's conversation: stretches of at most fifty messages in order, each of which can be let
+ * go and fetched again. Knows the API's pages and nothing of the screen.
  */
 import type { Client } from "./client.ts";
 import { agentPath } from "./client.ts";

@@ -1,6 +1,6 @@
 /**
- * What needs a person, most pressing first: open requests, what failed unseen, webhooks that were given up, programs that
- * cannot be used. The first request is open, the others are a line each; answering opens the next.
+ * What needs a person, most pressing first: open requests, what failed unseen, webhooks that were given up, programs
+ * that cannot be used. The first request is open, the others are a line each; answering opens the next.
  */
 import type { AppContext } from "./app.ts";
 import { wasSent } from "./answer.ts";

@@ -1,6 +1,6 @@
 /**
- * The marks inside a paragraph: code, emphasis, strike, links, breaks, escapes. One pass and a stack of bounded depth, so
- * that no text takes more than linear time. Everything else, HTML included, stays text. Pure.
+ * The marks inside a paragraph: code, emphasis, strike, links, breaks, escapes. One pass and a stack of bounded depth,
+ * so that no text takes more than linear time. Everything else, HTML included, stays text. Pure.
  */
 export type Span =
   | string

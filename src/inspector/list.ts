@@ -1,6 +1,6 @@
 /**
- * The list of agents by project. Rows are patched, never rebuilt; while the pointer or the focus is in the list, nothing
- * changes its place, and a button says how many would.
+ * The list of agents by project. Rows are patched, never rebuilt; while the pointer or the focus is in the list,
+ * nothing changes its place, and a button says how many would.
  */
 import type { Filter } from "./filter.ts";
 import { attr, createKeyed, h, setText } from "./dom.ts";

@@ -1,4 +1,6 @@
-/** How a status is told: its word, its shape and how urgent it is. The one place that turns a status into words. Pure. */
+/**
+ * How a status is told: its word, its shape and how urgent it is. The one place that turns a status into words. Pure.
+ */
 import { age, firstLine } from "./format.ts";
 import type { Agent } from "./shapes.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What reaches a person who is not looking: the title, the icon, and notifications where they were asked for. Told by one
- * tab only, while it is hidden, once for each thing; never for what was before the page was connected.
+ * What reaches a person who is not looking: the title, the icon, and notifications where they were asked for. Told by
+ * one tab only, while it is hidden, once for each thing; never for what was before the page was connected.
  */
 import { countNeeds } from "./needs.ts";
 import { attr, h, setText } from "./dom.ts";
@@ -121,7 +121,8 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
   store.onMark((topic) => {
     if (topic === "permissions" || topic === "agents" || topic === "connection" || topic === "seen") drawTitle();
   });
-  // Held until the tab is gone; the next one in line takes over by itself. Plain http has no locks: each tab is the one.
+  // Held until the tab is gone; the next one in line takes over by itself. Plain http has no locks: each tab is the
+  // one.
   if ("locks" in navigator && isSecureContext)
     void navigator.locks.request("agent-harness-notify", () => {
       isTheOne = true;

@@ -1,4 +1,6 @@
-/** What a tool answered: its beginning and its end, the rest when somebody asks for it, without a terminal's colours. */
+/**
+ * What a tool answered: its beginning and its end, the rest when somebody asks for it, without a terminal's colours.
+ */
 import { problemText } from "./client.ts";
 import { copyButton } from "./copy.ts";
 import { fill, h, setText } from "./dom.ts";

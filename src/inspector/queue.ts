@@ -1,4 +1,6 @@
-/** Inputs that wait for their turn, or of which nobody knows whether they arrived: taken back, changed, or sent again. */
+/**
+ * Inputs that wait for their turn, or of which nobody knows whether they arrived: taken back, changed, or sent again.
+ */
 import type { AppContext } from "./app.ts";
 import { agentPath, problemText } from "./client.ts";
 import type { Row } from "./dom.ts";

@@ -1,4 +1,6 @@
-/** Addresses behind the `#`: a reload and a shared link work, and no path of them reaches the server. Pure but for `go`. */
+/**
+ * Addresses behind the `#`: a reload and a shared link work, and no path of them reaches the server. Pure but for `go`.
+ */
 export type Tab = "conversation" | "timeline" | "why" | "debug" | "facts";
 
 export type Route =

@@ -1,4 +1,7 @@
-/** What happened since the person last looked: how many turns ended and how, who still asks, whether the daemon was away. */
+/**
+ * What happened since the person last looked: how many turns ended and how, who still asks, whether the daemon was
+ * away.
+ */
 import type { AppContext } from "./app.ts";
 import { agentPath } from "./client.ts";
 import { fill, h, setText } from "./dom.ts";

@@ -1,4 +1,7 @@
-/** Text while it is being written: one text node a message, filled once a frame, and gone when the whole message is here. */
+/**
+ * Text while it is being written: one text node a message, filled once a frame, and gone when the whole message is
+ * here.
+ */
 import { h } from "./dom.ts";
 import type { Fields } from "./read.ts";
 import { text } from "./read.ts";

@@ -1,4 +1,6 @@
-/** Asks the person for the token, over a page that shows nothing: tried before it is kept, told why when it is wrong. */
+/**
+ * Asks the person for the token, over a page that shows nothing: tried before it is kept, told why when it is wrong.
+ */
 import type { Client } from "./client.ts";
 import { problemText } from "./client.ts";
 import { fill, h, setText } from "./dom.ts";

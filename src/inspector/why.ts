@@ -1,4 +1,6 @@
-/** Why an agent's status is what it is: the cause in words, the frame that decided, the changes before, what comes next. */
+/**
+ * Why an agent's status is what it is: the cause in words, the frame that decided, the changes before, what comes next.
+ */
 import type { AppContext } from "./app.ts";
 import { agentPath, problemText } from "./client.ts";
 import { fill, h, setText } from "./dom.ts";

@@ -7,7 +7,9 @@ const UNITS = [
   { name: "s", ms: 1000 },
 ] as const;
 
-/** `42 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`. `coarse`: for columns and for what goes on, where seconds say nothing. */
+/**
+ * `42 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`. `coarse`: for columns and for what goes on, where seconds say nothing.
+ */
 export function duration(ms: number, { coarse = false }: { readonly coarse?: boolean } = {}): string {
   const wholeMs = Math.floor(Math.max(0, ms) / 1000) * 1000;
   const first = UNITS.findIndex((unit) => wholeMs >= unit.ms);

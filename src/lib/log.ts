@@ -25,8 +25,10 @@ const SECRET_KEY = /token|secret|authorization|password|passwd|cookie|api[-_]?ke
 const BEARER = /\b(bearer)\s+[^\s"',]+/gi;
 const MAX_DEPTH = 6;
 
-/** A copy that is safe to write down: no secrets, no cycles, errors as plain objects. Numbers under a secret-looking key
- *  (`inputTokens`) are counts and stay. */
+/**
+ * A copy that is safe to write down: no secrets, no cycles, errors as plain objects. Numbers under a secret-looking key
+ * (`inputTokens`) are counts and stay.
+ */
 export function redact(value: unknown, key = "", depth = 0): unknown {
   if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") return value;
   if (SECRET_KEY.test(key)) return "[redacted]";

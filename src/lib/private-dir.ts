@@ -1,6 +1,6 @@
 /**
- * A folder for our state that nobody else can look into, whoever made it: a service manager makes it 0755, a person with
- * the umask of the day. Used by both programs.
+ * A folder for our state that nobody else can look into, whoever made it: a service manager makes it 0755, a person
+ * with the umask of the day. Used by both programs.
  */
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * What an agent's runs left behind and nobody ended: a daemon that a finished command started on purpose, a program that
- * left its parent and its session. Without a control group no list is complete: those that carry a nonce of the agent are
- * found, those that do not only when an earlier scan had seen them.
+ * What an agent's runs left behind and nobody ended: a daemon that a finished command started on purpose, a program
+ * that left its parent and its session. Without a control group no list is complete: those that carry a nonce of the
+ * agent are found, those that do not only when an earlier scan had seen them.
  */
 import type { Clock } from "../lib/clock.ts";
 import { errorCode } from "../lib/errors.ts";

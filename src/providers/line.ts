@@ -1,8 +1,8 @@
 /**
- * A frame whose line begins with bytes that are none of its own: a window title, a progress bar, a colour that a shell's
- * start-up file or a package runner wrote without a line feed. Skipped is only what a terminal would swallow: control
- * and escape sequences, and the text that a carriage return takes back. What is left must be one frame of the protocol
- * up to the end of the line, so a log line that quotes a frame is none.
+ * A frame whose line begins with bytes that are none of its own: a window title, a progress bar, a colour that a
+ * shell's start-up file or a package runner wrote without a line feed. Skipped is only what a terminal would swallow:
+ * control and escape sequences, and the text that a carriage return takes back. What is left must be one frame of the
+ * protocol up to the end of the line, so a log line that quotes a frame is none.
  */
 import { tryJson } from "../lib/json.ts";
 

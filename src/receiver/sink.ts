@@ -18,8 +18,8 @@ export interface Delivery {
 export type SendOutcome =
   | { readonly type: "delivered"; readonly detail: string }
   /**
-   * Try again, after a pause of the sink that grows with each failure. `waitMs`: the other side asked for it. `free`: it
-   * was not even looked at, so it costs no try.
+   * Try again, after a pause of the sink that grows with each failure. `waitMs`: the other side asked for it. `free`:
+   * it was not even looked at, so it costs no try.
    */
   | {
       readonly type: "retry";

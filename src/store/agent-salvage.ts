@@ -15,7 +15,12 @@ export function salvagedState(store: Store, agent: string, text: string, nowMs: 
     agent,
   );
   const turn = openTurn(store, agent);
-  const inputs = store.all<{ id: number; key: string; state: string; run: number | null }>(
+  const inputs = store.all<{
+    id: number;
+    key: string;
+    state: string;
+    run: number | null;
+  }>(
     "SELECT id, key, state, run FROM inputs WHERE agent = ? AND state IN ('queued', 'written', 'accepted') ORDER BY n",
     agent,
   );

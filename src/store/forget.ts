@@ -50,12 +50,12 @@ function forgetBatch(store: Store, agent: string, afterEvent: number): void {
 
 /** Taken out and put back without their data: a row that only becomes shorter gives no page back. */
 function blankEvents(store: Store, agent: string, after: number): number {
-  const rows = store.all<{ id: number; project: string | null; type: string; at: number }>(
-    "SELECT id, project, type, at FROM events WHERE agent = ? AND id > ? ORDER BY id LIMIT ?",
-    agent,
-    after,
-    BATCH,
-  );
+  const rows = store.all<{
+    id: number;
+    project: string | null;
+    type: string;
+    at: number;
+  }>("SELECT id, project, type, at FROM events WHERE agent = ? AND id > ? ORDER BY id LIMIT ?", agent, after, BATCH);
   const last = rows.at(-1);
   if (last === undefined) return 0;
   store.run("DELETE FROM events WHERE agent = ? AND id > ? AND id <= ?", agent, after, last.id);
@@ -96,10 +96,7 @@ function blankDelivery(store: Store, id: string): void {
 
 /** In the transaction that settles a delivery: it has told what it had to, and its agent is gone. */
 export function forgetSettled(store: Store, delivery: string): void {
-  const orphan = store.get(
-    "SELECT 1 FROM deliveries WHERE id = ? AND orphaned = 1 AND state <> 'pending'",
-    delivery,
-  );
+  const orphan = store.get("SELECT 1 FROM deliveries WHERE id = ? AND orphaned = 1 AND state <> 'pending'", delivery);
   if (orphan !== null) blankDelivery(store, delivery);
 }
 

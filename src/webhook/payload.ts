@@ -16,7 +16,9 @@ const TITLE_MAX = 4096;
 const WORD_MAX = 200;
 const OPTIONS_MAX = 50;
 const TURNS_MAX = 300;
-/** Letters that JSON escapes are six bytes each: when the whole is too large, each text is cut to a share of its limit. */
+/**
+ * Letters that JSON escapes are six bytes each: when the whole is too large, each text is cut to a share of its limit.
+ */
 const SHARES = [1, 1 / 2, 1 / 4, 1 / 16, 0] as const;
 
 export interface EndedTurn {

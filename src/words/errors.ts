@@ -1,6 +1,7 @@
 /**
- * Every error that either program names, once: its HTTP status (null = never an answer), the exit code of a program that
- * ends with it, and what it means. Answers, exit codes, the API's description and the README are made of this table.
+ * Every error that either program names, once: its HTTP status (null = never an answer), the exit code of a program
+ * that ends with it, and what it means. Answers, exit codes, the API's description and the README are made of this
+ * table.
  */
 import type { ExitCode } from "./exits.ts";
 import { EXIT } from "./exits.ts";

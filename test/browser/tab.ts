@@ -1,4 +1,7 @@
-/** One tab: what a person does in it (real mouse and keys), what can be seen in it, and everything that it complained of. */
+/**
+ * One tab: what a person does in it (real mouse and keys), what can be seen in it, and everything that it complained
+ * of.
+ */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Protocol } from "./chromium.ts";

@@ -1,7 +1,7 @@
 /**
- * What is known after a storm, from three sides that do not know of each other: what our clients were promised, what the
- * fakes noted in their own journals, and what the API, the receiver and the processes of the box show at the end. Plain
- * data, so that a test can falsify it.
+ * What is known after a storm, from three sides that do not know of each other: what our clients were promised, what
+ * the fakes noted in their own journals, and what the API, the receiver and the processes of the box show at the end.
+ * Plain data, so that a test can falsify it.
  */
 import type { JournalRecord } from "../fakes/journal.ts";
 import type { Json } from "../support/api.ts";

@@ -1,4 +1,6 @@
-/** What the agents of a storm are told, from a seed: scripts of all kinds, and what their clients do meanwhile. Pure. */
+/**
+ * What the agents of a storm are told, from a seed: scripts of all kinds, and what their clients do meanwhile. Pure.
+ */
 import type { Random } from "../support/random.ts";
 import type { Act } from "./evidence.ts";
 

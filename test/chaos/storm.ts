@@ -1,4 +1,6 @@
-/** One storm: makes the box, lets clients and faults loose on it for so long, settles it and checks what all sides say. */
+/**
+ * One storm: makes the box, lets clients and faults loose on it for so long, settles it and checks what all sides say.
+ */
 import { seeded } from "../support/random.ts";
 import { flawsOf, type CheckName } from "./check.ts";
 import { gatherCrowd } from "./crowd.ts";

@@ -151,7 +151,9 @@ function mount(folder: string): boolean {
   return Bun.spawnSync(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]).exitCode === 0;
 }
 
-/** Root passes over the modes of files by two capabilities; without them a folder without `w` is read-only for it, too. */
+/**
+ * Root passes over the modes of files by two capabilities; without them a folder without `w` is read-only for it, too.
+ */
 function withoutRootsEyes(): string[] {
   const caps = "-dac_override,-dac_read_search";
   return ["setpriv", "--bounding-set", caps, "--inh-caps", caps, "--"];

@@ -1,4 +1,7 @@
-/** What an overview asks of the compiled daemon: lists over all agents, their pages, and the stream that goes on from them. */
+/**
+ * What an overview asks of the compiled daemon: lists over all agents, their pages, and the stream that goes on from
+ * them.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Api, Json } from "../support/api.ts";

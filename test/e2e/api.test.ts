@@ -1,4 +1,6 @@
-/** The API of the compiled daemon as its users call it: every route, its pages, its patches, its replays over a restart. */
+/**
+ * The API of the compiled daemon as its users call it: every route, its pages, its patches, its replays over a restart.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, realpathSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // file-timeout: 600 s
 /**
- * Both programs as services of a real systemd, by the units that `agent-harness systemd` prints. Where no machine can be
- * started (not root, no systemd-nspawn) this is skipped, and says so; what an agent's processes live through is then
+ * Both programs as services of a real systemd, by the units that `agent-harness systemd` prints. Where no machine can
+ * be started (not root, no systemd-nspawn) this is skipped, and says so; what an agent's processes live through is then
  * still shown by the tests of the daemon's death.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";

@@ -197,7 +197,12 @@ function takeControl(id: string, request: unknown): void {
   const reply = (response?: Record<string, unknown>, rest: Record<string, unknown> | false = {}) =>
     out.line({
       type: "control_response",
-      response: { subtype: "success", request_id: id, ...(response === undefined ? {} : { response }), ...(rest === false ? {} : rest) },
+      response: {
+        subtype: "success",
+        request_id: id,
+        ...(response === undefined ? {} : { response }),
+        ...(rest === false ? {} : rest),
+      },
     });
   switch (readPath(request, "subtype")) {
     case "initialize":

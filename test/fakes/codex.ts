@@ -1,9 +1,9 @@
 #!/usr/bin/env bun
 /**
- * A fake `codex app-server` in the shapes and with the traps of Codex 0.169.0: server requests number from 0 beside ours,
- * the status "idle" before the end of a turn, three lines for one failure of which the first two mean nothing, errors that
- * recover, sub-agents and self-started turns on the same stream, `turn/start` that steers, threads that exist on disk only
- * after their first turn, answers to unknown ids swallowed.
+ * A fake `codex app-server` in the shapes and with the traps of Codex 0.169.0: server requests number from 0 beside
+ * ours, the status "idle" before the end of a turn, three lines for one failure of which the first two mean nothing,
+ * errors that recover, sub-agents and self-started turns on the same stream, `turn/start` that steers, threads that
+ * exist on disk only after their first turn, answers to unknown ids swallowed.
  *
  * FAKE_HISTORY: file of the conversations. FAKE_CODEX: JSON of `Options`. The protocol half is in `codex-threads.ts`.
  */

@@ -1,6 +1,7 @@
 /**
  * Stands in for an agent's program that was at work when its daemon was killed: it keeps what it is told in a file, and
- * says what that program went on to say when it is let go. argv: folder (`read`, `rest`, `told`, `go`), "ends" or "stays".
+ * says what that program went on to say when it is let go. argv: folder (`read`, `rest`, `told`, `go`), "ends" or
+ * "stays".
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -8,7 +8,10 @@ import { join } from "node:path";
 
 const LOCK = join(tmpdir(), "agent-harness-apt.lock");
 
-/** The path of `program` (or of a file, by its absolute path), installing `packages` for it when it is missing; null, said aloud, where that is impossible. */
+/**
+ * The path of `program` (or of a file, by its absolute path), installing `packages` for it when it is missing; null,
+ * said aloud, where that is impossible.
+ */
 export async function installed(program: string, ...packages: readonly string[]): Promise<string | null> {
   const path = find(program);
   if (path !== null) return path;

@@ -1,6 +1,6 @@
 /**
- * Holds every answer that a test gets against what the API says of itself: its shape, its status, its error's code. What
- * is served and what is described cannot drift apart without a test that says so.
+ * Holds every answer that a test gets against what the API says of itself: its shape, its status, its error's code.
+ * What is served and what is described cannot drift apart without a test that says so.
  */
 import { createBus } from "../../src/agents/bus.ts";
 import { EVENT_SHAPES } from "../../src/api/answers/events.ts";

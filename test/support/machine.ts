@@ -11,7 +11,9 @@ export interface Machine {
   /** Its files as seen from here. */
   readonly root: string;
   readonly systemd: number;
-  /** Runs a shell command in it; resolves with what it printed (both streams). Throws when it fails, unless told not to. */
+  /**
+   * Runs a shell command in it; resolves with what it printed (both streams). Throws when it fails, unless told not to.
+   */
   sh(command: string, options?: { readonly mayFail?: boolean }): Promise<string>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * The README's tables that are made from the code: routes, events, notices, and what each provider can do. Between two marks
- * `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts`
+ * The README's tables that are made from the code: routes, events, notices, and what each provider can do. Between two
+ * marks `<!-- table: NAME -->` and `<!-- end -->`; test/unit/readme.test.ts compares them, `bun test/support/readme.ts`
  * writes them.
  */
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What each route answers: the shape of its good answer, its own errors, and the tag it is listed under. A route without
- * a row, and a row without a route, fail a test; so does every answer of a test that does not fit its row.
+ * What each route answers: the shape of its good answer, its own errors, and the tag it is listed under. A route
+ * without a row, and a row without a route, fail a test; so does every answer of a test that does not fit its row.
  */
 import type { Schema } from "../../lib/check.ts";
 import { array, boolean, nullable, object, optional, record, unknown } from "../../lib/check.ts";

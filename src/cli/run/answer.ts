@@ -1,6 +1,6 @@
 /**
- * The text of a run on a terminal: shown as it comes and not repeated; where the stored message is another one than what
- * was streamed, it follows under a rule. Pure but for what it keeps.
+ * The text of a run on a terminal: shown as it comes and not repeated; where the stored message is another one than
+ * what was streamed, it follows under a rule. Pure but for what it keeps.
  */
 import type { MessageShape } from "../shapes.ts";
 import type { View } from "./view.ts";

@@ -1,6 +1,6 @@
 /**
- * What an answer means that came back from Discord, or from something in between. Only JSON with Discord's own `code` is
- * Discord's verdict; a page of a proxy or of a filter says nothing about the webhook. Pure but for reading the body.
+ * What an answer means that came back from Discord, or from something in between. Only JSON with Discord's own `code`
+ * is Discord's verdict; a page of a proxy or of a filter says nothing about the webhook. Pure but for reading the body.
  * Facts from Discord's documentation (webhook, rate limits, opcodes).
  */
 import { parseRetryAfter } from "../../lib/backoff.ts";

@@ -19,7 +19,8 @@ export const messagesAreExact: Check = (evidence) =>
       const joined = provider === "some-command";
       const flaws =
         damaged || last.end === null
-          ? // OpenCode's words go through a helper that may have died with them, a plain program's are told at its exit.
+          ? // OpenCode's words go through a helper that may have died with them; a plain program's are told at its
+            // exit.
             [
               ...inventedIn(texts, own, joined),
               ...(damaged || joined || provider === "opencode" ? [] : missingIn(texts, own)),

@@ -1,4 +1,6 @@
-/** What stands between the programs: a receiver that talks nonsense, a channel that is out of order, cut connections. */
+/**
+ * What stands between the programs: a receiver that talks nonsense, a channel that is out of order, cut connections.
+ */
 import { NONSENSE } from "../door.ts";
 import { possible, type Fault } from "./fault.ts";
 

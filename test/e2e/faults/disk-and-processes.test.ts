@@ -1,8 +1,8 @@
 /**
  * Output of a run has a bound on the disk, and what a run leaves behind is named and ended. Looked for in: stdout and
- * stderr, of agents and of plain commands, while they run and afterwards; processes that left their parent, their session,
- * their environment. Found: freed only when idle and never for stderr; the message's copy was kept besides; leftovers of
- * a finished command outlived even the DELETE of their agent.
+ * stderr, of agents and of plain commands, while they run and afterwards; processes that left their parent, their
+ * session, their environment. Found: freed only when idle and never for stderr; the message's copy was kept besides;
+ * leftovers of a finished command outlived even the DELETE of their agent.
  */
 import { afterEach, expect, test } from "bun:test";
 import { statSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
- * A helper process of ours waits for pipes to close: a provider whose `--version`, or whose handshake, leaves a child on
- * its stdout, never ends, or floods, must not hold up `/status`, `/providers`, or what is known of the others. The pure
- * half (probe, tools) is tested beside `process/helper.ts`.
+ * A helper process of ours waits for pipes to close: a provider whose `--version`, or whose handshake, leaves a child
+ * on its stdout, never ends, or floods, must not hold up `/status`, `/providers`, or what is known of the others. The
+ * pure half (probe, tools) is tested beside `process/helper.ts`.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { testDaemon } from "../../support/daemon.ts";

@@ -1,6 +1,6 @@
 /**
- * A row that cannot be read is the fate of that one agent: its turn is lost with the reason, what it was sent is kept, its
- * process is ended, and it can go on. The others do not notice.
+ * A row that cannot be read is the fate of that one agent: its turn is lost with the reason, what it was sent is kept,
+ * its process is ended, and it can go on. The others do not notice.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";

@@ -1,7 +1,7 @@
 /**
- * One body or line must not block everybody. Looked for in: bodies of both programs, frames of every provider, answers of
- * the bridge's server, of sinks and of webhook targets, query strings. All go through `tryJson` or `parseJson`, which look
- * at depth and number of values first. Half characters: wherever JSON is read, stored or sent.
+ * One body or line must not block everybody. Looked for in: bodies of both programs, frames of every provider, answers
+ * of the bridge's server, of sinks and of webhook targets, query strings. All go through `tryJson` or `parseJson`,
+ * which look at depth and number of values first. Half characters: wherever JSON is read, stored or sent.
  */
 import { describe, expect, test } from "bun:test";
 import { check, object, array, optional, string } from "../../../src/lib/check.ts";

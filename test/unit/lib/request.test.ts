@@ -1,4 +1,6 @@
-/** What speaks to this machine goes past every proxy of the environment; what leaves it goes as the environment says. */
+/**
+ * What speaks to this machine goes past every proxy of the environment; what leaves it goes as the environment says.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { hostname, networkInterfaces, tmpdir } from "node:os";

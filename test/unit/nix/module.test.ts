@@ -1,7 +1,8 @@
 /**
  * The NixOS module, evaluated by the real Nix with a small stand-in for nixpkgs' lib (test/nix/lib.nix): every key of
  * both programs is a typed option with the program's own default, what is wrong stops the evaluation with advice, and
- * the files it writes are taken by the programs' own loaders. `nix flake check` builds and boots it; that needs nixpkgs.
+ * the files it writes are taken by the programs' own loaders. `nix flake check` builds and boots it; that needs
+ * nixpkgs.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

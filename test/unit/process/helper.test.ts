@@ -1,8 +1,8 @@
 /**
  * A small program of somebody else must not hold us: by a child that keeps its pipes open, by never ending, by talking
  * without end. Looked for in everything that runs a program and waits for it: the version probe, the handshake of
- * `providers` and `doctor`, `mkfifo` and `fallocate`, the receiver's OpenClaw CLI. Found: the probe and the tools waited for
- * their pipes to close, and read a flood whole; the handshake did both.
+ * `providers` and `doctor`, `mkfifo` and `fallocate`, the receiver's OpenClaw CLI. Found: the probe and the tools
+ * waited for their pipes to close, and read a flood whole; the handshake did both.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,9 +1,9 @@
 /**
  * What holds for the lines of every provider, because it is done where all codecs are sealed.
- * Looked at: every reader of a child's stdout (the actor, the look of `doctor` and `GET /providers`, the bridge's reading
- * of `opencode serve`), and every fact of every codec. Found: the address that `opencode serve` prints was taken with
- * the colour code behind it (see bridge/server.ts); ids went into states that no fact shows (Codex's turns and items),
- * so ids are also measured where they are read.
+ * Looked at: every reader of a child's stdout (the actor, the look of `doctor` and `GET /providers`, the bridge's
+ * reading of `opencode serve`), and every fact of every codec. Found: the address that `opencode serve` prints was
+ * taken with the colour code behind it (see bridge/server.ts); ids went into states that no fact shows (Codex's turns
+ * and items), so ids are also measured where they are read.
  */
 import { describe, expect, test } from "bun:test";
 import type { AnyCodec, LaunchContext, ProviderFact } from "../../../src/providers/contract.ts";

@@ -1,9 +1,9 @@
 /**
  * When a sink may send again, and whom that costs what. Kinds looked for: (a) a retry that never backs off (found: free
- * ones after 429, and the first delay again for each delivery of an outage; the sink's pauses grow whoever fails), (b) a
- * fault of the destination that kills deliveries one by one (found: a stopped sink and any outage longer than the time
- * to give up; now only one that a younger one has passed is given up), (c) a pause that never ends (found: "until a
- * restart"; a stop has a time now), (d) waits on the wall clock (found: both pauses, the due times, the time to give
+ * ones after 429, and the first delay again for each delivery of an outage; the sink's pauses grow whoever fails), (b)
+ * a fault of the destination that kills deliveries one by one (found: a stopped sink and any outage longer than the
+ * time to give up; now only one that a younger one has passed is given up), (c) a pause that never ends (found: "until
+ * a restart"; a stop has a time now), (d) waits on the wall clock (found: both pauses, the due times, the time to give
  * up).
  */
 import { describe, expect, test } from "bun:test";

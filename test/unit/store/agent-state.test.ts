@@ -1,6 +1,6 @@
 /**
- * What an earlier daemon stored of an agent is read back: missing members are filled, nonsense is a reason in words, and
- * whatever comes out of it the reducer can go on with. Each member is taken away in turn, also deep inside.
+ * What an earlier daemon stored of an agent is read back: missing members are filled, nonsense is a reason in words,
+ * and whatever comes out of it the reducer can go on with. Each member is taken away in turn, also deep inside.
  */
 import { describe, expect, test } from "bun:test";
 import { reduce } from "../../../src/agents/state/reduce.ts";

@@ -1,8 +1,9 @@
 /**
- * What keeps the store from working for a while has a name and leaves nothing half done: a full disk, a lock of somebody
- * else. Looked for in: opening, migrating, reading, every transaction, closing, the lock on the folder; the receiver's inbox
- * is the same code. Found: a rollback outside of a transaction hid the full disk, a foreign lock froze the loop for five
- * seconds a try, garbage in the lock file read as "in use", a lock file taken away let two daemons run.
+ * What keeps the store from working for a while has a name and leaves nothing half done: a full disk, a lock of
+ * somebody else. Looked for in: opening, migrating, reading, every transaction, closing, the lock on the folder; the
+ * receiver's inbox is the same code. Found: a rollback outside of a transaction hid the full disk, a foreign lock froze
+ * the loop for five seconds a try, garbage in the lock file read as "in use", a lock file taken away let two daemons
+ * run.
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
