@@ -131,11 +131,10 @@ function refused(errors: readonly ErrorCode[], refusals: Map<string, Json>): Jso
         content: {
           "application/json": {
             schema: {
-              ...ERROR_SCHEMA,
-              properties: {
-                ...(ERROR_SCHEMA["properties"] as Json),
-                error: { type: "string", enum: codes },
-              },
+              allOf: [
+                { $ref: "#/components/schemas/Error" },
+                { type: "object", properties: { error: { type: "string", enum: codes } } },
+              ],
             },
           },
         },

@@ -3,13 +3,13 @@
  * without a row, and a row without a route, fail a test; so does every answer of a test that does not fit its row.
  */
 import type { Schema } from "../../lib/check.ts";
-import { array, boolean, nullable, object, optional, record, unknown } from "../../lib/check.ts";
+import { array, boolean, nullable, object, optional, record, union, unknown } from "../../lib/check.ts";
 import type { ErrorCode } from "../../words/errors.ts";
 import { agent, agentTurn, input, turn } from "./agent.ts";
 import { boxStatus, counts, debug, delivery, deliveryWithAttempts, frames, health, project, provider } from "./box.ts";
 import { eventPage, streamEvent } from "./events.ts";
 import { listedPermission, message, permission } from "./said.ts";
-import { count, text } from "./shape.ts";
+import { count, text, yes } from "./shape.ts";
 
 export const TAGS = {
   box: "The daemon, its providers, and what machines ask of it",
@@ -45,6 +45,8 @@ export const HEADERS = {
 const AGENT = "/api/v1/projects/:name/agents/:id";
 const oneAgent = object({ agent });
 const pageOfAgents = object({ agents: array(agent), next: nullable(text) });
+/** A replay under an `Idempotency-Key` whose agent was deleted meanwhile. */
+const forgotten = object({ agent: object({ id: text, forgotten: yes }), input: nullable(count) });
 const made: readonly ErrorCode[] = [
   "PROVIDER_UNAVAILABLE",
   "IDEMPOTENCY_MISMATCH",
@@ -78,7 +80,12 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
 
   "GET /api/v1/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
   "GET /api/v1/projects/:name/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
-  "POST /api/v1/projects/:name/agents": { tag: "agents", answer: oneAgent, takes: ["Idempotency-Key"], errors: made },
+  "POST /api/v1/projects/:name/agents": {
+    tag: "agents",
+    answer: union(oneAgent, forgotten),
+    takes: ["Idempotency-Key"],
+    errors: made,
+  },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
   [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN"] },
   [`DELETE ${AGENT}`]: { tag: "agents" },

@@ -120,7 +120,7 @@ describe("the API description", () => {
       expect(responses["409"]).toEqual({ $ref: "#/components/responses/NameTakenOrAgentBusy" });
     }
     const { NameTakenOrAgentBusy: refusal } = document.components.responses;
-    expect(refusal.content["application/json"].schema.properties.error.enum).toEqual(["NAME_TAKEN", "AGENT_BUSY"]);
+    expect(refusal.content["application/json"].schema.allOf[1].properties.error.enum).toEqual(["NAME_TAKEN", "AGENT_BUSY"]);
     expect(refusal.description).toContain("`NAME_TAKEN`: an agent of the project has this name");
   });
   test("describes what is posted to others", () => {
