@@ -119,7 +119,7 @@ in
   };
 
   receiver = {
-    inherit host logLevel;
+    inherit host logLevel allowedHosts;
     port = port 7071;
     stateDir = option types.path "/var/lib/webhook-receiver" "Folder of the inbox.";
     token = inlineSecret;
@@ -132,6 +132,7 @@ in
         webhookUrlFile = secretFile "Discord's webhook URL";
         username = optional types.str "Name to post under.";
         threadId = optional types.str "Thread to post into.";
+        threadName = optional types.str "Makes a post of this name where the channel is a forum.";
         allowOtherHost = flag false "Take a webhook URL that is not Discord's.";
       };
     }) "Posts to a Discord channel; null = not used.";

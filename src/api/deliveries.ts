@@ -62,12 +62,7 @@ export function deliveryRoutes(deps: ApiDeps) {
         const delivery = deliveryAt(deps, params.id);
         let id = delivery.id;
         if (delivery.body === FORGOTTEN) {
-          throw new HarnessError(
-            "DELIVERY_FORGOTTEN",
-            "its agent was deleted and its text with it: nothing can be sent",
-            {
-            },
-          );
+          throw new HarnessError("DELIVERY_FORGOTTEN", "its agent was deleted and its text with it: nothing can be sent");
         }
         store.transact(() => {
           // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.

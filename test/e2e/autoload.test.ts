@@ -101,7 +101,7 @@ describe.each(["agent-harness", "webhook-receiver"])("./%s", (name) => {
   });
 
   test.skipIf(!existsSync(binary))("takes no setting from a .env of the folder", () => {
-    const [command, variable] = name === "agent-harness" ? ["status", "AH_LOG_LEVEL"] : ["check", "AH_RECEIVER_PORT"];
+    const [command, variable] = name === "agent-harness" ? ["config", "AH_LOG_LEVEL"] : ["check", "AH_RECEIVER_PORT"];
     const { stdout, stderr } = runThere(binary, [command]);
     expect(stdout + stderr).not.toContain("hostile");
     expect(existsSync(marker())).toBe(false);

@@ -11,7 +11,7 @@ const HOST = "is not accepted: use an IP address or localhost, or add the name t
 const ORIGIN = "are not accepted; call from outside a browser, or from the inspector";
 const EVENTS =
   "project_created, project_updated, project_deleted, agent_created, agent_updated, agent_deleted, agent_status, agent_stalled, agent_resumed_output, " +
-  "turn_started, turn_ended, turn_timeout, input, message, permission_requested, permission_settled, retrying, background, note, delivery, delta";
+  "turn_started, turn_ended, turn_timeout, input, message, permission_requested, permission_settled, retrying, background, note, delivery, delta, activity";
 const FORM = "application/x-www-form-urlencoded";
 const IN = "/projects/p/agents/done/input";
 
@@ -44,9 +44,9 @@ export const badHttp: readonly BadRequest[] = [
   bad("broken UTF-8 in the query", ["GET", "/agents?project=%ff"],
     400, "INVALID_REQUEST", ['project: "project=%ff" in the query is not valid percent-encoding']),
   bad("a token in the query", ["GET", "/agents?token=hunter2"],
-    400, "INVALID_REQUEST", ["token: unknown key, expected one of status, provider, limit, after, project"]),
+    400, "INVALID_REQUEST", ["token: unknown key, expected one of status, provider, name, limit, after, project"]),
   bad("a project filter in a project", ["GET", "/projects/p/agents?project=q"],
-    400, "INVALID_REQUEST", ["project: unknown key, expected one of status, provider, limit, after"]),
+    400, "INVALID_REQUEST", ["project: unknown key, expected one of status, provider, name, limit, after"]),
   bad("messages with a negative cursor", ["GET", "/projects/p/agents/done/messages?after=-1"],
     400, "INVALID_REQUEST", ['after: got "-1", expected an integer of at least 0']),
   bad("messages with a cursor beyond safe integers", ["GET", "/projects/p/agents/done/messages?after=9007199254740993"],
@@ -56,7 +56,7 @@ export const badHttp: readonly BadRequest[] = [
   bad("messages with too large a limit", ["GET", "/projects/p/agents/done/messages?limit=1001"],
     400, "INVALID_REQUEST", [`limit: got "1001", expected ${LIMIT}`]),
   bad("a parameter where none is taken", ["GET", "/projects/p/agents/done/messages/last?limit=1"],
-    400, "INVALID_REQUEST", ["limit: unknown key, no keys are expected here"]),
+    400, "INVALID_REQUEST", ["limit: unknown key, expected one of clip"]),
   bad("output of an unknown stream", ["GET", "/projects/p/agents/done/output?stream=stdin"],
     400, "INVALID_REQUEST", ['stream: got "stdin", expected one of stdout, stderr']),
   bad("output of more than 16 MiB", ["GET", "/projects/p/agents/done/output?tail=16777217"],
@@ -83,7 +83,7 @@ export const badHttp: readonly BadRequest[] = [
   bad("events of an unknown agent", ["GET", "/projects/p/agents/nope/events"],
     404, "AGENT_NOT_FOUND", [`project "p" has no agent "nope": ${LISTED_AGENTS}`]),
   bad("events with an unknown parameter", ["GET", "/events?agent=done"],
-    400, "INVALID_REQUEST", ["agent: unknown key, expected one of since, types"]),
+    400, "INVALID_REQUEST", ["agent: unknown key, expected one of since, types, clip, after, before, limit, whole"]),
   // Bodies, methods, paths
   bad("a form", ["POST", IN, "text=x", { "content-type": FORM }],
     415, "UNSUPPORTED_MEDIA_TYPE", ['got Content-Type "application/x-www-form-urlencoded", expected application/json in UTF-8']),

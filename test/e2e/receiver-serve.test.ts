@@ -251,7 +251,7 @@ describe("commands and exit codes", () => {
     expect((await runReceiver(["--config", "/nonexistent.json"])).code).toBe(2);
   });
 
-  test("a busy port is 3, a second receiver on the state is 4, an unusable state dir is 5, one clear line each", async () => {
+  test("a busy port is 69, a second receiver on the state is 75, an unusable state dir is 73, one clear line each", async () => {
     box.configure({});
     const { url } = await box.start();
     const other = makeBox();
@@ -259,14 +259,14 @@ describe("commands and exit codes", () => {
       const oneLine = /^webhook-receiver: cannot [^\n]+\n$/;
       other.configure({ port: Number(new URL(url).port) });
       const busy = await runReceiver(["--config", other.configPath]);
-      expect([busy.code, oneLine.test(busy.stderr)]).toEqual([3, true]);
+      expect([busy.code, oneLine.test(busy.stderr)]).toEqual([69, true]);
       const locked = await runReceiver(["--config", box.configPath]);
-      expect([locked.code, oneLine.test(locked.stderr)]).toEqual([4, true]);
+      expect([locked.code, oneLine.test(locked.stderr)]).toEqual([75, true]);
       expect(locked.stderr).toContain("another webhook-receiver runs on it");
       writeFileSync(join(other.dir, "file"), "");
       other.configure({ stateDir: join(other.dir, "file/state") });
       const unusable = await runReceiver(["--config", other.configPath]);
-      expect([unusable.code, oneLine.test(unusable.stderr)]).toEqual([5, true]);
+      expect([unusable.code, oneLine.test(unusable.stderr)]).toEqual([73, true]);
     } finally {
       await other.close();
     }

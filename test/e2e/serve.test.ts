@@ -133,7 +133,7 @@ describe("serve does not start, says why in one line, and with its own exit code
     const missing = await refused(box, "--config", join(box.dir, "nowhere.json"));
     expect(missing.said).toContain(`${box.dir}/nowhere.json`);
     const unnamed = await refused(box, "--config");
-    expect(unnamed.said).toBe("agent-harness: --config needs a value\n");
+    expect(unnamed.said).toBe("agent-harness serve: --config needs a value (FILE)\n");
     expect([wrong.code, missing.code, unnamed.code]).toEqual([2, 2, 2]);
     expect(existsSync(box.stateDir)).toBe(false);
   });
