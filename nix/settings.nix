@@ -107,6 +107,7 @@ in
       parkIdleMs = milliseconds 600000 "An idle agent's process is ended after this time and comes back by itself; 0 = never.";
       turnTimeoutMs = milliseconds 0 "A turn may run this long; 0 = for ever.";
       stallWarnMs = milliseconds 300000 "Silence that is told.";
+      toolStallWarnMs = milliseconds 1800000 "Silence that is told while a tool runs.";
       permissionTimeoutMs = milliseconds 0 "A question is answered with deny after this time; 0 = never.";
       runOutputBytes = option types.ints.positive 1073741824 "What the output of one run may hold of the disk; a run beyond it is ended.";
       agentMemoryBytes = count 0 "Memory of each run; 0 = no limit.";

@@ -6,6 +6,7 @@
 import { discardAgentFolder } from "../process/agent-file.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { RunningTime } from "../lib/running-time.ts";
 import type { Identity } from "../process/identity.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import { tryJson } from "../lib/json.ts";
@@ -15,7 +16,7 @@ import type { Store } from "../store/database.ts";
 import { lastText } from "../store/messages.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
-import type { Activity, AgentState, CauseSource } from "../words/agent.ts";
+import type { Activity, AgentState, CauseSource, Elapsed } from "../words/agent.ts";
 import { createTeller, doingOf } from "./activity.ts";
 import type { Bus } from "./bus.ts";
 import type { Groups } from "./groups.ts";
@@ -26,7 +27,7 @@ import type { Live } from "./live.ts";
 import type { Fact, Limits, Notice, Surroundings } from "./model.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
-import { nextDeadline } from "./state/time.ts";
+import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
 import type { Terms } from "./terms.ts";
@@ -44,6 +45,9 @@ export interface ActorDeps {
   readonly newNonce: () => string;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly purged: (id: string) => void;
+  /** Of this process: what our own waits count with. */
+  readonly running: RunningTime;
+  readonly machine: () => Omit<Elapsed, "ms">;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -71,13 +75,27 @@ export interface Actor {
   lastFrames(): readonly string[];
   /** The sweep's look at its process. */
   look(): void;
-  /** Deadlines count from here on: before, what is stored was not yet compared with what lives. */
-  activate(): void;
+  /**
+   * What its program has written so far is read and stored, as far as it can be in a moment: before something is asked
+   * for that would make another thing of it. Never rejects because of a program.
+   */
+  caughtUp(): Promise<void>;
+  /** When that moment of its running time was, by the wall clock. */
+  wallTime(moment: number): number;
+  /** Stores how much is left of what it waits for, should we die without a word. */
+  remember(): Promise<void>;
+  /**
+   * Deadlines are decided from here on, and after `graceMs`: before, what is stored was not yet compared with what
+   * lives.
+   */
+  activate(graceMs?: number): void;
   close(): void;
 }
 
 const FRAMES_KEPT = 20;
 const FRAME_KEPT_CHARS = 2000;
+/** Nobody who asks waits longer for a program's backlog to be read. */
+const CAUGHT_UP_MS = 2000;
 /** After the store refused a write: trying at once again helps nobody. */
 const STORE_RETRY_MS = 5000;
 
@@ -92,6 +110,11 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   let active = false;
   let closed = false;
   const recent: string[] = [];
+  const startedAt = deps.running.now();
+  const ranBefore = ranSince(initial.state.elapsed, deps.machine());
+  const ranNow = (): number => Math.round(ranBefore + deps.running.now() - startedAt);
+  /** No deadline is decided before: a daemon that has just come back must see what was done meanwhile. */
+  let notBefore = 0;
   const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
@@ -100,6 +123,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const { limits } = deps;
     return {
       nowMs,
+      ranMs: ranNow(),
       source,
       agentId: agent.id,
       permissions,
@@ -111,6 +135,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       carriedTotals,
     };
   };
+
+  const elapsed = (): Elapsed => ({ ms: ranNow(), ...deps.machine() });
 
   /** Inside a transaction. */
   const advance = <T>(entry: AgentEntry, source: CauseSource, work: (step: StepWork) => T) => {
@@ -124,8 +150,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     };
     const step = beginStep(context, agent.state, progress);
     const value = work(step);
-    const result = step.result();
-    if (result.state !== agent.state) saveAgentState(store, agent.id, result.state, entry.now);
+    const told = step.result();
+    const changed = told.state !== agent.state;
+    const result = changed ? { ...told, state: { ...told.state, elapsed: elapsed() } } : told;
+    if (changed) saveAgentState(store, agent.id, result.state, entry.now);
     if (result.progress !== progress && result.state.run > 0)
       saveRunProgress(store, agent.id, result.state.run, result.progress);
     return { value, result, now: entry.now };
@@ -158,15 +186,19 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const wait = deps.terms(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
     if (wait !== null) quietTimer = clock.setTimer(wait, () => void listen());
     const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.terms(agent).codec.traits });
-    if (at !== null) timer = clock.setTimer(Math.max(0, at - clock.now()), tick);
+    if (at !== null) timer = clock.setTimer(Math.max(0, Math.max(at, notBefore) - ranNow()), () => void tick());
   };
 
-  const tick = (): void => {
+  /** What its program has already written is read first: it may be what the deadline waits for. */
+  const tick = async (): Promise<void> => {
     try {
-      actor.facts("timer", { type: "tick" });
+      await run.caughtUp();
+      if (active) actor.facts("timer", { type: "tick" });
     } catch (error) {
+      if (!active) return;
       log.error("cannot store that a deadline passed, will try again", { error });
-      timer = clock.setTimer(STORE_RETRY_MS, tick);
+      timer?.cancel();
+      timer = clock.setTimer(STORE_RETRY_MS, () => void tick());
     }
   };
 
@@ -237,7 +269,6 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           code: "line_too_long",
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
-      step.touched();
       for (const [i, raw] of lines.entries()) step.frame({ raw, json: tryJson(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
@@ -288,8 +319,29 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       const used = live?.usage();
       if (used) agent = { ...agent, resources: { cpuMs: used.cpuMs, memoryPeakBytes: used.memoryPeakBytes } };
     },
-    activate() {
+    async caughtUp() {
+      const limit = new Promise<void>((resolve) => void clock.setTimer(CAUGHT_UP_MS, resolve));
+      await Promise.race([run.caughtUp(), limit]);
+    },
+    wallTime: (moment) => clock.now() - (ranNow() - moment),
+    async remember() {
+      const waits = (): boolean => active && timer !== null;
+      if (!waits()) return;
+      const stored = (state: AgentState): void => void (agent = { ...agent, state });
+      await journal.join(
+        scope,
+        waits,
+        (entry) => {
+          const state = { ...agent.state, elapsed: elapsed() };
+          saveAgentState(store, agent.id, state, entry.now);
+          return state;
+        },
+        { stored },
+      );
+    },
+    activate(graceMs = 0) {
       active = true;
+      notBefore = ranNow() + graceMs;
       arm();
     },
     close() {

@@ -64,7 +64,7 @@ export interface Live {
   /** Does nothing run in its tree but the program itself? */
   isAlone(): boolean;
   tree(): readonly ProcessInfo[];
-  /** Resolves when everything that was written so far is stored. */
+  /** Resolves when everything that was written so far is stored, and the end when it is over. */
   catchUp(): Promise<void>;
   /** It is gone: reads the rest and tells it, once. */
   finish(): Promise<void>;
@@ -226,6 +226,7 @@ export function openLive(options: LiveOptions): Live {
     tree: () => treeOf(identity, where),
     async catchUp() {
       await tail.drain();
+      if (!closed && !stillRuns(identity)) await live.finish();
     },
     finish: () =>
       (finishing ??= finish().catch((error: unknown) => {

@@ -90,7 +90,10 @@ export type Deed =
 export interface Notice {
   readonly do: "notice";
   readonly event: NoticeEvent;
+  /** Those that ended and are told with it. */
   readonly turns: readonly string[];
+  /** The one that runs, where it is about that. */
+  readonly turn?: string;
   readonly permission?: string;
   readonly error?: TurnError;
 }
@@ -99,12 +102,16 @@ export interface Limits {
   readonly parkIdleMs: number;
   readonly turnTimeoutMs: number;
   readonly stallWarnMs: number;
+  readonly toolStallWarnMs: number;
   readonly permissionTimeoutMs: number;
 }
 
 /** What the reducer may know besides the state. */
 export interface Surroundings {
+  /** The wall clock, for what is shown. */
   readonly nowMs: number;
+  /** The agent's running time, for what waits. */
+  readonly ranMs: number;
   readonly source: CauseSource;
   readonly agentId: string;
   readonly permissions: PermissionMode;

@@ -59,11 +59,11 @@ function unreadableState(reason: string): { code: string; message: string } {
 }
 
 async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {
-  const deadline = clock.now() + SPAWN_GRACE_MS;
+  const deadline = clock.monotonic() + SPAWN_GRACE_MS;
   for (;;) {
     const identity = readIdentity(paths);
     if (identity !== null) return identity.nonce === nonce ? identity : null;
-    if (clock.now() >= deadline) return null;
+    if (clock.monotonic() >= deadline) return null;
     await new Promise<void>((resolve) => clock.setTimer(SPAWN_POLL_MS, resolve));
   }
 }

@@ -67,6 +67,8 @@ export interface AgentRun {
   attach(live: Live): void;
   /** It is there and was told nothing yet: stores its identity and begins the handshake. */
   begun(identity: Identity): void;
+  /** All that its program has written is stored, its end too when it is gone. */
+  caughtUp(): Promise<void>;
   /** The same process, found by a new daemon with its output read. */
   adopt(): void;
   send(lines: readonly Line[]): void;
@@ -170,11 +172,13 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         if (input !== null) step.codec((state) => codec.prompt(state, asPrompt(input, clock.now()), clock.now()));
       });
     },
+    async caughtUp() {
+      await live?.catchUp();
+    },
     adopt() {
       const { codec } = books.terms();
       books.step("reconcile", (step) => {
         const { open, turn } = step.state();
-        step.touched();
         step.codec((state) =>
           codec.adopt(state, {
             nowMs: clock.now(),

@@ -78,7 +78,7 @@ export interface StepWork {
   codec(run: (state: unknown) => Step<unknown>): void;
   /** `begin`: where its line begins in the output of the run. */
   frame(frame: Frame, begin?: number): void;
-  /** The program gave a sign of life. */
+  /** The program moves on: whatever waits for that counts from here. */
   touched(): void;
   progress(change: Partial<Progress>): void;
   send(line: Line): void;
@@ -226,10 +226,16 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     },
     frame(frame, begin = 0) {
       progress = { ...progress, frames: progress.frames + 1 };
+      if (state.lastFrameAt !== env.ranMs) state = { ...state, lastFrameAt: env.ranMs };
+      const tried = state.retrying !== null;
+      let repeats = false;
       reading = { frame, begin, run: state.run };
       this.codec((codecState) => {
         try {
-          return codec.frame(codecState, frame, entry.now);
+          const step = codec.frame(codecState, frame, entry.now);
+          // Once more what was tried before is a sign of life, but no progress.
+          repeats = tried && step.facts.length > 0 && step.facts.every((fact) => fact.type === "retrying");
+          return step;
         } catch (error) {
           // A frame that our own code cannot digest must not stop the agent: it is told and passed over.
           const message = `a frame could not be understood: ${errorText(error)}`;
@@ -241,10 +247,12 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         }
       });
       reading = null;
+      if (!repeats) this.touched();
     },
     touched() {
       const { stalled } = state;
-      state = { ...state, lastFrameAt: entry.now, stalled: false };
+      if (!stalled && state.progressAt === env.ranMs) return;
+      state = { ...state, lastFrameAt: env.ranMs, progressAt: env.ranMs, stalled: false };
       if (!stalled) return;
       state = { ...state, cause: { source: "frame", detail: "frames again", at: entry.now } };
       record(entry, state, { do: "event", type: "agent_resumed_output", data: { turn: state.turn?.id } });

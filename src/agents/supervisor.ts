@@ -6,6 +6,8 @@ import { join } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { createRunningTime } from "../lib/running-time.ts";
+import { readBootId, readUptimeMs } from "../process/proc.ts";
 import type { Agent } from "../store/agents.ts";
 import { allAgentIds, countAgents, findAgent, insertAgent } from "../store/agents.ts";
 import { endLeftovers } from "../process/leftovers.ts";
@@ -26,6 +28,10 @@ import type { Terms } from "./terms.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */
 const QUIET_SWEEPS = 6;
+/** A minute: what is left of a wait is stored at least so often. */
+const REMEMBER_SWEEPS = 12;
+/** After a restart no deadline is decided sooner: what happened meanwhile has to be seen first. */
+const GRACE_MS = 10_000;
 
 export interface SupervisorDeps {
   readonly store: Store;
@@ -67,6 +73,8 @@ export interface Supervisor {
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { store, journal, clock, bus, log } = deps;
   const actors = new Map<string, Actor>();
+  const running = createRunningTime(clock);
+  const bootId = readBootId();
   let ready = false;
   let sweep: Timer | null = null;
 
@@ -94,6 +102,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         seam: deps.seam,
         terms: (current) => deps.terms(current, agentDir),
         purged,
+        running,
+        machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
         launch: launchRun,
       },
       agent,
@@ -104,13 +114,19 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
+  let sweeps = 0;
   const sweepOnce = (): void => {
+    running.beat(deps.sweepMs);
     for (const actor of actors.values()) {
       try {
         actor.look();
       } catch (error) {
         log.warn("cannot look at an agent's process now, the next sweep does", { agent: actor.id, error });
       }
+    }
+    if (++sweeps % REMEMBER_SWEEPS === 0) {
+      const stored = Promise.all([...actors.values()].map((actor) => actor.remember()));
+      stored.catch((error: unknown) => log.error("cannot store how much is left of what agents wait for", { error }));
     }
     if (++quietSweeps === QUIET_SWEEPS) deps.quiet();
     sweep = clock.setTimer(deps.sweepMs, sweepOnce);
@@ -126,7 +142,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         if (agent !== null) build(agent);
       }
       await Promise.all([...actors.values()].map((actor) => reconcile(actor, { store, clock, log })));
-      for (const actor of actors.values()) actor.activate();
+      for (const actor of actors.values()) actor.activate(GRACE_MS);
+      running.beat(deps.sweepMs);
       sweep = clock.setTimer(deps.sweepMs, sweepOnce);
       ready = true;
     },

@@ -28,8 +28,9 @@ export function controlRoutes(deps: ApiDeps) {
       body: optional(schemas.abort),
       async handler({ params, body, keepOpen, signal }) {
         const actor = actorAt(deps, params);
-        const turn = actor.state().turn;
         keepOpen();
+        await actor.caughtUp();
+        const { turn } = actor.state();
         actor.facts("api", { type: "abort", keepQueued: body?.keepQueued ?? false });
         if (turn === null) return view(actor, { aborted: false });
         const over = await until(deps, actor, () => actor.state().turn?.id !== turn.id, INTERRUPT_GRACE_MS, signal);
@@ -47,6 +48,7 @@ export function controlRoutes(deps: ApiDeps) {
       async handler({ params, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
+        await actor.caughtUp();
         actor.facts("api", { type: "stop" });
         const over = await until(
           deps,

@@ -62,8 +62,10 @@ export function inputRoutes(deps: ApiDeps) {
       body: schemas.newInput,
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 202 },
-      handler({ params, body, req, bodyBytes }) {
+      async handler({ params, body, req, bodyBytes }) {
         const actor = actorAt(deps, params);
+        // A turn that is over by now must not be taken for one that this input has ended.
+        if (body.mode === "interrupt") await actor.caughtUp();
         return answerOnce(deps, { scope: inputScope(actor.id), req, bodyBytes }, (keep) => {
           const { text, mode = "queue", raw = false } = body;
           assertTextFits(actor.terms(), text, "text");

@@ -43,6 +43,7 @@ export interface HarnessConfig {
     readonly parkIdleMs: number;
     readonly turnTimeoutMs: number;
     readonly stallWarnMs: number;
+    readonly toolStallWarnMs: number;
     readonly permissionTimeoutMs: number;
     /** What the output of one run may hold of the disk. */
     readonly runOutputBytes: number;
@@ -122,6 +123,7 @@ const harnessFile = object({
       parkIdleMs: optional(milliseconds),
       turnTimeoutMs: optional(milliseconds),
       stallWarnMs: optional(milliseconds),
+      toolStallWarnMs: optional(milliseconds),
       permissionTimeoutMs: optional(milliseconds),
       runOutputBytes: optional(integer({ min: 1024 * 1024 })),
       ...resourceLimits,
@@ -201,6 +203,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       parkIdleMs: 600_000,
       turnTimeoutMs: 0,
       stallWarnMs: 300_000,
+      toolStallWarnMs: 1_800_000,
       permissionTimeoutMs: 0,
       runOutputBytes: 1024 * 1024 * 1024,
       agentMemoryBytes: 0,

@@ -50,6 +50,12 @@ export function readBootId(root = "/proc"): string {
   return (readText(`${root}/sys/kernel/random/boot_id`) ?? "").trim();
 }
 
+/** Ms since the boot, suspended or not; null where the kernel does not tell. */
+export function readUptimeMs(root = "/proc"): number | null {
+  const seconds = Number((readText(`${root}/uptime`) ?? "").split(" ")[0] || NaN);
+  return Number.isFinite(seconds) ? Math.round(seconds * 1000) : null;
+}
+
 /**
  * The name stands in parentheses and may itself hold parentheses, spaces and newlines: fields are counted from the last
  * `)`.

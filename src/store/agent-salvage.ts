@@ -59,9 +59,10 @@ export function salvagedState(store: Store, agent: string, text: string, nowMs: 
     ),
     open: store
       .all<Omit<OpenPermission, "answered">>(
-        `SELECT id, ref, kind, turn, created_at AS askedAt FROM permissions WHERE agent = ? AND state = 'pending'
+        `SELECT id, ref, kind, turn, ?2 AS askedAt FROM permissions WHERE agent = ?1 AND state = 'pending'
          ORDER BY created_at, id`,
         agent,
+        nowMs,
       )
       .map((row) => ({ ...row, answered: false })),
     session: sessionIn(text, run?.codec ?? null),
@@ -75,7 +76,7 @@ function openTurn(store: Store, agent: string): Turn | null {
     agent,
   );
   if (row === null) return null;
-  return { ...row, activeMs: 0, countingSince: null, interrupt: null, mended: false };
+  return { ...row, activeMs: 0, countingSince: null, interrupt: null, mended: false, stallTold: false };
 }
 
 function count(store: Store, sql: string, agent: string): number {

@@ -20,12 +20,14 @@ import { CAUSE_SOURCES, INTENTS, PROCESS_STATES, STATUSES, TURN_ORIGINS, TURN_OU
 import type { Usage } from "../words/said.ts";
 import { PERMISSION_KINDS } from "../words/said.ts";
 
-export const STATE_VERSION = 1;
+/** 0 and 1: waits counted from the wall clock, which goes on here as the running time. */
+export const STATE_VERSION = 2;
 
 export const NOTHING_USED: Meter = { run: 0, total: {}, spent: {} };
 
 export function initialState(nowMs: number): AgentState {
   return {
+    elapsed: { ms: nowMs, bootId: "", uptimeMs: 0 },
     status: "idle",
     cause: { source: "api", detail: "created", at: nowMs },
     process: "none",
@@ -50,6 +52,8 @@ export function initialState(nowMs: number): AgentState {
     meter: NOTHING_USED,
     session: null,
     lastFrameAt: nowMs,
+    progressAt: nowMs,
+    tool: null,
     stalled: false,
     quietSince: nowMs,
     unnoticed: [],
@@ -75,8 +79,18 @@ const turn: Reader<Turn> = shapeOf<Turn>(
       shapeOf<NonNullable<Turn["interrupt"]>>({ at: aNumber, reason: oneOf("abort", "input", "timeout") }, { at: 0 }),
     ),
     mended: aFlag,
+    stallTold: aFlag,
   },
-  { origin: "input", input: null, activeMs: 0, countingSince: null, interrupt: null, mended: false, startedAt: 0 },
+  {
+    origin: "input",
+    input: null,
+    activeMs: 0,
+    countingSince: null,
+    interrupt: null,
+    mended: false,
+    stallTold: false,
+    startedAt: 0,
+  },
 );
 
 const figure = maybe(aNumber);
@@ -131,6 +145,7 @@ const NEEDED = ["process", "run", "turns", "turn", "queue", "flight", "permissio
 const state = (nowMs: number): Reader<AgentState> =>
   shapeOf<AgentState>(
     {
+      elapsed: shapeOf({ ms: aNumber, bootId: aText, uptimeMs: aNumber }, initialState(nowMs).elapsed),
       status: oneOf(...STATUSES),
       cause: shapeOf(
         { source: oneOf(...CAUSE_SOURCES), detail: aText, at: aNumber },
@@ -158,6 +173,8 @@ const state = (nowMs: number): Reader<AgentState> =>
       meter: shapeOf({ run: aCount, total: usage, spent: usage }, NOTHING_USED),
       session: orNull(aText),
       lastFrameAt: aNumber,
+      progressAt: aNumber,
+      tool: orNull(shapeOf({ id: aText, name: aText })),
       stalled: aFlag,
       quietSince: aNumber,
       unnoticed: listOf(aText),

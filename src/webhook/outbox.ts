@@ -24,7 +24,10 @@ export interface OutboxConfig {
 
 export interface NoticeRequest {
   readonly event: NoticeEvent;
+  /** Those that ended. */
   readonly turns: readonly string[];
+  /** The one that runs, where it is about that. */
+  readonly turn?: string;
   readonly permission?: string;
   readonly error?: TurnError;
 }
@@ -88,6 +91,15 @@ export function ownToken(store: Store, config: OutboxConfig, delivery: Delivery)
   return now.own && now.url === delivery.url ? now.token : delivery.token;
 }
 
+/** What was said last in the turns that are told; what was said in others would be taken for it. */
+function lastWords(store: Store, agent: string, turns: readonly string[]): string | null {
+  for (const turn of turns.toReversed()) {
+    const message = lastAssistantMessage(store, agent, turn);
+    if (message !== null) return message.text;
+  }
+  return null;
+}
+
 function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: AgentState, now: number): Notice {
   const turns = notice.turns.slice(-TURNS_MAX).flatMap((id) => {
     const turn = findTurn(store, agent.id, id);
@@ -102,7 +114,8 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     ];
   });
   const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
-  const turnId = notice.permission === undefined ? turns.at(-1)?.id : state.turn?.id;
+  const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
+  const turnId = running ?? turns.at(-1)?.id;
   const { metadata } = agent.settings;
   return {
     event: notice.event,
@@ -110,7 +123,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     agentId: agent.id,
     provider: agent.provider,
     status: notice.permission === undefined ? state.status : "waiting_input",
-    lastMessage: lastAssistantMessage(store, agent.id)?.text ?? null,
+    lastMessage: lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
     timestampMs: now,
     ...(notice.error === undefined
       ? {}

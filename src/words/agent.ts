@@ -79,11 +79,13 @@ export interface Turn {
   readonly startedAt: number;
   /** Time spent working, without waiting for a person, up to `countingSince`. */
   readonly activeMs: number;
-  /** null while the turn waits for a person. */
+  /** A moment of the running time; null while the turn waits for a person. */
   readonly countingSince: number | null;
   readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout" } | null;
   /** Its process was replaced for a torn line. Once is mending, twice would be a loop. */
   readonly mended: boolean;
+  /** It was told once that it makes no progress. */
+  readonly stallTold: boolean;
 }
 
 export interface EndedTurn {
@@ -134,7 +136,22 @@ export interface Meter {
   readonly spent: Usage;
 }
 
+/**
+ * The agent's running time when it was stored, and the machine's at that moment: how much of a wait is left follows
+ * from it, also for the next daemon.
+ */
+export interface Elapsed {
+  readonly ms: number;
+  readonly bootId: string;
+  readonly uptimeMs: number;
+}
+
+/**
+ * Moments that waits count from (`spawnedAt`, `lastFrameAt`, `progressAt`, `quietSince`, `countingSince`, `askedAt`,
+ * `interrupt.at`) are of the agent's running time, `elapsed.ms`; all others are of the wall clock.
+ */
 export interface AgentState {
+  readonly elapsed: Elapsed;
   readonly status: Status;
   readonly cause: Cause;
   readonly process: ProcessState;
@@ -164,6 +181,10 @@ export interface AgentState {
   readonly session: string | null;
   /** Last sign of life in the running turn. */
   readonly lastFrameAt: number;
+  /** Last frame that was more than a repeated retry. */
+  readonly progressAt: number;
+  /** The tool that runs. */
+  readonly tool: { readonly id: string; readonly name: string } | null;
   readonly stalled: boolean;
   /** Since when nothing goes on; what parking counts from. */
   readonly quietSince: number;

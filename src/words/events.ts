@@ -10,7 +10,7 @@ export const EVENT_TYPES = {
   agent_updated: "its settings were changed",
   agent_deleted: "it was forgotten",
   agent_status: "from, to and the cause",
-  agent_stalled: "no frame for limits.stallWarnMs",
+  agent_stalled: "no progress for limits.stallWarnMs, or limits.toolStallWarnMs while a tool runs",
   agent_resumed_output: "frames again after a stall",
   turn_started: "id and origin of the turn",
   turn_ended: "the turn with its outcome",
@@ -57,7 +57,12 @@ export interface EventData {
   readonly agent_updated: { readonly agent: Named };
   readonly agent_deleted: { readonly agent: Named };
   readonly agent_status: { readonly from: Status; readonly to: Status; readonly cause: ToldCause };
-  readonly agent_stalled: { readonly turn: string | undefined; readonly silentMs: number };
+  readonly agent_stalled: {
+    readonly turn: string | undefined;
+    readonly silentMs: number;
+    /** The one that runs. */
+    readonly tool: string | null;
+  };
   readonly agent_resumed_output: { readonly turn: string | undefined };
   readonly turn_started: { readonly turn: { readonly id: string; readonly origin: TurnOrigin } };
   readonly turn_ended: { readonly turn: ToldTurn };

@@ -6,7 +6,8 @@ export const NOTICES = {
   agent_aborted: "the last turn was interrupted",
   agent_exited: "the program ended unasked, or could not start",
   agent_waiting_input: "it waits for an answer",
-  agent_stalled: "a turn made no progress for `limits.stallWarnMs`; told once a turn, nothing is ended",
+  agent_stalled:
+    "a turn made no progress for `limits.stallWarnMs` (`limits.toolStallWarnMs` while a tool runs); told once a turn, nothing is ended",
   agent_limited: "the account's allowance is used up; the work goes on by itself at the time it names",
   agent_resumed: "the work that waited for an allowance goes on",
   agent_budget: "a budget is nearly or wholly spent",

@@ -52,7 +52,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
     case "background":
       if (s.background === fact.tasks) return;
       s.background = fact.tasks;
-      s.quietSince = env.nowMs;
+      s.quietSince = env.ranMs;
       out.push({ do: "event", type: "background", data: { tasks: fact.tasks } });
       return;
     case "usage":
@@ -67,6 +67,8 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return;
     case "part":
       if (s.retrying !== null) s.retrying = null;
+      if (fact.part.type === "tool_use") s.tool = { id: fact.part.id, name: fact.part.name };
+      if (fact.part.type === "tool_result" && s.tool?.id === fact.part.id) s.tool = null;
       return;
     case "login":
     case "message_done":
@@ -84,7 +86,7 @@ function onReady(work: Work): void {
   work.detail = "ready";
   s.ready = true;
   if (s.intent === null) s.wanted = false; // else it is the next process that is wanted
-  s.lastFrameAt = work.env.nowMs;
+  s.lastFrameAt = s.progressAt = work.env.ranMs;
   // its turn began before it was ready
   if (s.turn !== null && s.turn.interrupt !== null) work.out.push({ do: "interrupt" });
   dispatch(work);
@@ -171,7 +173,7 @@ function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permissio
   const id = `p${s.permissions}`;
   work.detail = `${fact.kind === "tool" ? "permission" : fact.kind}: ${fact.tool}`;
   out.push({ do: "open_permission", id, fact, turn: s.turn?.id ?? null });
-  const asked = { id, ref: fact.id, kind: fact.kind, turn: s.turn?.id ?? null, askedAt: env.nowMs };
+  const asked = { id, ref: fact.id, kind: fact.kind, turn: s.turn?.id ?? null, askedAt: env.ranMs };
   // Only tools fall under the mode. A question and a plan are for a person, whatever the mode says.
   if (fact.kind === "tool" && env.permissions !== "ask") {
     const deny = env.permissions === "deny";

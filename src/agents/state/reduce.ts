@@ -65,11 +65,12 @@ function settle(work: Work, before: AgentState): void {
   if (s.queue.length === 0) s.held = false;
   const status = statusOf(s);
   countActiveTime(work, status);
-  if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.nowMs;
+  if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;
   if (status !== before.status) {
     s.cause = { source: env.source, detail: work.detail, at: env.nowMs };
     s.status = status;
-    if (status === "processing") s.lastFrameAt = env.nowMs; // the time of waiting for a person is no silence
+    // The time of waiting for a person is no silence.
+    if (status === "processing") s.lastFrameAt = s.progressAt = env.ranMs;
     work.out.push({
       do: "event",
       type: "agent_status",
@@ -87,9 +88,9 @@ function countActiveTime({ s, env }: Work, status: Status): void {
   const turn = s.turn;
   if (turn === null) return;
   const counts = status !== "waiting_input";
-  if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.nowMs };
+  if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.ranMs };
   if (!counts && turn.countingSince !== null) {
-    s.turn = { ...turn, activeMs: turn.activeMs + env.nowMs - turn.countingSince, countingSince: null };
+    s.turn = { ...turn, activeMs: turn.activeMs + env.ranMs - turn.countingSince, countingSince: null };
   }
 }
 

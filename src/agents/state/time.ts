@@ -1,9 +1,9 @@
 /** Our own clock as a witness: deadlines make causes and events visible; none of them ever says yes. */
 import { unreachable } from "../../lib/unreachable.ts";
-import type { Fact, Surroundings } from "../model.ts";
+import type { Fact, Limits, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
-import type { AgentState } from "../../words/agent.ts";
+import type { AgentState, Elapsed } from "../../words/agent.ts";
 import { endProcess, interrupt, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
@@ -12,14 +12,14 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
   if (fact.type === "park") {
     if (!mayPark(s)) return;
     if (!fact.clean) {
-      s.quietSince = env.nowMs; // something still works in its tree: look again later
+      s.quietSince = env.ranMs; // something still works in its tree: look again later
       return;
     }
     work.detail = "parking";
     return endProcess(work, "park", true);
   }
   for (const due of deadlines(s, env)) {
-    if (due.at > env.nowMs) continue;
+    if (due.at > env.ranMs) continue;
     switch (due.what) {
       case "start":
         s.startError = {
@@ -37,13 +37,7 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
         endProcess(work, "timeout", false);
         break;
       case "stall":
-        s.stalled = true;
-        s.cause = { source: "timer", detail: `no frame for ${env.limits.stallWarnMs} ms`, at: env.nowMs };
-        out.push({
-          do: "event",
-          type: "agent_stalled",
-          data: { turn: s.turn?.id, silentMs: env.nowMs - s.lastFrameAt },
-        });
+        stall(work);
         break;
       case "permission":
         s.open = s.open.map((each) => (each.id === due.permission ? { ...each, answered: true } : each));
@@ -69,6 +63,36 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
         return unreachable(due);
     }
   }
+}
+
+/** A tool may be silent for longer than a model. 0 = never told. */
+function stallLimit({ tool }: AgentState, limits: Limits): number {
+  return tool === null ? limits.stallWarnMs : limits.toolStallWarnMs;
+}
+
+/** Shown at once and each time; told outside once a turn. Nothing is ended by it. */
+function stall({ s, out, env }: Work): void {
+  const { turn, tool, retrying } = s;
+  const limitMs = stallLimit(s, env.limits);
+  const why =
+    retrying !== null
+      ? `no progress for ${limitMs} ms: attempt ${retrying.attempt} of the model call, ${retrying.reason}`
+      : tool !== null
+        ? `no frame for ${limitMs} ms: the tool ${tool.name} runs`
+        : `no frame for ${limitMs} ms`;
+  s.stalled = true;
+  s.cause = { source: "timer", detail: why, at: env.nowMs };
+  const silentMs = env.ranMs - s.progressAt;
+  out.push({ do: "event", type: "agent_stalled", data: { turn: turn?.id, silentMs, tool: tool?.name ?? null } });
+  if (turn === null || turn.stallTold) return;
+  s.turn = { ...turn, stallTold: true };
+  out.push({
+    do: "notice",
+    event: "agent_stalled",
+    turns: [],
+    turn: turn.id,
+    error: { code: "NO_PROGRESS", message: why },
+  });
 }
 
 type Deadline =
@@ -102,8 +126,9 @@ export function deadlines(
       }
       if (turn.interrupt?.reason === "timeout")
         due.push({ what: "interrupt", at: turn.interrupt.at + INTERRUPT_GRACE_MS });
-      if (limits.stallWarnMs > 0 && !s.stalled && s.status === "processing")
-        due.push({ what: "stall", at: s.lastFrameAt + limits.stallWarnMs });
+      const stallAfterMs = stallLimit(s, limits);
+      if (stallAfterMs > 0 && !s.stalled && s.status === "processing")
+        due.push({ what: "stall", at: s.progressAt + stallAfterMs });
     }
     if (limits.permissionTimeoutMs > 0) {
       for (const each of s.open)
@@ -116,11 +141,17 @@ export function deadlines(
   return due;
 }
 
-/** Epoch ms of the next moment at which a `tick` would do something; null = none. */
+/** The next moment of the running time at which a `tick` would do something; null = none. */
 export function nextDeadline(
   s: AgentState,
   env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
 ): number | null {
   const due = deadlines(s, env);
   return due.length === 0 ? null : Math.min(...due.map((each) => each.at));
+}
+
+/** Where the running time of an agent goes on: what passed between two daemons of one boot counts, no reboot does. */
+export function ranSince(stored: Elapsed, machine: Omit<Elapsed, "ms">): number {
+  const between = stored.bootId === machine.bootId ? machine.uptimeMs - stored.uptimeMs : 0;
+  return stored.ms + Math.max(0, between);
 }

@@ -32,11 +32,14 @@ export function openTurn(work: Work, origin: "input" | "agent"): void {
     input: origin === "input" ? (s.flight?.input ?? null) : null,
     startedAt: env.nowMs,
     activeMs: 0,
-    countingSince: env.nowMs,
+    countingSince: env.ranMs,
     interrupt: null,
     mended: false,
+    stallTold: false,
   };
-  s.lastFrameAt = env.nowMs;
+  s.lastFrameAt = env.ranMs;
+  s.progressAt = env.ranMs;
+  s.tool = null;
   s.stalled = false;
   out.push({ do: "open_turn", turn: s.turn });
 }
@@ -81,8 +84,9 @@ export function spawn({ s, out, env }: Work): void {
   s.broken = null;
   s.startError = null;
   if (s.rest === "exited") s.rest = "idle";
-  s.spawnedAt = env.nowMs;
-  s.lastFrameAt = env.nowMs;
+  s.spawnedAt = env.ranMs;
+  s.lastFrameAt = env.ranMs;
+  s.progressAt = env.ranMs;
   out.push({ do: "spawn", run: s.run });
   if (!env.oneshot) return;
   // The prompt is the process's stdin: spawning it is writing it, and a program without a protocol cannot confirm more.
@@ -134,6 +138,7 @@ export function closeTurn(
   s.lastTurn = ended;
   s.turn = null;
   s.retrying = null;
+  s.tool = null;
   s.unnoticed = [...s.unnoticed, turn.id];
   s.rest = REST_AFTER[outcome];
   out.push({ do: "close_turn", turn: ended });
@@ -159,7 +164,7 @@ export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): vo
     work.detail = "aborted before the input was delivered";
     return closeTurn(work, "interrupted");
   }
-  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.nowMs, reason } };
+  if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.ranMs, reason } };
   if (env.oneshot) {
     if (s.intent !== null) return;
     out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for

@@ -45,7 +45,7 @@ const DATA: Readonly<Record<StoredEvent, Schema<unknown>>> = {
   agent_updated: agentNamed,
   agent_deleted: agentNamed,
   agent_status: object({ from: status, to: status, cause }),
-  agent_stalled: object({ turn: ofTurn, silentMs: integer() }),
+  agent_stalled: object({ turn: ofTurn, silentMs: integer(), tool: nullable(text) }),
   agent_resumed_output: object({ turn: ofTurn }),
   turn_started: object({ turn: object({ id: text, origin: oneOf(...TURN_ORIGINS) }) }),
   turn_ended: object({ turn: endedTurn }),

@@ -11,6 +11,7 @@ import type { Live } from "../../../src/agents/live.ts";
 import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
+import { createRunningTime } from "../../../src/lib/running-time.ts";
 import { missingProvider } from "../../../src/providers/index.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { findAgent, insertAgent } from "../../../src/store/agents.ts";
@@ -29,6 +30,8 @@ function world() {
   real.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
   const clock = fakeClock();
   const bus = createBus();
+  const running = createRunningTime(clock);
+  let bootId = "b";
   const begun: number[] = [];
   const { codec } = missingProvider("x");
   const deps: ActorDeps = {
@@ -39,7 +42,14 @@ function world() {
     journal: createJournal({ store, clock, bus }),
     agentDir: "/nowhere",
     groups: createGroups(null, silentLogger),
-    limits: { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 0, permissionTimeoutMs: 0, runOutputBytes: 1e9 },
+    limits: {
+      parkIdleMs: 0,
+      turnTimeoutMs: 0,
+      stallWarnMs: 0,
+      toolStallWarnMs: 0,
+      permissionTimeoutMs: 0,
+      runOutputBytes: 1e9,
+    },
     terms: () => ({
       codec,
       permissions: "ask",
@@ -51,6 +61,8 @@ function world() {
     newNonce: () => "n",
     enqueue: () => undefined,
     purged: () => undefined,
+    running,
+    machine: () => ({ bootId, uptimeMs: clock.monotonic() }),
     seam: () => undefined,
     launch: ({ run }) => new Promise(() => begun.push(run)),
   };
@@ -72,6 +84,12 @@ function world() {
   const live = { stderrTail: () => "", left: () => [], close: () => void closed++ } as unknown as Live;
   return {
     actor,
+    running,
+    /** The agent as the next daemon finds it, on this or another boot. */
+    again(boot: string) {
+      bootId = boot;
+      return createActor(deps, findAgent(real, agent.id) ?? agent);
+    },
     bus,
     clock,
     live,
@@ -95,15 +113,84 @@ test("an end that could not be stored is not over: the process stays known, and 
   expect([actor.live(), closed(), stored()?.process, stored()?.status]).toEqual([null, 1, "gone", "exited"]);
 });
 
-test("a deadline that could not be stored does not end the daemon and is tried again", () => {
+/** Lets what was begun by a timer come to its commit. */
+const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+
+test("a deadline that could not be stored does not end the daemon and is tried again", async () => {
   const { actor, clock, stored, fill } = world();
   actor.activate();
   actor.facts("api", { type: "resume" });
   fill(true);
   clock.advance(2000); // beyond the start deadline of this provider
+  await settled();
   expect(stored()?.intent).toBeNull();
   fill(false);
   clock.advance(5000);
+  await settled();
+  expect(stored()?.intent).toBe("refused");
+});
+
+test("neither a wall clock that is set nor a time in which we were away passes a deadline", async () => {
+  const { actor, clock, running, stored } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  clock.jump(2 * 86_400_000);
+  clock.advance(500);
+  await settled();
+  expect(stored()?.intent).toBeNull();
+  running.beat(100);
+  clock.advance(12_000); // stopped for nearly all of it: the timer rings, and half of its time is left
+  await settled();
+  expect(stored()?.intent).toBeNull();
+  clock.advance(1000);
+  await settled();
+  expect(stored()?.intent).toBe("refused");
+});
+
+test("what the program has written is read before a deadline is decided", async () => {
+  const { actor, clock, live, stored } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  const written = { ...live, catchUp: async () => actor.facts("frame", { type: "ready" }) };
+  actor.run.attach(written);
+  clock.advance(2000);
+  await settled();
+  expect([stored()?.intent, stored()?.ready]).toEqual([null, true]);
+});
+
+test("the next daemon of the same boot goes on with what is left, after a moment to look; a reboot adds nothing", async () => {
+  const { actor, clock, stored, again } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  clock.advance(600);
+  await actor.remember();
+  actor.close();
+  clock.advance(600);
+  const next = again("b");
+  next.activate(10_000);
+  clock.advance(9000);
+  await settled();
+  expect(stored()?.intent).toBeNull();
+  clock.advance(1000);
+  await settled();
+  expect(stored()?.intent).toBe("refused");
+});
+
+test("after a reboot only the time before it counts", async () => {
+  const { actor, clock, stored, again } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  clock.advance(600);
+  await actor.remember();
+  actor.close();
+  clock.advance(86_400_000);
+  const next = again("another boot");
+  next.activate();
+  clock.advance(300);
+  await settled();
+  expect(stored()?.intent).toBeNull();
+  clock.advance(100);
+  await settled();
   expect(stored()?.intent).toBe("refused");
 });
 

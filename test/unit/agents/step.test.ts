@@ -65,7 +65,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
   events = [];
   notices = [];
   const result = store.transact(() => {
-    const limits = { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 500, permissionTimeoutMs: 0 };
+    const limits = { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 500, toolStallWarnMs: 500, permissionTimeoutMs: 0 };
     const it = beginStep(
       {
         store,
@@ -73,7 +73,8 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
         entry: { store, project: "p", agent: AGENT, now, events },
         newNonce: () => "nonce",
         env: {
-          nowMs: now,
+          nowMs: now + 5_000_000,
+          ranMs: now,
           source: "api",
           agentId: AGENT,
           permissions: "ask",
@@ -171,6 +172,17 @@ describe("an input on its way", () => {
     expect(lines).toEqual([{ text: "interrupt" }]);
     expect(state.lastTurn?.outcome).toBe("interrupted");
     expect(notices.map(({ notice, status }) => [notice.event, status])).toEqual([["agent_aborted", "idle"]]);
+  });
+
+  test("a frame is progress, unless it only says that what was tried before is tried again", () => {
+    written();
+    const at = (now: number, fact: Fact): number => (step((it) => frame(it, fact), {}, now), state.progressAt);
+    const again: Fact = { ...facts.retrying, attempt: 2 } as Fact;
+    expect([at(2000, facts.said), at(3000, facts.retrying), at(4000, again), state.lastFrameAt]).toEqual([
+      2000, 3000, 3000, 4000,
+    ]);
+    expect(at(5000, facts.said)).toBe(5000);
+    expect([at(6000, facts.retrying), at(7000, again)]).toEqual([6000, 6000]);
   });
 
   test("a person's answer goes to the program with the words it came with", () => {

@@ -57,6 +57,7 @@ test("without a file and without variables there are the documented defaults", (
       parkIdleMs: 600_000,
       turnTimeoutMs: 0,
       stallWarnMs: 300_000,
+      toolStallWarnMs: 1_800_000,
       permissionTimeoutMs: 0,
       runOutputBytes: 1_073_741_824,
       agentMemoryBytes: 0,

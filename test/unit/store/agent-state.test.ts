@@ -51,6 +51,7 @@ const STATES: readonly (readonly [string, unknown])[] = [
 
 const env: Surroundings = {
   nowMs: 2_000_000,
+  ranMs: 2_000_000,
   source: "frame",
   agentId: "a",
   permissions: "ask",
@@ -59,7 +60,13 @@ const env: Surroundings = {
   tornLine: "restart",
   startDeadlineMs: 30_000,
   carriedTotals: [],
-  limits: { parkIdleMs: 600_000, turnTimeoutMs: 1000, stallWarnMs: 300_000, permissionTimeoutMs: 1000 },
+  limits: {
+    parkIdleMs: 600_000,
+    turnTimeoutMs: 1000,
+    stallWarnMs: 300_000,
+    toolStallWarnMs: 0,
+    permissionTimeoutMs: 1000,
+  },
 };
 /** Whatever can come next. */
 const ALL: readonly Fact[] = [

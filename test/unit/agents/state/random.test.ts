@@ -42,6 +42,7 @@ function provider(next: Random): Under {
     parkIdleMs: pick(next, [0, 2000]),
     turnTimeoutMs: pick(next, [0, 0, 3000]),
     stallWarnMs: pick(next, [0, 1000]),
+    toolStallWarnMs: pick(next, [0, 3000]),
     permissionTimeoutMs: pick(next, [0, 2000]),
   };
   return {

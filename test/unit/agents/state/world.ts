@@ -9,7 +9,7 @@ import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
 import type { AgentState, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
 
-export interface Under extends Omit<Surroundings, "nowMs" | "source" | "agentId" | "limits"> {
+export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" | "agentId" | "limits"> {
   readonly limits: Partial<Limits>;
   /** Does nothing but the program run in its tree, when it is looked at? */
   readonly alone: boolean;
@@ -30,7 +30,13 @@ const DEFAULTS: Under = {
   reconciling: false,
 };
 
-const LIMITS: Limits = { parkIdleMs: 600_000, turnTimeoutMs: 0, stallWarnMs: 300_000, permissionTimeoutMs: 0 };
+const LIMITS: Limits = {
+  parkIdleMs: 600_000,
+  turnTimeoutMs: 0,
+  stallWarnMs: 300_000,
+  toolStallWarnMs: 1_800_000,
+  permissionTimeoutMs: 0,
+};
 
 /** `later` lets time pass; `frame` is any line of the program, a sign of life and nothing else. */
 export type Step = Fact | { readonly later: number } | { readonly frame: true } | { readonly under: Partial<Under> };
@@ -48,6 +54,8 @@ const USER_FACTS: readonly string[] = [
   "decide",
 ];
 export const START_MS = 1_000_000;
+/** The wall clock is another one than that of waits. */
+const WALL_MS = 5_000_000_000;
 
 /** Who looks over the shoulder of every single step. */
 export interface Watcher {
@@ -68,7 +76,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     const limits = { ...LIMITS, ...terms.limits };
     if (fact.type === "input") inputs[fact.id] ??= "queued";
     watcher?.before(fact);
-    const outcome = reduce(state, fact, { ...terms, limits, nowMs: now, source, agentId: "a" });
+    const outcome = reduce(state, fact, { ...terms, limits, nowMs: now + WALL_MS, ranMs: now, source, agentId: "a" });
     state = outcome.state;
     watcher?.after(fact, outcome.effects, state);
     for (const effect of outcome.effects) {
@@ -100,7 +108,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     do(...steps: readonly Step[]) {
       for (const step of steps) {
         if ("later" in step) pass(step.later);
-        else if ("frame" in step) state = { ...state, lastFrameAt: now, stalled: false };
+        else if ("frame" in step) state = { ...state, lastFrameAt: now, progressAt: now, stalled: false };
         else if ("under" in step) terms = { ...terms, ...step.under };
         else give(step);
       }
@@ -187,6 +195,7 @@ function told(effect: Effect): string {
     case "notice": {
       const about = [
         ...effect.turns,
+        ...(effect.turn === undefined ? [] : [`in ${effect.turn}`]),
         ...(effect.permission === undefined ? [] : [effect.permission]),
         ...(effect.error === undefined ? [] : [effect.error.code]),
       ];
@@ -247,6 +256,18 @@ export const foreign = (line: string): Fact => ({ type: "foreign_output", line }
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };
 export const said: Fact = { type: "part", key: "m", role: "assistant", part: { type: "text", text: "hi" } };
+export const uses = (id: string): Fact => ({
+  type: "part",
+  key: "m",
+  role: "assistant",
+  part: { type: "tool_use", id, name: "Bash", input: {} },
+});
+export const used = (id: string): Fact => ({
+  type: "part",
+  key: "r",
+  role: "tool",
+  part: { type: "tool_result", id, text: "", isError: false },
+});
 export const later = (ms: number): Step => ({ later: ms });
 export const frame: Step = { frame: true };
 
