@@ -4,7 +4,6 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "./lib/clock.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import { tryJson } from "./lib/json.ts";
 import type { Logger } from "./lib/log.ts";
@@ -16,8 +15,7 @@ import { readBootId, readProcess } from "./process/proc.ts";
 import { allAgentIds } from "./store/agents.ts";
 import type { StateLock, Store } from "./store/database.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
-
-const WAIT_MS = 1000;
+import { isPassing } from "./store/patience.ts";
 
 export function makeStateDir(stateDir: string, log: Logger): void {
   const mended = makePrivateDir(stateDir);
@@ -55,35 +53,6 @@ export function useStore(stateDir: string, nowMs: number): Store {
     store?.close();
     if (isPassing(error)) throw error;
     throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the store ${path}: ${errorText(error)}`, { cause: error });
-  }
-}
-
-export interface Patience {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly waiting: (reason: HarnessError) => void;
-  /** Nobody wants it any more: the wait ends with what it waited for. */
-  readonly signal: AbortSignal;
-}
-
-function isPassing(error: unknown): error is HarnessError {
-  return error instanceof HarnessError && (error.code === "DISK_FULL" || error.code === "STORE_BUSY");
-}
-
-/** Does `work` when the disk has room and nobody else holds the store; tells meanwhile what is waited for. */
-export async function patiently<T>(work: () => T, { clock, log, waiting, signal }: Patience): Promise<T> {
-  let told = "";
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      waiting(error);
-      if (told !== error.code) log.warn("cannot start yet, will try again until it can", { reason: error.message });
-      told = error.code;
-      if (signal.aborted) throw error;
-    }
-    await new Promise<void>((resolve) => void clock.setTimer(WAIT_MS, resolve));
   }
 }
 

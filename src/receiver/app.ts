@@ -12,7 +12,7 @@ import { metricsResponse } from "../http/metrics.ts";
 import { BODY_MAX_BYTES, readWebhook } from "./accept.ts";
 import { health, receiverMetrics, type Counters, type HealthParts } from "./health.ts";
 import { shortId } from "./identity.ts";
-import type { Inbox, SendState } from "./inbox.ts";
+import type { Inbox, NewWebhook, SendState } from "./inbox.ts";
 import { countStored, findDelivery, listDeliveries } from "./listing.ts";
 import { SINKS, type SinkName } from "./sink.ts";
 import type { Worker } from "./worker.ts";
@@ -32,6 +32,8 @@ export interface ReceiverParts {
 const WEBHOOK_PATH = "/harness-webhook";
 /** The daemon tries again; the disk may have been cleared by then. */
 const STORE_RETRY_SECONDS = 30;
+const BUSY_RETRY_MS = 200;
+const BUSY_MAX_MS = 3000;
 
 export function createReceiverApp(parts: ReceiverParts): App {
   const { token, ownNames, allowedHosts, clock, log } = parts;
@@ -64,6 +66,19 @@ function receiverRoutes(
   const startedMs = clock.now();
   const healthParts = (): HealthParts => ({ startedMs, stored: countStored(inbox.store), workers });
 
+  /** A foreign lock is mostly gone in a moment: waited for in the loop, shorter than any sender waits. */
+  const accept = async (read: NewWebhook): ReturnType<Inbox["accept"]> => {
+    for (let waitedMs = 0; ; waitedMs += BUSY_RETRY_MS) {
+      try {
+        return await inbox.accept(read);
+      } catch (cause) {
+        const busy = cause instanceof HarnessError && cause.code === "STORE_BUSY";
+        if (!busy || waitedMs >= BUSY_MAX_MS) throw notStored(cause);
+      }
+      await new Promise<void>((resolve) => void clock.setTimer(BUSY_RETRY_MS, resolve));
+    }
+  };
+
   const webhook = route({
     method: "POST",
     path: WEBHOOK_PATH,
@@ -72,12 +87,7 @@ function receiverRoutes(
     success: { status: 202 },
     async handler({ req, bodyBytes }) {
       const read = readWebhook(req, bodyBytes, { signingKey, nowMs: clock.now() });
-      const { duplicate } = await inbox.accept(read).catch((cause: unknown) => {
-        throw new HarnessError("STORE_UNAVAILABLE", "the webhook cannot be stored now, send it again later", {
-          cause,
-          headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
-        });
-      });
+      const { duplicate } = await accept(read);
       const { hash, event, project, agentId } = read;
       const id = shortId(hash);
       log.debug(duplicate ? "webhook seen before" : "webhook stored", { id, event, project, agentId });
@@ -162,6 +172,18 @@ function receiverRoutes(
       handler: () => metricsResponse(receiverMetrics(healthParts(), counters, clock.now())),
     }),
   ];
+}
+
+/** The sender has it still, and tries again. */
+function notStored(cause: unknown): HarnessError {
+  const headers = { "Retry-After": String(STORE_RETRY_SECONDS) };
+  if (cause instanceof HarnessError && cause.code === "DISK_FULL")
+    return new HarnessError("DISK_FULL", "the disk with the inbox is full, send the webhook again later", {
+      cause,
+      headers,
+    });
+  const message = "the webhook cannot be stored now, send it again later";
+  return new HarnessError("STORE_UNAVAILABLE", message, { cause, headers });
 }
 
 function conflict(code: "NO_SINK" | "DELIVERY_PENDING", message: string): HarnessError {

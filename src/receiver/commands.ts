@@ -6,6 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { randomHex } from "../lib/digest.ts";
 import { errorText, exitOf } from "../lib/errors.ts";
 import { createLogger } from "../lib/log.ts";
+import { keepFilesPrivate } from "../lib/umask.ts";
 import { EXIT } from "../words/exits.ts";
 import { checkSinks, sendTest } from "./check.ts";
 import { createSinks, scrubber, startReceiver } from "./serve.ts";
@@ -39,8 +40,7 @@ export async function runCommand(command: "serve" | "check" | "test", configPath
 }
 
 async function serve(config: ReceiverConfig): Promise<number> {
-  // What we store may quote private code: for our user alone.
-  process.umask(0o077);
+  keepFilesPrivate();
   const log = createLogger({
     level: config.logLevel,
     write: (line) => void process.stderr.write(line),
@@ -64,8 +64,9 @@ async function serve(config: ReceiverConfig): Promise<number> {
       random: Math.random,
       ownNames: [hostname()],
     });
-    await asked;
+    const displaced = await Promise.race([asked, receiver.displaced]);
     await receiver.stop();
+    if (displaced !== undefined) throw displaced;
     return EXIT.ok;
   } catch (error) {
     complain(errorText(error));

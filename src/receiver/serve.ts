@@ -2,24 +2,24 @@
  * Puts the receiver together: lock, inbox, one worker a sink, listener; and takes it apart again without losing
  * anything.
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ReceiverConfig } from "./config.ts";
 import type { Clock } from "../lib/clock.ts";
+import { holdSpareDescriptors } from "../lib/descriptors.ts";
 import { sha256 } from "../lib/digest.ts";
-import { errorText, HarnessError } from "../lib/errors.ts";
+import type { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { decodeSigningSecret } from "../lib/signature.ts";
 import { VERSION } from "../lib/version.ts";
 import { listen } from "../http/server.ts";
 import { startService } from "../process/service.ts";
-import { lockStateDir } from "../store/lock.ts";
 import { BODY_MAX_BYTES } from "./accept.ts";
 import { createReceiverApp } from "./app.ts";
 import { createDiscordSink, type ThreadMemory } from "./sinks/discord.ts";
-import { openInbox, type Inbox } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import { createOpenclawSink } from "./sinks/openclaw.ts";
 import type { Sink, SinkName } from "./sink.ts";
+import { openStateDir } from "./state.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 export interface Surroundings {
@@ -34,18 +34,29 @@ export interface Surroundings {
 
 export interface Receiver {
   readonly url: string;
+  /** Resolves when the state directory is somebody else's now: to be stopped at once. */
+  readonly displaced: Promise<HarnessError>;
   /** Takes nothing new, lets what is under way finish for at most 10 s; the rest stays in the inbox. */
   stop(): Promise<void>;
 }
 
 const DRAIN_MS = 10_000;
+/** At boot an address may come a little later than we. */
+const ADDRESS_MS = 10_000;
 const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
 /** Throws ADDRESS_IN_USE, LISTEN_FAILED, LOCKED or STATE_DIR_UNUSABLE. */
 export async function startReceiver(config: ReceiverConfig, surroundings: Surroundings): Promise<Receiver> {
   const { clock, log, random, ownNames } = surroundings;
-  const { inbox, release } = openStateDir(config, clock.now());
+  if (process.pid === 1) log.warn(AS_INIT);
+  const releaseSpare = holdSpareDescriptors(clock);
+  const state = await openStateDir(config.stateDir, sinkNames(config), surroundings);
+  const { inbox } = state;
+  const release = (): void => {
+    state.release();
+    releaseSpare();
+  };
   try {
     const sinks = createSinks(config, surroundings, threadMemory(config, inbox));
     const scrub = scrubber(config);
@@ -67,6 +78,7 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
       address: { type: "tcp", host: config.host, port: config.port },
       app,
       maxBodyBytes: BODY_MAX_BYTES,
+      waitForAddressMs: ADDRESS_MS,
     }).catch(async (error: unknown) => {
       await Promise.all([...workers.values()].map((worker) => worker.stop(0)));
       throw error;
@@ -88,6 +100,7 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
       log.warn("neither token nor secret is set: every user of this machine can post to your channel");
     return {
       url: listener.url,
+      displaced: state.displaced,
       async stop() {
         service.stopping();
         log.info("stopping: finishing what is under way");
@@ -120,6 +133,13 @@ export function createSinks(
   ];
 }
 
+function sinkNames({ discord, openclaw }: ReceiverConfig): readonly SinkName[] {
+  return [...(discord ? (["discord"] as const) : []), ...(openclaw ? (["openclaw"] as const) : [])];
+}
+
+const AS_INIT =
+  "this program runs as process 1 and reaps no orphans: start the container with an init (docker run --init, or init: true)";
+
 /** Another webhook or another name makes another thread. */
 function threadMemory({ discord }: ReceiverConfig, inbox: Inbox): ThreadMemory | undefined {
   if (discord?.threadName === undefined) return undefined;
@@ -139,41 +159,6 @@ export function scrubber({ token, secret, discord, openclaw }: ReceiverConfig): 
     openclaw?.cli?.gatewayToken,
   ].filter((value) => value !== undefined && value !== null && value.length >= 4);
   return (text) => secrets.reduce<string>((rest, value) => (value ? rest.replaceAll(value, "[redacted]") : rest), text);
-}
-
-function openStateDir(
-  { stateDir, discord, openclaw }: ReceiverConfig,
-  nowMs: number,
-): { inbox: Inbox; release: () => void } {
-  const sinks: readonly SinkName[] = [
-    ...(discord ? (["discord"] as const) : []),
-    ...(openclaw ? (["openclaw"] as const) : []),
-  ];
-  let lock: ReturnType<typeof lockStateDir> | undefined;
-  try {
-    mkdirSync(join(stateDir, "openclaw"), { recursive: true, mode: 0o700 });
-    lock = lockStateDir(join(stateDir, "lock.db"));
-    const held = lock;
-    const inbox = openInbox(join(stateDir, "inbox.db"), sinks, nowMs);
-    return {
-      inbox,
-      release() {
-        inbox.close();
-        held.release();
-      },
-    };
-  } catch (cause) {
-    lock?.release();
-    if (cause instanceof HarnessError && cause.code === "LOCKED")
-      throw new HarnessError(
-        "LOCKED",
-        `cannot use the state directory ${stateDir}: another webhook-receiver runs on it`,
-        { cause },
-      );
-    throw new HarnessError("STATE_DIR_UNUSABLE", `cannot use the state directory ${stateDir}: ${errorText(cause)}`, {
-      cause,
-    });
-  }
 }
 
 /** Forgets what is older than the retention, now and every hour. */

@@ -3,6 +3,7 @@
  * more gather (requests in the sockets, output in the files); the next tick takes them together. The busier it is, the
  * larger the groups.
  */
+import { isPassing } from "./patience.ts";
 import type { Store } from "./sqlite.ts";
 
 export interface GroupCommit {
@@ -34,8 +35,9 @@ export function createGroupCommit(
     try {
       settles = store.transact(() => group.map((job) => job.run()));
     } catch (error) {
-      // One job's failure rolled back its neighbours: each gets a transaction of its own.
-      if (group.length > 1) for (const job of group) commit([job]);
+      // One job's failure rolled back its neighbours: each gets a transaction of its own. A full disk or a foreign lock
+      // is nobody's failure, and to try each would block the loop once for each.
+      if (group.length > 1 && !isPassing(error)) for (const job of group) commit([job]);
       else for (const job of group) job.fail(error);
       return;
     }

@@ -18,6 +18,8 @@ import { processesOf, signal } from "./processes.ts";
 const RECEIVER = process.env["AH_TEST_RECEIVER"] ?? join(import.meta.dir, "../../webhook-receiver");
 const STATE_BYTES = 64 * 1024 * 1024;
 const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/** As both programs end when they cannot use their state folder. */
+const REFUSED_STATE = 73;
 const TOKEN = "chaos-token";
 
 const fake = (name: string): string[] => [process.execPath, join(FAKES, `${name}.ts`)];
@@ -83,7 +85,16 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
   const door = await openDoor(`${receiverUrl}/harness-webhook`);
   const proxy = await openProxy(port, random);
   const discord = startFakeDiscord();
-  const env = { FAKE_JOURNAL: journalDir };
+  // The clock of a box is one: its programs, their agents and the receiver see the same.
+  const clock = canSetClock
+    ? {
+        LD_PRELOAD: FAKETIME,
+        FAKETIME_TIMESTAMP_FILE: clockFile,
+        FAKETIME_NO_CACHE: "1",
+        FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      }
+    : {};
+  const env = { FAKE_JOURNAL: journalDir, ...clock };
   const config = {
     port,
     stateDir,
@@ -102,20 +113,11 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
   writeFileSync(at("receiver.json"), JSON.stringify(receiverConfig));
 
   const prefix = isRoot && modesCount ? withoutRootsEyes() : [];
-  const base = { PATH: process.env["PATH"] ?? "", HOME: home };
-  const clock = canSetClock
-    ? {
-        LD_PRELOAD: FAKETIME,
-        FAKETIME_TIMESTAMP_FILE: clockFile,
-        FAKETIME_NO_CACHE: "1",
-        FAKETIME_DONT_FAKE_MONOTONIC: "1",
-      }
-    : {};
-  const daemon = program(
-    [...prefix, BINARY, "serve", "--config", at("harness.json")],
-    { ...base, ...clock },
-    { readyUrl: `http://127.0.0.1:${port}/readyz`, logFile: at("daemon.log") },
-  );
+  const base = { PATH: process.env["PATH"] ?? "", HOME: home, ...clock };
+  const daemon = program([...prefix, BINARY, "serve", "--config", at("harness.json")], base, {
+    readyUrl: `http://127.0.0.1:${port}/readyz`,
+    logFile: at("daemon.log"),
+  });
   const receiver = program([...prefix, RECEIVER, "serve", "--config", at("receiver.json")], base, {
     readyUrl: `${receiverUrl}/health`,
     logFile: at("receiver.log"),
@@ -181,9 +183,11 @@ function program(
       await started.exited;
       writeFileSync(logFile, errors, { flag: "a" });
       if (asked || child !== started) return;
-      deaths.push(
-        `${basename(argv.at(-3) ?? "")} ended by itself (${started.exitCode ?? started.signalCode}): ${errors.slice(-600)}`,
-      );
+      // A state folder that it may not write is refused in words, and its service manager tries again.
+      if (started.exitCode !== REFUSED_STATE)
+        deaths.push(
+          `${basename(argv.at(-3) ?? "")} ended by itself (${started.exitCode ?? started.signalCode}): ${errors.slice(-600)}`,
+        );
       await Bun.sleep(500);
       if (!asked) launch();
     })();

@@ -12,6 +12,7 @@ import { errorCode, errorText } from "../../lib/errors.ts";
 import { hostOf, isLoopback } from "../../lib/ip.ts";
 import { readText } from "../../lib/read-body.ts";
 import { pause } from "../../lib/wait.ts";
+import { withNotedUmask } from "../../lib/umask.ts";
 import type { Finding } from "../sink.ts";
 import type { Wake, WakeOutcome } from "./openclaw-hook.ts";
 
@@ -104,13 +105,16 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
   const { command, deadlineMs = DEADLINE_MS, killAfterMs = KILL_AFTER_MS } = settings;
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
-    child = Bun.spawn([...command, ...args], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      env: cliEnv(settings),
-      detached: true,
-    });
+    // It writes its user's files: with the modes that they always had.
+    child = withNotedUmask(() =>
+      Bun.spawn([...command, ...args], {
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+        env: cliEnv(settings),
+        detached: true,
+      }),
+    );
   } catch (error) {
     return { type: "not_started", errorCode: errorCode(error) ?? "", message: errorText(error) };
   }

@@ -69,10 +69,12 @@ const fewDescriptors: Fault = {
   name: "leave the daemon few descriptors",
   weight: 3,
   missing: () => (Bun.which("prlimit") === null ? "prlimit is not there" : null),
-  async strike({ daemon }, random) {
+  async strike({ daemon, direct }, random) {
     const [spare, forMs] = [random.between(0, 4), random.between(300, 2500)];
     const pid = daemon.pid();
-    if (pid === 0) return [];
+    // One that is just starting would be refused the reading of its own config, and rightly end.
+    const ready = await fetch(`${direct.url}/readyz`, { signal: AbortSignal.timeout(1000) }).catch(() => null);
+    if (pid === 0 || pid !== daemon.pid() || ready?.status !== 200) return [];
     const limit = (soft: number): void =>
       void Bun.spawnSync(["prlimit", "--pid", String(pid), `--nofile=${soft}:`], { stderr: "ignore" });
     try {
