@@ -1,6 +1,5 @@
 /** Agents: made with their first task, looked at, changed, ended. */
 import { initialState } from "../store/agent-state.ts";
-import { cutText } from "../lib/text.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
 import { json, jsonText, noContent } from "../http/answer.ts";
@@ -175,8 +174,10 @@ export function agentRoutes(deps: ApiDeps) {
       success: { status: 204 },
       async handler({ params }) {
         const survivors = await deps.supervisor.remove(actorAt(deps, params).id);
-        if (survivors.length === 0) return noContent();
-        return json({ survivors: survivors.map(({ pid, name: program }) => ({ pid, program: cutText(program, 64) })) });
+        // Another user's, or stuck in the kernel: named, so that somebody can look after them.
+        return noContent(
+          survivors.length === 0 ? {} : { "Agent-Survivors": survivors.map(({ pid }) => pid).join(", ") },
+        );
       },
     }),
   ];

@@ -27,6 +27,6 @@ export function errorAnswer(error: HarnessError): Response {
 }
 
 /** 204. */
-export function noContent(): Response {
-  return new Response(null, { status: 204 });
+export function noContent(headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(null, { status: 204, headers });
 }

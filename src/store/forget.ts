@@ -5,9 +5,10 @@
  * made to forget as well: deleted bytes are overwritten by SQLite, the log is cut, free pages are given back.
  */
 import { statfsSync } from "node:fs";
+import { isObject } from "../lib/check.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
-import { toJson } from "../lib/json.ts";
+import { toJson, tryJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "./database.ts";
 import { createScope } from "./idempotency.ts";
@@ -39,12 +40,7 @@ function forgetBatch(store: Store, agent: string, afterEvent: number): void {
     createScope("%"),
     BATCH,
   ).changes;
-  store.run(
-    "UPDATE idempotency SET answer = ? WHERE agent = ? AND answer <> ?",
-    shortAnswer(agent),
-    agent,
-    shortAnswer(agent),
-  );
+  blankAnswers(store, agent);
   if (events < BATCH && deliveries < BATCH && keys < BATCH) store.run("DELETE FROM forgetting WHERE agent = ?", agent);
 }
 
@@ -74,8 +70,22 @@ function blankEvents(store: Store, agent: string, after: number): number {
   return rows.length;
 }
 
-/** The stored 201 still names what was made. */
-const shortAnswer = (agent: string): string => toJson({ agent: { id: agent, forgotten: true }, input: null });
+/** The stored 201 still says what was made, without the texts of whoever made it. */
+function blankAnswers(store: Store, agent: string): void {
+  const rows = store.all<{ scope: string; key: string; answer: string }>(
+    "SELECT scope, key, answer FROM idempotency WHERE agent = ?",
+    agent,
+  );
+  for (const { scope, key, answer } of rows) {
+    const body = tryJson(answer);
+    const made = isObject(body) && isObject(body["agent"]) ? body["agent"] : {};
+    const blanked = toJson({
+      agent: { ...made, name: null, systemPrompt: null, env: [], webhook: null, metadata: {} },
+    });
+    if (blanked !== answer)
+      store.run("UPDATE idempotency SET answer = ? WHERE scope = ? AND key = ?", blanked, scope, key);
+  }
+}
 
 /** Settled ones; those under way lose theirs when they are settled (`forgetSettled`). */
 function blankDeliveries(store: Store, agent: string): number {

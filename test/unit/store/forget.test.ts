@@ -59,7 +59,16 @@ function world(events = 3) {
     }
     settle(store, "settled");
     for (const scope of [createScope("p"), inputScope("0000000a")])
-      keepAnswer(store, scope, "key", "hash", { status: 201, answer: `{"text":"${WORD}"}` }, null, "0000000a", 1);
+      keepAnswer(
+        store,
+        scope,
+        "key",
+        "hash",
+        { status: 201, answer: JSON.stringify({ agent: { id: "0000000a", systemPrompt: WORD, env: [WORD] } }) },
+        null,
+        "0000000a",
+        1,
+      );
   });
   const holds = (): string[] =>
     readdirSync(dir).filter((name) => readFileSync(join(dir, name)).includes(Buffer.from(WORD)));
