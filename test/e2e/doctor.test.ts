@@ -47,7 +47,7 @@ test("what can be used is ready, with the version that its own handshake told", 
 test("what cannot be used says why, and how to mend it", async () => {
   const found = await reports();
   const reason = (name: string): string => String(found.get(name)?.["reason"]);
-  expect(reason("old")).toContain("2.1.268 or newer is needed, found");
+  expect(reason("old")).toContain("2.1.268 or newer is needed");
   expect(reason("dead")).toBe("it ended with code 3: broken library");
   expect(reason("off")).toBe("switched off: set providers.off.enabled to true");
   expect(reason("opencode")).toBe(
