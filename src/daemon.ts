@@ -2,12 +2,14 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createGroups } from "./agents/groups.ts";
+import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
 import { createReporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { termsOf } from "./agents/terms.ts";
+import { screenOf } from "./api/attach.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { inspectRoutes } from "./api/inspect.ts";
 import { apiRoutes } from "./api/routes.ts";
@@ -129,7 +131,18 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newNonce: () => randomHex(16),
   });
 
+  const attachments = createAttachments({
+    store,
+    journal,
+    clock,
+    log,
+    newId: () => crypto.randomUUID(),
+    actors: () => supervisor.actors(),
+    find: (agent) => supervisor.find(agent),
+  });
+
   const deps: ApiDeps = {
+    attachments,
     config,
     store,
     journal,
@@ -166,6 +179,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   bus.onCommit(service.changed);
   if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
+  attachments.boot((actor) => screenOf(deps, actor));
   worker.wake();
   const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
@@ -182,6 +196,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       forgetting.stop();
       lockWatch.stop();
       await listener.stop({ graceMs: 300 });
+      attachments.close();
       supervisor.close();
       await worker.close();
       store.close();

@@ -22,7 +22,10 @@ export type Fact =
   | { readonly type: "stop" }
   | { readonly type: "resume" }
   | { readonly type: "delete" }
+  /** A person takes the conversation over in the program's own screen: our process ends and stays away. */
   | { readonly type: "attach" }
+  /** The screen is closed: what came in meanwhile goes on. */
+  | { readonly type: "detach" }
   | { readonly type: "configured" }
   | ({ readonly type: "decide"; readonly id: string } & Verdict)
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */

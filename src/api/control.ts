@@ -2,7 +2,7 @@
 import type { Actor } from "../agents/actor.ts";
 import { INTERRUPT_GRACE_MS } from "../agents/model.ts";
 import { json } from "../http/answer.ts";
-import { integerText, listText } from "../http/query.ts";
+import { flagText, integerText, listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import { object, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
@@ -10,7 +10,9 @@ import { findTurn } from "../store/turns.ts";
 import type { Status } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
+import { screenOf } from "./attach.ts";
 import * as schemas from "./schemas.ts";
+import { until } from "./until.ts";
 import { agentView, turnRecordView } from "./views.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
@@ -67,10 +69,19 @@ export function controlRoutes(deps: ApiDeps) {
     route({
       method: "POST",
       path: `${ONE}/resume`,
-      summary: "Bring the process back; a held queue goes on",
-      async handler({ params, keepOpen, signal }) {
+      summary: "Bring the process back; a held queue goes on; ?force=1 ends a person's screen first",
+      query: object({ force: optional(flagText()) }),
+      async handler({ params, query, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
+        if (deps.attachments.lease(actor.id) !== null) {
+          if (query.force !== true)
+            throw new HarnessError(
+              "ATTACHED",
+              "a person has the conversation in the program's own screen: close that, or add ?force=1 to end it",
+            );
+          await deps.attachments.force(actor, screenOf(deps, actor));
+        }
         actor.facts("api", { type: "resume" });
         const limit = actor.terms().codec.traits.startDeadlineMs + START_MARGIN_MS;
         await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
@@ -107,29 +118,4 @@ export function controlRoutes(deps: ApiDeps) {
       },
     }),
   ];
-}
-
-/** true = `reached` held within the limit. Looks after each commit of the agent, never by polling. */
-function until(
-  { bus, clock }: ApiDeps,
-  actor: Actor,
-  reached: () => boolean,
-  limitMs: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (reached()) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const finish = (ok: boolean): void => {
-      stop();
-      timer.cancel();
-      signal.removeEventListener("abort", gone);
-      resolve(ok);
-    };
-    const gone = (): void => finish(false);
-    const stop = bus.onCommit(({ agent }) => {
-      if (agent === actor.id && reached()) finish(true);
-    });
-    const timer = clock.setTimer(limitMs, () => finish(false));
-    signal.addEventListener("abort", gone);
-  });
 }

@@ -1,4 +1,5 @@
 /** What the API's handlers work with. Made once, in `cli/serve.ts`. */
+import type { Attachments } from "../agents/attach.ts";
 import type { Bus } from "../agents/bus.ts";
 import type { Actor } from "../agents/actor.ts";
 import type { Journal } from "../agents/journal.ts";
@@ -32,6 +33,7 @@ export interface ApiDeps {
   /** Sends this delivery in any case, whatever waits before it. */
   readonly tryWebhook: (id: string) => void;
   readonly reporter: Reporter;
+  readonly attachments: Attachments;
   /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
   readonly going: Set<string>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;

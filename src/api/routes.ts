@@ -3,6 +3,7 @@ import { json } from "../http/answer.ts";
 import type { Route } from "../http/router.ts";
 import { route } from "../http/router.ts";
 import { agentRoutes } from "./agents.ts";
+import { attachRoutes } from "./attach.ts";
 import { controlRoutes } from "./control.ts";
 import { debugRoutes } from "./debug.ts";
 import { deliveryRoutes } from "./deliveries.ts";
@@ -30,6 +31,7 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
     ...turnRoutes(deps),
     ...permissionRoutes(deps),
     ...controlRoutes(deps),
+    ...attachRoutes(deps),
     ...eventRoutes(deps),
     ...pulseRoutes(deps),
     ...debugRoutes(deps),

@@ -16,6 +16,7 @@ interface MessageRow {
   readonly text: string;
   readonly parts: string;
   readonly subagent: string | null;
+  readonly via: string | null;
   readonly truncated: number;
   readonly created_at: number;
 }
@@ -30,6 +31,7 @@ function fromRow(row: MessageRow): Message {
     parts: JSON.parse(row.parts) as Part[],
     createdAt: new Date(row.created_at).toISOString(),
     ...(row.subagent === null ? {} : { subagent: row.subagent }),
+    ...(row.via === "attach" ? { via: row.via } : {}),
     ...(row.truncated === 1 ? { truncated: true } : {}),
   };
 }
@@ -133,6 +135,41 @@ export function saveUserMessage(
     toJson([{ type: "text", text }]),
     at,
   );
+}
+
+export interface ScreenMessage {
+  /** The program's own name for it: the same one is stored once. */
+  readonly key: string;
+  readonly role: MessageRole;
+  readonly parts: readonly Part[];
+  readonly at: number;
+}
+
+/** What was said in the program's own screen, announced. null: it is stored already. */
+export function insertFromScreen(store: Store, agent: string, said: ScreenMessage): Message | null {
+  const { key, role, parts, at } = said;
+  const text = parts.map((part) => textOf(part, role)).join("");
+  const { changes, lastId } = store.run(
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, via, announced, created_at) VALUES (?, NULL, 0, ?, ?, ?, ?, 'attach', 1, ?)
+     ON CONFLICT (agent, run, key) DO NOTHING`,
+    agent,
+    `screen-${key}`,
+    role,
+    text,
+    toJson(parts),
+    at,
+  );
+  if (changes === 0) return null;
+  return {
+    id: lastId,
+    key: messageKey(0, `screen-${key}`),
+    turnId: null,
+    role,
+    text,
+    parts,
+    createdAt: new Date(at).toISOString(),
+    via: "attach",
+  };
 }
 
 /** Marks messages as complete and returns those that were not announced yet: one by its key, or all of the agent. */

@@ -130,4 +130,12 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE deliveries ADD COLUMN orphaned INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX idempotency_by_agent ON idempotency (agent) WHERE agent IS NOT NULL;
   `,
+  // Conversations that a person has in the program's own screen, and what was said there.
+  `
+  CREATE TABLE leases (
+    agent TEXT PRIMARY KEY REFERENCES agents(id) ON DELETE CASCADE, id TEXT NOT NULL, began_at INTEGER NOT NULL,
+    screen TEXT
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE messages ADD COLUMN via TEXT;
+  `,
 ];

@@ -30,6 +30,8 @@ export interface Message {
   readonly createdAt: string;
   /** Present when a sub-agent said it, not the agent itself. */
   readonly subagent?: string;
+  /** Present when it was not said through us: a person had the conversation in the program's own screen. */
+  readonly via?: "attach";
   readonly truncated?: true;
 }
 

@@ -53,10 +53,18 @@ function deleted(work: Work): void {
   work.out.push({ do: "purge" });
 }
 
+const DETAIL_AFTER = {
+  park: "parked",
+  timeout: "turn timed out",
+  attach: "attached by a person",
+  stop: "stopped on request",
+  interrupt: "stopped on request",
+} as const;
+
 /** The intent was committed before the first signal, so this end is no surprise. */
 function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout" | "interrupt"): void {
   const { s } = work;
-  s.process = intent === "park" ? "parked" : "stopped";
+  s.process = intent === "park" ? "parked" : intent === "attach" ? "attached" : "stopped";
   if (s.turn !== null && reached(s)) {
     if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
     else if (intent === "park")
@@ -67,7 +75,7 @@ function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout"
     else closeTurn(work, "interrupted");
   }
   if (intent === "stop" || intent === "attach") s.rest = "idle";
-  work.detail = intent === "park" ? "parked" : intent === "timeout" ? "turn timed out" : "stopped on request";
+  work.detail = DETAIL_AFTER[intent];
 }
 
 /**

@@ -33,6 +33,7 @@ function apply(work: Work, fact: Fact): void {
     case "resume":
     case "delete":
     case "attach":
+    case "detach":
     case "configured":
     case "decide":
       return onUserFact(work, fact);

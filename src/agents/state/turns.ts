@@ -51,7 +51,7 @@ function turnId({ s, env }: Work): string {
 /** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */
 export function advance(work: Work): void {
   const { s, env } = work;
-  if (s.intent !== null) return;
+  if (s.intent !== null || s.process === "attached") return;
   if (s.process !== "running") {
     if (s.turn !== null || s.wanted) spawn(work);
     return;

@@ -8,9 +8,21 @@ type UserFact = Extract<
   Fact,
   {
     type:
-      "input" | "drop_input" | "release" | "abort" | "stop" | "resume" | "delete" | "attach" | "configured" | "decide";
+      | "input"
+      | "drop_input"
+      | "release"
+      | "abort"
+      | "stop"
+      | "resume"
+      | "delete"
+      | "attach"
+      | "detach"
+      | "configured"
+      | "decide";
   }
 >;
+
+const ATTACHED = "attached by a person";
 
 export function onUserFact(work: Work, fact: UserFact): void {
   const { s, out } = work;
@@ -20,7 +32,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
       s.queue = fact.mode === "interrupt" ? [item, ...s.queue] : [...s.queue, item];
       s.held = false;
       s.starts = 1;
-      work.detail = "input";
+      work.detail = s.process === "attached" ? ATTACHED : "input";
       if (fact.mode === "interrupt" && s.turn !== null) interrupt(work, "input");
       return dispatch(work);
     }
@@ -45,15 +57,17 @@ export function onUserFact(work: Work, fact: UserFact): void {
       if (s.turn !== null) interrupt(work, "abort");
       return;
     case "stop":
+      return stop(work);
     case "attach":
-      return stop(work, fact.type);
+      return attach(work);
+    case "detach":
+      return detach(work);
     case "resume":
       s.held = false;
       s.starts = 1;
       work.detail = "resume";
       dispatch(work);
-      // A process that is on its way out does not count.
-      if (!work.env.oneshot && s.intent !== "delete" && (s.process !== "running" || s.intent !== null)) s.wanted = true;
+      if (mayWant(work)) s.wanted = true;
       return advance(work);
     case "delete":
       cancelQueue(work);
@@ -89,7 +103,13 @@ export function onUserFact(work: Work, fact: UserFact): void {
   }
 }
 
-function stop(work: Work, intent: "stop" | "attach"): void {
+/** A process that is on its way out does not count; while a person has the conversation, none is started. */
+function mayWant({ s, env }: Work): boolean {
+  if (env.oneshot || s.intent === "delete" || s.intent === "attach" || s.process === "attached") return false;
+  return s.process !== "running" || s.intent !== null;
+}
+
+function stop(work: Work): void {
   const { s } = work;
   if (s.intent === "delete") return;
   work.detail = "stopped on request";
@@ -97,7 +117,35 @@ function stop(work: Work, intent: "stop" | "attach"): void {
   if (s.turn !== null && !reached(s)) closeTurn(work, "interrupted", undefined, "requeue");
   s.held = true;
   s.rest = "idle";
-  if (s.process === "running") return endProcess(work, intent, true);
-  if (s.process === "parking") s.intent = intent;
+  // What a person has on the screen is not ours to end.
+  if (s.process === "attached" || s.intent === "attach") return;
+  if (s.process === "running") return endProcess(work, "stop", true);
+  if (s.process === "parking") s.intent = "stop";
   else s.process = "stopped";
+}
+
+/** What our process has begun ends with it; what waits goes on waiting, until the conversation is given back. */
+function attach(work: Work): void {
+  const { s, env } = work;
+  // A plain command has no screen, and its process is its turn.
+  if (env.oneshot || s.intent === "delete" || s.process === "attached") return;
+  work.detail = ATTACHED;
+  s.wanted = false;
+  s.rest = "idle";
+  s.cause = { source: env.source, detail: ATTACHED, at: env.nowMs };
+  if (s.process === "running") return endProcess(work, "attach", true);
+  if (s.process === "parking") s.intent = "attach";
+  else s.process = "attached";
+}
+
+function detach(work: Work): void {
+  const { s, env } = work;
+  if (s.process === "attached") s.process = "stopped";
+  else if (s.intent !== "attach") return;
+  else s.intent = "stop"; // given back before our process was gone
+  work.detail = "given back";
+  s.cause = { source: env.source, detail: "given back", at: env.nowMs };
+  s.starts = 1;
+  dispatch(work);
+  advance(work);
 }

@@ -25,11 +25,12 @@ const SWITCHED_OFF = [
   "unbounded_connection_retries",
 ];
 
+export const switches = (): readonly string[] => SWITCHED_OFF.flatMap((name) => feature(name, false));
+
 export function codexLaunch(context: LaunchContext): Launch {
   const { command, args, cwd, trusted, permissions } = context;
-  const switches = SWITCHED_OFF.flatMap((name) => feature(name, false));
   return {
-    argv: [...command, "app-server", ...switches, "-c", trust(cwd, trusted), ...questions(permissions), ...args],
+    argv: [...command, "app-server", ...switches(), "-c", folderTrust(cwd, trusted), ...questions(permissions), ...args],
     env: {},
   };
 }
@@ -39,7 +40,7 @@ export function codexLaunch(context: LaunchContext): Launch {
  * writes none. A folder's word wins over its parent's, so all of them are named: else the repository's top folder, once
  * trusted by the user in Codex's own interface, would load its settings in an agent that works further down.
  */
-function trust(cwd: string, trusted: boolean): string {
+export function folderTrust(cwd: string, trusted: boolean): string {
   const level = trusted ? "trusted" : "untrusted";
   return `projects={${ancestors(cwd)
     .map((folder) => `${tomlString(folder)}={trust_level="${level}"}`)

@@ -11,7 +11,7 @@ import { START_MS } from "./world.ts";
 import type { Under, World } from "./world.ts";
 
 const FINAL: readonly InputState[] = ["ended", "unknown", "cancelled"];
-const MAY_START: readonly Fact["type"][] = ["input", "resume", "release"];
+const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach"];
 
 export class Violation extends Error {}
 
@@ -33,9 +33,14 @@ export function createOracle(under: Under) {
   let startFailed = false;
   let purged = false;
   let nothingRan = false;
+  /** A person wants the conversation, and has it as soon as our process is gone. */
+  let taken = false;
+  const attached = (): boolean => taken && process === "none";
 
   const beforeFact = (fact: Fact): void => {
     if (MAY_START.includes(fact.type)) budget = 1;
+    if (fact.type === "attach" && intent !== "delete" && !under.oneshot) taken = true;
+    if (fact.type === "detach") taken = false;
     if (fact.type === "input") inputs.set(fact.id, "queued");
     if (fact.type === "input_absent") absent.add(fact.key);
     if (fact.type === "ready" && process === "spawned") process = "ready";
@@ -67,6 +72,7 @@ export function createOracle(under: Under) {
     switch (each.do) {
       case "spawn":
         must(process === "none", "two processes at once");
+        must(!taken, "a process beside a person's screen");
         must(budget > 0 || under.oneshot, "a start that nobody asked for");
         budget -= 1;
         process = under.oneshot ? "ready" : "spawned";
@@ -194,7 +200,8 @@ export function createOracle(under: Under) {
     must((s.status === "waiting_input") === (live && waiting), `status ${s.status}, waiting: ${waiting}`);
     if (s.status === "processing") must(live && s.turn !== null, `processing with process ${s.process}`);
     if (s.status === "starting") must(!live || s.intent !== null, "starting, and ready");
-    if (isBusy(s.status)) must(there, `${s.status} without a process`);
+    must((s.process === "attached") === attached(), `process ${s.process}, by the books attached: ${attached()}`);
+    if (isBusy(s.status)) must(there || attached(), `${s.status} without a process`);
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
     if (s.process === "gone") must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
     if (s.status === "error")
@@ -234,7 +241,7 @@ export type Oracle = ReturnType<typeof createOracle>;
 /** From any state: a stop and its exit leave nothing open. */
 export function canBeStopped(it: World): void {
   if (it.state().intent === "delete") return;
-  it.do({ type: "stop" }, { type: "exit", code: 143, stderrTail: "" });
+  it.do({ type: "detach" }, { type: "stop" }, { type: "exit", code: 143, stderrTail: "" });
   const { status, turn, process } = it.state();
   must(
     turn === null && status === "idle" && process === "stopped",
@@ -244,6 +251,7 @@ export function canBeStopped(it: World): void {
 
 /** From any state: a program that dies and dies again comes to rest. */
 export function cannotLoop(it: World): void {
+  it.do({ type: "detach" });
   for (let deaths = 0; deaths < 4; deaths += 1) it.do({ type: "exit", code: 1, stderrTail: "" }, { type: "ready" });
   must(!isBusy(it.state().status), `after four deaths it is ${it.state().status}`);
 }
@@ -251,7 +259,7 @@ export function cannotLoop(it: World): void {
 /** From any state: a program that does its work brings every input to its end. */
 export function drains(it: World): void {
   if (it.state().intent === "delete") return;
-  it.do({ type: "release" });
+  it.do({ type: "detach" }, { type: "release" });
   for (let steps = 0; steps < 200; steps += 1) {
     const s = it.state();
     const { flight } = s;

@@ -69,7 +69,7 @@ function anything(next: Random, it: World, sent: number): Step {
   if (roll < 21) return next() < 0.5 ? facts.abort : facts.abortKeeping;
   if (roll < 25) return facts.stop;
   if (roll < 28) return facts.resume;
-  if (roll < 29) return next() < 0.3 ? facts.remove : { type: "attach" };
+  if (roll < 29) return next() < 0.3 ? facts.remove : { type: next() < 0.6 ? "attach" : "detach" };
   if (roll < 31) return facts.configured;
   if (roll < 35) return facts.decide(`p${1 + upTo(next, 4)}`, next() < 0.5 ? "allow" : "deny");
   if (roll < 43) return facts.ready;

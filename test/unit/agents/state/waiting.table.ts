@@ -1,7 +1,7 @@
 /** DESIGN 4: permissions and time limits; DESIGN 8: when a notice is due; and plain commands in all of it. */
 import type { Step, Table } from "./world.ts";
 import {
-  DONE, FAILED, GONE, PARKED, STARTING, WAITING, WORKING, abort, abortKeeping, accepted, ask, background, closed, configured, decide, drop, ended, exit, failed,
+  DONE, FAILED, GONE, PARKED, STARTING, WAITING, WORKING, abort, abortKeeping, accepted, ask, attach, background, closed, configured, decide, detach, drop, ended, exit, failed,
   frame, input, later, never, ready, refused, remove, resume, retrying, started, stop, used, uses,
 } from "./world.ts";
 
@@ -144,6 +144,22 @@ export const waitingTables: readonly Table[] = [
       { says: "nothing takes it back: no stop, resume, input or timer", given: [...WORKING, remove], when: [stop, resume, input(2), { type: "attach" }, later(86_400_000), exit(0)], does: ["a-1 interrupted", "input 1 ended", "purge", "processing → idle", "notice agent_aborted a-1"], then: {} },
       { says: "a process that never came to be is not started for it", given: [...STARTING, remove], when: [never], does: ["a-1 interrupted", "input 1 cancelled", "purge", "starting → idle", "notice agent_aborted a-1"], then: {} },
       { says: "no next turn begins", given: [...WORKING, remove, input(2)], when: [ended(), exit(0)], does: ["a-1 completed", "input 1 ended", "processing → idle", "notice agent_completed a-1", "purge"], then: {} },
+    ],
+  },
+  {
+    about: "a person in the program's own screen",
+    rows: [
+      { says: "our process ends first, the agent stays idle", given: DONE, when: [attach, exit(0)], does: ["end gently"], then: { status: "idle", process: "attached", held: false } },
+      { says: "without a process there is nothing to end", given: PARKED, when: [attach], does: [], then: { status: "idle", process: "attached" } },
+      { says: "while parking", given: [...DONE, later(600_000)], when: [attach, exit(0)], does: [], then: { status: "idle", process: "attached" } },
+      { says: "an input waits, busy, and no process is started", given: [...DONE, attach, exit(0)], when: [input(2), later(86_400_000)], does: ["a-2 begins (input)", "input 2 queued", "idle → starting"], then: { status: "starting", process: "attached" } },
+      { says: "given back, it goes on", given: [...DONE, attach, exit(0), input(2)], when: [detach], does: ["spawn 2"], then: { status: "starting", process: "running" } },
+      { says: "given back with nothing to do", given: [...DONE, attach, exit(0)], when: [detach], does: [], then: { status: "idle", process: "stopped" } },
+      { says: "abort cancels what waits", given: [...DONE, attach, exit(0), input(2)], when: [abort], does: ["a-2 interrupted", "input 2 cancelled", "starting → idle", "notice agent_aborted a-2"], then: { status: "idle", process: "attached" } },
+      { says: "neither stop nor resume starts or ends anything", given: [...DONE, attach, exit(0)], when: [stop, resume], does: [], then: { status: "idle", process: "attached" } },
+      { says: "it is not parked", given: [...DONE, attach, exit(0)], when: [later(86_400_000)], does: [], then: { process: "attached" } },
+      { says: "given back before our process was gone", given: [...DONE, attach], when: [detach, exit(0)], does: [], then: { status: "idle", process: "stopped" } },
+      { says: "forgotten, nothing is left to end", given: [...DONE, attach, exit(0)], when: [remove], does: ["purge"], then: {} },
     ],
   },
   {

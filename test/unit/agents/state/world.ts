@@ -50,6 +50,7 @@ const USER_FACTS: readonly string[] = [
   "resume",
   "delete",
   "attach",
+  "detach",
   "configured",
   "decide",
 ];
@@ -245,6 +246,8 @@ export const decide = (id: string, decision: "allow" | "deny" | "allow_always" =
 export const abort: Fact = { type: "abort", keepQueued: false };
 export const abortKeeping: Fact = { type: "abort", keepQueued: true };
 export const stop: Fact = { type: "stop" };
+export const attach: Fact = { type: "attach" };
+export const detach: Fact = { type: "detach" };
 export const resume: Fact = { type: "resume" };
 export const release: Fact = { type: "release" };
 export const remove: Fact = { type: "delete" };
