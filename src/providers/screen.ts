@@ -1,7 +1,7 @@
 /**
- * The program's own screen, for a person who takes a conversation over: how it is started on the conversation, and where
- * the program keeps what was said there. Pure. Every flag that keeps an untrusted repository out is given to the screen
- * as well; where that cannot be done it is refused.
+ * The program's own screen, for a person who takes a conversation over: how it is started on the conversation, and
+ * where the program keeps what was said there. Pure. Every flag that keeps an untrusted repository out is given to the
+ * screen as well; where that cannot be done it is refused.
  */
 import type { MessageRole, Part } from "../words/said.ts";
 import type { LaunchContext } from "./contract.ts";

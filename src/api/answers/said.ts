@@ -33,6 +33,7 @@ export const message = named(
     text,
     parts: array(part),
     subagent: optional(about("Who said it, when it was not the agent itself", text)),
+    via: optional(about("It was not said through us: a person had the conversation on screen", oneOf("attach"))),
     truncated: optional(boolean()),
     bytes,
   }),

@@ -6,6 +6,7 @@ import type { Schema } from "../../lib/check.ts";
 import { array, boolean, nullable, object, optional, record, union, unknown } from "../../lib/check.ts";
 import type { ErrorCode } from "../../words/errors.ts";
 import { agent, agentTurn, input, turn } from "./agent.ts";
+import { attachPlan, lease } from "./attach.ts";
 import { boxStatus, counts, debug, delivery, deliveryWithAttempts, frames, health, project, provider } from "./box.ts";
 import { eventPage, streamEvent } from "./events.ts";
 import { listedPermission, message, permission } from "./said.ts";
@@ -134,7 +135,14 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: ["ABORT_UNCONFIRMED"],
   },
   [`POST ${AGENT}/stop`]: { tag: "control", answer: oneAgent, errors: ["STOP_UNCONFIRMED"] },
-  [`POST ${AGENT}/resume`]: { tag: "control", answer: oneAgent },
+  [`POST ${AGENT}/resume`]: { tag: "control", answer: oneAgent, errors: ["ATTACHED"] },
+  [`GET ${AGENT}/attach`]: { tag: "control", answer: attachPlan },
+  [`POST ${AGENT}/attach`]: {
+    tag: "control",
+    answer: lease,
+    errors: ["ATTACHED", "AGENT_BUSY", "NO_SCREEN", "NO_LEASE", "STOP_UNCONFIRMED"],
+  },
+  [`DELETE ${AGENT}/attach`]: { tag: "control", answer: object({ messages: count }), errors: ["NO_LEASE"] },
   [`GET ${AGENT}/wait`]: {
     tag: "control",
     answer: object({ agent, reached: boolean(), turn: optional(turn) }),
