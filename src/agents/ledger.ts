@@ -72,6 +72,6 @@ function shownInEvent(message: Message): ToldMessage {
   return { id, key, turnId, role, createdAt, omitted: true };
 }
 
-export function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): ToldTurn {
+function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): ToldTurn {
   return { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() };
 }

@@ -12,7 +12,7 @@ export const iso = (ms: number): string => new Date(ms).toISOString();
 
 const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
-export function webhookView(webhook: WebhookTarget | null): unknown {
+function webhookView(webhook: WebhookTarget | null): unknown {
   if (webhook === null) return null;
   const { url, token, events } = webhook;
   return { url: withoutCredentials(url), hasToken: token !== undefined, ...(events === undefined ? {} : { events }) };

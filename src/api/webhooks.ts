@@ -1,4 +1,4 @@
-/** Which webhook targets a request may name (DESIGN 8): loopback, the configured host, and `webhook.allowedHosts`. */
+/** Which webhook targets a request may name: loopback, the configured host, and `webhook.allowedHosts`. */
 import { invalidRequest } from "../lib/errors.ts";
 import { hostOf } from "../lib/ip.ts";
 import { mayReceive } from "../webhook/hosts.ts";

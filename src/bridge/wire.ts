@@ -18,13 +18,10 @@ export interface MessageInfo {
   readonly session: string;
   readonly role: "user" | "assistant";
   /** The user message that it answers. */
-  readonly parent: string;
   readonly completed: boolean;
   /** Why the model stopped: "stop", "tool-calls", "length" …; empty while it runs, and for good when it was aborted. */
   readonly finish: string;
   readonly error: (TurnError & { readonly aborted: boolean }) | null;
-  /** A compaction's summary. */
-  readonly summary: boolean;
 }
 
 export interface WirePart {
@@ -134,7 +131,7 @@ export function readEvent(json: unknown): WireEvent {
   }
 }
 
-export function readStatus(json: Fields): SessionStatus {
+function readStatus(json: Fields): SessionStatus {
   const type = text(json, "type");
   if (type === "retry") return { type, attempt: number(json, "attempt"), message: text(json, "message") };
   return { type: type === "idle" ? "idle" : "busy" };
@@ -148,7 +145,7 @@ export function readStatuses(json: unknown): ReadonlyMap<string, SessionStatus> 
   );
 }
 
-export function readInfo(json: Fields): MessageInfo | null {
+function readInfo(json: Fields): MessageInfo | null {
   const id = text(json, "id");
   const role = text(json, "role");
   if (id === "" || (role !== "user" && role !== "assistant")) return null;
@@ -156,11 +153,9 @@ export function readInfo(json: Fields): MessageInfo | null {
     id,
     role,
     session: text(json, "sessionID"),
-    parent: text(json, "parentID"),
     finish: text(json, "finish"),
     completed: typeof fields(json, "time")["completed"] === "number",
     error: isFields(json["error"]) ? readError(json["error"]) : null,
-    summary: json["summary"] === true,
   };
 }
 

@@ -41,7 +41,7 @@ export const secretHttpUrl: Schema<string> = refined(string({ min: 1, max: 2048,
   return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? undefined : "an http or https URL";
 });
 
-export const TOKEN_PATTERN = /^[\x21-\x7e]+$/;
+const TOKEN_PATTERN = /^[\x21-\x7e]+$/;
 
 export const bearerToken: Schema<string> = string({
   min: 1,
@@ -54,8 +54,6 @@ export const bearerToken: Schema<string> = string({
 export const signingSecret: Schema<string> = refined(string({ min: 1, max: 512, secret: true }), (text) =>
   decodeSigningSecret(text) === undefined ? 'a secret "whsec_" + base64 of 24 to 64 bytes' : undefined,
 );
-
-export const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Variables for a child process. Our own names are ours alone. */
 export const childVariables: Schema<Readonly<Record<string, string>>> = record(

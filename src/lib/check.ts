@@ -273,7 +273,7 @@ export function object<S extends Shape>(shape: S): Schema<ObjectOf<S>> {
 }
 
 /** "unknown key, did you mean …" for keys and query parameters alike. */
-export function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): string {
   const close = nearest(key, known);
   if (close !== undefined) return `unknown key, did you mean "${close}"?`;
   return known.length === 0

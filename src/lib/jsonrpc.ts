@@ -31,7 +31,6 @@ export type RpcMessage =
 
 /** Codes of the specification that we send ourselves. */
 export const METHOD_NOT_FOUND = -32601;
-export const INVALID_PARAMS = -32602;
 
 /** Says what a parsed line is. Never throws; whatever is no message is `invalid` with a reason. */
 export function classifyRpc(json: unknown): RpcMessage {

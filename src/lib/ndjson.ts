@@ -4,7 +4,7 @@
  * A line beyond the cap is skipped and reported, never kept in memory.
  */
 
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 export type SplitLine =
   /** `end` is the offset just behind the LF: everything before it has been given out. Invalid UTF-8 became U+FFFD. */

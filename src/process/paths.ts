@@ -1,5 +1,5 @@
 /**
- * Where a run keeps its files (DESIGN 5). A folder per run: an old `exit` or offset can never be taken for the new
+ * Where a run keeps its files. A folder per run: an old `exit` or offset can never be taken for the new
  * process's.
  */
 import { join } from "node:path";

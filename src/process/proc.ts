@@ -13,7 +13,6 @@ export interface ProcessInfo {
   readonly session: number;
   /** Clock ticks from boot to the start of the process: with the pid and the boot id it names a process for ever. */
   readonly startTicks: number;
-  readonly rssPages: number;
   readonly name: string;
 }
 
@@ -74,7 +73,6 @@ function parseStat(text: string | null): ProcessInfo | null {
     group: number(2),
     session: number(3),
     startTicks: number(19),
-    rssPages: number(21),
   };
   return Number.isInteger(info.pid) && Number.isInteger(info.startTicks) ? info : null;
 }

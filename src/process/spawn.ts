@@ -1,6 +1,6 @@
 /**
- * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program (DESIGN
- * 5). Decides nothing: what an exit means, and whether to try again, is for the caller.
+ * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program.
+ * Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { withDescriptors } from "../lib/descriptors.ts";

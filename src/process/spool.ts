@@ -1,6 +1,6 @@
 /**
  * Lines too long for one atomic write: put into a file and copied into the FIFO by a detached writer that outlives us,
- * so that a daemon that dies in the middle leaves no half line (DESIGN 5). Files of one line, under `spool/`:
+ * so that a daemon that dies in the middle leaves no half line. Files of one line, under `spool/`:
  * `<id>.line` what is to be written, `<id>.pid` who writes it, `<id>.done` that all of it was.
  */
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";

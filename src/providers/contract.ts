@@ -172,9 +172,9 @@ export interface ExitContext {
 }
 
 export interface Traits {
-  /** What may be done with an input that was written but never confirmed when its process died (DESIGN 4). */
+  /** What may be done with an input that was written but never confirmed when its process died. */
   readonly redelivery: "dedupe" | "history" | "none";
-  /** What a torn line on stdin needs: the process must be ended and resumed, or one LF mends it (DESIGN 5). */
+  /** What a torn line on stdin needs: the process must be ended and resumed, or one LF mends it. */
   readonly tornLine: "restart" | "newline";
   /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
   readonly oneshot: boolean;

@@ -18,13 +18,6 @@ export interface AcceptOptions {
 export function readWebhook(req: Request, body: Uint8Array, { signingKey, nowMs }: AcceptOptions): NewWebhook {
   const { headers } = req;
   requireJson(req);
-  const encoding = headers.get("content-encoding");
-  if (encoding !== null && encoding.toLowerCase() !== "identity") {
-    throw new HarnessError(
-      "UNSUPPORTED_MEDIA_TYPE",
-      `got Content-Encoding ${JSON.stringify(encoding.slice(0, 100))}, expected the body as it is`,
-    );
-  }
   const webhookId = headers.get("webhook-id");
   if (webhookId !== null && !/^[\x21-\x7e]{1,256}$/.test(webhookId)) {
     throw invalidRequest([

@@ -127,7 +127,7 @@ function storeError(cause: unknown): HarnessError | null {
 }
 
 /** Brings the schema to the newest step. A store of a newer program is refused rather than guessed at. */
-export function migrate(db: Database, steps: readonly string[]): void {
+function migrate(db: Database, steps: readonly string[]): void {
   const version = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
   if (version > steps.length) {
     throw new HarnessError(

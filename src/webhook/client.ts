@@ -13,7 +13,7 @@ import { excerpt, oneLine } from "../lib/text.ts";
 import { VERSION } from "../lib/version.ts";
 import { request } from "../lib/request.ts";
 
-export const ATTEMPT_TIMEOUT_MS = 15_000;
+const ATTEMPT_TIMEOUT_MS = 15_000;
 export const RESPONSE_BODY_MAX_BYTES = 4096;
 /** The status line has answered already; a body that drips is not worth the rest of the timeout. */
 const BODY_TIMEOUT_MS = 2000;
@@ -81,7 +81,7 @@ export async function postWebhook(attempt: AttemptRequest): Promise<AttemptResul
 /**
  * The headers of one attempt; the timestamp is the attempt's, so that a late retry still passes the receiver's window.
  */
-export function webhookHeaders({ id, body, token, secret }: AttemptRequest, nowMs: number): Record<string, string> {
+function webhookHeaders({ id, body, token, secret }: AttemptRequest, nowMs: number): Record<string, string> {
   const timestampSeconds = Math.floor(nowMs / 1000);
   const headers: Record<string, string> = {
     "Content-Type": "application/json",

@@ -6,7 +6,7 @@
 import type { DeliveryHead } from "../store/deliveries.ts";
 
 export const MAX_IN_FLIGHT = 8;
-export const MAX_PER_DESTINATION = 2;
+const MAX_PER_DESTINATION = 2;
 export const MAX_FOR_SILENT = 4;
 
 export interface Flight {

@@ -12,7 +12,7 @@ export const WEBHOOK_SCHEDULE: RetrySchedule = {
   giveUpAfterMs: 24 * HOUR,
 };
 /** A proxy whose backend is being replaced answers like a receiver that is not there. */
-export const ABSENT_GIVE_UP_MS = 1 * HOUR;
+const ABSENT_GIVE_UP_MS = 1 * HOUR;
 
 export interface AttemptHistory {
   readonly outcome: AttemptOutcome;

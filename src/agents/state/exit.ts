@@ -160,7 +160,7 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
   if (intent === "stop") s.rest = "idle";
 }
 
-export function describeExit({ code }: { readonly code: number | null }): string {
+function describeExit({ code }: { readonly code: number | null }): string {
   if (code === null) return "it was killed together with its wrapper, no exit status is known";
   return code > 128 ? `exit code ${code} or signal ${code - 128}` : `exit code ${code}`;
 }

@@ -51,7 +51,7 @@ export async function run(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
-export function queryOf({ args }: Context): string {
+function queryOf({ args }: Context): string {
   const [project] = args.words;
   const query = new URLSearchParams({
     ...(project === undefined ? {} : { project }),
@@ -63,7 +63,7 @@ export function queryOf({ args }: Context): string {
   return query.size === 0 ? "" : `&${query}`;
 }
 
-export const firstOf = (asked: readonly Asked[], agent: AgentShape): Asked | undefined =>
+const firstOf = (asked: readonly Asked[], agent: AgentShape): Asked | undefined =>
   asked.find((each) => each.agent === agent.id);
 
 export function sorted(agents: readonly AgentShape[], by: string | undefined): readonly AgentShape[] {

@@ -161,7 +161,7 @@ export function initialState(setup: Setup): AcpState {
 export type Draft = DraftOf<AcpState>;
 
 /** Takes the next of our request ids; the agent numbers its own requests on its own. */
-export function takeId(draft: Draft): number {
+function takeId(draft: Draft): number {
   const { nextId } = draft.state;
   patch(draft, { nextId: nextId + 1 });
   return nextId;

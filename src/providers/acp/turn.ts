@@ -20,7 +20,7 @@ import { costUpdate, turnUsage } from "./usage.ts";
 /** The end is told after so long without a line … */
 export const QUIET_MS = 150;
 /** … and at the latest so long after the answer. */
-export const ENDING_MS = 1000;
+const ENDING_MS = 1000;
 
 export function sendPrompt(draft: Draft, { key, text: words, raw }: PromptInput): void {
   finish(draft);

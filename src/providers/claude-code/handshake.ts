@@ -11,7 +11,7 @@ import { patch, say } from "../draft.ts";
  * The first version whose `initialize` reply is sure to list the permission requests that wait. What a program can do
  * decides, not its number: the reply names that only from 2.1.296 on.
  */
-export const NEEDED_VERSION = "2.1.268";
+const NEEDED_VERSION = "2.1.268";
 
 /** The response to `initialize`, of a new process (`first`) or of one that a new daemon took over. */
 export function initialized(work: Draft, response: Fields): void {

@@ -36,7 +36,7 @@ export type { PiState } from "./state.ts";
  * The oldest version with everything that this codec rests on: agent_settled, --session-id, delta-only updates,
  * clear_queue.
  */
-export const PI_MINIMUM = "0.84.4";
+const PI_MINIMUM = "0.84.4";
 
 /**
  * `clear_queue` came last of all that we need, so knowing it is being new enough. Pi does not tell its version in RPC

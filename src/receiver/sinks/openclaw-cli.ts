@@ -143,7 +143,7 @@ async function runCli(settings: CliSettings, args: readonly string[], clock: Clo
 }
 
 /** What the program inherits, without our own secrets. */
-export function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSettings): Record<string, string> {
+function cliEnv({ env, gatewayUrl, gatewayToken, scratchDir }: CliSettings): Record<string, string> {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !/^AH_|^CREDENTIALS_DIRECTORY$/.test(entry[0]),
   );

@@ -74,7 +74,7 @@ export interface HookAnswer {
   readonly page: boolean;
 }
 
-export function classifyWake({ status, said, verdict, page }: HookAnswer, waitMs?: number): WakeOutcome {
+function classifyWake({ status, said, verdict, page }: HookAnswer, waitMs?: number): WakeOutcome {
   if (page) return { type: "retry", reason: `the hook answered ${status} with a page for people: is it OpenClaw's?` };
   const reason = `the hook answered ${status}${said === "" ? "" : `: ${said}`}`;
   if (status >= 200 && status < 300) return { type: "accepted", detail: `hook: ${said || "accepted"}` };

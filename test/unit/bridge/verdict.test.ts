@@ -13,11 +13,9 @@ function answer(changes: Partial<MessageInfo> = {}): WireMessage {
     id: "msg_000000000020",
     session: "ses_1",
     role: "assistant",
-    parent: ANCHOR,
     completed: true,
     finish: "stop",
     error: null,
-    summary: false,
     ...changes,
   };
   return { info, parts: [] };
@@ -94,11 +92,6 @@ describe("the verdict on a turn", () => {
       { over: true, outcome: "interrupted", error: null },
     ],
     ["idle without an answer: wait", { waitedMs: 10_000 }, { over: false, why: "incomplete" }],
-    [
-      "an answer after a compaction, whose parent is another message",
-      { messages: [answer({ parent: "msg_000000000015" })] },
-      { over: true, outcome: "completed", error: null },
-    ],
   ];
   test.each(rows)("%s", (_name, question, verdict) => expect(judge({ ...base, ...question })).toEqual(verdict));
 

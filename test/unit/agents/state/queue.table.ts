@@ -1,4 +1,4 @@
-/** DESIGN 4: the queue, the states of inputs, and what is sent again after a death. */
+/** The queue, the states of inputs, and what is sent again after a death. */
 import type { Table } from "./world.ts";
 import {
   DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, abortKeeping, absent, accepted, ask, configured, drop, ended, exit, failed, input, later,

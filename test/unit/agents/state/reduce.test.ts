@@ -1,4 +1,4 @@
-/** DESIGN 4 sentence by sentence, and of 8 when a notice is due: each is a row or several. */
+/** What a status means, sentence by sentence, and when a notice is due: each is a row or several. */
 import { describe, expect, test } from "bun:test";
 import { isBusy } from "../../../../src/words/agent.ts";
 import type { Row } from "./world.ts";

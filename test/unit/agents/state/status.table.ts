@@ -1,4 +1,4 @@
-/** DESIGN 4, first half: the six statuses, causes, ends of turns, exits, starts, parking and stop. */
+/** The statuses, causes, ends of turns, exits, starts, parking and stop. */
 import type { Table } from "./world.ts";
 import {
   DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed, foreign,

@@ -1,4 +1,4 @@
-/** DESIGN 4: permissions and time limits; DESIGN 8: when a notice is due; and plain commands in all of it. */
+/** Permissions and time limits; when a notice is due; and plain commands in all of it. */
 import type { Step, Table } from "./world.ts";
 import {
   DONE, FAILED, GONE, PARKED, STARTING, WAITING, WORKING, abort, abortKeeping, accepted, ask, attach, background, closed, configured, decide, detach, drop, ended, exit, failed,

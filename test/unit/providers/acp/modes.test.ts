@@ -1,7 +1,7 @@
 /**
  * The agent's own mode, in which it asks before it acts. Looked at: what `claude-agent-acp`, `codex-acp`, Qwen Code,
- * Gemini CLI and OpenCode offer; and every other way in which an agent may act unasked: a mode that it leaves by itself,
- * a mode that it refuses to take, a conversation that is resumed in another one.
+ * Gemini CLI and OpenCode offer; and every other way in which an agent may act unasked: a mode that it leaves by
+ * itself, a mode that it refuses to take, a conversation that is resumed in another one.
  */
 import { describe, expect, test } from "bun:test";
 import { type Driven, drive, initialized, SESSION } from "./drive.ts";
