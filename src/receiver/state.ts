@@ -1,4 +1,6 @@
-/** The receiver's state directory: made private, locked, its inbox opened, whatever may stand in the way for a while. */
+/**
+ * The receiver's state directory: made private, locked, its inbox opened, whatever may stand in the way for a while.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { errorText, HarnessError } from "../lib/errors.ts";

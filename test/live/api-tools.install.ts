@@ -1,4 +1,6 @@
-/** The tools that others use on an API's description, each as one package with what it needs, and the Node they run on. */
+/**
+ * The tools that others use on an API's description, each as one package with what it needs, and the Node they run on.
+ */
 import type { Environment } from "./install.ts";
 import { installPackage, installScript } from "./install.ts";
 

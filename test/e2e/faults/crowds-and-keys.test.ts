@@ -1,7 +1,7 @@
 /**
- * Strangers and crowds do not stop accepted work: idle connections by the hundred at few descriptors, hostile bodies, two
- * who delete and make at once, a key that is used again for another agent. Looked for in every route that takes a body or
- * a key; the receiver has the same server and parser.
+ * Strangers and crowds do not stop accepted work: idle connections by the hundred at few descriptors, hostile bodies,
+ * two who delete and make at once, a key that is used again for another agent. Looked for in every route that takes a
+ * body or a key; the receiver has the same server and parser.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Socket } from "node:net";

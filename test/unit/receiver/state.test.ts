@@ -1,8 +1,8 @@
 /**
  * The receiver's state directory and its store in bad times. Kinds looked for: (a) a folder that was there before,
- * readable by others (found: the folder, `inbox.db`, `lock.db`, the folder `openclaw`); (b) a full disk (found: 503 with
- * a cause that nobody sees; the boot that ended); (c) a foreign lock that blocks the event loop (found: 5 s a try, and
- * once for each of a group of webhooks).
+ * readable by others (found: the folder, `inbox.db`, `lock.db`, the folder `openclaw`); (b) a full disk (found: 503
+ * with a cause that nobody sees; the boot that ended); (c) a foreign lock that blocks the event loop (found: 5 s a try,
+ * and once for each of a group of webhooks).
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
