@@ -64,7 +64,7 @@ export interface Noted {
   readonly touched: ReadonlyMap<string, "shaken" | "damaged">;
   readonly strikes: readonly string[];
   readonly baseline: readonly Resources[];
-  measure(before: readonly Resources[]): readonly Resources[];
+  measure(before: readonly Resources[]): Promise<readonly Resources[]>;
 }
 
 /** Reads everything, then deletes every agent and looks what is left. */
@@ -112,7 +112,7 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
     receiver,
     badAnswers,
     left: await leftOf(world),
-    resources: noted.measure(noted.baseline),
+    resources: await noted.measure(noted.baseline),
     strikes: noted.strikes,
   };
 }
@@ -151,7 +151,8 @@ async function receiverSide({ receiverUrl, token, discord }: World): Promise<Evi
     if ((page["before"] as unknown) === null) break;
     before = `&before=${String(page["before"])}`;
   }
-  const posts = discord.posts.map(({ payload, content }) => {
+  const answered = discord.posts.filter((post) => post.answered);
+  const posts = answered.map(({ payload, content }) => {
     const text = payload.embeds?.[0]?.footer?.text ?? content;
     return /delivery ([0-9a-f]{10})/.exec(text)?.[1] ?? "";
   });

@@ -1,9 +1,11 @@
 /**
- * `make chaos SEED=… MINUTES=…`: one long storm. `ONLY="kill,disk"` picks faults by a part of their names, KEEP=1
- * leaves the box's folder when something was found. Ends with 1 when a check found a flaw.
+ * `make chaos SEED=… MINUTES=…`: one long storm; SEED=known runs all that once found something. `ONLY="kill,disk"` picks
+ * faults by a part of their names, KEEP=1 leaves the box's folder when something was found. Ends with 1 when a check
+ * found a flaw.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { KNOWN_SEEDS } from "./seeds.ts";
 import { storm } from "./storm.ts";
 
 const number = (name: string, otherwise: number): number => {
@@ -13,29 +15,40 @@ const number = (name: string, otherwise: number): number => {
   return value;
 };
 
-const seed = number("SEED", 1 + Math.floor(Math.random() * 1e6));
-const minutes = number("MINUTES", 10);
 const only = process.env["ONLY"]?.split(",").filter(Boolean);
-console.log(`seed ${seed}, ${minutes} min`);
-const { flaws, evidence, struck, dir } = await storm({
-  seed,
-  ms: minutes * 60_000,
-  say: console.log,
-  agentsEach: number("AGENTS", 2),
-  crowd: number("CROWD", 200),
-  keep: process.env["KEEP"] === "1",
-  ...(only === undefined || only.length === 0 ? {} : { only }),
-});
-for (const [name, times] of [...struck].sort(([a], [b]) => a.localeCompare(b))) console.log(`  ${times} × ${name}`);
-for (const { what, before, after } of evidence.resources) console.log(`  ${what}: ${before} → ${after}`);
-const found = Object.entries(flaws);
-for (const [check, list] of found) {
-  console.log(`FAIL ${check}: ${list.length}`);
-  for (const flaw of list.slice(0, 20)) console.log(`     ${flaw}`);
+const keep = process.env["KEEP"] === "1";
+const rounds: readonly { readonly seed: number; readonly minutes: number }[] =
+  process.env["SEED"] === "known"
+    ? KNOWN_SEEDS
+    : [{ seed: number("SEED", 1 + Math.floor(Math.random() * 1e6)), minutes: number("MINUTES", 10) }];
+
+let failed = 0;
+for (const round of rounds) if (!(await run(round))) failed += 1;
+if (rounds.length > 1) console.log(`${rounds.length - failed} of ${rounds.length} storms found nothing`);
+process.exit(failed === 0 ? 0 : 1);
+
+async function run({ seed, minutes }: { readonly seed: number; readonly minutes: number }): Promise<boolean> {
+  console.log(`seed ${seed}, ${minutes} min`);
+  const { flaws, evidence, struck, dir } = await storm({
+    seed,
+    ms: minutes * 60_000,
+    say: console.log,
+    agentsEach: number("AGENTS", 2),
+    crowd: number("CROWD", 200),
+    keep,
+    ...(only === undefined || only.length === 0 ? {} : { only }),
+  });
+  for (const [name, times] of [...struck].sort(([a], [b]) => a.localeCompare(b))) console.log(`  ${times} × ${name}`);
+  for (const { what, before, after } of evidence.resources) console.log(`  ${what}: ${before} → ${after}`);
+  const found = Object.entries(flaws);
+  for (const [check, list] of found) {
+    console.log(`FAIL ${check}: ${list.length}`);
+    for (const flaw of list.slice(0, 20)) console.log(`     ${flaw}`);
+  }
+  if (found.length > 0 && keep) {
+    writeFileSync(join(dir, "evidence.json"), JSON.stringify(evidence, null, 1));
+    console.log(`the box is kept in ${dir}`);
+  }
+  console.log(found.length === 0 ? `seed ${seed}: all is well` : `seed ${seed}: ${found.length} checks failed`);
+  return found.length === 0;
 }
-if (found.length > 0 && process.env["KEEP"] === "1") {
-  writeFileSync(join(dir, "evidence.json"), JSON.stringify(evidence, null, 1));
-  console.log(`the box is kept in ${dir}`);
-}
-console.log(found.length === 0 ? `seed ${seed}: all is well` : `seed ${seed}: ${found.length} checks failed`);
-process.exit(found.length === 0 ? 0 : 1);

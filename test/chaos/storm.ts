@@ -75,7 +75,12 @@ export async function storm({
     await crowd.stop();
     say(`the storm is over: ${drive.promises.sent.length} inputs sent, ${crowd.served} strangers served; settling`);
     await settle(world, drive, say);
-    const noted = { touched, strikes, baseline, measure: (before: readonly Resources[]) => resourcesOf(world, before) };
+    const noted = {
+      touched,
+      strikes,
+      baseline,
+      measure: (before: readonly Resources[]) => calmResources(world, before),
+    };
     const evidence = await gather(world, drive, noted);
     result = { flaws: flawsOf(evidence), evidence, struck, skipped: missing, dir: world.dir };
     return result;
@@ -119,6 +124,20 @@ async function strikeFor(
   }
   await Promise.all(underWay.values());
   return { touched, struck, strikes };
+}
+
+/** The least of some seconds: connections of clients that left are ended by and by. */
+async function calmResources(world: World, before: readonly Resources[]): Promise<readonly Resources[]> {
+  let least = resourcesOf(world, before);
+  for (let n = 0; n < 8; n++) {
+    await Bun.sleep(2000);
+    const now = resourcesOf(world, before);
+    least = least.map((each) => {
+      const again = now.find(({ what }) => what === each.what);
+      return again === undefined || again.after > each.after ? each : again;
+    });
+  }
+  return least;
 }
 
 function resourcesOf({ daemon, receiver }: World, before: readonly Resources[]): readonly Resources[] {

@@ -30,6 +30,8 @@ export interface DiscordPost {
   readonly threadId: string | null;
   readonly userAgent: string | null;
   readonly atMs: number;
+  /** Its sender was told so; else it can only send it again. */
+  answered: boolean;
 }
 
 export interface DiscordAnswer {
@@ -184,6 +186,7 @@ export function startFakeDiscord(port = 0): FakeDiscord {
         threadId,
         userAgent: req.headers.get("user-agent"),
         atMs: nowMs,
+        answered: next !== "cut-after-accepting",
       });
       const waitMs = fake.answerAfterMs();
       if (waitMs > 0) await Bun.sleep(waitMs);
