@@ -321,7 +321,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     },
     async caughtUp() {
       const limit = new Promise<void>((resolve) => void clock.setTimer(CAUGHT_UP_MS, resolve));
-      await Promise.race([run.caughtUp(), limit]);
+      const read = run.caughtUp().catch((error: unknown) => log.warn("cannot read on before what is asked", { error }));
+      await Promise.race([read, limit]);
     },
     wallTime: (moment) => clock.now() - (ranNow() - moment),
     async remember() {

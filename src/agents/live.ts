@@ -2,6 +2,7 @@
  * A living process of an agent: its files followed, its stdin written to, its death noticed, its tree ended. I/O only.
  */
 import type { Clock } from "../lib/clock.ts";
+import { untilPossible } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { waitUntil } from "../lib/wait.ts";
@@ -19,6 +20,7 @@ import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";
 import type { Farewell, Traits } from "../providers/contract.ts";
+import { agentFileSize } from "../process/agent-file.ts";
 import { createDisk } from "./disk.ts";
 import { closeGroup } from "./groups.ts";
 import type { Fact } from "./model.ts";
@@ -77,6 +79,8 @@ export interface Live {
 
 const TERM_GRACE_MS = 3000;
 const EXIT_FILE_MS = 2000;
+/** Between the end of its input and its own. */
+const CLOSING_MS = 2000;
 const STDERR_TAIL_BYTES = 4000;
 /** A one-shot program's answer is cut here. */
 const STDOUT_CAP_BYTES = 16 * 1024 * 1024;
@@ -125,6 +129,7 @@ export function openLive(options: LiveOptions): Live {
     createTail({
       path: paths.out,
       offset: from,
+      onShrunk: () => outputLost(),
       onBatch: ({ lines, begins, endOffset, skipped }) => listener.frames(lines, begins, endOffset, skipped.length),
       onError(error) {
         log.error("cannot store what the agent wrote, will read it again", { error });
@@ -140,7 +145,13 @@ export function openLive(options: LiveOptions): Live {
       disk.look();
     },
     // Without its wrapper a program may live on; the sweep will see its end then.
-    onGone: () => void (isAlive(identity) || live.finish()),
+    onGone: () => {
+      try {
+        if (!isAlive(identity)) void live.finish();
+      } catch (error) {
+        log.warn("cannot look at the agent's process now, the next sweep does", { error });
+      }
+    },
     onLost: (reason) => log.warn("no notices of output any more, looking every few seconds instead", { reason }),
   });
   if (watch.reason !== null)
@@ -157,7 +168,29 @@ export function openLive(options: LiveOptions): Live {
       result = await writer.write(text, options);
     }
     if (result === "torn" && !closed) listener.fact({ type: "torn" });
+    if (result === "gone") await inputClosed();
   };
+
+  /** Nobody reads what it is told. A program that is on its way out closes its input first: it gets a moment. */
+  const inputClosed = async (): Promise<void> => {
+    const over = (): boolean => closed || ending || !isAlive(identity);
+    if (await waitUntil(clock, over, CLOSING_MS)) return;
+    const message = "the program lives, but has closed its input: it can be told nothing any more";
+    listener.fact({ type: "broken", code: "INPUT_CLOSED", message });
+  };
+
+  /** What it writes cannot be read any more, or not told apart from what was read. */
+  const outputLost = (): void => {
+    if (closed || ending) return;
+    const size = agentFileSize(paths.out);
+    const read = listener.stored();
+    if (size !== null && size >= read) return;
+    const what = size === null ? "is not there any more" : `was cut to ${size} bytes, of which ${read} had been read`;
+    const message = `the program lives, but its output cannot be read any more: its file ${what}`;
+    listener.fact({ type: "broken", code: "OUTPUT_LOST", message });
+  };
+
+  const onWait = (error: unknown): void => log.warn("cannot write to the agent now, trying again", { error });
 
   const endAll = async (graceMs: number): Promise<void> => {
     const result = await endTree({ identity, paths, graceMs, clock, known: seen, ...where });
@@ -205,8 +238,9 @@ export function openLive(options: LiveOptions): Live {
     left: () => [...seen, ...survivors].filter(lives),
     send(lines) {
       for (const line of lines) {
+        // What cannot be tried for want of a descriptor is tried until it can: the program waits for it, too.
         sending = sending
-          .then(() => sendOne(line))
+          .then(() => untilPossible(clock, () => sendOne(line), { wanted: () => !closed, onWait }))
           .catch((error: unknown) => log.error("cannot write to the agent", { error }));
       }
     },
@@ -238,6 +272,7 @@ export function openLive(options: LiveOptions): Live {
       tail.poke();
       if (cgroup !== undefined) used = usageOf(cgroup) ?? used;
       if (!stillRuns(identity)) return void live.finish();
+      outputLost();
       disk.look();
       if (cgroup === undefined && listener.busy()) seen = treeOf(identity, { known: seen });
     },

@@ -31,6 +31,8 @@ export type Fact =
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */
   | { readonly type: "park"; readonly clean: boolean }
   | { readonly type: "tick" }
+  /** The process cannot be started for want of a resource; it is tried again. */
+  | { readonly type: "start_waits"; readonly message: string }
   /** A line to the child was cut by a death; only told for providers that cannot mend it. */
   | { readonly type: "torn" }
   /**

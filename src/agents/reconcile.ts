@@ -6,7 +6,9 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Identity } from "../process/identity.ts";
 import { isAlive, readIdentity } from "../process/identity.ts";
+import { endLeftovers } from "../process/leftovers.ts";
 import { runPaths } from "../process/paths.ts";
+import { treeOf } from "../process/tree.ts";
 import type { Store } from "../store/database.ts";
 import { getRun } from "../store/runs.ts";
 import type { Actor } from "./actor.ts";
@@ -52,6 +54,28 @@ export async function reconcile(
   // An end that was committed, but whose signal may never have been sent.
   if (actor.state().intent !== null) actor.run.live()?.end(null);
   log.info("adopted a running process", { agent: actor.id, run: n, pid: identity.pid });
+}
+
+/**
+ * An agent whose run cannot be looked at, for whatever lies in its place: what is known to live of it is ended, what it
+ * had been given is told as lost, and it can begin again.
+ */
+export async function giveUp(
+  actor: Actor,
+  reason: string,
+  { store, clock }: { store: Store; clock: Clock },
+): Promise<void> {
+  const { process, run: n } = actor.state();
+  const message = `its process cannot be taken over: ${reason}`;
+  if (process !== "running" && process !== "parking") {
+    return actor.facts("reconcile", { type: "note", level: "warn", code: "RUN_UNREADABLE", message });
+  }
+  actor.facts("reconcile", { type: "broken", code: "RUN_UNREADABLE", message });
+  const run = getRun(store, actor.id, n);
+  const identity = asIdentity(run?.identity);
+  const known = identity !== null && isAlive(identity) ? treeOf(identity) : [];
+  await endLeftovers(new Set(run === null ? [] : [run.nonce]), known, clock);
+  actor.run.ended(null);
 }
 
 function unreadableState(reason: string): { code: string; message: string } {

@@ -2,11 +2,14 @@
  * The process of an agent's latest run: how it begins, is taken over from an earlier daemon, and ends. It brings the
  * world (`live.ts`, `launch.ts`) and the agent's books together and decides nothing about a status.
  */
+import { rmSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
+import { isShortage, untilPossible } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import type { Identity } from "../process/identity.ts";
+import { readIdentity } from "../process/identity.ts";
 import { lives } from "../process/leftovers.ts";
 import { runPaths } from "../process/paths.ts";
 import type { ProcessInfo } from "../process/proc.ts";
@@ -99,22 +102,43 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       .map((input) => asPrompt(input, clock.now()));
   };
 
+  /**
+   * The process of the run. Where it could not come to be for want of descriptors, processes, memory or disk, nothing
+   * has failed: it is tried again, and what it waits for is shown. null: nobody wants it any more.
+   */
+  const launched = async (run: number, nonce: string): Promise<Identity | null> => {
+    const paths = runPaths(books.agentDir, run);
+    const wanted = (): boolean => !closed && books.state().run === run && books.state().intent === null;
+    let tried = false;
+    const attempt = async (): Promise<Identity> => {
+      // It may have been started, and only its record could not be read.
+      const found = tried ? readIdentity(paths) : null;
+      if (found !== null && found.nonce === nonce) return found;
+      if (tried) rmSync(paths.dir, { recursive: true, force: true });
+      tried = true;
+      const { id: agent, agentDir } = books;
+      return launch({ agent, agentDir, groups, terms: books.terms(), run, nonce });
+    };
+    const onWait = (error: unknown): void =>
+      books.facts("timer", { type: "start_waits", message: `cannot start now, trying again: ${errorText(error)}` });
+    try {
+      return await untilPossible(clock, attempt, { wanted, onWait });
+    } catch (error) {
+      if (isShortage(error)) return null;
+      throw error;
+    }
+  };
+
   const it: AgentRun = {
     live: () => live,
     left: () => left.filter(lives),
     async start(run, nonce) {
       try {
-        const identity = await launch({
-          agent: books.id,
-          agentDir: books.agentDir,
-          groups,
-          terms: books.terms(),
-          run,
-          nonce,
-        });
+        const identity = await launched(run, nonce);
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
-        it.follow(identity, 0);
+        if (identity === null) return it.ended(null, undefined, true);
+        await untilPossible(clock, () => void (live ?? it.follow(identity, 0)), { wanted: () => !closed });
         it.begun(identity);
         if (books.state().intent !== null) live?.end(null);
       } catch (error) {

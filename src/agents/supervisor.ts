@@ -17,12 +17,13 @@ import { noncesOf } from "../store/runs.ts";
 import type { AgentState } from "../words/agent.ts";
 import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
+import { takeOver } from "./boot.ts";
 import type { Bus } from "./bus.ts";
 import type { Groups } from "./groups.ts";
 import type { Journal } from "./journal.ts";
 import { launchRun } from "./launch.ts";
 import type { Limits, Notice } from "./model.ts";
-import { reconcile } from "./reconcile.ts";
+import { giveUp, reconcile } from "./reconcile.ts";
 import type { StepWork } from "./step.ts";
 import type { Terms } from "./terms.ts";
 
@@ -52,7 +53,10 @@ export interface SupervisorDeps {
 }
 
 export interface Supervisor {
-  /** Brings every agent's row in line with what lives. `ready` only after it. */
+  /**
+   * Brings every agent's row in line with what lives. `ready` after it, or when it takes long: then it goes on, and those
+   * that are not yet taken over are pending.
+   */
   boot(): Promise<void>;
   readonly ready: boolean;
   /** Stores the agent and what `first` does with it in one transaction. */
@@ -63,6 +67,8 @@ export interface Supervisor {
    */
   remove(id: string): Promise<readonly ProcessInfo[]>;
   find(id: string): Actor | null;
+  /** Not yet compared with what lives: nothing can be said about it, nor asked of it. */
+  isPending(id: string): boolean;
   actors(): Iterable<Actor>;
   /** As they are stored right now, in no order. */
   agents(): IteratorObject<Agent>;
@@ -76,6 +82,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const running = createRunningTime(clock);
   const bootId = readBootId();
   let ready = false;
+  let closed = false;
+  let isPending = (_id: string): boolean => true;
   let sweep: Timer | null = null;
 
   const removals = new Map<string, () => void>();
@@ -141,9 +149,17 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const agent = findAgent(store, id);
         if (agent !== null) build(agent);
       }
-      await Promise.all([...actors.values()].map((actor) => reconcile(actor, { store, clock, log })));
-      for (const actor of actors.values()) actor.activate(GRACE_MS);
       running.beat(deps.sweepMs);
+      const survivors = [...actors.values()].map((actor) => ({
+        id: actor.id,
+        reconcile: () => reconcile(actor, { store, clock, log }),
+        giveUp: async (reason: string) => (closed ? undefined : giveUp(actor, reason, { store, clock })),
+        activate: () => closed || actor.activate(GRACE_MS),
+      }));
+      const taken = takeOver(survivors, { clock, log });
+      isPending = taken.isPending;
+      await taken.done;
+      if (closed) return;
       sweep = clock.setTimer(deps.sweepMs, sweepOnce);
       ready = true;
     },
@@ -182,9 +198,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return endLeftovers(nonces, actor.run.left(), clock);
     },
     find: (id) => actors.get(id) ?? null,
+    isPending: (id) => isPending(id),
     actors: () => actors.values(),
     agents: () => actors.values().map((actor) => actor.agent()),
     close() {
+      closed = true;
       ready = false;
       sweep?.cancel();
       for (const actor of actors.values()) actor.close();

@@ -49,7 +49,7 @@ export function actorAt({ store, supervisor }: ApiDeps, { name, id }: AgentParam
   getProject(store, name);
   const { id: exact } = getAgent(store, name, id);
   const actor = supervisor.ready ? supervisor.find(exact) : null;
-  if (actor === null) throw notReady();
+  if (actor === null || supervisor.isPending(exact)) throw notReady();
   return actor;
 }
 

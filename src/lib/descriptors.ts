@@ -7,10 +7,12 @@
 import { closeSync, openSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import { errorCode } from "./errors.ts";
+import { pause } from "./wait.ts";
 
 /** Enough for the start of two programs at once: each takes some six for a moment. */
 const SPARE = 16;
 const REFILL_MS = 1000;
+const RETRY_MS = { first: 250, most: 5000 };
 
 const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT"]);
 
@@ -80,4 +82,25 @@ function fill(): boolean {
 function giveUp(): void {
   for (const fd of spare) closeSync(fd);
   spare = [];
+}
+
+/**
+ * Does `work`, again and again while only the want of a resource keeps it from being done. `wanted` is asked before each
+ * further try; when it says no, the shortage is thrown after all. `onWait` hears of each.
+ */
+export async function untilPossible<T>(
+  clock: Clock,
+  work: () => T | Promise<T>,
+  { wanted = () => true, onWait = () => undefined }: { wanted?: () => boolean; onWait?: (error: unknown) => void } = {},
+): Promise<T> {
+  for (let ms = RETRY_MS.first; ; ms = Math.min(ms * 2, RETRY_MS.most)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isShortage(error) || !wanted()) throw error;
+      onWait(error);
+      await pause(clock, ms);
+      if (!wanted()) throw error;
+    }
+  }
 }

@@ -42,13 +42,15 @@ export interface TailOptions {
   readonly onBatch: (batch: TailBatch) => void | Promise<void>;
   /** A read, or `onBatch`, failed. The batch is not given out again: start a new tail from the stored offset. */
   readonly onError: (error: unknown) => void;
+  /** The file became shorter than what was read of it: nothing that is written from here on can be told apart. */
+  readonly onShrunk?: () => void;
   readonly maxLineBytes?: number;
 }
 
 /** Read, and given out, at once. One for all tails: it is filled and split in one synchronous step. */
 const chunk = Buffer.alloc(256 * 1024);
 
-export function createTail({ path, offset: start, onBatch, onError, maxLineBytes }: TailOptions): Tail {
+export function createTail({ path, offset: start, onBatch, onError, maxLineBytes, onShrunk }: TailOptions): Tail {
   const splitter = createLineSplitter({ offset: start, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
   let position = start; // of the next byte to read, partial line included
   let fd: number | null = null;
@@ -128,7 +130,9 @@ export function createTail({ path, offset: start, onBatch, onError, maxLineBytes
       poked = true;
       void last.then(() => {
         poked = false;
-        next(false).catch(() => undefined); // told to onError
+        next(false)
+          .then(({ shrunk }) => shrunk && onShrunk?.())
+          .catch(() => undefined); // told to onError
       });
     },
     drain: ({ final = false } = {}) => next(final),

@@ -39,6 +39,7 @@ function apply(work: Work, fact: Fact): void {
       return onUserFact(work, fact);
     case "tick":
     case "park":
+    case "start_waits":
       return onTick(work, fact);
     case "exit":
     case "torn":

@@ -7,8 +7,9 @@ import type { AgentState, Elapsed } from "../../words/agent.ts";
 import { endProcess, interrupt, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
-export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }>): void {
+export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" | "start_waits" }>): void {
   const { s, out, env } = work;
+  if (fact.type === "start_waits") return startWaits(work, fact.message);
   if (fact.type === "park") {
     if (!mayPark(s)) return;
     if (!fact.clean) {
@@ -63,6 +64,15 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" }
         return unreachable(due);
     }
   }
+}
+
+/** Nothing was begun, so nothing has failed, and its time has not begun either. */
+function startWaits({ s, out, env }: Work, message: string): void {
+  if (s.process !== "running") return;
+  s.spawnedAt = env.ranMs;
+  if (s.cause.detail === message) return;
+  s.cause = { source: env.source, detail: message, at: env.nowMs };
+  out.push({ do: "event", type: "note", data: { level: "warn", code: "start_waits", message } });
 }
 
 /** A tool may be silent for longer than a model. 0 = never told. */

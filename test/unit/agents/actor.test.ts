@@ -33,6 +33,8 @@ function world() {
   const running = createRunningTime(clock);
   let bootId = "b";
   const begun: number[] = [];
+  const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  let shortages = 0;
   const { codec } = missingProvider("x");
   const deps: ActorDeps = {
     store,
@@ -64,7 +66,10 @@ function world() {
     running,
     machine: () => ({ bootId, uptimeMs: clock.monotonic() }),
     seam: () => undefined,
-    launch: ({ run }) => new Promise(() => begun.push(run)),
+    launch: ({ run }) => {
+      begun.push(run);
+      return shortages-- > 0 ? Promise.reject(shortage) : new Promise(() => undefined);
+    },
   };
   const agent: Agent = {
     id: "a1b2c3d4",
@@ -96,6 +101,7 @@ function world() {
     begun,
     closed: () => closed,
     stored: () => findAgent(real, agent.id)?.state,
+    want: (times: number) => void (shortages = times),
     fill: (now: boolean) => void (full = now),
   };
 }
@@ -192,6 +198,39 @@ test("after a reboot only the time before it counts", async () => {
   clock.advance(100);
   await settled();
   expect(stored()?.intent).toBe("refused");
+});
+
+test("a start that fails for want of a resource has not failed: it is tried again, and what it waits for is shown", async () => {
+  const { actor, clock, begun, want, stored } = world();
+  want(2);
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  for (const waitMs of [0, 250]) {
+    clock.advance(waitMs);
+    await settled();
+    expect([stored()?.status, stored()?.run, stored()?.startError]).toEqual(["starting", 1, null]);
+    expect(stored()?.cause.detail).toContain("EMFILE");
+  }
+  clock.advance(500);
+  await settled();
+  expect(begun).toEqual([1, 1, 1]);
+  clock.advance(400); // longer together than a start may take, but nothing had been begun
+  await settled();
+  expect([stored()?.status, stored()?.startError]).toEqual(["starting", null]);
+});
+
+test("a start that waits for a resource is given up when somebody wants it stopped", async () => {
+  const { actor, clock, begun, want, stored } = world();
+  want(9);
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  await settled();
+  actor.facts("api", { type: "stop" });
+  clock.advance(250);
+  await settled();
+  clock.advance(60_000);
+  await settled();
+  expect([begun, stored()?.process, stored()?.status]).toEqual([[1], "stopped", "idle"]);
 });
 
 test("settings are changed for everybody at once, when they are stored: who hears of it sees them, a refused write changes nothing", () => {

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
@@ -68,4 +69,22 @@ test("an unreadable state: the turn is lost with the reason, the queue is kept, 
   await eventually("all of it to be answered", async () => (await texts(broken)).includes("echo: third"));
   expect((await texts(broken)).filter((text) => text.startsWith("echo"))).toEqual(["echo: second", "echo: third"]);
   await eventually("the other to go on", async () => (await texts(resting)).includes("echo: again"));
+});
+
+test("a run folder with something else in its place: that agent is lost with the reason, the others are taken over", async () => {
+  const working = `SCRIPT ${JSON.stringify([{ say: "begun" }, { gate: join(daemon.dir, "never") }])}`;
+  const [hit, sound] = [await make(working), await make(working)];
+  await eventually(
+    "them to work",
+    async () => (await texts(hit)).includes("begun") && (await texts(sound)).includes("begun"),
+  );
+  await daemon.restart(() => {
+    const run = join(daemon.dir, "state", "agents", hit, "run");
+    rmSync(run, { recursive: true });
+    writeFileSync(run, "");
+  });
+  await eventually("it to be lost", async () => String((await view(hit))["status"]) === "exited");
+  const { turn } = await view(hit);
+  expect([String(turn?.["outcome"]), String(turn?.["error"]?.["code"])]).toEqual(["lost", expect.any(String)] as never);
+  expect(String((await view(sound))["status"])).toBe("processing");
 });

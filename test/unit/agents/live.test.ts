@@ -1,0 +1,100 @@
+/**
+ * A program that lives, but can no longer be talked to or read, is no running agent. Looked for ways to lose one side of
+ * it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further), output
+ * cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), and its folder removed.
+ */
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, renameSync, rmSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Live } from "../../../src/agents/live.ts";
+import { openLive } from "../../../src/agents/live.ts";
+import type { Fact } from "../../../src/agents/model.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/log.ts";
+import { runPaths, spawnRun } from "../../../src/process/spawn.ts";
+import { eventually } from "../../support/api.ts";
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const clean of cleanups.splice(0)) clean();
+});
+
+/** A shell script as the agent's program, followed. */
+async function follow(script: string) {
+  const dir = mkdtempSync(join(tmpdir(), "live-"));
+  const paths = runPaths(dir, 1);
+  const identity = await spawnRun({
+    paths,
+    argv: ["sh", "-c", script],
+    env: { PATH: process.env["PATH"] ?? "" },
+    cwd: dir,
+    nonce: crypto.randomUUID(),
+    input: { kind: "fifo" },
+  });
+  const lines: string[] = [];
+  const facts: Fact[] = [];
+  let stored = 0;
+  let over = false;
+  const live: Live = openLive({
+    paths,
+    identity,
+    offset: 0,
+    clock: systemClock,
+    log: silentLogger,
+    outputBytes: 1e9,
+    traits: { oneshot: false, tornLine: "newline" },
+    listener: {
+      frames: async (batch, _begins, offset) => {
+        lines.push(...batch);
+        stored = offset;
+      },
+      stored: () => stored,
+      busy: () => true,
+      fact: (fact) => void facts.push(fact),
+      ended: () => void (over = true),
+    },
+  });
+  cleanups.push(() => {
+    live.close();
+    for (const pid of [identity.pid, identity.wrapperPid])
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // gone
+      }
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const codes = (): string[] => facts.flatMap((fact) => (fact.type === "broken" ? [fact.code] : []));
+  return { live, paths, lines, codes, over: () => over };
+}
+
+test("a program that has closed its input and lives on is broken", async () => {
+  const { live, lines, codes } = await follow("exec 0<&-; echo closed; exec sleep 60");
+  await eventually("it to say so", () => lines.includes("closed"));
+  live.send([{ text: "hello" }]);
+  await eventually("the fact", () => codes().includes("INPUT_CLOSED"));
+});
+
+test("one that closes its input on its way out has ended, and is not broken", async () => {
+  const { live, lines, codes, over } = await follow("exec 0<&-; echo closed; sleep 0.3; exit 0");
+  await eventually("it to say so", () => lines.includes("closed"));
+  live.send([{ text: "hello" }]);
+  await eventually("its end", over);
+  expect(codes()).toEqual([]);
+});
+
+test("output that was cut behind what was read cannot be trusted any more", async () => {
+  const { paths, lines, codes } = await follow("echo one; echo two; exec cat");
+  await eventually("it to be read", () => lines.length === 2);
+  truncateSync(paths.out, 3);
+  await eventually("the fact", () => codes().includes("OUTPUT_LOST"));
+});
+
+test("output that is not there any more is seen by the sweep", async () => {
+  const { live, paths, lines, codes } = await follow("echo one; exec cat");
+  await eventually("it to be read", () => lines.length === 1);
+  renameSync(paths.out, `${paths.out}.moved`);
+  live.check();
+  expect(codes()).toEqual(["OUTPUT_LOST"]);
+});
