@@ -3,12 +3,12 @@
  */
 import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
-import type { Deed, Happening } from "./terms.ts";
+import type { CoreAction, CoreInput } from "./core-io.ts";
 import type { WireMessage } from "./wire.ts";
 import { addTotals, readMessages, readPermission, readQuestion, readStatuses, readTotals } from "./wire.ts";
 import { isFields, text } from "../providers/read.ts";
 
-export type Call = Exclude<Deed, { do: "tell" | "wake" }>;
+export type Call = Exclude<CoreAction, { do: "tell" | "wake" }>;
 
 export interface CallsOptions {
   readonly client: Client;
@@ -16,26 +16,19 @@ export interface CallsOptions {
   readonly model: { readonly providerID: string; readonly modelID: string } | null;
   readonly system: string | null;
   readonly pause: (ms: number) => Promise<void>;
-  readonly onHappening: (happening: Happening) => void;
+  readonly onInput: (incoming: CoreInput) => void;
 }
 
 const POST_MS = 60_000;
 const REPLIES = 5;
 
-export function createCalls({
-  client,
-  session,
-  model,
-  system,
-  pause,
-  onHappening,
-}: CallsOptions): (call: Call) => void {
+export function createCalls({ client, session, model, system, pause, onInput }: CallsOptions): (call: Call) => void {
   // What changes something goes out in its order; questions do not wait for it, nor it for them.
   let writes: Promise<void> = Promise.resolve();
   let reads: Promise<void> = Promise.resolve();
   const path = `/session/${session}`;
 
-  async function perform(call: Call): Promise<Happening | null> {
+  async function perform(call: Call): Promise<CoreInput | null> {
     switch (call.do) {
       case "look_up":
         return lookUp(call.key, call.writtenAtMs);
@@ -93,7 +86,7 @@ export function createCalls({
   }
 
   /** Until the server has answered: an input is neither dropped nor sent twice because a call failed. */
-  async function lookUp(key: string, writtenAtMs: number): Promise<Happening> {
+  async function lookUp(key: string, writtenAtMs: number): Promise<CoreInput> {
     for (let n = 1; ; n += 1) {
       const newest = await messages(1);
       const last = newest?.at(-1)?.info.id;
@@ -119,7 +112,7 @@ export function createCalls({
     return reply.ok ? readMessages(reply.value) : null;
   }
 
-  async function readTruth(): Promise<Happening> {
+  async function readTruth(): Promise<CoreInput> {
     const [statuses, permissions, questions] = await Promise.all([
       client.get("/session/status"),
       client.get("/permission"),
@@ -136,7 +129,7 @@ export function createCalls({
   /**
    * The status first: what is stored when it is idle is all there will be, but for the completing of a failed message.
    */
-  async function readTurn(anchor: string): Promise<Happening> {
+  async function readTurn(anchor: string): Promise<CoreInput> {
     const statuses = await client.get("/session/status");
     if (!statuses.ok) return { h: "read_failed" };
     let found: readonly WireMessage[] | null = null;
@@ -163,8 +156,8 @@ export function createCalls({
   return (call) => {
     const reading = call.do === "read_truth" || call.do === "read_turn";
     const done = (reading ? reads : writes).then(async () => {
-      const happening = await perform(call);
-      if (happening !== null) onHappening(happening);
+      const incoming = await perform(call);
+      if (incoming !== null) onInput(incoming);
     });
     if (reading) reads = done;
     else writes = done;

@@ -4,8 +4,8 @@
  */
 import type { BridgeCommand, BridgeLine } from "../providers/opencode/lines.ts";
 import type { TurnError } from "../words/agent.ts";
-import { createRecord } from "./record.ts";
-import type { Deed, Happening, Truth, TurnTruth } from "./terms.ts";
+import { createTranscript } from "./transcript.ts";
+import type { CoreAction, CoreInput, Truth, TurnTruth } from "./core-io.ts";
 import type { Turn } from "./turn.ts";
 import { newTurn } from "./turn.ts";
 import { judge } from "./verdict.ts";
@@ -18,7 +18,7 @@ export interface CoreOptions {
 }
 
 export interface Core {
-  take(happening: Happening, nowMs: number): readonly Deed[];
+  take(incoming: CoreInput, nowMs: number): readonly CoreAction[];
   readonly working: boolean;
 }
 
@@ -40,16 +40,16 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   const ours = new Map<string, string>();
   const asks = new Map<string, WireAsk>();
   const busyChildren = new Set<string>();
-  const record = createRecord(
+  const transcript = createTranscript(
     (session) => (session === root ? null : session),
     (id) => ours.has(id),
   );
-  let deeds: Deed[] = [];
+  let actions: CoreAction[] = [];
   let now = 0;
   let heardAt = 0;
 
   const tell = (...lines: readonly BridgeLine[]): void =>
-    void deeds.push(...lines.map((line): Deed => ({ do: "tell", line })));
+    void actions.push(...lines.map((line): CoreAction => ({ do: "tell", line })));
 
   function open(key: string | null, text: string, writtenAtMs: number): Turn {
     turn = newTurn({ key, text, writtenAtMs, anchor: newest });
@@ -59,7 +59,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
 
   function watch(of: Turn): void {
     const unstored = of.key !== null && !of.accepted;
-    deeds.push({ do: "wake", inMs: of.interrupting ? ABORT_AGAIN_MS : unstored ? UNSTORED_MS : QUIET_MS });
+    actions.push({ do: "wake", inMs: of.interrupting ? ABORT_AGAIN_MS : unstored ? UNSTORED_MS : QUIET_MS });
   }
 
   function show(of: Turn): void {
@@ -80,7 +80,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     if (of.retrying) tell({ t: "retry_over" });
     // What is still open belongs to a sub-agent that was cancelled: nothing waits for the answer.
     for (const ask of [...asks.values()]) {
-      deeds.push({ do: "dismiss", ask });
+      actions.push({ do: "dismiss", ask });
       onSettled(ask.id);
     }
     if (outcome !== "completed" && busyChildren.size > 0) {
@@ -88,7 +88,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       busyChildren.clear();
       tell({ t: "background", tasks: 0 });
     }
-    tell(...record.close(), { t: "turn", outcome, error });
+    tell(...transcript.close(), { t: "turn", outcome, error });
     turn = null;
   }
 
@@ -98,7 +98,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       return;
     }
     of.reading = true;
-    deeds.push({ do: "read_turn", anchor: of.anchor });
+    actions.push({ do: "read_turn", anchor: of.anchor });
   }
 
   function onCommand(command: Exclude<BridgeCommand, { cmd: "start" | "end" }>): void {
@@ -108,7 +108,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
         if (inputs.has(command.key)) return;
         inputs.set(command.key, "had");
         open(command.key, command.text, command.writtenAtMs);
-        deeds.push({ do: "look_up", key: command.key, writtenAtMs: command.writtenAtMs });
+        actions.push({ do: "look_up", key: command.key, writtenAtMs: command.writtenAtMs });
         return;
       }
       case "interrupt":
@@ -117,7 +117,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
         return abort(turn);
       case "permission":
       case "question":
-        deeds.push({ do: "reply", id: command.id, body: command });
+        actions.push({ do: "reply", id: command.id, body: command });
         return;
     }
   }
@@ -128,12 +128,12 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   function abort(of: Turn): void {
     of.aborts += 1;
     of.abortedAt = now;
-    for (const ask of asks.values()) if (ask.session !== root) deeds.push({ do: "dismiss", ask });
-    if (of.posts > 0 || of.accepted || of.busy) deeds.push({ do: "abort" });
+    for (const ask of asks.values()) if (ask.session !== root) actions.push({ do: "dismiss", ask });
+    if (of.posts > 0 || of.accepted || of.busy) actions.push({ do: "abort" });
     watch(of);
   }
 
-  function onLookedUp({ key, stored, id }: Extract<Happening, { h: "looked_up" }>): void {
+  function onLookedUp({ key, stored, id }: Extract<CoreInput, { h: "looked_up" }>): void {
     if (turn?.key !== key || turn.accepted) return;
     ours.set(id, key);
     turn.anchor = id;
@@ -146,11 +146,11 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     }
     if (turn.interrupting) return end(turn, "interrupted", null);
     turn.posts += 1;
-    deeds.push({ do: "post", key, id, text: turn.text });
+    actions.push({ do: "post", key, id, text: turn.text });
     watch(turn);
   }
 
-  function onPosted({ key, result, message }: Extract<Happening, { h: "posted" }>): void {
+  function onPosted({ key, result, message }: Extract<CoreInput, { h: "posted" }>): void {
     if (turn?.key !== key || turn.accepted) return;
     if (result === "ok") return; // accepted is what is stored, and the stream tells that
     if (result === "refused") return end(turn, "failed", { code: "PROMPT_REFUSED", message });
@@ -160,7 +160,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
         message: `the input could not be handed over: ${message}`,
       });
     // Nobody knows whether it arrived: looking it up before sending it again runs it once.
-    deeds.push({ do: "look_up", key, writtenAtMs: turn.writtenAtMs });
+    actions.push({ do: "look_up", key, writtenAtMs: turn.writtenAtMs });
   }
 
   function onStatus(session: string, status: SessionStatus): void {
@@ -206,17 +206,18 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
         const { info } = event;
         if (turn !== null && info.session === root && turn.key !== null && ours.get(info.id) === turn.key) accept(turn);
         if (turn !== null && info.session === root && info.id > turn.anchor) show(turn);
-        return tell(...record.message(info));
+        return tell(...transcript.message(info));
       }
       case "part":
-        return tell(...record.part(event.part));
+        return tell(...transcript.part(event.part));
       case "delta":
         if (event.session !== root) return;
         if (turn?.retrying === true) {
           turn.retrying = false;
           tell({ t: "retry_over" });
         }
-        if (record.isSpeech(event.message, event.part)) tell({ t: "delta", message: event.message, text: event.text });
+        if (transcript.isSpeech(event.message, event.part))
+          tell({ t: "delta", message: event.message, text: event.text });
         return;
       case "asked":
         return onAsked(event.ask);
@@ -239,7 +240,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     asks.set(ask.id, ask);
     const child = ask.session === root ? null : ask.session;
     if (turn?.interrupting === true && child !== null) {
-      deeds.push({ do: "dismiss", ask });
+      actions.push({ do: "dismiss", ask });
       return;
     }
     const { request } = ask;
@@ -295,7 +296,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       return;
     }
     const verdict = judge({ status, messages: fresh, anchor, error, interrupting, orphan, waitedMs });
-    for (const message of fresh) tell(...record.stored(message, verdict.over));
+    for (const message of fresh) tell(...transcript.stored(message, verdict.over));
     if (!verdict.over) {
       if (outdated) return read(of);
       if (verdict.why === "busy") {
@@ -305,7 +306,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       if (of.key !== null && !found) return watch(of);
       of.idleSince ??= now;
       of.reads += 1;
-      deeds.push({ do: "wake", inMs: Math.min(2000, 50 * 2 ** of.reads) });
+      actions.push({ do: "wake", inMs: Math.min(2000, 50 * 2 ** of.reads) });
       return;
     }
     newest = messages.at(-1)?.info.id ?? newest;
@@ -329,7 +330,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       abort(turn);
       return read(turn);
     }
-    if (!turn.accepted || now - heardAt >= QUIET_MS - 50) deeds.push({ do: "read_truth" });
+    if (!turn.accepted || now - heardAt >= QUIET_MS - 50) actions.push({ do: "read_truth" });
     else watch(turn);
   }
 
@@ -337,47 +338,47 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     get working() {
       return turn !== null;
     },
-    take(happening, nowMs) {
-      deeds = [];
+    take(incoming, nowMs) {
+      actions = [];
       now = nowMs;
-      switch (happening.h) {
+      switch (incoming.h) {
         case "command":
-          onCommand(happening.command);
+          onCommand(incoming.command);
           break;
         case "event":
-          onEvent(happening.event);
+          onEvent(incoming.event);
           break;
         case "truth":
-          onTruth(happening.truth);
+          onTruth(incoming.truth);
           break;
         case "looked_up":
-          onLookedUp(happening);
+          onLookedUp(incoming);
           break;
         case "posted":
-          onPosted(happening);
+          onPosted(incoming);
           break;
         case "replied":
-          if (happening.result === "gone") onSettled(happening.id);
-          if (happening.result === "unreachable")
+          if (incoming.result === "gone") onSettled(incoming.id);
+          if (incoming.result === "unreachable")
             tell({
               t: "note",
               level: "warn",
               code: "answer_undelivered",
-              message: `the answer to ${happening.id} did not reach the server`,
+              message: `the answer to ${incoming.id} did not reach the server`,
             });
           break;
         case "turn_read":
-          onTurnRead(happening.truth);
+          onTurnRead(incoming.truth);
           break;
         case "read_failed":
           if (turn !== null) turn.reading = false;
-          deeds.push({ do: "wake", inMs: 1000 });
+          actions.push({ do: "wake", inMs: 1000 });
           break;
         case "wake":
           onWake();
           break;
       }
-      return deeds;
+      return actions;
     },
   };
 }

@@ -19,7 +19,7 @@ import { createCore } from "./core.ts";
 import { followEvents } from "./events.ts";
 import type { Server } from "./server.ts";
 import { ServerFailed, startServer } from "./server.ts";
-import type { Deed, Happening } from "./terms.ts";
+import type { CoreAction, CoreInput } from "./core-io.ts";
 import { readEvent } from "./wire.ts";
 import { isFields, text } from "../providers/read.ts";
 
@@ -128,16 +128,16 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   let core: Core | null = null;
-  const early: Happening[] = [];
-  const onHappening = (happening: Happening): void => {
-    if (core === null) early.push(happening);
-    else for (const deed of core.take(happening, Date.now())) perform(deed);
+  const early: CoreInput[] = [];
+  const onInput = (incoming: CoreInput): void => {
+    if (core === null) early.push(incoming);
+    else for (const action of core.take(incoming, Date.now())) perform(action);
   };
   // The stream comes first: nothing that the session does may be missed.
   const follow = followEvents({
     client,
     pause: Bun.sleep,
-    onEvent: (json) => onHappening({ h: "event", event: readEvent(json) }),
+    onEvent: (json) => onInput({ h: "event", event: readEvent(json) }),
     onAgain: () => perform({ do: "read_truth" }),
   });
   const gone = server.gone.then((how) => `opencode serve has ended (${how})`);
@@ -160,20 +160,20 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
     model: modelOf(start.model),
     system: start.system,
     pause: Bun.sleep,
-    onHappening,
+    onInput,
   });
 
-  function perform(deed: Deed): void {
-    if (deed.do === "tell") return tell(deed.line);
-    if (deed.do !== "wake") return calls(deed);
+  function perform(action: CoreAction): void {
+    if (action.do === "tell") return tell(action.line);
+    if (action.do !== "wake") return calls(action);
     clearTimeout(timer);
-    timer = setTimeout(() => onHappening({ h: "wake" }), deed.inMs);
+    timer = setTimeout(() => onInput({ h: "wake" }), action.inMs);
   }
 
   const ready: BridgeLine = { t: "ready", version, session: opened.session };
   tell(ready);
   core = createCore(opened);
-  for (const happening of early.splice(0)) onHappening(happening);
+  for (const incoming of early.splice(0)) onInput(incoming);
   let leaving = false;
   void gone.then(async (message) => {
     if (leaving) return;
@@ -185,7 +185,7 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
   return {
     command(command) {
       if (command.cmd === "start") tell(ready);
-      else if (command.cmd !== "end") onHappening({ h: "command", command });
+      else if (command.cmd !== "end") onInput({ h: "command", command });
     },
     async leave() {
       leaving = true;

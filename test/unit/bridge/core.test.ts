@@ -1,7 +1,7 @@
 /** The bridge's mind, event by event: what it tells the daemon and what it wants of the server. */
 import { describe, expect, test } from "bun:test";
 import { createCore } from "../../../src/bridge/core.ts";
-import type { Deed, Happening } from "../../../src/bridge/terms.ts";
+import type { CoreAction, CoreInput } from "../../../src/bridge/core-io.ts";
 import type { SessionStatus, WireMessage } from "../../../src/bridge/wire.ts";
 import { readEvent, readMessages } from "../../../src/bridge/wire.ts";
 
@@ -15,13 +15,14 @@ const NO_TOTALS = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cost: 0 };
 function bench(newest = "") {
   const core = createCore({ session: ROOT, newest });
   let now = 1000;
-  const all: Deed[] = [];
-  const take = (happening: Happening): Deed[] => {
-    const deeds = [...core.take(happening, now)];
-    all.push(...deeds);
-    return deeds;
+  const all: CoreAction[] = [];
+  const take = (incoming: CoreInput): CoreAction[] => {
+    const actions = [...core.take(incoming, now)];
+    all.push(...actions);
+    return actions;
   };
-  const told = (deeds: readonly Deed[]) => deeds.flatMap((deed) => (deed.do === "tell" ? [deed.line] : []));
+  const told = (actions: readonly CoreAction[]) =>
+    actions.flatMap((action) => (action.do === "tell" ? [action.line] : []));
   const self = {
     take,
     pass: (ms: number) => void (now += ms),
@@ -53,8 +54,10 @@ function bench(newest = "") {
       self.status("busy");
     },
     told,
-    kinds: (deeds: readonly Deed[]) =>
-      deeds.map((deed) => (deed.do === "tell" ? `tell ${deed.line.t}` : deed.do)).filter((kind) => kind !== "wake"),
+    kinds: (actions: readonly CoreAction[]) =>
+      actions
+        .map((action) => (action.do === "tell" ? `tell ${action.line.t}` : action.do))
+        .filter((kind) => kind !== "wake"),
     all,
   };
   return self;
@@ -111,7 +114,7 @@ describe("a turn", () => {
     expect(t.kinds(t.status("idle"))).toEqual([]);
     t.event("session.error", { sessionID: ROOT, error: { name: "UnknownError", data: { message: "late" } } });
     t.lookedUp(false, "k2", "msg_000000000030");
-    expect(t.all.filter((deed) => deed.do === "tell" && deed.line.t === "turn")).toHaveLength(1);
+    expect(t.all.filter((action) => action.do === "tell" && action.line.t === "turn")).toHaveLength(1);
   });
 
   test("the idle of a sub-agent ends nothing and is counted as a background task", () => {

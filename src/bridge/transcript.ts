@@ -19,7 +19,7 @@ interface Open {
   done: boolean;
 }
 
-export interface Record {
+export interface Transcript {
   message(info: MessageInfo): BridgeLine[];
   part(part: WirePart): BridgeLine[];
   /** The stored truth about a message; `final`: its turn is over, whatever it looks like. */
@@ -40,7 +40,10 @@ const WORDS: ReadonlySet<string> = new Set(["text", "reasoning"]);
  * `childOf` names the sub-agent's session, null for the agent's own; `skip` is true for user messages that are known
  * already.
  */
-export function createRecord(childOf: (session: string) => string | null, skip: (id: string) => boolean): Record {
+export function createTranscript(
+  childOf: (session: string) => string | null,
+  skip: (id: string) => boolean,
+): Transcript {
   const open = new Map<string, Open>();
   const closed = new Set<string>();
   /** Parts that came before their message. */

@@ -14,7 +14,8 @@ export interface TurnTruth {
   readonly totals: SessionTotals;
 }
 
-export type Happening =
+/** What the core is told. */
+export type CoreInput =
   | { readonly h: "command"; readonly command: Exclude<BridgeCommand, { cmd: "start" | "end" }> }
   | { readonly h: "event"; readonly event: WireEvent }
   /** After every connection of the stream but the first, and when nothing was heard of a turn for long. */
@@ -38,7 +39,8 @@ export type Happening =
   | { readonly h: "read_failed" }
   | { readonly h: "wake" };
 
-export type Deed =
+/** What the core wants done. */
+export type CoreAction =
   | { readonly do: "tell"; readonly line: BridgeLine }
   | { readonly do: "look_up"; readonly key: string; readonly writtenAtMs: number }
   | {
