@@ -60,9 +60,13 @@ check: node_modules/.ready
 demo: build
 	$(BUN) test/demo.ts
 
-# One long storm over both compiled programs: make chaos SEED=7 MINUTES=10 (ONLY="kill,disk", AGENTS=3, KEEP=1).
+# Cases of each kind of the fuzz tests in `make chaos`; 0 = none. `make test` takes 20 000.
+FUZZ ?= 1000000
+
+# One long storm over both compiled programs, then the long fuzz: make chaos FUZZ=0 SEED=7 MINUTES=10 (ONLY="kill,disk", AGENTS=3, KEEP=1).
 chaos: build node_modules/.ready
 	$(BUN) test/chaos/main.ts
+	$(if $(filter 0,$(FUZZ)),,AH_TEST_FUZZ_CASES=$(FUZZ) $(BUN) test/run.ts unit/fuzz)
 
 bench: build node_modules/.ready
 	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)

@@ -61,3 +61,41 @@ test("nothing speaks HTTP but through the one door, which keeps tokens of this m
     /(?<!async )(?<![.\w])fetch\((?!req\b)|\b(Bun|globalThis)\.fetch\(|"node:(https?|http2)"|new WebSocket\(/;
   expect(breaches(asking, () => true, { "src/lib/request.ts": "the door itself" })).toEqual([]);
 });
+
+test("nothing is looked up by the name that a program chose but among a record's own members", () => {
+  const lookup = /\b(?:state|draft\.state|work\.state)\.\w+\[(?!\d|")\w/;
+  expect(breaches(lookup, under("providers", "bridge"), {})).toEqual([]);
+});
+
+test("no wait hangs on the wall clock", () => {
+  const wall = /\b(Date\.now\(\)|clock\.now\(\)) *[-+<>]|(?:[-+<]|[^=]>)=? *(Date\.now\(\)|clock\.now\(\))/;
+  expect(
+    breaches(wall, (file) => !/^src\/(cli|inspector)\//.test(file), {
+      "src/lib/clock.ts": "the clock itself",
+      "src/lib/clock-steps.ts": "tells when the wall clock was set",
+      "src/receiver/worker.ts": "times that others promised, looked at again when the clock is set",
+      "src/receiver/serve.ts": "how old a row is",
+      "src/api/health.ts": "a figure for people",
+      "src/api/metrics.ts": "a figure for people",
+      "src/agents/actor.ts": "stamps of moments that were measured by running time",
+    }),
+  ).toEqual([]);
+});
+
+test("what was stored or sent by others is not believed to have a shape", () => {
+  const believed = /JSON\.parse\([^)]*\) as (?!unknown\b)/;
+  const row = "a column of our own schema, written from the very type";
+  expect(
+    breaches(believed, () => true, {
+      "src/store/projects.ts": row,
+      "src/store/turns.ts": row,
+      "src/store/messages.ts": row,
+      "src/store/permissions.ts": row,
+      "src/store/agents.ts": row,
+    }),
+  ).toEqual([]);
+});
+
+test("nobody asks over the network but through the door that keeps our own talk from proxies", () => {
+  expect(breaches(/(?<![.\w])fetch\((?!req\b)/, (file) => !file.startsWith("src/lib/"), {})).toEqual([]);
+});

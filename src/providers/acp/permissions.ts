@@ -3,6 +3,7 @@
  * over. Options are chosen by `kind` (ACP v1 `PermissionOptionKind`) and sent by `optionId`: the ids are each agent's
  * own.
  */
+import { own } from "../../lib/own.ts";
 import type { RpcId } from "../../lib/jsonrpc.ts";
 import type { Answer } from "../../words/said.ts";
 import { note, patch, say, send } from "../draft.ts";
@@ -32,7 +33,7 @@ export function asked(draft: Draft, rpc: RpcId, params: unknown): void {
   const count = draft.state.asked + 1;
   // Counted, because a sloppy agent may use a request id twice in one run.
   const id = `${count}:${rpc}`;
-  const known = draft.state.tools[toolCallId];
+  const known = own(draft.state.tools, toolCallId);
   patch(draft, { asked: count, asks: { ...draft.state.asks, [id]: { rpc, toolCallId, answered: false } } });
   say(draft, {
     type: "permission",
@@ -49,7 +50,7 @@ export function asked(draft: Draft, rpc: RpcId, params: unknown): void {
 
 /** The same answer may go out twice (after a restart of ours): JSON-RPC agents drop an answer they do not wait for. */
 export function answered(draft: Draft, answer: Answer): void {
-  const ask = draft.state.asks[answer.id];
+  const ask = own(draft.state.asks, answer.id);
   if (ask === undefined) return;
   const options = readOptions(items(answer.data, "options"));
   const optionId = optionFor(draft, options, answer.decision);

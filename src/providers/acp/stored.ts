@@ -85,7 +85,7 @@ const tool: Reader<Tool> = shapeOf<Tool>({
   done: aFlag,
 });
 
-const rpcId: Reader<string | number> = (json, path) => (typeof json === "string" ? json : aCount(json, path));
+const rpcId: Reader<string | number> = (json, path) => (typeof json === "string" ? json : aNumber(json, path));
 
 const state: Reader<AcpState> = shapeOf<AcpState>(
   {

@@ -4,6 +4,7 @@
  * but an update after a permission request; so a call is announced when it is known to run, with all that was said till
  * then.
  */
+import { own } from "../../lib/own.ts";
 import { patch, say } from "../draft.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeText, text } from "../read.ts";
 import { contentText } from "./content.ts";
@@ -14,7 +15,7 @@ import { type Draft, takeMessageKey, type Tool } from "./state.ts";
 export function toolUpdate(draft: Draft, update: Fields): void {
   const id = maybeIdOf(update, "toolCallId");
   if (id === undefined) return;
-  const known = draft.state.tools[id];
+  const known = own(draft.state.tools, id);
   if (known?.done === true) return;
   // A new call ends the text before it; updates of a running one do not.
   if (known === undefined) closeMessage(draft);
@@ -33,8 +34,8 @@ export function toolUpdate(draft: Draft, update: Fields): void {
 /** What a permission request says of its call: some agents tell the input nowhere else. */
 export function toolAsked(draft: Draft, call: Fields): void {
   const id = maybeIdOf(call, "toolCallId");
-  if (id === undefined || draft.state.tools[id]?.done === true) return;
-  keep(draft, id, merged(draft.state.tools[id], call));
+  if (id === undefined || own(draft.state.tools, id)?.done === true) return;
+  keep(draft, id, merged(own(draft.state.tools, id), call));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Token and cost figures. What agents tell differs; turns are added up, the cost is the agent's own running total. */
+import { own } from "../../lib/own.ts";
 import type { Usage } from "../../words/said.ts";
 import { patch, say } from "../draft.ts";
 import { fields, type Fields, maybeNumber, maybeText } from "../read.ts";
@@ -16,7 +17,7 @@ export function turnUsage(draft: Draft, result: unknown): void {
   };
   let total: Usage = draft.state.usage;
   for (const name of ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens"] as const) {
-    const figure = told[name];
+    const figure = own(told, name);
     if (figure !== undefined) total = { ...total, [name]: (total[name] ?? 0) + figure };
   }
   tell(draft, total);

@@ -5,6 +5,7 @@
  * input carries a uuid by which the program itself recognises it over processes. The parts: -launch (argv, env),
  * -handshake, -frames (which line is what), -turn (begin and end), -messages, -permissions, -wire, -state.
  */
+import { own } from "../../lib/own.ts";
 import { readLine } from "./frames.ts";
 import { claudeLaunch, claudeTraits, resumedSession } from "./launch.ts";
 import { answerLine, closePermissions, permissionAnswered, reapplyGrants, rememberAlways } from "./permissions.ts";
@@ -35,7 +36,7 @@ export const claudeCodec: Codec<ClaudeState> = {
   adopt(state, { unconfirmed, unsettled, open, interrupting }) {
     const work = draftOf(state);
     for (const id of open) {
-      if (work.state.open[id] === undefined)
+      if (own(work.state.open, id) === undefined)
         patch(work, { open: { ...work.state.open, [id]: { call: "", answered: false } } });
     }
     // Allowed at any time; its reply lists what the program waits for, which settles every doubt about permissions.
@@ -92,7 +93,10 @@ export const claudeCodec: Codec<ClaudeState> = {
 
 function write(work: Draft, input: PromptInput): void {
   send(work, promptLine(input));
-  patch(work, { turn: true, inputs: { ...work.state.inputs, [input.key]: work.state.inputs[input.key] ?? "written" } });
+  patch(work, {
+    turn: true,
+    inputs: { ...work.state.inputs, [input.key]: own(work.state.inputs, input.key) ?? "written" },
+  });
 }
 
 /** `cancel_queued` reaches an input that is not yet running; there is at most one, ours. */

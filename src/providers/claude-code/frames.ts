@@ -1,4 +1,5 @@
 /** One line of Claude Code's stdout: which kind it is, and who knows about it. */
+import { own } from "../../lib/own.ts";
 import { initialized, refuse, startFailed } from "./handshake.ts";
 import { assistantLine, streamEvent, userLine } from "./messages.ts";
 import { closePermissions, permissionAsked } from "./permissions.ts";
@@ -153,7 +154,7 @@ function systemLine(work: Draft, line: Fields): void {
       return;
     }
     default: {
-      const level = notedSystem[subtype];
+      const level = own(notedSystem, subtype);
       if (level !== undefined) say(work, { type: "note", level, code: subtype, message: noteText(line, subtype) });
       else if (!silentSystem.has(subtype)) say(work, { type: "unknown_frame", kind: `system/${subtype}` });
     }
@@ -174,7 +175,7 @@ function controlRequest(work: Draft, line: Fields): void {
   if (id === undefined) return;
   if (request["subtype"] === "can_use_tool") {
     // The same request again (a resync) is the same question.
-    if (work.state.open[id] === undefined) permissionAsked(work, id, request);
+    if (own(work.state.open, id) === undefined) permissionAsked(work, id, request);
     return;
   }
   const kind = maybeText(request, "subtype") ?? "?";
@@ -184,7 +185,7 @@ function controlRequest(work: Draft, line: Fields): void {
 
 function controlResponse(work: Draft, response: Fields): void {
   const id = maybeIdOf(response, "request_id") ?? "";
-  const purpose = work.state.asked[id];
+  const purpose = own(work.state.asked, id);
   if (purpose === undefined) return; // Of a request that another daemon made, or of our farewell.
   patch(work, { asked: without(work.state.asked, id) });
   const failed = response["subtype"] !== "success";

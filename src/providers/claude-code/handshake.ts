@@ -1,4 +1,5 @@
 /** Claude Code's handshake: is this program new enough, does it have the conversation, and what is it waiting for? */
+import { own } from "../../lib/own.ts";
 import { freeSession } from "./launch.ts";
 import { closePermissions, permissionAsked } from "./permissions.ts";
 import { type Draft } from "./state.ts";
@@ -34,7 +35,8 @@ export function initialized(work: Draft, response: Fields): void {
   closePermissions(work, (_open, id) => !ids.includes(id));
   for (const request of pending) {
     const id = maybeIdOf(request, "request_id");
-    if (id !== undefined && work.state.open[id] === undefined) permissionAsked(work, id, fields(request, "request"));
+    if (id !== undefined && own(work.state.open, id) === undefined)
+      permissionAsked(work, id, fields(request, "request"));
   }
   const says = maybeText(reply, "session_state");
   if (says === "running" || says === "requires_action" || work.state.turn) stateSaid(work, says);

@@ -2,6 +2,7 @@
  * Claude Code's message lines: one `assistant` line per content block, tool results in `user` lines, deltas in
  * `stream_event` lines. Owns which blocks make one message and when it is whole; deltas are shown and never stored.
  */
+import { own } from "../../lib/own.ts";
 import { closePermissions } from "./permissions.ts";
 import { type Draft, patchEnding } from "./state.ts";
 import { resultText } from "./wire.ts";
@@ -125,7 +126,7 @@ function openMessage(work: Draft, key: string, subagent: string | undefined): vo
     if (work.state.message?.key === key) return;
     closeMessage(work, undefined);
     patch(work, { message: { key, streamed: false, parts: false } });
-  } else if (work.state.subagents[subagent] !== key) {
+  } else if (own(work.state.subagents, subagent) !== key) {
     closeMessage(work, subagent);
     patch(work, { subagents: { ...work.state.subagents, [subagent]: key } });
   }
@@ -143,7 +144,7 @@ export function closeMessage(work: Draft, subagent: string | undefined): void {
     if (message !== null) patch(work, { message: null });
     return;
   }
-  const key = work.state.subagents[subagent];
+  const key = own(work.state.subagents, subagent);
   if (key === undefined) return;
   say(work, { type: "message_done", key });
   patch(work, { subagents: without(work.state.subagents, subagent) });

@@ -3,6 +3,7 @@
  * "Always" is asked for the program's session only and as narrowly as it offers; nothing is written into a settings
  * file.
  */
+import { own } from "../../lib/own.ts";
 import { titleText } from "../../lib/text.ts";
 import { ask, type Draft } from "./state.ts";
 import { responseLine } from "./wire.ts";
@@ -140,7 +141,7 @@ function answersOf(input: Fields, answer: Answer): Record<string, string> {
 }
 
 export function permissionAnswered(work: Draft, id: string): void {
-  const open = work.state.open[id];
+  const open = own(work.state.open, id);
   if (open !== undefined) patch(work, { open: { ...work.state.open, [id]: { ...open, answered: true } } });
 }
 

@@ -3,6 +3,7 @@
  * them, and an API failure calls itself "success". The end is the program's word `idle` while no input that we wrote is
  * on its way, and the outcome is that of the last `result` before it.
  */
+import { own } from "../../lib/own.ts";
 import { closeMessage } from "./messages.ts";
 import { closePermissions } from "./permissions.ts";
 import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts";
@@ -33,7 +34,7 @@ function begin(work: Draft): void {
 /** `command_lifecycle`: the program's receipt for one input of ours. */
 export function inputProgress(work: Draft, line: Fields): void {
   const key = maybeIdOf(line, "command_uuid") ?? "";
-  const known = work.state.inputs[key];
+  const known = own(work.state.inputs, key);
   const progress = maybeText(line, "state");
   if (known === undefined) return; // Not ours, or over already: the program repeats itself for a duplicate.
   if (progress === "queued" || progress === "started") {
@@ -104,7 +105,7 @@ function usageOf(line: Fields): Usage {
 
 /** The answer to our interrupt: an input that it could not reach yet is interrupted when it starts. */
 export function interruptAnswered(work: Draft, response: Fields): void {
-  const missed = strings(response, "still_queued").some((key) => work.state.inputs[key] !== undefined);
+  const missed = strings(response, "still_queued").some((key) => own(work.state.inputs, key) !== undefined);
   if (missed) patchEnding(work, { interruptAgain: true });
 }
 

@@ -2,6 +2,7 @@
  * What Codex waits for a person with: its server requests as permissions, and our answers to them. A request that this
  * client cannot serve is refused at once, because Codex would wait for ever.
  */
+import { own } from "../../lib/own.ts";
 import { METHOD_NOT_FOUND, type RpcId, rpcIdKey, rpcIdOf } from "../../lib/jsonrpc.ts";
 import { excerpt } from "../../lib/text.ts";
 import { type Draft, subagentOf } from "./state.ts";
@@ -59,7 +60,7 @@ export function serverRequest(draft: Draft, id: RpcId, method: string, params: u
 export function answerRequest(draft: Draft, answer: Answer): void {
   const id = rpcIdOf(answer.id);
   const data = readData(answer.data);
-  if (id === undefined || data === undefined || draft.state.asks[answer.id] === undefined) return;
+  if (id === undefined || data === undefined || own(draft.state.asks, answer.id) === undefined) return;
   const { grant } = data;
   if (answer.decision === "allow_always" && grant !== undefined && !draft.state.grants.includes(grant)) {
     patch(draft, { grants: [...draft.state.grants, grant] });
@@ -72,7 +73,7 @@ export function requestResolved(draft: Draft, params: unknown): void {
   const id = isFields(params) ? params["requestId"] : undefined;
   if (typeof id !== "number" && typeof id !== "string") return;
   const key = rpcIdKey(id);
-  const asked = draft.state.asks[key] !== undefined;
+  const asked = own(draft.state.asks, key) !== undefined;
   patch(draft, { asks: without(draft.state.asks, key), replies: without(draft.state.replies, key) });
   if (!asked) return;
   say(draft, { type: "permission_closed", id: key });
@@ -117,7 +118,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       };
     }
     case "item/fileChange/requestApproval": {
-      const item = draft.state.items[idOf(params, "itemId")];
+      const item = own(draft.state.items, idOf(params, "itemId"));
       const changes = Array.isArray(item?.changes) ? item.changes : [];
       const paths = changes.map((change) => text(change, "path"));
       const root = text(params, "grantRoot");

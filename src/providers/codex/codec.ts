@@ -6,6 +6,7 @@
  * Traps: the two sides number their requests independently; sub-agents tell of their turns, items and questions on the
  * same stream under another thread id; `turn/start` during a turn does not queue but changes that turn.
  */
+import { own } from "../../lib/own.ts";
 import { classifyRpc, rpcIdKey, type RpcError } from "../../lib/jsonrpc.ts";
 import { answerRequest, grantsOf, requestResolved, serverRequest } from "./approvals.ts";
 import {
@@ -89,7 +90,7 @@ export const codexCodec: Codec<CodexState> = {
     const draft = draftOf(state);
     repeatOwn(draft);
     for (const id of open) {
-      if (state.asks[id] === undefined) say(draft, { type: "permission_closed", id });
+      if (own(state.asks, id) === undefined) say(draft, { type: "permission_closed", id });
     }
     for (const answer of unsettled) answerRequest(draft, answer);
     if (interrupting) interruptTurn(draft);
@@ -167,7 +168,7 @@ function repeatOwn(draft: Draft): void {
 }
 
 function takeCall(draft: Draft, id: string): Call | undefined {
-  const call = draft.state.calls[id];
+  const call = own(draft.state.calls, id);
   patch(draft, { calls: without(draft.state.calls, id) });
   return call;
 }

@@ -3,6 +3,7 @@
  * its start, its result and every text when they are whole. What never completes (a dropped stream, an interrupt) was
  * never said.
  */
+import { own } from "../../lib/own.ts";
 import type { ProviderFact } from "../contract.ts";
 import { type Draft, isOwn, type OpenItem, subagentOf } from "./state.ts";
 import { texts } from "./wire.ts";
@@ -38,7 +39,7 @@ export function itemCompleted(draft: Draft, item: Fields, place: Place): void {
   const id = idOf(item, "id");
   const tool = toolOf(item);
   if (tool !== undefined) {
-    if (draft.state.items[id] === undefined) openTool(draft, item, tool, place);
+    if (own(draft.state.items, id) === undefined) openTool(draft, item, tool, place);
     patch(draft, { items: without(draft.state.items, id) });
     const result: Part = { type: "tool_result", id, text: resultText(item), isError: !succeeded(item) };
     return message(draft, `${messageKey(place.turn, id)}:result`, "tool", result, place);

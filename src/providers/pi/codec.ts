@@ -4,6 +4,7 @@
  * Pi prints nothing by itself at the start: it is ready when it has answered our questions. Commands are serialised
  * against its races: a second prompt before the first one's agent_start would be lost, an abort before it ignored.
  */
+import { own } from "../../lib/own.ts";
 import { answerDialog, closeDialogs, forget, openDialog, readGrants, repeatGrants } from "./dialogs.ts";
 import { askHistory, onHistoryResponse, pendingCheck, wireText } from "./history.ts";
 import { launch, traits } from "./launch.ts";
@@ -93,7 +94,7 @@ function adopt(state: PiState, { unsettled, open, interrupting }: AdoptContext):
   const work = draftOf(state);
   for (const answer of unsettled) answerDialog(work, answer);
   for (const id of open) {
-    if (state.dialogs[id] === undefined) forget(work, id);
+    if (own(state.dialogs, id) === undefined) forget(work, id);
   }
   repeatGrants(work);
   askHandled(work);

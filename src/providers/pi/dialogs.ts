@@ -3,6 +3,7 @@
  * and those of the user's other extensions (shown as questions). Pi never says that a dialog is over, so that is
  * inferred.
  */
+import { own } from "../../lib/own.ts";
 import type { ProviderFact } from "../contract.ts";
 import type { Answer } from "../../words/said.ts";
 import { titleText } from "../../lib/text.ts";
@@ -79,7 +80,7 @@ export function answerDialog(work: Draft, answer: Answer): void {
     id: answer.id,
     ...answerValue(answer, text(data, "method"), text(data, "question")),
   });
-  const open = work.state.dialogs[answer.id];
+  const open = own(work.state.dialogs, answer.id);
   if (open !== undefined) patch(work, { dialogs: { ...work.state.dialogs, [answer.id]: { ...open, answered: true } } });
 }
 

@@ -15,6 +15,8 @@ export interface Moment {
   readonly call: Call;
   /** As it is stored after the call. */
   readonly state: unknown;
+  /** The line of the program that the call was about. */
+  readonly raw?: string;
 }
 
 const FAKES: Readonly<Record<ProviderKind, string>> = {
@@ -40,14 +42,15 @@ export async function record(kind: ProviderKind): Promise<readonly Moment[]> {
   const dir = scratchDir(`record-${kind}`);
   const codec = codecOf(kind);
   const moments: Moment[] = [];
-  const noted = (step: Step<unknown>, call: Call): Step<unknown> => {
-    moments.push({ call, state: JSON.parse(JSON.stringify(step.state)) as unknown });
+  const noted = (step: Step<unknown>, call: Call, raw?: string): Step<unknown> => {
+    const state = JSON.parse(JSON.stringify(step.state)) as unknown;
+    moments.push({ call, state, ...(raw === undefined ? {} : { raw }) });
     return step;
   };
   const recording: AnyCodec = {
     ...codec,
     start: (context) => noted(codec.start(context), () => codec.start(context)),
-    frame: (state, frame, now) => noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now)),
+    frame: (state, frame, now) => noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now), frame.raw),
     quiet: (state, now) =>
       noted(
         codec.quiet?.(state, now) ?? { state, facts: [], lines: [] },
