@@ -1,5 +1,5 @@
 /** One agent's page: who it is, what it says, what it asks, and the box to answer it. */
-import { wasSent } from "./answer.ts";
+import { wasTaken } from "./answer.ts";
 import { createActions } from "./actions.ts";
 import type { AppContext, Page } from "./app.ts";
 import { createBox } from "./box.ts";
@@ -188,7 +188,8 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     const pending = mine.filter((each) => each.state === "pending");
     // The oldest is open; one that was settled elsewhere while it was looked at stays until it is let go.
     const current =
-      mine.find((each) => each.state !== "pending" && keyed.get(each.id) !== undefined && !wasSent(each)) ?? pending[0];
+      mine.find((each) => each.state !== "pending" && keyed.get(each.id) !== undefined && !wasTaken(each)) ??
+      pending[0];
     const keys = current?.id ?? "";
     if (keys !== shownCards) still.disturb();
     shownCards = keys;

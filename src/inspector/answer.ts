@@ -12,9 +12,12 @@ export interface Decision {
   readonly answers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-const sent = new Set<string>();
+const sent = new Map<string, "sending" | "taken">();
 
-/** This page has answered it. */
+/** This page has answered it, and the daemon took the answer. */
+export const wasTaken = ({ agent, id }: Permission): boolean => sent.get(permissionKey(agent, id)) === "taken";
+
+/** The same, or the answer is on its way. */
 export const wasSent = ({ agent, id }: Permission): boolean => sent.has(permissionKey(agent, id));
 
 /** Resolves with null when it was taken, else with what to tell. */
@@ -27,11 +30,12 @@ export async function sendAnswer(
   const { project, agent, id, hash } = permission;
   const path = `${agentPath({ project, id: agent })}/permissions`;
   const key = permissionKey(agent, id);
-  sent.add(key);
+  sent.set(key, "sending");
   try {
     await client.send("POST", `${path}/${encodeURIComponent(id)}`, {
       body: { ...decision, ...(hash === null ? {} : { expect: hash }) },
     });
+    sent.set(key, "taken");
     return null;
   } catch (error) {
     sent.delete(key);

@@ -72,6 +72,7 @@ export function createCard({ app, permission: first, still, linked, onClose }: C
     busy = false;
     if (failure !== null) setText(problem, failure);
     update();
+    store.mark("permissions"); // the event may have come before the answer
   };
 
   /** Only what was asked for by a hand that could see it. */
@@ -207,7 +208,10 @@ export function createCard({ app, permission: first, still, linked, onClose }: C
     attr(allowButton, "aria-label", rest ? `Show the rest of what ${who} asks` : `${verb} ${first.tool} for ${who}`);
     for (const button of [allowButton, denyButton, alwaysButton]) button.disabled = busy || answered || !pending;
     state.hidden = pending && !answered;
-    setText(state, answered ? "Sent…" : pending ? "" : settledText(permission, store.now()));
+    setText(
+      state,
+      answered ? "Sent…" : pending || problem.textContent !== "" ? "" : settledText(permission, store.now()),
+    );
     tick();
   }
 

@@ -70,7 +70,7 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     }
   };
 
-  const openStream = async (): Promise<void> => {
+  const openStream = async (switched: boolean): Promise<void> => {
     const whole = followed === null ? "" : `&whole=${followed}`;
     const types = LIST_TYPES.join(",");
     stream = new AbortController();
@@ -82,6 +82,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
         failures = 0;
         lastByteAt = store.now();
         if (store.connection.is !== "live") become({ is: "live" });
+        // What the new agent said before the stream told of it: events behind it may have come already.
+        if (switched) for (const reload of reloaders) reload(false);
       },
       onBytes: () => (lastByteAt = store.now()),
       onEvents: take,
@@ -94,8 +96,9 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
       lastId ??= listCursor;
       for (const reload of reloaders) reload(false);
     }
+    const switched = switching;
     switching = false;
-    await openStream();
+    await openStream(switched);
   };
 
   const waitFor = (ms: number | null): Promise<void> =>

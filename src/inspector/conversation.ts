@@ -321,9 +321,15 @@ export function createConversation(
       if (opening !== null) return;
       if (whole || history.newer || history.chunks.length === 0) return open(null);
       // Only what came since: the stretches that are loaded stay as they are.
+      opening = [];
       try {
-        await loadBeside();
+        const [caughtUp] = await Promise.all([history.catchUp(), loadBeside()]);
+        streaming.clear();
+        for (const each of opening.splice(0)) history.put(each);
+        opening = null;
+        if (!caughtUp) return open(null);
       } catch {
+        opening = null;
         return; // the connection says so already
       }
       update();

@@ -11,6 +11,8 @@ import { fields, text } from "./read.ts";
 import { readAll } from "./shapes.ts";
 
 export const CHUNK = 50;
+/** More pages than that are not caught up with: the end is opened anew. */
+const MAX_CATCH_UP = 10;
 
 export interface Chunk {
   /** Stays the same over letting go and fetching again. */
@@ -35,6 +37,8 @@ export interface History {
   loadOlder(): Promise<boolean>;
   loadNewer(): Promise<boolean>;
   reload(chunk: Chunk): Promise<void>;
+  /** What was said at the end since it was loaded; false = too much for that, it has to be opened again. */
+  catchUp(): Promise<boolean>;
   release(chunk: Chunk): void;
   /** A message that was just said; false when it belongs to a part that is not loaded. */
   put(message: Message): boolean;
@@ -137,6 +141,23 @@ export function createHistory(client: Client, agent: { readonly project: string;
     async reload(chunk) {
       const { messages } = await page(`&after=${chunk.firstId - 1}`);
       chunk.messages = messages.filter(({ id }) => id <= chunk.lastId);
+    },
+    async catchUp() {
+      for (let pages = 0; pages < MAX_CATCH_UP; pages += 1) {
+        const last = chunks.at(-1);
+        if (last === undefined) return false;
+        // The last stretch once more: its last message may have grown.
+        const { messages, more } = await page(`&after=${last.firstId - 1}`);
+        if (chunks.at(-1) === last && messages.length > 0) {
+          last.messages = messages;
+          measure(last);
+        }
+        if (!more) return true;
+        const next = await page(`&after=${last.lastId}`);
+        if (chunks.at(-1) === last && next.messages.length > 0) chunks = [...chunks, chunkOf(next.messages)];
+        if (!next.more) return true;
+      }
+      return false;
     },
     release(chunk) {
       for (const { parts } of chunk.messages ?? [])

@@ -3,7 +3,7 @@
  * that cannot be used. The first request is open, the others are a line each; answering opens the next.
  */
 import type { AppContext } from "./app.ts";
-import { wasSent } from "./answer.ts";
+import { wasTaken } from "./answer.ts";
 import type { Card } from "./card.ts";
 import { createCard, oneLineOf } from "./card.ts";
 import type { Row } from "./dom.ts";
@@ -188,7 +188,7 @@ export function createInbox(app: AppContext): Inbox {
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
     // One that was settled while it was open stays until the person lets it go; one that this page answered does not.
     const kept = [...store.permissions.values()].filter(
-      (each) => each.state !== "pending" && opened === permissionKey(each.agent, each.id) && !wasSent(each),
+      (each) => each.state !== "pending" && opened === permissionKey(each.agent, each.id) && !wasTaken(each),
     );
     for (const each of store.permissions.values())
       if (each.state !== "pending" && !kept.includes(each)) store.permissions.delete(keyOf(each));

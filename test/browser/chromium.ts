@@ -2,7 +2,7 @@
  * A headless Chromium over its DevTools protocol: one process for a test file, a tab for a test. Where it cannot be had
  * the tests are skipped, and the reason is told. Knows nothing of the page under test.
  */
-import { afterAll, describe } from "bun:test";
+import { afterAll, describe, setDefaultTimeout } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,15 +31,21 @@ export interface Protocol {
 export interface Browser {
   /** A tab with storage of its own, or with that of `beside`. */
   tab(beside?: Tab): Promise<Tab>;
+  /** The one tab that tests use one after the other: a new one is dear. Its books are empty again. */
+  again(): Promise<Tab>;
   close(): Promise<void>;
 }
 
 const found = findChromium();
 if ("skip" in found) console.log(`skipped: the browser: ${found.skip}`);
 
+/** A browser on a busy machine takes seconds for what takes it milliseconds on a free one. */
+const TEST_TIMEOUT_MS = 150_000;
+
 /** `describe` for tests that need a browser; each test asks `browser()` for it. */
 export function describeInBrowser(name: string, tests: (browser: () => Promise<Browser>) => void): void {
   let started: Promise<Browser> | undefined;
+  setDefaultTimeout(TEST_TIMEOUT_MS);
   describe.skipIf("skip" in found)(name, () => {
     afterAll(async () => (await started)?.close());
     tests(() => (started ??= launch()));
@@ -81,18 +87,22 @@ export async function launch(): Promise<Browser> {
     stderr: "pipe",
   });
   const protocol = await connect(await address(child.stderr));
+  const tab = async (beside?: Tab): Promise<Tab> => {
+    const context =
+      beside === undefined ? (await protocol.send("Target.createBrowserContext"))["browserContextId"] : beside.context;
+    const { targetId } = await protocol.send("Target.createTarget", { url: "about:blank", browserContextId: context });
+    const { sessionId } = await protocol.send("Target.attachToTarget", { targetId, flatten: true });
+    return await createTab(protocol, String(sessionId), String(targetId), String(context));
+  };
+  let shared: Promise<Tab> | undefined;
   return {
-    async tab(beside) {
-      const context =
-        beside === undefined
-          ? (await protocol.send("Target.createBrowserContext"))["browserContextId"]
-          : beside.context;
-      const { targetId } = await protocol.send("Target.createTarget", {
-        url: "about:blank",
-        browserContextId: context,
-      });
-      const { sessionId } = await protocol.send("Target.attachToTarget", { targetId, flatten: true });
-      return await createTab(protocol, String(sessionId), String(targetId), String(context));
+    tab,
+    async again() {
+      const one = await (shared ??= tab());
+      await one.send("Page.navigate", { url: "about:blank" });
+      await one.until("location.href === 'about:blank'");
+      one.requests.length = one.complaints.length = 0;
+      return one;
     },
     async close() {
       child.kill("SIGKILL");

@@ -1,8 +1,9 @@
 /** The overview: what stands in it, and that it follows what happens. */
+// file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./chromium.ts";
 import type { Stage } from "./stage.ts";
-import { openStage } from "./stage.ts";
+import { openPage, openStage } from "./stage.ts";
 
 describeInBrowser("the overview", (browser) => {
   let stage: Stage;
@@ -11,9 +12,7 @@ describeInBrowser("the overview", (browser) => {
 
   test("an agent shows up, and its statuses come in order with word and shape, without a reload", async () => {
     await stage.project("shop");
-    const tab = await (await browser()).tab();
-    await tab.goto(stage.url());
-    await tab.see(".live", "live");
+    const tab = await openPage(await browser(), stage);
     await tab.look(`(() => {
       window.seen = [];
       new MutationObserver(() => {

@@ -4,7 +4,10 @@ import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
+import type { Browser } from "./chromium.ts";
 import type { ScriptStep } from "../fakes/script-steps.ts";
+
+import type { Tab } from "./tab.ts";
 
 export interface Stage {
   readonly box: Box;
@@ -68,4 +71,28 @@ export async function openStage(
     },
     close: () => box.close(),
   };
+}
+
+/** The browser's tab on the stage's page, connected. `fresh`: one of its own, for who needs two. */
+export async function openPage(
+  browser: Browser,
+  stage: Stage,
+  hash = "",
+  { fresh = false, beside }: { readonly fresh?: boolean; readonly beside?: Tab } = {},
+): Promise<Tab> {
+  const tab = fresh || beside !== undefined ? await browser.tab(beside) : await browser.again();
+  await tab.viewport(1280, 800);
+  await tab.goto(`${stage.url()}${hash}`);
+  await tab.see(".live", "live");
+  return tab;
+}
+
+/** Requests that changed something, without their common beginning. */
+export function sent({ requests }: Tab): { readonly what: string; readonly body: unknown }[] {
+  return requests
+    .filter(({ method }) => method !== "GET")
+    .map(({ method, url, body }) => ({
+      what: `${method} ${new URL(url).pathname.replace("/api/v1", "")}`,
+      body: body === undefined ? null : (JSON.parse(body) as unknown),
+    }));
 }

@@ -33,22 +33,28 @@ export interface Tab {
   /** As a person who turns to another tab, and back. */
   setHidden(hidden: boolean): Promise<void>;
   offline(offline: boolean): Promise<void>;
+  /** Lets go what `Fetch.enable` held back, and holds no more. */
+  releaseRequests(): Promise<void>;
+  /** Cuts the connection of what was held back, and holds no more. */
+  failRequests(): Promise<void>;
   screenshot(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 40_000;
 
 export async function createTab(protocol: Protocol, session: string, target: string, context: string): Promise<Tab> {
   const send = (method: string, params: object = {}) => protocol.send(method, params, session);
   const requests: { url: string; method: string; body: string | undefined }[] = [];
   const complaints: string[] = [];
+  const held: string[] = [];
   const stop = protocol.on((method, params, from) => {
     if (from !== session) return;
     if (method === "Network.requestWillBeSent") {
       const { url, method: verb, postData } = params["request"] as { url: string; method: string; postData?: string };
       requests.push({ url, method: verb, body: postData });
     }
+    if (method === "Fetch.requestPaused") held.push(String(params["requestId"]));
     if (method === "Runtime.exceptionThrown")
       complaints.push(`exception: ${JSON.stringify(params["exceptionDetails"])}`);
     if (method === "Audits.issueAdded") {
@@ -80,6 +86,13 @@ export async function createTab(protocol: Protocol, session: string, target: str
       }
       await Bun.sleep(20);
     }
+  };
+
+  const settle = async (one: (requestId: string) => Promise<unknown>): Promise<void> => {
+    for (let i = 0; held.length === 0 && i < 500; i += 1) await Bun.sleep(20);
+    if (held.length === 0) throw new Error("no request was held back");
+    for (const requestId of held.splice(0)) await one(requestId);
+    await send("Fetch.disable");
   };
 
   /** The middle of the first element that can be seen, scrolled into view. */
@@ -151,6 +164,8 @@ export async function createTab(protocol: Protocol, session: string, target: str
       const rates = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
       await send("Network.emulateNetworkConditions", { offline, ...rates });
     },
+    releaseRequests: () => settle((requestId) => send("Fetch.continueRequest", { requestId })),
+    failRequests: () => settle((requestId) => send("Fetch.failRequest", { requestId, errorReason: "ConnectionReset" })),
     async screenshot(path) {
       await look("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
       const { data } = await send("Page.captureScreenshot", { format: "png", optimizeForSpeed: false });

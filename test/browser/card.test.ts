@@ -1,0 +1,202 @@
+/** What waits for a person: seen at once, read whole, answered on purpose only. */
+// file-timeout: 900 s
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eventually } from "../support/api.ts";
+import { describeInBrowser } from "./chromium.ts";
+import type { Stage } from "./stage.ts";
+import { openPage, openStage, sent } from "./stage.ts";
+
+const COMMAND = "cd services/api && bun run migrate --to 0042 && bun test checkout";
+const ask = (command: string) => ({ ask: "Bash", input: { command, description: "run the migration" } });
+
+describeInBrowser("a request that waits", (browser) => {
+  let stage: Stage;
+  let made = 0;
+  beforeAll(async () => {
+    stage = await openStage();
+    await stage.project("shop");
+  });
+  afterAll(() => stage.close());
+
+  /** An agent that asks when the gate is opened. */
+  const asker = async (...steps: Parameters<Stage["agent"]>[2] & object) => {
+    made += 1;
+    const name = `asker-${made}`;
+    const gate = `${stage.box.dir}/gate-${made}`;
+    const id = await stage.agent("shop", name, [{ gate }, ...(steps as [])]);
+    await stage.status("shop", name, "processing");
+    return { name, id, hash: `#/a/shop/${id}`, open: () => Bun.write(gate, "") };
+  };
+  const settled = (name: string, state: string) =>
+    eventually(`the permission of ${name} to be ${state}`, async () => {
+      const { permissions } = await stage.box.api().get(`/projects/shop/agents/${name}/permissions`);
+      return [...(permissions ?? [])].every((each) => String(each["state"]) === state);
+    });
+
+  test("it appears on both pages, one click sends one answer, and the card goes by the event", async () => {
+    const agent = await asker(ask(COMMAND), { say: "done" });
+    const overview = await openPage(await browser(), stage);
+    const page = await openPage(await browser(), stage, agent.hash, { fresh: true });
+    for (const tab of [overview, page])
+      await tab.look(`(() => {
+        const seen = new MutationObserver(() => {
+          if (document.querySelector(".card") === null || window.cardAt !== undefined) return;
+          window.cardAt = performance.timeOrigin + performance.now();
+        });
+        seen.observe(document.body, { subtree: true, childList: true });
+      })()`);
+    await agent.open();
+    await overview.see(".card", COMMAND);
+    await page.see(".card", COMMAND);
+    const { permissions } = await stage.box.api().get(`/projects/shop/agents/${agent.name}/permissions`);
+    const askedAt = Date.parse(String([...(permissions ?? [])][0]?.["createdAt"]));
+    for (const tab of [overview, page]) {
+      // The bound is 300 ms on a machine of its own; a busy one gets what a busy one needs.
+      expect((await tab.look<number>("window.cardAt")) - askedAt).toBeLessThan(3000);
+    }
+    await Bun.sleep(450);
+    await page.click(".card .primary", "Allow");
+    await page.until(`document.querySelector(".card") === null`);
+    expect(sent(page)).toMatchObject([
+      { what: `POST /projects/shop/agents/${agent.id}/permissions/p1`, body: { decision: "allow" } },
+    ]);
+    // The other page did not answer: it says what became of the request, and lets it go when it is told to.
+    await overview.see(".card.settled", "Already allowed at");
+    await overview.click(".card button", "Close");
+    await overview.until(`document.querySelector(".card") === null`);
+    await stage.status("shop", agent.name, "idle");
+    expect([...overview.complaints, ...page.complaints]).toEqual([]);
+  });
+
+  test("what is typed while it arrives stays, and no letter of it answers", async () => {
+    const agent = await asker(ask(COMMAND));
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await tab.click("#box");
+    for (const key of "ab ") await tab.press(key === " " ? "Space" : key);
+    await agent.open();
+    await tab.see(".card", COMMAND);
+    for (const key of "a d ") await tab.press(key === " " ? "Space" : key);
+    expect(await tab.look("document.activeElement.id")).toBe("box");
+    expect(await tab.look("document.querySelector('#box').value")).toBe("ab a d ");
+    await Bun.sleep(500);
+    expect(sent(tab)).toEqual([]);
+    await tab.press("Escape");
+    await tab.press("a");
+    await settled(agent.name, "allowed");
+  });
+
+  test("a click where a card has only just appeared does nothing", async () => {
+    const agent = await asker(ask(COMMAND));
+    const tab = await openPage(await browser(), stage, agent.hash);
+    // The click comes in the very frame in which the card does.
+    await tab.look(`new MutationObserver((_, self) => {
+      const button = document.querySelector(".card .primary");
+      if (button === null) return;
+      self.disconnect();
+      button.click();
+    }).observe(document.body, { subtree: true, childList: true })`);
+    await agent.open();
+    await tab.see(".card", COMMAND);
+    await Bun.sleep(450);
+    expect(sent(tab)).toEqual([]);
+    await tab.click(".card .primary", "Allow");
+    await settled(agent.name, "allowed");
+  });
+
+  test("of a long command nothing is allowed before its end was in view; nothing in it hides", async () => {
+    const lines = Array.from({ length: 300 }, (_, i) => `echo line ${i + 1}`);
+    const command = `${lines.join("\n")}\nrm -rf \u202etxt.elif\u001b[2K`;
+    const agent = await asker(ask(command));
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await agent.open();
+    await tab.see(".card .primary", "Show the rest");
+    const shown = await tab.text(".card .code");
+    expect(shown).toContain("echo line 300");
+    expect(shown).toContain("rm -rf ⟨U+202E⟩txt.elif␛[2K");
+    await Bun.sleep(450);
+    // Twice, as by a double click.
+    await tab.click(".card .primary", "Show the rest");
+    await tab.click(".card .primary");
+    await tab.see(".card .primary", "Allow");
+    expect(sent(tab)).toEqual([]);
+    const end = await tab.look<boolean>(`(() => {
+      const box = document.querySelector(".card .code");
+      return box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
+    })()`);
+    expect(end).toBe(true);
+    await Bun.sleep(800);
+    await tab.click(".card .primary", "Allow");
+    await settled(agent.name, "allowed");
+    expect(sent(tab)).toHaveLength(1);
+  });
+
+  test("a denial takes a reason, and Esc takes the field back", async () => {
+    const agent = await asker(ask(COMMAND));
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await agent.open();
+    await tab.see(".card", COMMAND);
+    await Bun.sleep(450);
+    await tab.press("d");
+    await tab.until(`document.activeElement.closest(".card") !== null`);
+    await tab.press("Escape");
+    await tab.until(`document.querySelector(".card input").hidden`);
+    await Bun.sleep(450);
+    await tab.click(".card .danger");
+    await tab.type("not on a Friday");
+    await tab.press("Enter");
+    await settled(agent.name, "denied");
+    expect(sent(tab)).toMatchObject([{ body: { decision: "deny", message: "not on a Friday" } }]);
+  });
+
+  test("a question is answered with an option or with free text", async () => {
+    const question = "Which heading style?";
+    const agent = await asker(
+      { question, options: ["Sentence case", "Title Case"] },
+      { question, options: ["A", "B"] },
+    );
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await agent.open();
+    await tab.see(".card legend", question);
+    await Bun.sleep(450);
+    await tab.click(".card .primary", "Answer");
+    await tab.see(".card .problem", "Choose an answer");
+    await tab.click(".card label", "Title Case");
+    await Bun.sleep(450);
+    await tab.click(".card .primary", "Answer");
+    await tab.see(".card label", "B");
+    await tab.click('.card input[placeholder="Other: …"]');
+    await tab.type("neither");
+    await Bun.sleep(450);
+    await tab.click(".card .primary", "Answer");
+    await stage.status("shop", agent.name, "idle");
+    const answers = sent(tab).map(({ body }) => (body as { answers: unknown }).answers);
+    expect(answers).toEqual([{ [question]: "Title Case" }, { [question]: "neither" }]);
+  });
+
+  test("one that was answered elsewhere says so and stays until it is let go", async () => {
+    const agent = await asker(ask(COMMAND), { say: "done" });
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await agent.open();
+    await tab.see(".card", COMMAND);
+    await stage.box.api().post(`/projects/shop/agents/${agent.name}/permissions/p1`, { decision: "deny" });
+    await tab.see(".card.settled", "Already denied at");
+    expect(await tab.look(`document.querySelectorAll(".card .primary").length`)).toBe(0);
+    await tab.click(".card button", "Close");
+    await tab.until(`document.querySelector(".card") === null`);
+    expect(sent(tab)).toEqual([]);
+  });
+
+  test("one that comes too late is told what was stored before it", async () => {
+    const agent = await asker(ask(COMMAND), { say: "done" });
+    const tab = await openPage(await browser(), stage, agent.hash);
+    await agent.open();
+    await tab.see(".card", COMMAND);
+    await Bun.sleep(450);
+    // The answer of the page meets one that was given meanwhile.
+    await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/permissions/p1" }] });
+    await tab.click(".card .primary", "Allow");
+    await stage.box.api().post(`/projects/shop/agents/${agent.name}/permissions/p1`, { decision: "deny" });
+    await tab.releaseRequests();
+    await tab.see(".card", "Already denied at");
+  });
+});

@@ -1,0 +1,119 @@
+/** A connection that is lost: nothing untrue is shown, nothing is missing afterwards, nothing comes twice. */
+// file-timeout: 900 s
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eventually } from "../support/api.ts";
+import { describeInBrowser } from "./chromium.ts";
+import type { Stage } from "./stage.ts";
+import { openPage, openStage, sent } from "./stage.ts";
+
+describeInBrowser("a lost connection", (browser) => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage();
+    await stage.project("shop");
+  });
+  afterAll(() => stage.close());
+
+  const samePort = async (): Promise<void> => {
+    const config = JSON.parse(await Bun.file(stage.box.configFile).text()) as Record<string, unknown>;
+    await Bun.write(
+      stage.box.configFile,
+      JSON.stringify({ ...config, port: Number(new URL(stage.box.api().url).port) }),
+    );
+  };
+
+  test("a daemon killed in the middle of a turn is never shown as working; back again, the conversation is whole", async () => {
+    const gate = `${stage.box.dir}/go`;
+    const says = (word: string, n: number) => Array.from({ length: n }, (_, i) => ({ say: `${word} ${i + 1}.` }));
+    const id = await stage.agent("shop", "long", [...says("before", 5), { gate }, ...says("behind", 5)]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "before 5.");
+    await tab.click("#box");
+    await tab.type("a draft");
+    await samePort();
+    await stage.box.kill("SIGKILL");
+    await tab.see(".live", "not connected since");
+    const grey = await tab.look<string[]>(`(() => {
+      const faint = document.createElement("i");
+      faint.style.color = "var(--faint)";
+      document.body.append(faint);
+      const wanted = getComputedStyle(faint).color;
+      faint.remove();
+      return [...document.querySelectorAll(".status")].filter((each) => getComputedStyle(each).color !== wanted).map((each) => each.textContent);
+    })()`);
+    expect(grey).toEqual([]);
+    expect(await tab.look(`document.getAnimations().length`)).toBe(0);
+    const frozen = await tab.text(".head .num");
+    await Bun.sleep(2500);
+    expect(await tab.text(".head .num")).toBe(frozen);
+    await Bun.write(gate, "");
+    await stage.box.start();
+    await tab.see(".live", "live");
+    await tab.see(".head .status", "Done");
+    await tab.see(".say", "behind 5.");
+    await tab.until(`document.querySelectorAll(".r-text .say").length === 10`);
+    const { messages } = await stage.box.api().get(`/projects/shop/agents/${id}/messages?limit=100`);
+    const stored = [...(messages ?? [])]
+      .filter((each) => String(each["role"]) === "assistant")
+      .map((each) => String(each["text"]));
+    const shown = await tab.look<string[]>(
+      `[...document.querySelectorAll(".r-text .say")].map((each) => each.textContent)`,
+    );
+    expect(shown).toEqual(stored);
+    expect(await tab.look("document.querySelector('#box').value")).toBe("a draft");
+    expect(tab.complaints).toEqual([]);
+  });
+
+  test("after a long sleep of the machine the list is what the API says", async () => {
+    const tab = await openPage(await browser(), stage);
+    await tab.offline(true);
+    await tab.see(".live", "not connected since");
+    await stage.agent("shop", "meanwhile", [{ say: "made while nobody was connected" }]);
+    await stage.box.api().call("DELETE", "/projects/shop/agents/long");
+    await stage.status("shop", "meanwhile", "idle");
+    await tab.offline(false);
+    await tab.look(`dispatchEvent(new Event("online"))`);
+    await tab.see(".live", "live");
+    await tab.see(".row", "meanwhile");
+    const { agents } = await stage.box.api().get("/agents");
+    const known = [...(agents ?? [])].map((each) => String(each["id"])).sort();
+    await tab.until(`document.querySelectorAll(".row").length === ${known.length}`);
+    expect(await tab.look(`[...document.querySelectorAll(".row")].map((each) => each.dataset.agent).sort()`)).toEqual(
+      known,
+    );
+  });
+
+  test("a text that could not be sent stays, over a reload too; sent at last, it is one input", async () => {
+    const id = await stage.agent("shop", "drafts", [{ say: "ready" }]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "ready");
+    await tab.click("#box");
+    await tab.type("only once");
+    await tab.offline(true);
+    await tab.press("Enter");
+    await tab.see(".box-frame .problem", "Not sent");
+    await tab.offline(false);
+    await Bun.sleep(400); // drafts are kept after a pause
+    await tab.look(`location.hash = "#/"`);
+    await tab.see(".row", "drafts");
+    await tab.look(`location.reload()`);
+    await tab.see(".row", "drafts");
+    await tab.look(`location.hash = "#/a/shop/${id}"`);
+    await tab.until(`document.querySelector("#box")?.value === "only once"`);
+    // The daemon takes it, but its answer does not get through: the page has to send it again.
+    await tab.click("#box");
+    await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/input", requestStage: "Response" }] });
+    await tab.press("Enter");
+    await tab.failRequests();
+    await tab.see(".box-frame .problem", "Not sent");
+    expect(await tab.look("document.querySelector('#box').value")).toBe("only once");
+    await tab.press("Enter");
+    await tab.until(`document.querySelector("#box").value === ""`);
+    await eventually("the input to be answered", async () => {
+      const { inputs } = await stage.box.api().get(`/projects/shop/agents/${id}/inputs`);
+      return [...(inputs ?? [])].filter((each) => String(each["state"]) === "ended").length === 2;
+    });
+    expect(sent(tab).filter(({ what }) => what.endsWith("/input")).length).toBeGreaterThanOrEqual(2);
+    expect(await tab.look("JSON.stringify(sessionStorage)")).not.toContain("only once");
+  });
+});
