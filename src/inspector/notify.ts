@@ -68,13 +68,7 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
     const agent = store.agents.get(permission.agent);
     if (agent === undefined) return;
     const verb = permission.kind === "question" ? "asks" : "waits for you";
-    tell(
-      agent,
-      `${permission.agent} ${permission.id}`,
-      `${nameOf(agent)} ${verb}`,
-      `${permission.tool}: ${permission.title.slice(0, 80)}`,
-      true,
-    );
+    tell(agent, `${permission.agent} ${permission.id}`, `${nameOf(agent)} ${verb}`, titleOf(permission), true);
   };
 
   /** Only what has been open for a while: much is answered by the one who asked for it, at once. */
@@ -154,6 +148,12 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
       drawTitle();
     },
   };
+}
+
+/** Tool and beginning; most titles begin with the tool themselves. */
+function titleOf({ tool, title }: Permission): string {
+  const words = title.slice(0, 80);
+  return words.startsWith(tool) ? words : `${tool}: ${words}`;
 }
 
 const mutedAgents = (): string[] => (stored(MUTED_KEY) ?? "").split(" ").filter((each) => each !== "");

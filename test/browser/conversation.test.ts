@@ -1,0 +1,101 @@
+/** Long and fast conversations: the reader's place is kept, the end is followed by who stands at it, nothing is lost. */
+// file-timeout: 900 s
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeInBrowser } from "./chromium.ts";
+import type { Stage } from "./stage.ts";
+import { openPage, openStage, script } from "./stage.ts";
+
+const MESSAGES = 5000;
+
+describeInBrowser("a conversation", (browser) => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage();
+    await stage.project("shop");
+  });
+  afterAll(() => stage.close());
+
+  const place = `(() => {
+    const log = document.querySelector(".log");
+    return { top: log.scrollTop, end: Math.round(log.scrollHeight - log.scrollTop - log.clientHeight) };
+  })()`;
+
+  test("streamed text is the final message, and nothing of it jumps", async () => {
+    const gate = `${stage.box.dir}/stream`;
+    const text = `${"A sentence that is streamed. ".repeat(60)}The end.`;
+    const id = await stage.agent("shop", "stream", [{ say: "ready" }]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "ready");
+    await tab.look(`new PerformanceObserver((list) => {
+      for (const each of list.getEntries()) window.shift = (window.shift ?? 0) + each.value;
+    }).observe({ type: "layout-shift" })`);
+    await stage.box.api().post(`/projects/shop/agents/${id}/input`, { text: script({ say: text, chunks: 100, gate }) });
+    await tab.see(".streaming .say", "A sentence that is streamed.");
+    const half = await tab.text(".streaming .say");
+    expect(text.startsWith(half)).toBe(true);
+    await Bun.write(gate, "");
+    await tab.until(`document.querySelector(".streaming .say") === null`);
+    await tab.see(".r-text .say", "The end.");
+    expect(
+      (await tab.look<string[]>(`[...document.querySelectorAll(".r-text .say")].map((each) => each.textContent)`)).at(
+        -1,
+      ),
+    ).toBe(text);
+    expect(await tab.look("window.shift ?? 0")).toBe(0);
+  });
+
+  test("who has scrolled up stays where they are while much is said, sees how much, and End leads back", async () => {
+    const gate = `${stage.box.dir}/many`;
+    const many = Array.from({ length: 60 }, (_, i) => ({ say: `old message ${i + 1}\n\nwith a second line` }));
+    const more = Array.from({ length: 500 }, (_, i) => ({ say: `new message ${i + 1}` }));
+    const id = await stage.agent("shop", "talks", [...many, { gate }, ...more]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "old message 60");
+    await tab.look(`(() => { const log = document.querySelector(".log"); log.scrollTop = log.scrollHeight / 2; })()`);
+    await tab.see(".to-end");
+    const first = `(() => {
+      const edge = document.querySelector(".log").getBoundingClientRect().top;
+      const row = [...document.querySelectorAll(".log-row")].find((each) => each.getBoundingClientRect().bottom > edge);
+      return [row.textContent.slice(0, 30), Math.round(row.getBoundingClientRect().top)];
+    })()`;
+    await Bun.sleep(300);
+    const before = await tab.look(first);
+    await Bun.write(gate, "");
+    await stage.status("shop", "talks", "idle");
+    await tab.until(`/↓ \\d{2,} new/.test(document.querySelector(".to-end").textContent)`);
+    expect(await tab.look(first)).toEqual(before);
+    await tab.look(`document.activeElement.blur()`);
+    await tab.press("Shift+G");
+    await tab.see(".say", "new message 500");
+    await tab.until(`${place}.end <= 64`);
+  });
+
+  test("five thousand messages: the first and the last are found by scrolling, and few are laid out at once", async () => {
+    const steps = Array.from({ length: MESSAGES - 2 }, (_, i) => ({ say: `message ${i + 1} of many` }));
+    const id = await stage.agent("shop", "huge", steps);
+    await stage.status("shop", "huge", "idle");
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", `message ${MESSAGES - 2} of many`);
+    const order = `[...document.querySelectorAll(".r-text .say")].map((each) => Number(/message (\\d+)/.exec(each.textContent)[1]))`;
+    await tab.until(
+      `(() => {
+        const log = document.querySelector(".log");
+        log.scrollTop = 0;
+        return document.querySelector(".r-text .say")?.textContent === "message 1 of many";
+      })()`,
+      120_000,
+    );
+    expect(await tab.look(`document.querySelectorAll(".r-text").length`)).toBeLessThanOrEqual(600);
+    const shown = await tab.look<number[]>(order);
+    expect(shown).toEqual([...shown].sort((a, b) => a - b));
+    expect(new Set(shown).size).toBe(shown.length);
+    await tab.look(`document.activeElement.blur()`);
+    await tab.press("Shift+G");
+    await tab.until(`(() => {
+      const log = document.querySelector(".log");
+      log.scrollTop = log.scrollHeight;
+      return [...document.querySelectorAll(".r-text .say")].at(-1)?.textContent === "message ${MESSAGES - 2} of many";
+    })()`);
+    expect(tab.complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,75 @@
+/** Notifications: only while nobody looks, by one tab, once for each thing, never for what is old. */
+// file-timeout: 900 s
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { describeInBrowser } from "./chromium.ts";
+import type { Stage } from "./stage.ts";
+import { openStage } from "./stage.ts";
+import type { Tab } from "./tab.ts";
+
+/** Stands in for the browser's own, which shows nothing without a screen. */
+const RECORDER = `
+  window.told = [];
+  class Told { constructor(title, options) { window.told.push([title, options.body, options.tag]); } close() {} }
+  Told.permission = "granted";
+  Told.requestPermission = async () => "granted";
+  Object.defineProperty(window, "Notification", { value: Told, configurable: true });
+`;
+
+describeInBrowser("notifications", (browser) => {
+  let stage: Stage;
+  let made = 0;
+  beforeAll(async () => {
+    stage = await openStage();
+    await stage.project("shop");
+  });
+  afterAll(() => stage.close());
+
+  const open = async (beside?: Tab): Promise<Tab> => {
+    const tab = await (await browser()).tab(beside);
+    await tab.send("Page.addScriptToEvaluateOnNewDocument", { source: RECORDER });
+    await tab.goto(stage.url());
+    await tab.look(`localStorage.setItem("agent-harness-notify", "1")`);
+    await tab.goto("about:blank").catch(() => undefined);
+    await tab.goto(stage.url());
+    await tab.see(".live", "live");
+    return tab;
+  };
+  const asks = async (): Promise<void> => {
+    made += 1;
+    await stage.agent("shop", `asker-${made}`, [{ ask: "Bash", input: { command: `echo ${made}` } }]);
+    await stage.status("shop", `asker-${made}`, "waiting_input");
+  };
+  const told = (tab: Tab) => tab.look<string[][]>("window.told");
+
+  test("none while somebody looks; one while nobody does; none twice over two tabs; none for what is old", async () => {
+    const first = await open();
+    await asks();
+    await first.see(".card");
+    await Bun.sleep(6500);
+    expect(await told(first)).toEqual([]);
+    expect(await first.look("document.title")).toBe("(1) agent-harness");
+
+    const second = await open(first);
+    for (const tab of [first, second]) await tab.setHidden(true);
+    await asks();
+    await first.until("window.told.length + 0 > 0 || document.title.startsWith('(2)')");
+    await Bun.sleep(7000);
+    const all = [...(await told(first)), ...(await told(second))];
+    expect(all.map(([title, body]) => [title, body])).toEqual([["asker-2 waits for you", "Bash: echo 2"]]);
+
+    // The connection goes and comes: what was asked before is no news.
+    await stage.box.kill("SIGTERM");
+    const config = JSON.parse(await Bun.file(stage.box.configFile).text()) as Record<string, unknown>;
+    await Bun.write(
+      stage.box.configFile,
+      JSON.stringify({ ...config, port: Number(new URL(stage.box.api().url).port) }),
+    );
+    await stage.box.start();
+    for (const tab of [first, second]) await tab.setHidden(false);
+    await first.see(".live", "live");
+    for (const tab of [first, second]) await tab.setHidden(true);
+    await Bun.sleep(7000);
+    expect([...(await told(first)), ...(await told(second))]).toHaveLength(1);
+    for (const tab of [first, second]) await tab.close();
+  });
+});
