@@ -74,13 +74,13 @@ describe("a notice always fits its receiver", () => {
   };
   const ask = { id: "p1", kind: "tool", tool: "Bash", title: "t", options: ["allow"] };
   const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`k${n}`, "m".repeat(240)]));
-  const cases: readonly [what: string, more: Partial<Notice>][] = [
+  const cases = new Map<string, Partial<Notice>>([
     ["a message", { lastMessage: huge("\u0001") }],
     ["an error's message", { error: { code: "X", message: huge("\u0001") } }],
     ["an error's code", { error: { code: huge("c"), message: "m" } }],
     ["a tool's name", { permission: { ...ask, tool: huge("b") } }],
     ["a title", { permission: { ...ask, title: huge("🎉") } }],
-    ["options", { permission: { ...ask, options: Array.from({ length: 9999 }, () => huge("o").slice(0, 999)) } }],
+    ["options", { permission: { ...ask, options: Array(9999).fill("o".repeat(999)) } }],
     ["a provider's name", { provider: huge("p") }],
     ["turns", { turns: Array.from({ length: 99_999 }, () => turn) }],
     [
@@ -93,9 +93,10 @@ describe("a notice always fits its receiver", () => {
         metadata,
       },
     ],
-  ];
-  test.each(cases)("whatever the size of %s", (_, more) => {
-    const body = webhookBody({ ...notice, ...more });
+  ]);
+  // Only the names are given to the runner: it writes down all that it is given.
+  test.each([...cases.keys()])("whatever the size of %s", (what) => {
+    const body = webhookBody({ ...notice, ...cases.get(what) });
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(BODY_MAX_BYTES);
     expect(readEvent(JSON.parse(body)).ok).toBe(true);
   });
