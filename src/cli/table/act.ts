@@ -180,4 +180,21 @@ export const ACT: readonly Command[] = [
     routes: ["DELETE /projects/:name/agents/:id"],
     load: () => import("../commands/rm.ts"),
   },
+  {
+    name: "attach",
+    what: "hands a conversation to you in the program's own screen, and takes it back when you leave",
+    args: [TARGET],
+    flags: [
+      { name: "abort", what: "end the running turn first" },
+      { name: "print", what: "show what would be run, and change nothing" },
+    ],
+    examples: ["agent-harness attach shop/search", "agent-harness attach . --print"],
+    exits: [0, 1, 2, 3, 7],
+    routes: [
+      "GET /projects/:name/agents/:id/attach",
+      "POST /projects/:name/agents/:id/attach",
+      "DELETE /projects/:name/agents/:id/attach",
+    ],
+    load: () => import("../commands/attach.ts"),
+  },
 ];
