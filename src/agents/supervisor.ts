@@ -54,8 +54,8 @@ export interface SupervisorDeps {
 
 export interface Supervisor {
   /**
-   * Brings every agent's row in line with what lives. `ready` after it, or when it takes long: then it goes on, and those
-   * that are not yet taken over are pending.
+   * Brings every agent's row in line with what lives. `ready` after it, or when it takes long: then it goes on, and
+   * those that are not yet taken over are pending.
    */
   boot(): Promise<void>;
   readonly ready: boolean;

@@ -85,8 +85,8 @@ function giveUp(): void {
 }
 
 /**
- * Does `work`, again and again while only the want of a resource keeps it from being done. `wanted` is asked before each
- * further try; when it says no, the shortage is thrown after all. `onWait` hears of each.
+ * Does `work`, again and again while only the want of a resource keeps it from being done. `wanted` is asked before
+ * each further try; when it says no, the shortage is thrown after all. `onWait` hears of each.
  */
 export async function untilPossible<T>(
   clock: Clock,
