@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-live check demo bench chaos size dist clean
+.PHONY: build test test-live check demo bench chaos size dist clean mutants
 
 build: agent-harness webhook-receiver
 
@@ -67,6 +67,10 @@ FUZZ ?= 1000000
 chaos: build node_modules/.ready
 	$(BUN) test/chaos/main.ts
 	$(if $(filter 0,$(FUZZ)),,AH_TEST_FUZZ_CASES=$(FUZZ) $(BUN) test/run.ts unit/fuzz)
+
+# Breaks the heart in some eighty places, one at a time, and looks whether a test notices. Takes a while.
+mutants: build node_modules/.ready
+	$(BUN) test/mutants.ts
 
 bench: build node_modules/.ready
 	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)

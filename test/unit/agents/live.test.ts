@@ -1,7 +1,7 @@
 /**
  * A program that lives, but can no longer be talked to or read, is no running agent. Looked for ways to lose one side
- * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further), output
- * cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), and its folder removed.
+ * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further),
+ * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), and its folder removed.
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, renameSync, rmSync, truncateSync } from "node:fs";

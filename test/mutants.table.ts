@@ -1,0 +1,167 @@
+/**
+ * Sixty-odd ways to break the heart: a condition flipped, an effect dropped, an order swapped, a number moved. Each must
+ * be noticed by a test. `from` stands in its file exactly once; who changes such a line changes its row.
+ */
+
+export interface Mutant {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** Why no test can notice it, where none can. */
+  readonly survives?: string;
+}
+
+/** [from, to] for each file. */
+const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: string, survives?: string])[]>> = {
+  "src/agents/state/reduce.ts": [
+    ["s.open.some((each) => !each.answered)) return \"waiting_input\"", "s.open.length > 0) return \"waiting_input\""],
+    ["live && (reached(s) || s.intent === null)", "live && reached(s)"],
+    ["if (s.queue.length === 0) s.held = false;", ""],
+    ["if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;", ""],
+    ["if (isBusy(before.status) && !isBusy(status)) notify(work, status);", "if (!isBusy(status)) notify(work, status);"],
+    ["if (s.stalled) s.stalled = false;", ""],
+    ["if (s.unnoticed.length === 0 && !s.startFailed) return;", ""],
+    ["  s.unnoticed = [];\n", ""],
+    ["  interrupted: \"agent_aborted\",", "  interrupted: \"agent_completed\","],
+  ],
+  "src/agents/state/exit.ts": [
+    ["  withdraw(work, \"exit\", () => true);\n", ""],
+    ["if (again && s.starts > 0) return;", "if (again) return;"],
+    ["s.starts = s.turn.mended ? 0 : 1;", "s.starts = 1;"],
+    ["if (again) closeTurn(work, \"lost\", lost, \"requeue\");", "if (!again) closeTurn(work, \"lost\", lost, \"requeue\");"],
+    ["  if (intent === \"stop\" || intent === \"attach\") s.rest = \"idle\";\n", ""],
+    ["s.startFailed = s.turn !== null || s.wanted;", "s.startFailed = true;"],
+    ["return s.flight.run === null || env.redelivery !== \"none\";", "return true;"],
+    ["code > 128 ?", "code >= 128 ?"],
+  ],
+  "src/agents/state/frames.ts": [
+    ["if (s.intent === null) endProcess(work, \"refused\", false);", "endProcess(work, \"refused\", false);"],
+    ["if (s.turn === null) openTurn(work, \"agent\");", "openTurn(work, \"agent\");"],
+    ["if (s.ready) return; // the answer", "// the answer"],
+    ["if (!found.answered) out.push({ do: \"settle_permission\"", "out.push({ do: \"settle_permission\""],
+    ["if (s.background === fact.tasks) return;", ""],
+    ["if (s.open.some((each) => each.ref === fact.id)) return;", ""],
+    ["if (fact.kind === \"tool\" && env.permissions !== \"ask\") {", "if (env.permissions !== \"ask\") {"],
+    ["if (outcome === \"interrupted\" && turn.interrupt === null && !ending) s.held = true;", ""],
+    ["if (turn === null || !reached(s)) return;", "if (turn === null) return;"],
+  ],
+  "src/agents/state/turns.ts": [
+    ["if (s.turn !== null || s.held || s.intent === \"delete\") return;", "if (s.turn !== null || s.intent === \"delete\") return;"],
+    ["if (s.stale) return endProcess(work, \"restart\", true);", ""],
+    ["if (flight.run !== null && env.redelivery === \"history\") return;", ""],
+    ["  s.starts = 0;\n  s.run += 1;", "  s.run += 1;"],
+    ["if (s.rest === \"exited\") s.rest = \"idle\";", ""],
+    ["  failed: \"error\",\n", "  failed: \"idle\",\n"],
+    ["  withdraw(work, \"turn_end\", (each) => each.turn === turn.id);\n", ""],
+    ["if (outcome === \"lost\" || (outcome === \"failed\" && turn.interrupt?.reason !== \"input\")) s.held = true;", ""],
+    ["s.queue = [{ id, key, run }, ...s.queue];", "s.queue = [...s.queue, { id, key, run }];"],
+    ["if (flight === null || flight.accepted) return \"ended\";", "if (flight === null) return \"ended\";"],
+    ["if (s.ready && s.process === \"running\") out.push({ do: \"interrupt\" });", ""],
+  ],
+  "src/agents/state/user.ts": [
+    ["s.queue = fact.mode === \"interrupt\" ? [item, ...s.queue] : [...s.queue, item];", "s.queue = [...s.queue, item];"],
+    ["if (!fact.keepQueued) cancelQueue(work);", "cancelQueue(work);"],
+    ["if (s.process === \"running\") s.stale = true;", ""],
+    ["if (!s.open.some((each) => each.id === fact.id && !each.answered)) return;", ""],
+    ["state: fact.decision === \"deny\" ? \"denied\" : \"allowed\",", "state: \"allowed\","],
+  ],
+  "src/agents/state/time.ts": [
+    ["if (due.at > env.ranMs) continue;", "if (due.at >= env.ranMs) continue;"],
+    ["if (turn === null || turn.stallTold) return;", "if (turn === null) return;"],
+    ["    s.background === 0\n", "    true\n"],
+    ["turn.countingSince + limits.turnTimeoutMs - turn.activeMs", "turn.countingSince + limits.turnTimeoutMs"],
+    ["if (!each.answered)\n", "if (each.answered)\n"],
+    ["return stored.ms + Math.max(0, between);", "return stored.ms + between;"],
+  ],
+  "src/agents/step.ts": [
+    ["        progress = NO_PROGRESS;\n", ""],
+    ["const provable = env.redelivery !== \"dedupe\";", "const provable = true;"],
+    ["if (!repeats) this.touched();", "this.touched();"],
+    ["if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))", "if (progress.outbox.length > 0)"],
+    ["progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };", ""],
+  ],
+  "src/agents/journal.ts": [
+    ["      hooks.stored?.(value);\n", ""],
+    ["      hooks.announced?.(value);\n", ""],
+    ["(wanted() ? prepare(scope, work, hooks) : null)", "prepare(scope, work, hooks)"],
+  ],
+  "src/providers/claude-code/turn.ts": [
+    ["if (line[\"is_error\"] !== true) return { outcome: \"completed\" };", "return { outcome: \"completed\" };"],
+    ["work.state.says !== \"idle\" || !work.state.turn ||", "work.state.says !== \"idle\" ||"],
+  ],
+  "src/providers/claude-code/permissions.ts": [
+    ["if (answer.decision === \"deny\") {", "if (answer.decision !== \"deny\") {"],
+    ["if (!which(open, id)) continue;", ""],
+  ],
+  "src/providers/codex/turns.ts": [
+    ["if (id === \"\" || id === lastEnded) return;", "if (id === \"\") return;"],
+    ["if (params[\"willRetry\"] !== true || ", "if ("],
+  ],
+  "src/providers/codex/approvals.ts": [
+    ["always ? \"acceptForSession\" : allowed ? \"accept\" : \"decline\"", "allowed ? \"accept\" : \"decline\""],
+    ["if (!allowed) return { action: \"decline\", content: null, _meta: null };", ""],
+  ],
+  "src/providers/opencode/codec.ts": [
+    ["if (interrupting) commands.push({ cmd: \"interrupt\" });", ""],
+    ["return { type: \"message_done\", key: line.message };", "return { type: \"retry_over\" };"],
+  ],
+  "src/providers/opencode/asks.ts": [["always ? \"always\" : \"once\"", "\"once\""]],
+  "src/providers/pi/run.ts": [
+    ["if (prompt === null || prompt.key !== frame.id) return;", "if (prompt === null) return;"],
+    ["if (run !== \"ending\") return;", ""],
+  ],
+  "src/providers/pi/dialogs.ts": [["if (answer.decision === \"deny\") return { cancelled: true };", ""]],
+  "src/providers/acp/turn.ts": [
+    ["if (draft.state.prompt?.cancelling === true) return answered(draft, \"interrupted\", null, nowMs);", ""],
+    ["if (prompt === null || prompt.accepted) return;", "if (prompt === null) return;"],
+  ],
+  "src/providers/acp/permissions.ts": [["if (chosen !== null || decision === \"deny\") return chosen;", "if (chosen !== null) return chosen;"]],
+  "src/providers/command.ts": [
+    ["if (code === 0) return { type: \"turn_ended\", outcome: \"completed\" };", "return { type: \"turn_ended\", outcome: \"completed\" };"],
+    ["if (state.interrupting) return { type: \"turn_ended\", outcome: \"interrupted\" };", ""],
+  ],
+  "src/bridge/verdict.ts": [
+    ["if (status.type !== \"idle\") return { over: false, why: \"busy\" };", ""],
+    ["if (orphan) return { over: true, outcome: \"lost\", error: LOST };\n    if (waitedMs < NO_ANSWER_MS)", "if (waitedMs < NO_ANSWER_MS)"],
+  ],
+  "src/webhook/schedule.ts": [["      return { state: \"delivered\" };", "      return { state: \"dead\", reason: \"\" };"]],
+  "src/webhook/worker.ts": [
+    ["if (delivery === null || delivery.state !== \"pending\") return;", "if (delivery === null) return;"],
+    ["if (cut.signal.aborted && result.status === null) return;", ""],
+    ["if (stepMs < 0) shiftPending(store, stepMs);", ""],
+  ],
+  "src/receiver/worker.ts": [
+    ["if (stepMs < 0) await inbox.shift(name, stepMs);", ""],
+    ["if (abort.signal.aborted && result.outcome.type !== \"delivered\") return Infinity;", ""],
+    ["!free && (tries >= retry.maxTries ||", "(tries >= retry.maxTries ||"],
+  ],
+};
+
+export const MUTANTS: readonly Mutant[] = Object.entries(EDITS).flatMap(([file, edits]) =>
+  edits.map(([from, to, survives]) => ({ file, from, to, ...(survives === undefined ? {} : { survives }) })),
+);
+
+/** Which tests have to notice it; the quick ones first, and on with the next only while nothing failed. */
+export const NEAREST: readonly (readonly [prefix: string, tests: readonly string[]])[] = [
+  [
+    "src/agents/",
+    [
+      "unit/agents/state/reduce.test.ts",
+      "unit/agents/step.test.ts",
+      "unit/agents/actor.test.ts",
+      "unit/agents/journal.test.ts",
+      "unit/lib/running-time.test.ts",
+      "unit/agents/state/random.test.ts",
+      "provider/claude-code.test.ts",
+    ],
+  ],
+  ["src/providers/claude-code/", ["unit/providers/claude-code", "provider/claude-code.test.ts"]],
+  ["src/providers/codex/", ["unit/providers/codex", "provider/codex.test.ts"]],
+  ["src/providers/opencode/", ["unit/providers/opencode", "unit/bridge", "provider/opencode.test.ts"]],
+  ["src/providers/pi/", ["unit/providers/pi", "provider/pi.test.ts"]],
+  ["src/providers/acp/", ["unit/providers/acp", "provider/acp.test.ts"]],
+  ["src/providers/command.ts", ["unit/providers/command.test.ts", "provider/command.test.ts"]],
+  ["src/bridge/", ["unit/bridge", "provider/opencode.test.ts"]],
+  ["src/webhook/", ["unit/webhook/schedule.test.ts", "unit/webhook/worker.test.ts", "unit/webhook/worker-clock.test.ts"]],
+  ["src/receiver/", ["unit/receiver/worker.test.ts", "unit/receiver/worker-pauses.test.ts"]],
+];
