@@ -99,6 +99,12 @@ export const agent = named(
     pendingPermissions: count,
     backgroundTasks: count,
     usage: about("Of its process or conversation, as the provider counts", usage),
+    resources: optional(
+      about(
+        "Of its latest run, where it has a control group",
+        object({ cpuMs: nullable(count), memoryPeakBytes: nullable(count) }),
+      ),
+    ),
     retrying: nullable(object({ attempt: count, reason: text, status: nullable(integer()) })),
     error: optional(failure),
     model: nullable(text),

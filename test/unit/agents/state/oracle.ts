@@ -22,6 +22,7 @@ function must(holds: boolean, what: string): void {
 export function createOracle(under: Under) {
   let before: AgentState = initialState(START_MS);
   let open: string | null = null;
+  const stalled = new Set<string>();
   const turns = new Map<string, "open" | "closed" | "told">();
   const inputs = new Map<number, InputState>();
   const prompts = new Map<number, number>();
@@ -143,6 +144,12 @@ export function createOracle(under: Under) {
       const known = permissions.get(each.permission ?? "");
       must(known !== undefined && known.told === 0, `permission ${each.permission} is told twice`);
       if (known !== undefined) known.told += 1;
+      return;
+    }
+    if (each.event === "agent_stalled") {
+      const turn = after.turn?.id ?? "";
+      must(turns.get(turn) === "open" && !stalled.has(turn), `turn ${turn} is told as stalled twice, or not under way`);
+      stalled.add(turn);
       return;
     }
     must(
