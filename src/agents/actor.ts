@@ -14,10 +14,12 @@ import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import { lastText } from "../store/messages.ts";
+import type { Input } from "../store/inputs.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
 import type { Activity, AgentState, CauseSource, Elapsed } from "../words/agent.ts";
 import { createTeller, doingOf } from "./activity.ts";
+import { promptOf } from "./attachments.ts";
 import type { Bus } from "./bus.ts";
 import type { Groups } from "./groups.ts";
 import type { AgentEntry, Journal } from "./journal.ts";
@@ -146,6 +148,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       codec: deps.terms(agent).codec,
       env: surroundings(source, entry.now),
       newNonce: deps.newNonce,
+      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.terms(agent).codec.traits, input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
     };
     const step = beginStep(context, agent.state, progress);

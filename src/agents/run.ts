@@ -24,6 +24,7 @@ import type { AgentState, CauseSource } from "../words/agent.ts";
 import type { PromptInput } from "../words/said.ts";
 import type { Groups } from "./groups.ts";
 import { describeOutOfMemory } from "./groups.ts";
+import { promptOf } from "./attachments.ts";
 import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
 import { openLive } from "./live.ts";
@@ -99,7 +100,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     return written
       .filter((each) => each.run !== null && (each.run === run) === sameRun)
       .flatMap((each) => getInput(store, each.id) ?? [])
-      .map((input) => asPrompt(input, clock.now()));
+      .map((input) => promptOf(store, books.agentDir, books.terms().codec.traits, input, clock.now()));
   };
 
   /**

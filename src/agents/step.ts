@@ -6,7 +6,8 @@ import { errorText } from "../lib/errors.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import type { Store } from "../store/database.ts";
 import { saveCauseFrame } from "../store/agents.ts";
-import { getInput, asPrompt } from "../store/inputs.ts";
+import type { Input } from "../store/inputs.ts";
+import { getInput } from "../store/inputs.ts";
 import { lastText, messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
@@ -18,7 +19,7 @@ import { doingOf, isDoing } from "./activity.ts";
 import { shownFrame } from "./cause-frame.ts";
 import type { Delta } from "./bus.ts";
 import type { AgentState } from "../words/agent.ts";
-import type { Answer } from "../words/said.ts";
+import type { Answer, PromptInput } from "../words/said.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
@@ -56,6 +57,8 @@ export interface StepContext {
   readonly entry: AgentEntry;
   readonly env: Surroundings;
   readonly newNonce: () => string;
+  /** The input with what goes with it, as the codec is given it. */
+  readonly promptOf: (input: Input) => PromptInput;
   /** Puts the notice into the outbox, in this transaction. */
   readonly enqueue: (notice: Notice, state: AgentState) => void;
 }
@@ -163,7 +166,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     // Where the program cannot de-duplicate, it must be provable whether this line went out, over any death of ours.
     const provable = env.redelivery !== "dedupe";
     take(
-      codec.prompt(progress.codec, asPrompt(input, entry.now), entry.now),
+      codec.prompt(progress.codec, context.promptOf(input), entry.now),
       provable ? `input-${input.n}-${state.run}` : undefined,
     );
     if (!provable) return;

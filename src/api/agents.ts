@@ -10,6 +10,7 @@ import { assertNameFree, causeFrame } from "../store/agents.ts";
 import { createScope } from "../store/idempotency.ts";
 import { getProject } from "../store/projects.ts";
 import { eventCursor } from "./cursor.ts";
+import { readAttachments } from "./attachments.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady, assertStays } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -96,6 +97,9 @@ export function agentRoutes(deps: ApiDeps) {
           }
           const provider = assertAvailable(deps, name, project, body.env ?? {});
           if (body.task !== undefined) assertTextFits(provider, body.task, "task");
+          else if (body.attachments !== undefined)
+            throw invalidRequest([{ path: "attachments", message: "they go with a task, and there is none" }]);
+          const attachments = readAttachments(body.attachments, { codec: provider.codec, root: project.cwd });
           if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
           const now = clock.now();
           const settings: AgentSettings = {
@@ -123,7 +127,7 @@ export function agentRoutes(deps: ApiDeps) {
             const input =
               body.task === undefined
                 ? null
-                : takeInput(deps, actor, step, { text: body.task, raw: false, mode: "queue" });
+                : takeInput(deps, actor, step, { text: body.task, raw: false, mode: "queue", attachments });
             answer = {
               status: 201,
               body: { agent: agentView({ ...agent, state: step.state() }) },

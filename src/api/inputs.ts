@@ -1,4 +1,6 @@
 /** Inputs: stored first, then queued, then handed to the program one at a time. A 202 means a committed row. */
+import type { NewAttachment } from "../agents/attachments.ts";
+import { storeAttachments } from "../agents/attachments.ts";
 import type { Actor } from "../agents/actor.ts";
 import type { StepWork } from "../agents/step.ts";
 import { json, noContent } from "../http/answer.ts";
@@ -8,8 +10,11 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Provider } from "../providers/index.ts";
 import { inputScope } from "../store/idempotency.ts";
 import type { Input } from "../store/inputs.ts";
+import { attachmentsOf } from "../store/attachments.ts";
 import { findInputByNumber, getInput, insertInput, listInputs } from "../store/inputs.ts";
 import { isBusy } from "../words/agent.ts";
+import { readAttachments } from "./attachments.ts";
+import { getProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import { answerOnce } from "./idempotent.ts";
@@ -22,6 +27,7 @@ export interface NewInput {
   readonly text: string;
   readonly raw: boolean;
   readonly mode: Input["mode"];
+  readonly attachments: readonly NewAttachment[];
 }
 
 /** Stores an input and lets the reducer take it, inside the step's transaction. */
@@ -29,9 +35,10 @@ export function takeInput(
   { store, clock, newUuid }: ApiDeps,
   actor: Actor,
   step: StepWork,
-  { text, raw, mode }: NewInput,
+  { text, raw, mode, attachments }: NewInput,
 ): Input {
   const input = insertInput(store, { agent: actor.id, key: newUuid(), text, raw, mode }, clock.now());
+  storeAttachments(store, actor.agentDir, input.id, attachments);
   step.fact({ type: "input", id: input.id, key: input.key, mode: mode === "interrupt" ? "interrupt" : "queue" });
   return getInput(store, input.id) ?? input;
 }
@@ -68,7 +75,12 @@ export function inputRoutes(deps: ApiDeps) {
         if (body.mode === "interrupt") await actor.caughtUp();
         return answerOnce(deps, { scope: inputScope(actor.id), req, bodyBytes }, (keep) => {
           const { text, mode = "queue", raw = false } = body;
-          assertTextFits(actor.terms(), text, "text");
+          const { codec } = actor.terms();
+          assertTextFits({ codec }, text, "text");
+          const attachments = readAttachments(body.attachments, {
+            codec,
+            root: getProject(store, actor.agent().project).cwd,
+          });
           const { status } = actor.state();
           if (mode === "reject" && isBusy(status)) {
             throw new HarnessError(
@@ -77,13 +89,16 @@ export function inputRoutes(deps: ApiDeps) {
             );
           }
           return actor.step("api", (step) => {
-            const input = takeInput(deps, actor, step, { text, raw, mode });
+            const input = takeInput(deps, actor, step, { text, raw, mode, attachments });
             const { turn } = step.state();
             const answer = {
               status: 202,
               input: input.id,
               agent: actor.id,
-              body: { input: inputView(input), ...(turn?.input === input.id ? { turn: turnView(turn) } : {}) },
+              body: {
+                input: inputView(input, attachmentsOf(store, input.id)),
+                ...(turn?.input === input.id ? { turn: turnView(turn) } : {}),
+              },
             };
             keep(answer);
             return answer;
@@ -99,7 +114,9 @@ export function inputRoutes(deps: ApiDeps) {
       handler({ params, query }) {
         const actor = actorAt(deps, params);
         return json({
-          inputs: listInputs(store, actor.id, { after: query.after ?? 0, limit: query.limit ?? 200 }).map(inputView),
+          inputs: listInputs(store, actor.id, { after: query.after ?? 0, limit: query.limit ?? 200 }).map((input) =>
+            inputView(input, attachmentsOf(store, input.id)),
+          ),
         });
       },
     }),

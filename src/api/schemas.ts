@@ -1,4 +1,5 @@
 /** The shapes of request bodies, written once for the routes, the OpenAPI page and the CLI. */
+import { attachments } from "./attachments.ts";
 import { integerText } from "../http/query.ts";
 import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
 import { resourceLimits } from "../lib/resources.ts";
@@ -143,6 +144,7 @@ export const newAgent = object({
   webhook: optional(webhook),
   metadata: optional(metadata),
   limits: optional(limits),
+  attachments: optional(attachments),
 });
 
 export const agentPatch = object({
@@ -165,6 +167,7 @@ export const newInput = object({
   text,
   mode: optional(oneOf(...INPUT_MODES)),
   raw: optional(boolean()),
+  attachments: optional(attachments),
 });
 
 const answerText = string({ max: 64 * 1024 });

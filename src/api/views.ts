@@ -1,6 +1,7 @@
 /** How stored things look in the API. Secrets never get in: environment values and webhook tokens stay behind. */
 import { sha256 } from "../lib/digest.ts";
 import type { Agent } from "../store/agents.ts";
+import type { Attachment } from "../store/attachments.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Permission } from "../store/permissions.ts";
 import type { Project, WebhookTarget } from "../store/projects.ts";
@@ -97,7 +98,7 @@ function queuedInputs(state: AgentState): number {
   return state.queue.length;
 }
 
-export function inputView(input: Input): unknown {
+export function inputView(input: Input, attachments: readonly Attachment[]): unknown {
   return {
     n: input.n,
     text: input.text,
@@ -105,6 +106,9 @@ export function inputView(input: Input): unknown {
     mode: input.mode,
     state: input.state,
     turnId: input.turn,
+    ...(attachments.length === 0
+      ? {}
+      : { attachments: attachments.map(({ name, mediaType, bytes }) => ({ name, mediaType, bytes })) }),
     createdAt: iso(input.createdAt),
     endedAt: isoOrNull(input.endedAt),
   };

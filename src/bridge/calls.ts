@@ -35,7 +35,7 @@ export function createCalls({ client, session, model, system, pause, onInput }: 
       case "post": {
         const body = {
           messageID: call.id,
-          parts: [{ type: "text", text: call.text }],
+          parts: [{ type: "text", text: call.text }, ...call.files.map((file) => ({ type: "file", ...file }))],
           ...(model === null ? {} : { model }),
           ...(system === null ? {} : { system }),
         };

@@ -1,5 +1,5 @@
 /** What comes into the bridge's core, and what it wants done. */
-import type { BridgeCommand, BridgeLine } from "../providers/opencode/lines.ts";
+import type { BridgeCommand, BridgeLine, PromptFile } from "../providers/opencode/lines.ts";
 import type { SessionStatus, SessionTotals, WireAsk, WireEvent, WireMessage } from "./wire.ts";
 
 /** What the server answered when it was asked for everything. */
@@ -48,6 +48,7 @@ export type CoreAction =
       readonly key: string;
       readonly id: string;
       readonly text: string;
+      readonly files: readonly PromptFile[];
     }
   | {
       readonly do: "reply";

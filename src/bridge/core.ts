@@ -2,7 +2,7 @@
  * The bridge's mind: what the server says and what the daemon wants go in, lines and calls come out. No I/O, no clock.
  * It owns the turn: which input it answers, whether it runs, and that its end is told once, after everything it said.
  */
-import type { BridgeCommand, BridgeLine } from "../providers/opencode/lines.ts";
+import type { BridgeCommand, BridgeLine, PromptFile } from "../providers/opencode/lines.ts";
 import type { TurnError } from "../words/agent.ts";
 import { createTranscript } from "./transcript.ts";
 import type { CoreAction, CoreInput, Truth, TurnTruth } from "./core-io.ts";
@@ -51,8 +51,8 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   const tell = (...lines: readonly BridgeLine[]): void =>
     void actions.push(...lines.map((line): CoreAction => ({ do: "tell", line })));
 
-  function open(key: string | null, text: string, writtenAtMs: number): Turn {
-    turn = newTurn({ key, text, writtenAtMs, anchor: newest });
+  function open(key: string | null, text: string, writtenAtMs: number, files: readonly PromptFile[] = []): Turn {
+    turn = newTurn({ key, text, files, writtenAtMs, anchor: newest });
     watch(turn);
     return turn;
   }
@@ -107,7 +107,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
         if (inputs.get(command.key) === "accepted") return tell({ t: "accepted", key: command.key });
         if (inputs.has(command.key)) return;
         inputs.set(command.key, "had");
-        open(command.key, command.text, command.writtenAtMs);
+        open(command.key, command.text, command.writtenAtMs, command.files);
         actions.push({ do: "look_up", key: command.key, writtenAtMs: command.writtenAtMs });
         return;
       }
@@ -146,7 +146,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     }
     if (turn.interrupting) return end(turn, "interrupted", null);
     turn.posts += 1;
-    actions.push({ do: "post", key, id, text: turn.text });
+    actions.push({ do: "post", key, id, text: turn.text, files: turn.files });
     watch(turn);
   }
 

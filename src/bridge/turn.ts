@@ -1,10 +1,12 @@
 /** What the bridge knows of the turn that runs. Changed by `core.ts` alone. */
+import type { PromptFile } from "../providers/opencode/lines.ts";
 import type { TurnError } from "../words/agent.ts";
 
 export interface Turn {
   /** Null: it began without an input of ours. */
   readonly key: string | null;
   readonly text: string;
+  readonly files: readonly PromptFile[];
   readonly writtenAtMs: number;
   anchor: string;
   accepted: boolean;
@@ -29,7 +31,7 @@ export interface Turn {
   abortedAt: number;
 }
 
-export function newTurn(begin: Pick<Turn, "key" | "text" | "writtenAtMs" | "anchor">): Turn {
+export function newTurn(begin: Pick<Turn, "key" | "text" | "files" | "writtenAtMs" | "anchor">): Turn {
   return {
     ...begin,
     told: begin.key !== null,

@@ -122,7 +122,8 @@ export interface App {
   readonly inFlight: number;
 }
 
-export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+/** A text of 8 MiB, or a file of 8 MiB in base64 with what goes round it. */
+export const MAX_BODY_BYTES = 12 * 1024 * 1024;
 const SMALL_BODY_BYTES = 64 * 1024;
 /** A connection on which nothing happens for so long is ended. */
 export const IDLE_SECONDS = 10;

@@ -9,6 +9,7 @@ import {
   constants,
   existsSync,
   fstatSync,
+  fsyncSync,
   lstatSync,
   openSync,
   readSync,
@@ -112,13 +113,17 @@ export function agentFileUse(path: string): { readonly size: number; readonly on
   }
 }
 
-/** Writes a private file whole, in place of whatever stands there: made new beside it, then moved over it. */
-export function writeAgentFile(path: string, content: string): void {
+/**
+ * Writes a private file whole, in place of whatever stands there: made new beside it, then moved over it. `durable`: it
+ * is on the disk when this returns.
+ */
+export function writeAgentFile(path: string, content: string | Uint8Array, durable = false): void {
   const fresh = `${path}.new`;
   removeAgentFile(fresh);
   const fd = withDescriptors(() => openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
   try {
     writeFileSync(fd, content);
+    if (durable) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -189,6 +189,11 @@ export interface Traits {
    * Totals of `usage` that a resumed process goes on counting; all others begin at zero with each process.
    */
   readonly carriedTotals?: readonly UsageKey[];
+  /**
+   * How pictures reach the program: their bytes in the prompt, or the path of a file. Absent: the program takes plain
+   * text and nothing else. Other files are named by their path in the text.
+   */
+  readonly pictures?: "data" | "path";
   /** Code points; a longer input is refused with 413 before it is stored. null = no limit of its own. */
   readonly maxPromptChars: number | null;
   /** Environment variables handed through by default: the program's documented keys, base URLs, config dirs. */

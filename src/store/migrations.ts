@@ -138,4 +138,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   ALTER TABLE messages ADD COLUMN via TEXT;
   `,
+  // Files that go with an input. The bytes lie in the agent's folder, under this name.
+  `
+  CREATE TABLE attachments (
+    input INTEGER NOT NULL REFERENCES inputs(id) ON DELETE CASCADE, n INTEGER NOT NULL, name TEXT NOT NULL,
+    media_type TEXT NOT NULL, bytes INTEGER NOT NULL, file TEXT NOT NULL,
+    PRIMARY KEY (input, n)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

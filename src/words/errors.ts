@@ -51,6 +51,7 @@ const TABLE = {
   UNSUPPORTED_MEDIA_TYPE: refused(415, "the body is not declared as JSON"),
   PROVIDER_UNAVAILABLE: refused(422, "the provider is unknown, switched off, or its program is missing"),
   NO_SCREEN: refused(422, "the conversation cannot be taken over in a screen"),
+  ATTACHMENT_REFUSED: refused(422, "the program cannot be given such a file, or it is not what it says"),
   IDEMPOTENCY_MISMATCH: refused(422, "the key was used for another body"),
   TOO_MANY_AGENTS: refused(429, "`limits.maxAgents` is reached"),
   TOO_MANY_ATTEMPTS: refused(429, "too many wrong tokens in a minute"),

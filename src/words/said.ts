@@ -83,6 +83,16 @@ export interface Answer extends Verdict {
   readonly data: unknown;
 }
 
+/** A picture that goes with an input. */
+export interface Picture {
+  readonly name: string;
+  readonly mediaType: string;
+  /** Of our copy, absolute. */
+  readonly path: string;
+  /** The bytes; empty for programs that read the file themselves. */
+  readonly dataBase64: string;
+}
+
 /** An input that was (or may have been) handed to the program. */
 export interface PromptInput {
   /** UUID v4, made when the input was stored; stays the same when it is sent again. */
@@ -94,6 +104,7 @@ export interface PromptInput {
    * Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time).
    */
   readonly writtenAtMs: number;
+  readonly pictures?: readonly Picture[];
 }
 
 export const USAGE_KEYS = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "costUsd"] as const;

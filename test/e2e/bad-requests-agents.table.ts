@@ -11,7 +11,7 @@ const STATUSES = "starting, idle, processing, waiting_input, error, exited, limi
 const FORM = "application/x-www-form-urlencoded";
 const NEW = "/projects/p/agents";
 const IN = "/projects/p/agents/done/input";
-const big = "x".repeat(8 * 1024 * 1024);
+const big = "x".repeat(12 * 1024 * 1024);
 const many = (count: number, name: string): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}${i}`, ""]));
 
 export const badAgents: readonly BadRequest[] = [
@@ -104,7 +104,7 @@ export const badAgents: readonly BadRequest[] = [
   bad("input over the provider's limit", ["POST", "/projects/p/agents/codex/input", { text: "\u{1f600}".repeat(1_048_577) }],
     413, "TOO_LARGE", ["the text has 1048577 characters, codex takes at most 1048576: put the rest into a file of the project and name it"]),
   bad("a body over the limit", ["POST", IN, { text: big }],
-    413, "TOO_LARGE", ["the body is too large: at most 8388608 bytes are taken"]),
+    413, "TOO_LARGE", ["the body is too large: at most 12582912 bytes are taken"]),
   bad("an unknown input", ["DELETE", "/projects/p/agents/done/inputs/99"],
     404, "INPUT_NOT_FOUND", ["the agent has no input 99: GET …/inputs lists them"]),
   bad("an input's number that is none", ["DELETE", "/projects/p/agents/done/inputs/1x"],

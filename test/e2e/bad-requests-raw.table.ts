@@ -154,7 +154,7 @@ export const rawRequests: readonly RawRequest[] = [
   },
   {
     what: "a length just over the limit, told before the body",
-    bytes: `${POST}Content-Length: 8388609\r\n\r\n`,
+    bytes: `${POST}Content-Length: 12582913\r\n\r\n`,
     status: 413,
     code: "TOO_LARGE",
   },
@@ -163,7 +163,7 @@ export const rawRequests: readonly RawRequest[] = [
     what: "chunks over the limit",
     bytes: Buffer.concat([
       Buffer.from(`${POST}Transfer-Encoding: chunked\r\n\r\n`),
-      ...Array.from({ length: 9 }, () => Buffer.concat([Buffer.from("100000\r\n"), MIB, Buffer.from("\r\n")])),
+      ...Array.from({ length: 13 }, () => Buffer.concat([Buffer.from("100000\r\n"), MIB, Buffer.from("\r\n")])),
       Buffer.from("0\r\n\r\n"),
     ]),
     status: 413,

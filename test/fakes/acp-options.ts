@@ -2,6 +2,8 @@
 
 export interface Options {
   readonly protocolVersion?: number;
+  /** false: takes no pictures. */
+  readonly images?: boolean;
   /** How an earlier session comes back. Default "load". */
   readonly resume?: "load" | "resume" | "none";
   /** Chunks carry a messageId. Default true. */

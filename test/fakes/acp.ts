@@ -6,6 +6,7 @@
  *
  * FAKE_HISTORY: file of the conversations. FAKE_ACP: JSON of `Options`.
  */
+import { shownData } from "./pictures.ts";
 import { classifyRpc, type RpcId, rpcLines } from "../../src/lib/jsonrpc.ts";
 import { MODES as AGENT_MODES, options } from "./acp-options.ts";
 import { createHistory, createOut } from "./out.ts";
@@ -317,6 +318,7 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
       const resume = options.resume ?? "load";
       const agentCapabilities = {
         loadSession: resume === "load",
+        promptCapabilities: { image: options.images !== false },
         sessionCapabilities: resume === "resume" ? { resume: {} } : {},
       };
       const authMethods = [{ id: "fake-login", name: "Log in with Fake" }];
@@ -367,7 +369,11 @@ function onRequest(id: RpcId, method: string, params: unknown): void {
 
 function promptText(params: unknown): string {
   const blocks: unknown = typeof params === "object" && params !== null && "prompt" in params ? params.prompt : [];
-  return Array.isArray(blocks) ? blocks.map((block: unknown) => paramText(block, "text")).join("\n") : "";
+  if (!Array.isArray(blocks)) return "";
+  const isImage = (block: unknown): boolean => paramText(block, "type") === "image";
+  const texts = blocks.filter((block) => !isImage(block)).map((block: unknown) => paramText(block, "text"));
+  const images = blocks.filter(isImage).map((each) => shownData(paramText(each, "mimeType"), paramText(each, "data")));
+  return texts.join("\n") + images.join("");
 }
 
 function onLine(line: string): void {

@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { shownData } from "./pictures.ts";
 import { claudeWire, readPath, type Session, ruleText } from "./claude-wire.ts";
 import { createHistory, createOut } from "./out.ts";
 import { createEngine } from "./script.ts";
@@ -146,8 +147,15 @@ function takeLine(line: string): void {
   }
 }
 
+function blockText(block: unknown): string {
+  return readPath(block, "type") === "image"
+    ? shownData(readPath(block, "source", "media_type"), readPath(block, "source", "data"))
+    : String(readPath(block, "text"));
+}
+
 function takeInput(message: unknown): void {
-  const text = String(readPath(message, "message", "content"));
+  const content = readPath(message, "message", "content");
+  const text = Array.isArray(content) ? content.map(blockText).join("") : String(content);
   const uuid = readPath(message, "uuid");
   const key = typeof uuid === "string" ? uuid : null;
   if (key !== null && (seen.has(key) || doneBefore.has(key))) {

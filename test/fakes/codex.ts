@@ -8,6 +8,7 @@
  * FAKE_HISTORY: file of the conversations. FAKE_CODEX: JSON of `Options`. The protocol half is in `codex-threads.ts`.
  */
 import { classifyRpc, type RpcId } from "../../src/lib/jsonrpc.ts";
+import { shownFile } from "./pictures.ts";
 import { createEngine, type SubWire, type TurnEnd, type TurnStart } from "./script.ts";
 import {
   member,
@@ -168,6 +169,12 @@ function backgroundItem(id: string, status: string, output: string | null): Reco
   };
 }
 
+function blockText(block: unknown): string {
+  return member(block, "type") === "localImage"
+    ? shownFile(String(member(block, "path")))
+    : String(member(block, "text") ?? "");
+}
+
 async function echo({ text, key }: TurnStart, turnId: string): Promise<void> {
   while (options.echoGate !== undefined && !(await Bun.file(options.echoGate).exists())) await Bun.sleep(10);
   const item = {
@@ -185,7 +192,7 @@ const MAX_CHARS = 1_048_576;
 
 function startTurn(id: RpcId, params: unknown): void {
   const input = member(params, "input");
-  const text = Array.isArray(input) ? input.map((each: unknown) => String(member(each, "text") ?? "")).join("") : "";
+  const text = Array.isArray(input) ? input.map(blockText).join("") : "";
   const actual_chars = [...text].length;
   if (actual_chars > MAX_CHARS) {
     const data = { input_error_code: "input_too_large", max_chars: MAX_CHARS, actual_chars };

@@ -3,6 +3,8 @@
  * real one: 204 comes before busy, an idle session is absent from the status map, unknown addresses get a web page with
  * 200, a prompt sent twice is stored twice, refusing one request refuses all of its session, and see opencode-wire.ts.
  */
+import { fileURLToPath } from "node:url";
+import { shownFile } from "./pictures.ts";
 import type { Engine } from "./script.ts";
 import { createEngine } from "./script.ts";
 import type { Json, StoredSession } from "./opencode-store.ts";
@@ -119,7 +121,9 @@ async function respond(request: Request): Promise<Response> {
 function prompt(session: StoredSession, body: Json): void {
   const { wire, engine } = engineOf(session);
   const id = typeof body["messageID"] === "string" ? body["messageID"] : newId("msg");
-  const text = ((body["parts"] as Json[] | undefined) ?? []).map((part) => String(part["text"])).join("");
+  const text = ((body["parts"] as Json[] | undefined) ?? [])
+    .map((part) => (part["type"] === "file" ? shownFile(fileURLToPath(String(part["url"]))) : String(part["text"])))
+    .join("");
   setTimeout(() => {
     const known = session.messages.some((each) => each.info.id === id);
     wire.userMessage(id, text);

@@ -8,6 +8,7 @@
  * Prompts: `/handled` is a command of an extension, `/expand X` a template. A line that is `null` kills it, as it does
  * Pi.
  */
+import { shownData } from "./pictures.ts";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createHistory, createOut } from "./out.ts";
@@ -51,6 +52,14 @@ function refuse(id: unknown, command: string, error: string): void {
   out.line({ id, type: "response", command, success: false, error });
 }
 
+const readField = (of: unknown, key: string): unknown =>
+  typeof of === "object" && of !== null ? new Map<string, unknown>(Object.entries(of)).get(key) : undefined;
+
+function shownImages(images: unknown): string {
+  if (!Array.isArray(images)) return "";
+  return images.map((image: Record<string, unknown>) => shownData(image["mimeType"], image["data"])).join("");
+}
+
 function prompt(id: string, text: string): void {
   const answered = (disposition: string) => respond(id, "prompt", flavour === "1.5" ? { disposition } : undefined);
   if (text === "/handled") return answered("handled");
@@ -85,7 +94,7 @@ function command(parsed: unknown): void {
     case "extension_ui_response":
       return host.answer(String(id), rest);
     case "prompt":
-      return prompt(String(id), String(message));
+      return prompt(String(id), String(message) + shownImages(readField(rest, "images")));
     case "abort":
       if (starting || !engine.interrupt()) return respond(id, name);
       return pi.afterTurn(() => respond(id, name));

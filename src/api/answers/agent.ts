@@ -130,6 +130,7 @@ export const input = named(
     mode: oneOf(...INPUT_MODES),
     state: oneOf(...INPUT_STATES),
     turnId: nullable(text),
+    attachments: optional(array(object({ name: text, mediaType: text, bytes: count }))),
     createdAt: time,
     endedAt: nullable(time),
   }),

@@ -50,6 +50,7 @@ const pageOfAgents = object({ agents: array(agent), next: nullable(text) });
 const forgotten = object({ agent: object({ id: text, forgotten: yes }), input: nullable(count) });
 const made: readonly ErrorCode[] = [
   "PROVIDER_UNAVAILABLE",
+  "ATTACHMENT_REFUSED",
   "IDEMPOTENCY_MISMATCH",
   "NAME_TAKEN",
   "PROJECT_GOING",
@@ -99,7 +100,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     tag: "inputs",
     answer: object({ input, turn: optional(agentTurn) }),
     takes: ["Idempotency-Key"],
-    errors: ["AGENT_BUSY", "IDEMPOTENCY_MISMATCH"],
+    errors: ["AGENT_BUSY", "ATTACHMENT_REFUSED", "IDEMPOTENCY_MISMATCH"],
   },
   [`GET ${AGENT}/inputs`]: { tag: "inputs", answer: object({ inputs: array(input) }) },
   [`DELETE ${AGENT}/inputs/:n`]: { tag: "inputs", errors: ["INPUT_NOT_FOUND", "INPUT_DELIVERED"] },

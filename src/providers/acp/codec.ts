@@ -43,6 +43,7 @@ export const acpCodec: Codec<AcpState> = {
     oneshot: false,
     // Some agents are started through a package runner that may have to unpack them first.
     startDeadlineMs: 60_000,
+    pictures: "data",
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],

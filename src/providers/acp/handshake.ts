@@ -101,8 +101,9 @@ function initialized(draft: Draft, result: unknown): void {
     const id = maybeIdOf(method, "id") ?? "";
     return { id, name: maybeText(method, "name") ?? id, description: text(method, "description") };
   });
-  patch(draft, { agent: { name, version: maybeText(info, "version") ?? null, authMethods } });
   const capabilities = fields(result, "agentCapabilities");
+  const images = fields(capabilities, "promptCapabilities")["image"] === true;
+  patch(draft, { agent: { name, images, version: maybeText(info, "version") ?? null, authMethods } });
   const version = maybeNumber(result, "protocolVersion");
   // An agent that tells what it can do, but not by which version, is taken by what it can do.
   const taken = version === undefined && isFields(result) && isFields(result["agentCapabilities"]);

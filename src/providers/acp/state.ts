@@ -77,6 +77,8 @@ export interface Offered {
 
 export interface Agent {
   readonly name: string;
+  /** Does it take pictures in a prompt? */
+  readonly images: boolean;
   readonly version: string | null;
   readonly authMethods: readonly {
     readonly id: string;
@@ -141,7 +143,7 @@ export function initialState(setup: Setup): AcpState {
     offered: null,
     askingMode: null,
     opening: null,
-    agent: { name: "the agent", version: null, authMethods: [] },
+    agent: { name: "the agent", images: false, version: null, authMethods: [] },
     session: setup.resume,
     sessionTold: false,
     preamble: null,

@@ -41,13 +41,17 @@ const setup: Reader<Setup> = shapeOf<Setup>({
 
 const opening: Reader<Opening> = shapeOf<Opening>({ phase: oneOf("open", "load"), method: aText, params: theFields });
 
-const agent: Reader<Agent> = shapeOf<Agent>({
-  name: aText,
-  version: orNull(aText),
-  authMethods: listOf(
-    shapeOf<Agent["authMethods"][number]>({ id: aText, name: aText, description: aText }, { description: "" }),
-  ),
-});
+const agent: Reader<Agent> = shapeOf<Agent>(
+  {
+    name: aText,
+    images: aFlag,
+    version: orNull(aText),
+    authMethods: listOf(
+      shapeOf<Agent["authMethods"][number]>({ id: aText, name: aText, description: aText }, { description: "" }),
+    ),
+  },
+  { images: false },
+);
 
 const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>({
   id: aCount,

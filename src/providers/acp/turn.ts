@@ -22,15 +22,25 @@ export const QUIET_MS = 150;
 /** … and at the latest so long after the answer. */
 const ENDING_MS = 1000;
 
-export function sendPrompt(draft: Draft, { key, text: words, raw }: PromptInput): void {
+export function sendPrompt(draft: Draft, { key, text: words, raw, pictures = [] }: PromptInput): void {
   finish(draft);
   closeMessage(draft, true);
   if (raw && words.trimStart().startsWith("/")) {
     const message = "ACP cannot send text verbatim: the agent may read the leading slash as a command";
     note(draft, "warn", "raw_not_supported", message);
   }
-  const { preamble, session } = draft.state;
-  const prompt = [...(preamble === null ? [] : [preamble]), words].map((block) => ({ type: "text", text: block }));
+  const { preamble, session, agent } = draft.state;
+  // What cannot be shown can still be found.
+  const named = agent.images ? [] : pictures.map(({ path, name }) => `Attached: ${path} (${name})`);
+  if (named.length > 0) {
+    const message = `${agent.name} takes no pictures: it was told the paths of ${named.length} instead`;
+    note(draft, "warn", "attachment_replaced", message);
+  }
+  const texts = [...(preamble === null ? [] : [preamble]), words, ...named];
+  const images = agent.images
+    ? pictures.map(({ mediaType, dataBase64 }) => ({ type: "image", mimeType: mediaType, data: dataBase64 }))
+    : [];
+  const prompt = [...texts.map((block) => ({ type: "text", text: block })), ...images];
   const id = request(draft, "session/prompt", { sessionId: session, prompt });
   patch(draft, { tools: {}, closed: null, prompt: { id, key, accepted: false, cancelling: false } });
 }

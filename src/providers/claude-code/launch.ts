@@ -10,6 +10,7 @@ export const claudeTraits: Traits = {
   tornLine: "restart",
   oneshot: false,
   startDeadlineMs: 60_000,
+  pictures: "data",
   carriedTotals: USAGE_KEYS,
   maxPromptChars: null,
   // Cloud credentials (AWS, Google) are not among them: who runs the model there names them in `passEnv`.

@@ -22,11 +22,20 @@ export function refusalLine(id: string, error: string): string {
 export function promptLine(input: PromptInput): string {
   return JSON.stringify({
     type: "user",
-    message: { role: "user", content: input.text },
+    message: { role: "user", content: content(input) },
     parent_tool_use_id: null,
     uuid: input.key,
     ...(input.raw ? { client_composed: true } : {}),
   });
+}
+
+function content({ text, pictures = [] }: PromptInput): unknown {
+  if (pictures.length === 0) return text;
+  const images = pictures.map(({ mediaType, dataBase64 }) => ({
+    type: "image",
+    source: { type: "base64", media_type: mediaType, data: dataBase64 },
+  }));
+  return [{ type: "text", text }, ...images];
 }
 
 /** Text of a tool result: a string, or blocks of which only the text ones can be shown. */

@@ -53,6 +53,8 @@ export const codexCodec: Codec<CodexState> = {
     // The npm package's `codex` is a Node launcher that stays as the parent of the program.
     ownProcesses: 2,
     startDeadlineMs: 60_000,
+    // A path: as bytes in the line it is echoed several times, and takes many times as long.
+    pictures: "path",
     carriedTotals: ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens"],
     // Codex's own limit, over which it refuses the input.
     maxPromptChars: 1_048_576,
@@ -125,12 +127,15 @@ export const codexCodec: Codec<CodexState> = {
     return stepOf(draft);
   },
 
-  prompt(state, { key, text: words }) {
+  prompt(state, { key, text: words, pictures = [] }) {
     const draft = draftOf(state);
     ask(draft, { kind: "turn", key }, "turn/start", {
       threadId: state.thread ?? "",
       clientUserMessageId: key,
-      input: [{ type: "text", text: words, text_elements: [] }],
+      input: [
+        { type: "text", text: words, text_elements: [] },
+        ...pictures.map(({ path }) => ({ type: "localImage", path })),
+      ],
     });
     return stepOf(draft);
   },

@@ -41,9 +41,12 @@ function lines(...commands: readonly BridgeCommand[]): string[] {
 }
 
 /** OpenCode's slash commands are another endpoint, so a text is always taken as it is, `raw` or not. */
-function promptCommand({ key, text, writtenAtMs }: PromptInput): BridgeCommand {
-  return { cmd: "prompt", key, text, writtenAtMs };
+function promptCommand({ key, text, writtenAtMs, pictures = [] }: PromptInput): BridgeCommand {
+  const files = pictures.map(({ mediaType, name, path }) => ({ mime: mediaType, filename: name, url: fileUrl(path) }));
+  return { cmd: "prompt", key, text, writtenAtMs, files };
 }
+
+const fileUrl = (path: string): string => `file://${path.split("/").map(encodeURIComponent).join("/")}`;
 
 function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
   const line = readBridgeLine(json);

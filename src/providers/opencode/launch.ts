@@ -17,6 +17,7 @@ export const traits: Traits = {
   ownProcesses: 3,
   // A second on a warm home; a new home begins with a database migration.
   startDeadlineMs: 60_000,
+  pictures: "path",
   maxPromptChars: null,
   passEnv: [
     "OPENCODE_CONFIG",

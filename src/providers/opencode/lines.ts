@@ -2,7 +2,7 @@
  * The lines between the codec and the bridge, one JSON object each. An old bridge may talk to a newer daemon (agents
  * outlive upgrades), so both sides check what they read, ignore members they do not know, and never rename one.
  */
-import { type Fields, fields, isFields, list, maybeText, number, strings, text } from "../read.ts";
+import { type Fields, fields, isFields, items, list, maybeText, number, strings, text } from "../read.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { MessageRole, Part, Usage } from "../../words/said.ts";
 
@@ -22,6 +22,13 @@ export interface StartCommand {
   readonly permission: PermissionRules;
 }
 
+/** A file of ours that goes with a prompt. */
+export interface PromptFile {
+  readonly mime: string;
+  readonly filename: string;
+  readonly url: string;
+}
+
 /** From the codec to the bridge. Every one may come twice. */
 export type BridgeCommand =
   | StartCommand
@@ -30,6 +37,7 @@ export type BridgeCommand =
       readonly key: string;
       readonly text: string;
       readonly writtenAtMs: number;
+      readonly files: readonly PromptFile[];
     }
   | { readonly cmd: "interrupt" }
   | {
@@ -180,7 +188,17 @@ export function readBridgeCommand(json: unknown): BridgeCommand | null {
         permission: readRules(json["permission"]),
       };
     case "prompt":
-      return { cmd, key: text(json, "key"), text: text(json, "text"), writtenAtMs: number(json, "writtenAtMs") };
+      return {
+        cmd,
+        key: text(json, "key"),
+        text: text(json, "text"),
+        writtenAtMs: number(json, "writtenAtMs"),
+        files: items(json, "files").map((each) => ({
+          mime: text(each, "mime"),
+          filename: text(each, "filename"),
+          url: text(each, "url"),
+        })),
+      };
     case "interrupt":
     case "end":
       return { cmd };

@@ -108,7 +108,18 @@ function prompt(state: PiState, input: PromptInput): Step<PiState> {
   const work = draftOf(state);
   patch(work, { prompt: { key: input.key, answered: false, accepted: false, queued: state.run !== "none" } });
   // With `followUp` a prompt during a run that began by itself waits for its end; without it, it would be refused.
-  command(work, { id: input.key, type: "prompt", message: wireText(input), streamingBehavior: "followUp" });
+  const images = input.pictures?.map(({ mediaType, dataBase64 }) => ({
+    type: "image",
+    data: dataBase64,
+    mimeType: mediaType,
+  }));
+  command(work, {
+    id: input.key,
+    type: "prompt",
+    message: wireText(input),
+    streamingBehavior: "followUp",
+    ...(images === undefined ? {} : { images }),
+  });
   return stepOf(work);
 }
 

@@ -11,6 +11,7 @@ export const traits: Traits = {
   tornLine: "newline",
   oneshot: false,
   startDeadlineMs: 30_000,
+  pictures: "data",
   maxPromptChars: null,
   passEnv: [
     "PI_CODING_AGENT_DIR",

@@ -80,10 +80,19 @@ export function abort(work: Draft): void {
   patch(work, { interrupt: "sent" });
 }
 
+/** Pi puts a sentence in the place of a picture that it cannot use, for the model alone. */
+function tellReplaced(work: Draft, text: string): void {
+  const sentence = /\[Image omitted: [^\]]{1,500}\]/.exec(text)?.[0];
+  if (sentence === undefined) return;
+  const message = `Pi replaced an attached picture by a text: ${sentence}`;
+  work.facts.push({ type: "note", level: "warn", code: "attachment_replaced", message });
+}
+
 export function onMessage(work: Draft, message: PiMessage): void {
   switch (message.role) {
     case "user": {
       const { prompt, run } = work.state;
+      tellReplaced(work, message.text);
       if (prompt !== null && !prompt.accepted && run !== "none") return accept(work);
       if (prompt?.queued === true) return; // ours, taken from Pi's queue after its answer
       sayMessage(work, [{ role: "user", part: { type: "text", text: message.text } }]);

@@ -9,7 +9,7 @@ import { insertAgent } from "../../../src/store/agents.ts";
 import type { Store } from "../../../src/store/database.ts";
 import { openStore } from "../../../src/store/database.ts";
 import type { EventRecord } from "../../../src/store/events.ts";
-import { getInput, insertInput } from "../../../src/store/inputs.ts";
+import { asPrompt, getInput, insertInput } from "../../../src/store/inputs.ts";
 import { getPermission } from "../../../src/store/permissions.ts";
 import { insertProject } from "../../../src/store/projects.ts";
 import type { AgentState } from "../../../src/words/agent.ts";
@@ -72,6 +72,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
         codec,
         entry: { store, project: "p", agent: AGENT, now, events },
         newNonce: () => "nonce",
+        promptOf: (input) => asPrompt(input, now),
         env: {
           nowMs: now + 5_000_000,
           ranMs: now,

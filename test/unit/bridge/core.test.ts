@@ -39,7 +39,8 @@ function bench(newest = "") {
         sessionID: session,
         part: { id, messageID: message, sessionID: session, ...more },
       }),
-    prompt: (key = "k") => take({ h: "command", command: { cmd: "prompt", key, text: "do it", writtenAtMs: 1 } }),
+    prompt: (key = "k") =>
+      take({ h: "command", command: { cmd: "prompt", key, text: "do it", writtenAtMs: 1, files: [] } }),
     lookedUp: (stored = false, key = "k", id = ID) => take({ h: "looked_up", key, stored, id }),
     stored: (id = ID) =>
       self.event("message.updated", { sessionID: ROOT, info: { id, sessionID: ROOT, role: "user", time: {} } }),
