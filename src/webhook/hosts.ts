@@ -16,14 +16,18 @@ export function mayReceive({ url, allowedHosts }: AllowedTargets, host: string):
   );
 }
 
+/** Metadata services of clouds that are not link-local. */
+const METADATA = new Set(["100.100.100.200", "fd00:ec2::254"]);
+
 /**
- * Link-local (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead
+ * Link-local and its kin (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead
  * there.
  */
 export function isNobodysAddress(address: string): boolean {
   const plain = address.toLowerCase().replace(/^::ffff:(?=[\d.]+$)/, "");
+  if (METADATA.has(plain)) return true;
   if (isIP(plain) === 4) return /^(0|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(plain);
-  return /^(fe[89ab][0-9a-f]:|ff|::$|::ffff:a9fe:)/.test(plain);
+  return /^(fe[89ab][0-9a-f]:|ff|::$|::ffff:a9fe:|64:ff9b::a9fe:)/.test(plain);
 }
 
 /**

@@ -1,0 +1,143 @@
+/**
+ * Attack table: links that lead out, and secrets where somebody may look for them. What is tried: a project's folder that
+ * is a link or becomes one, links planted in an agent's folder while it lives and before it starts, secrets of ours and of
+ * an agent in answers, logs, the store's files, the arguments and the environment under /proc.
+ */
+import { afterEach, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { eventually } from "../../support/api.ts";
+import type { Box } from "../../support/binary.ts";
+import { makeBox } from "../../support/binary.ts";
+
+const boxes: Box[] = [];
+afterEach(async () => {
+  for (const box of boxes.splice(0)) await box.close();
+});
+
+const COMMAND = { sh: { kind: "command", command: ["/bin/sh", "-c", "cat >/dev/null; echo done"] } };
+
+async function newBox(config: Record<string, unknown> = {}, env: Record<string, string> = {}, token?: string) {
+  const box = await makeBox({ providers: COMMAND, ...config }, env, token);
+  boxes.push(box);
+  return box;
+}
+
+test("a project's folder is judged after its links: none leads out of projects.roots, by any spelling", async () => {
+  const box = await newBox();
+  const inside = join(box.dir, "inside");
+  mkdirSync(join(inside, "real"), { recursive: true });
+  mkdirSync(join(box.dir, "inside-not"));
+  symlinkSync("/etc", join(inside, "link"));
+  symlinkSync(join(inside, "real"), join(box.dir, "inward"));
+  writeFileSync(box.configFile, JSON.stringify({ port: 0, stateDir: box.stateDir, projects: { roots: [inside] } }));
+  const api = await box.start();
+  const make = async (cwd: string) => (await api.call("POST", "/projects", { name: `p${++n}`, cwd })).status;
+  let n = 0;
+  const out = ["link", "..", "../inside-not", "real/../../inside-not", "/../etc", "link/ssh", "./../"];
+  for (const way of out) expect([way, await make(`${inside}/${way}`)]).toEqual([way, 400]);
+  for (const cwd of ["/etc", "/", "relative", `${inside}\0/x`, "~", "$HOME"])
+    expect([cwd, await make(cwd)]).toEqual([cwd, 400]);
+  expect(await make(join(box.dir, "inward"))).toBe(201);
+  expect(await make(`${inside}/real`)).toBe(201);
+  expect(await make(`${inside}/link/..`)).toBe(201); // read as text, so it is the root itself
+  const { projects } = await api.get("/projects");
+  for (const { cwd } of [...(projects ?? [])]) expect(`${String(cwd)}/`).toStartWith(`${inside}/`);
+});
+
+test("a project whose folder became a link out of the trusted roots is not trusted any more", async () => {
+  const box = await newBox();
+  const root = join(box.dir, "trusted");
+  mkdirSync(join(root, "repo"), { recursive: true });
+  mkdirSync(join(box.dir, "elsewhere"));
+  writeFileSync(
+    box.configFile,
+    JSON.stringify({ port: 0, stateDir: box.stateDir, projects: { trustedRoots: [root] } }),
+  );
+  const api = await box.start();
+  const { project } = await api.post("/projects", { name: "p", cwd: join(root, "repo") });
+  expect(project?.["trusted"] as unknown).toBe(true);
+  renameSync(join(root, "repo"), join(box.dir, "moved"));
+  symlinkSync(join(box.dir, "elsewhere"), join(root, "repo"));
+  expect((await api.get("/projects/p"))["project"]?.["trusted"] as unknown).toBe(false);
+});
+
+test("links planted in an agent's folder lead nowhere: nothing is read, written or deleted through them", async () => {
+  const box = await newBox();
+  const api = await box.start();
+  await api.post("/projects", { name: "p", cwd: box.cwd });
+  const { agent } = await api.post("/projects/p/agents", { provider: "sh" });
+  const id = String(agent?.["id"]);
+  const path = `/projects/p/agents/${id}`;
+  const outside = join(box.dir, "outside");
+  mkdirSync(outside);
+  const precious = join(outside, "precious");
+  writeFileSync(precious, "precious");
+  const folder = join(box.stateDir, "agents", id);
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(precious, join(folder, "prompt-1")); // where the next prompt is written
+  const say = async (text: string): Promise<void> => {
+    await api.post(`${path}/input`, { text });
+    await api.get(`${path}/wait?timeout=20`);
+  };
+  await say("one");
+  for (const file of ["out.jsonl", "err.log"]) {
+    rmSync(join(folder, "run", "1", file));
+    symlinkSync(precious, join(folder, "run", "1", file));
+  }
+  for (const stream of ["stdout", "stderr"])
+    expect(await (await fetch(`${api.url}/api/v1${path}/output?stream=${stream}`)).text()).toBe("");
+  rmSync(join(folder, "run"), { recursive: true });
+  symlinkSync(outside, join(folder, "run")); // whose old entries are removed before the next start
+  await api.post(`${path}/input`, { text: "two" });
+  await api.get(`${path}/wait?timeout=20`);
+  expect((await api.call("DELETE", path)).status).toBe(204);
+  expect(readFileSync(precious, "utf8")).toBe("precious");
+});
+
+/** Every file under a folder that holds the bytes. */
+function holding(dir: string, text: string): string[] {
+  return readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(Buffer.from(text)))
+    .map((entry) => entry.name);
+}
+
+test("secrets are where they must be and nowhere else, and an agent's go with it", async () => {
+  const ours = "our-own-api-token-4711";
+  const hook = "our-own-webhook-token-4712";
+  const theirs = "the-agents-secret-4713";
+  const box = await newBox(
+    { logLevel: "debug" },
+    { AH_AUTH_TOKEN: ours, AH_WEBHOOK_TOKEN: hook, AH_WEBHOOK_URL: "http://127.0.0.1:9/x" },
+    ours,
+  );
+  const api = await box.start();
+  await api.post("/projects", { name: "p", cwd: box.cwd });
+  const { agent } = await api.post("/projects/p/agents", { provider: "sh", task: "go", env: { KEY: theirs } });
+  const path = `/projects/p/agents/${String(agent?.["id"])}`;
+  await api.get(`${path}/wait?timeout=20`);
+  const answers: string[] = [];
+  for (const each of [
+    "/status",
+    "/agents",
+    "/providers",
+    "/deliveries",
+    path,
+    `${path}/debug`,
+    `${path}/messages`,
+    "/openapi.json",
+    "/metrics",
+  ])
+    answers.push(
+      await (await fetch(`${api.url}/api/v1${each}`, { headers: { authorization: `Bearer ${ours}` } })).text(),
+    );
+  for (const secret of [ours, hook, theirs]) {
+    expect(answers.filter((text) => text.includes(secret))).toEqual([]);
+    expect(box.stderr()).not.toContain(secret);
+    expect(readFileSync(`/proc/${box.pid()}/cmdline`, "latin1")).not.toContain(secret);
+  }
+  for (const secret of [ours, hook]) expect(holding(box.stateDir, secret)).toEqual([]);
+  expect(holding(box.stateDir, theirs)).not.toEqual([]);
+  await api.call("DELETE", path);
+  await eventually("every file to be free of it", () => holding(box.stateDir, theirs).length === 0);
+}, 60_000);
