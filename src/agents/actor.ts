@@ -70,6 +70,11 @@ export interface Actor {
    */
   step<T>(source: CauseSource, work: (step: StepWork) => T): T;
   facts(source: CauseSource, ...facts: Fact[]): void;
+  /**
+   * Lines that arrived together, each with where it begins; `offset` is behind the last of them. Resolves when they are
+   * stored, with those of other agents.
+   */
+  frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
   /** `restart`: the running process has the old ones and is replaced before the next turn. */
   configure(name: string | null, settings: AgentSettings, restart: boolean): void;
   /** The latest run as an earlier daemon stored it. Says why, where what its codec has to know cannot be read. */
@@ -98,6 +103,8 @@ const FRAMES_KEPT = 20;
 const FRAME_KEPT_CHARS = 2000;
 /** Nobody who asks waits longer for a program's backlog to be read. */
 const CAUGHT_UP_MS = 2000;
+/** Of a plain program's output, told at once. */
+const PIECE_CHARS = 32_768;
 /** After the store refused a write: trying at once again helps nobody. */
 const STORE_RETRY_MS = 5000;
 
@@ -254,6 +261,14 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     });
   };
 
+  /** What a plain program prints is read whole at its end: until then it is only shown, when somebody looks. */
+  const output = (step: StepWork, lines: readonly string[]): void => {
+    step.touched();
+    step.progress({ frames: progress.frames + lines.length });
+    if (!bus.hearsDeltas()) return;
+    for (const raw of joined(lines)) step.frame({ raw, json: undefined });
+  };
+
   const frames = async (
     lines: readonly string[],
     begins: readonly number[],
@@ -272,6 +287,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           code: "line_too_long",
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
+      if (deps.terms(agent).codec.traits.oneshot) return output(step, lines);
       for (const [i, raw] of lines.entries()) step.frame({ raw, json: tryJson(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
@@ -288,6 +304,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     live: () => run.live(),
     terms: () => deps.terms(agent),
     step: commit,
+    frames,
     facts(source, ...facts) {
       commit(source, (step) => {
         for (const each of facts) step.fact(each);
@@ -368,7 +385,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       launch: deps.launch,
       seam: deps.seam,
     },
-    { ...actor, frames },
+    actor,
   );
   return { ...actor, run };
 }
@@ -377,4 +394,19 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
 function earlierActivity(store: Store, { id, state }: Agent): Activity | null {
   const last = state.turns === 0 ? null : lastText(store, id);
   return last === null ? null : { ...doingOf(last), at: last.at };
+}
+
+/** Many short lines as few pieces. */
+function joined(lines: readonly string[]): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  let chars = 0;
+  for (const [i, line] of lines.entries()) {
+    chars += line.length + 1;
+    if (chars < PIECE_CHARS && i + 1 < lines.length) continue;
+    pieces.push(lines.slice(from, i + 1).join("\n"));
+    from = i + 1;
+    chars = 0;
+  }
+  return pieces;
 }

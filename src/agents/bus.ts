@@ -34,6 +34,8 @@ export interface Bus {
   onActivity(listener: (told: Doings) => void): () => void;
   committed(commit: Commit): void;
   delta(delta: Delta): void;
+  /** Does anybody listen to streamed text? */
+  hearsDeltas(): boolean;
   activity(told: Doings): void;
 }
 
@@ -52,6 +54,7 @@ export function createBus(): Bus {
     committed(commit) {
       for (const each of commits) each(commit);
     },
+    hearsDeltas: () => deltas.size > 0,
     delta(delta) {
       for (const each of deltas) each(delta);
     },

@@ -1,5 +1,7 @@
 /**
- * A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be.
+ * What an actor does between its store, its clock and its process. Looked for work that is done for nobody, line by line:
+ * actor.ts gave every line of a plain program to the codec, made a delta of each and sent it to no one; lib/ndjson.ts
+ * parsed them as JSON; the SSE hub had no listener. A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be.
  */
 import { expect, test } from "bun:test";
 import type { ActorDeps } from "../../../src/agents/actor.ts";
@@ -12,12 +14,15 @@ import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { createRunningTime } from "../../../src/lib/running-time.ts";
+import { commandCodec } from "../../../src/providers/command.ts";
+import type { AnyCodec } from "../../../src/providers/contract.ts";
 import { missingProvider } from "../../../src/providers/index.ts";
+import { sealed } from "../../../src/providers/sealed.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { findAgent, insertAgent } from "../../../src/store/agents.ts";
 import { openStore } from "../../../src/store/database.ts";
 
-function world() {
+function world(codec: AnyCodec = missingProvider("x").codec) {
   const real = openStore(":memory:");
   let full = false;
   const store = {
@@ -35,7 +40,6 @@ function world() {
   const begun: number[] = [];
   const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
   let shortages = 0;
-  const { codec } = missingProvider("x");
   const deps: ActorDeps = {
     store,
     clock,
@@ -245,4 +249,21 @@ test("settings are changed for everybody at once, when they are stored: who hear
   actor.configure("bob", settings, true);
   expect(seen).toEqual([["large", ["agent_updated"]]]);
   expect(actor.agent().name).toBe("bob");
+});
+
+test("a plain program's output costs no step a line: nothing is told when nobody listens, pieces when somebody does", async () => {
+  const { actor, bus } = world(sealed(commandCodec));
+  const started = { v: 1, kind: "command", state: { input: null, interrupting: false }, told: [] };
+  actor.step("frame", (step) => step.codec(() => ({ state: started, facts: [], lines: [] })));
+  const lines = Array.from({ length: 50_000 }, (_, n) => `line ${n}`);
+  const begins = lines.map(() => 0);
+  const before = performance.now();
+  await actor.frames(lines, begins, 500_000, 0);
+  expect(performance.now() - before).toBeLessThan(2000); // a step for each took tens of seconds for a few million
+  expect([actor.progress().frames, actor.progress().offset]).toEqual([50_000, 500_000]);
+  const heard: string[] = [];
+  bus.onDelta(({ text }) => heard.push(text));
+  await actor.frames(lines, begins, 1_000_000, 0);
+  expect(heard.length).toBeLessThan(100);
+  expect(heard.join("")).toBe(`${lines.join("\n")}\n`);
 });
