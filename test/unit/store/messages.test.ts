@@ -35,7 +35,7 @@ test("forward, a page ends before the bytes do, but always moves on", () => {
     if (!more) break;
   }
   expect(pages).toEqual([["0", "1"], ["2"], ["3"], ["4", "5"]]);
-});
+}, 120_000);
 
 test("backward, the newest come first, in order", () => {
   const store = storeWith([10, big, big, 10]);
