@@ -2,16 +2,11 @@
  * Conversations that a person has in the program's own screen. A row outlives the daemon, so that no second process is
  * started on a conversation that is open somewhere else.
  */
+import type { ScreenIdentity } from "../words/agent.ts";
 import { isObject } from "../lib/check.ts";
 import { toJson, tryJson } from "../lib/json.ts";
 import type { Store } from "./database.ts";
 
-/** The screen's process; another boot id means that it is gone. */
-export interface ScreenIdentity {
-  readonly bootId: string;
-  readonly pid: number;
-  readonly startTicks: number;
-}
 
 export interface Lease {
   readonly agent: string;

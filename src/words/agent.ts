@@ -211,3 +211,10 @@ export interface Activity {
   readonly text: string;
   readonly at: number;
 }
+
+/** The screen's process; another boot id means that it is gone. */
+export interface ScreenIdentity {
+  readonly bootId: string;
+  readonly pid: number;
+  readonly startTicks: number;
+}

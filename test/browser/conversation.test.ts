@@ -1,4 +1,6 @@
-/** Long and fast conversations: the reader's place is kept, the end is followed by who stands at it, nothing is lost. */
+/**
+ * Long and fast conversations: the reader's place is kept, the end is followed by who stands at it, nothing is lost.
+ */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./chromium.ts";

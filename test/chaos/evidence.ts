@@ -65,7 +65,10 @@ export interface Evidence {
   readonly arrivals: readonly Arrival[];
   readonly receiver: {
     readonly deliveries: readonly Json[];
-    /** The short delivery id of each message in the channel, in order; but for those that its sender was told nothing of. */
+    /**
+     * The short delivery id of each message in the channel, in order; but for those that its sender was told nothing
+     * of.
+     */
     readonly posts: readonly string[];
   };
   /** Answers that no request of ours should have got. */

@@ -1,7 +1,7 @@
 /**
- * `make chaos SEED=… MINUTES=…`: one long storm; SEED=known runs all that once found something. `ONLY="kill,disk"` picks
- * faults by a part of their names, KEEP=1 leaves the box's folder when something was found. Ends with 1 when a check
- * found a flaw.
+ * `make chaos SEED=… MINUTES=…`: one long storm; SEED=known runs all that once found something. `ONLY="kill,disk"`
+ * picks faults by a part of their names, KEEP=1 leaves the box's folder when something was found. Ends with 1 when a
+ * check found a flaw.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

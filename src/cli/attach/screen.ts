@@ -3,7 +3,7 @@
  * terminal sends reaches both; when it stops, we stop, and the shell has its job control.
  */
 import { readBootId, readProcess } from "../../process/proc.ts";
-import type { ScreenIdentity } from "../../store/leases.ts";
+import type { ScreenIdentity } from "../../words/agent.ts";
 
 export interface ScreenRequest {
   readonly argv: readonly string[];

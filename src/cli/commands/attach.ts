@@ -44,7 +44,9 @@ export async function run(context: Context): Promise<number> {
   const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
   const lease = isObject(taken) ? String(taken["lease"]) : "";
   const startedAt = performance.now();
-  const code = await show(context, plan, modes, (screen) => client.call(path, { method: "POST", body: { lease, ...screen } }));
+  const code = await show(context, plan, modes, (screen) =>
+    client.call(path, { method: "POST", body: { lease, ...screen } }),
+  );
   return (await giveBack(context, client, `${path}?lease=${lease}`, performance.now() - startedAt)) || code;
 
   function tellAhead({ io: { say, warn } }: Context, { argv, cwd }: Plan): void {

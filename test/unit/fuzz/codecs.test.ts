@@ -1,8 +1,8 @@
 // file-timeout: 3600 s
 /**
- * No line of a program, however wrong, makes a codec throw, speak two lines as one, or keep what cannot be stored and read
- * back. Each case begins at a moment of a real conversation (recorded against the fakes), takes some frames that are
- * almost right, and then does what a daemon does next.
+ * No line of a program, however wrong, makes a codec throw, speak two lines as one, or keep what cannot be stored and
+ * read back. Each case begins at a moment of a real conversation (recorded against the fakes), takes some frames that
+ * are almost right, and then does what a daemon does next.
  */
 import { expect, test } from "bun:test";
 import { tryJson } from "../../../src/lib/json.ts";

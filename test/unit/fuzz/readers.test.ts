@@ -1,7 +1,7 @@
 // file-timeout: 3600 s
 /**
- * Everything that reads bytes of others, with bytes that are almost right: never a throw, never more than its limits, and
- * what a simple reference says where there is one.
+ * Everything that reads bytes of others, with bytes that are almost right: never a throw, never more than its limits,
+ * and what a simple reference says where there is one.
  */
 import { expect, test } from "bun:test";
 import { newAgent, newInput, newProject, agentPatch, projectPatch, decision } from "../../../src/api/schemas.ts";

@@ -1,7 +1,7 @@
 // file-timeout: 3600 s
 /**
- * No request makes the router throw or answer with a fault of ours. The table is the daemon's own, its handlers replaced
- * by one that answers: everything before them (guard, match, auth, query, body, schema) is the real thing.
+ * No request makes the router throw or answer with a fault of ours. The table is the daemon's own, its handlers
+ * replaced by one that answers: everything before them (guard, match, auth, query, body, schema) is the real thing.
  */
 import { expect, test } from "bun:test";
 import { json } from "../../../src/http/answer.ts";
