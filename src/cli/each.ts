@@ -1,8 +1,8 @@
-/** One deed on several agents: each by itself, so that a refusal for one does not keep the others from it. */
-import { HarnessError } from "../lib/errors.ts";
+/** One command on several agents: each by itself, so that a refusal for one does not keep the others from it. */
+import { HarnessError, exitOf } from "../lib/errors.ts";
+import { EXIT } from "../words/exits.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./command.ts";
-import { EXIT, exitOf } from "./exit.ts";
 import { printJson } from "./print.ts";
 import type { AgentShape } from "./shapes.ts";
 import { nameOf } from "./shapes.ts";

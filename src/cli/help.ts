@@ -1,10 +1,10 @@
 /** The help pages, made from the table of commands; none is wider than 80 columns. */
 import { VERSION } from "../lib/version.ts";
+import { EXIT_MEANS } from "../words/exits.ts";
 import { painter } from "./colours.ts";
 import type { Command } from "./command.ts";
 import type { Flag } from "./grammar.ts";
 import { COMMON_FLAGS } from "./grammar.ts";
-import { MEANINGS } from "./exit.ts";
 import type { Output } from "./io.ts";
 import { pad, wrap } from "./text.ts";
 
@@ -78,7 +78,7 @@ function page(command: Command, bold: (text: string) => string): string[] {
     ...COMMON_FLAGS.filter((flag) => !flags.some((own) => own.name === flag.name)).flatMap(flagLines),
     "",
     bold("Exit codes"),
-    ...exits.flatMap((code) => entry(String(code), MEANINGS[code], 6)),
+    ...exits.flatMap((code) => entry(String(code), EXIT_MEANS[code], 6)),
   ];
 }
 

@@ -2,7 +2,8 @@
  * From a command line to an exit code: finds the command, reads its arguments, loads it, and is the one place where an
  * error becomes a line. Each command is loaded when it is asked for: who wants the version does not wait for the rest.
  */
-import { HarnessError, errorText } from "../lib/errors.ts";
+import { HarnessError, errorText, exitOf } from "../lib/errors.ts";
+import { EXIT } from "../words/exits.ts";
 import type { Args } from "./args.ts";
 import { parseArgs } from "./args.ts";
 import type { Environment } from "../config/load.ts";
@@ -10,7 +11,6 @@ import type { Client } from "./client.ts";
 import type { Context } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { findCommand } from "./dispatch.ts";
-import { EXIT, exitOf } from "./exit.ts";
 import { BrokenPipe, openIo, openOutput } from "./io.ts";
 import { oneLine } from "./text.ts";
 

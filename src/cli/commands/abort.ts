@@ -1,6 +1,6 @@
 /** `abort`: ends the running turn. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { isObject } from "../../lib/check.ts";
 import { actOnEach } from "../each.ts";
 import { printJson } from "../print.ts";

@@ -1,7 +1,7 @@
 /** `api`: any route, with our address and token. */
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { parseJson } from "../../lib/json.ts";
 import { printJson } from "../print.ts";
 import { readStdin } from "../stdin.ts";

@@ -1,11 +1,11 @@
 /** `approve`, and what `deny` shares with it: never blind. What is not named exactly is shown whole, then asked. */
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Decided } from "../answers.ts";
 import { answersOf, decide, meantRequest } from "../answers.ts";
 import type { Asked } from "../asks.ts";
 import { askerOf, questionsOf, reasonText } from "../asks.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { oneLine, squeezed, wrap } from "../text.ts";
 import type { Terminal } from "../tty.ts";

@@ -9,7 +9,7 @@ import type { Modes } from "../attach/terminal.ts";
 import { keepModes } from "../attach/terminal.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../../words/exits.ts";
 import { duration } from "../figures.ts";
 import { asJson } from "../print.ts";
 import type { AgentShape } from "../shapes.ts";

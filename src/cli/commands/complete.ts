@@ -1,4 +1,5 @@
 /** `__complete SHELL INDEX WORDS…`: what fits at the cursor. Silent on any error; the daemon is asked for 300 ms. */
+import { EXIT } from "../../words/exits.ts";
 import { findAddress } from "../address.ts";
 import { parseArgs } from "../args.ts";
 import { askedOf } from "../asks.ts";
@@ -7,7 +8,6 @@ import { starting, wantedAt } from "../candidates.ts";
 import type { Client } from "../client.ts";
 import { createClient } from "../client.ts";
 import type { Command, Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import type { Kind } from "../grammar.ts";
 import { EVENT_NAMES } from "../../words/events.ts";
 import type { AgentShape } from "../shapes.ts";

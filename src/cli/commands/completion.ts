@@ -1,6 +1,6 @@
 /** `completion`: a small script for the shell, which asks the program itself for what fits. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;

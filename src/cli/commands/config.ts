@@ -2,9 +2,9 @@
 import { harnessSpec, loadHarnessConfig } from "../../config/harness.ts";
 import { formatProblems } from "../../config/load.ts";
 import { keyOrigins } from "../../config/origins.ts";
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { printTable } from "../table.ts";
 

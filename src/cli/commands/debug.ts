@@ -1,8 +1,8 @@
 /** `debug`: what is known of an agent's process, for the person who has to find out why. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { pathOf } from "../shapes.ts";
 import { printFacts } from "../table.ts";

@@ -1,8 +1,8 @@
 /** `deliveries`: the webhooks on their way, taken and dead. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { ago } from "../figures.ts";
 import { asJson, printJson } from "../print.ts";
 import type { DeliveryShape } from "../shapes.ts";

@@ -1,8 +1,8 @@
 /** `help` and `help COMMAND`. */
 import { nearest } from "../../lib/nearest.ts";
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Command, Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printHelp } from "../help.ts";
 import { printJson } from "../print.ts";
 

@@ -1,7 +1,7 @@
 /** `inputs`: what was sent to an agent, how far it got, and what can still be taken back. */
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { ago } from "../figures.ts";
 import { asJson, printJson } from "../print.ts";
 import type { InputShape } from "../shapes.ts";

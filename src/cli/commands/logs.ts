@@ -1,11 +1,11 @@
 /** `logs`: the conversation to read, and what comes next with `-f`. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Client } from "../client.ts";
 import { painter } from "../colours.ts";
 import type { Context } from "../command.ts";
 import type { Conversation } from "../conversation.ts";
 import { openConversation } from "../conversation.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import type { AgentShape, MessageShape, TurnShape } from "../shapes.ts";
 import { get, pathOf, withCursor } from "../shapes.ts";

@@ -1,9 +1,9 @@
 /** `messages`: what was said, exactly as it was said. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Client } from "../client.ts";
 import { painter } from "../colours.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson, printJson } from "../print.ts";
 import type { AgentShape, MessageShape } from "../shapes.ts";
 import { get, member, pathOf } from "../shapes.ts";

@@ -1,7 +1,7 @@
 /** `open`: where the inspector is. The token is never part of an address. */
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { findAgent } from "../target.ts";
 

@@ -1,10 +1,10 @@
 /** `permissions`: what waits for a person, oldest first, each request whole. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Asked } from "../asks.ts";
 import { askedOf, askedOfAll, askerOf, reasonText, requestText } from "../asks.ts";
 import { painter } from "../colours.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import type { Output } from "../io.ts";
 import { printJson } from "../print.ts";
 import { requestLines } from "../request.ts";

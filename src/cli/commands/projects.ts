@@ -1,8 +1,8 @@
 /** `projects`: a name, a folder, and what its agents inherit. */
 import { resolve } from "node:path";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
-import { EXIT } from "../exit.ts";
 import { asJson, printJson } from "../print.ts";
 import type { ProjectShape } from "../shapes.ts";
 import { member } from "../shapes.ts";

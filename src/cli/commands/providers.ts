@@ -1,6 +1,6 @@
 /** `providers`: the agent programs, and what is missing to use one. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { member } from "../shapes.ts";
 import { printTable } from "../table.ts";

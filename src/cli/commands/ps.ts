@@ -1,10 +1,10 @@
 /** `ps`: the agents, the most urgent first. */
+import { EXIT } from "../../words/exits.ts";
 import type { Asked } from "../asks.ts";
 import { askedOfAll } from "../asks.ts";
 import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
 import { byUrgency, doingOf, sinceOf, tokensOf } from "../doing.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import type { AgentShape } from "../shapes.ts";
 import { allAgents, get, nameOf } from "../shapes.ts";

@@ -1,7 +1,7 @@
 /** `resume`: brings a process back. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { actOnEach } from "../each.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";
 

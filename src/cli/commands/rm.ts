@@ -1,8 +1,8 @@
 /** `rm`: ends an agent's process tree and forgets it. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
 import { actOnEach } from "../each.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { nameOf, pathOf } from "../shapes.ts";
 import { busy, busyWords } from "./stop.ts";

@@ -1,8 +1,8 @@
 /** `send`: one more input for an agent. */
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import { attachmentsOf } from "../attachments.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { newestEvent, stay } from "../run/stay.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";

@@ -7,8 +7,8 @@ import { isShortage } from "../../lib/descriptors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createLogger } from "../../lib/log.ts";
 import { startDaemon } from "../../daemon.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 
 export async function run({ args, env }: Context): Promise<number> {
   const path = args.value("config");

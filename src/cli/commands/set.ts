@@ -1,6 +1,6 @@
 /** `set`: changes an agent. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";
 import type { Setting } from "../settings.ts";

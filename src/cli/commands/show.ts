@@ -1,9 +1,9 @@
 /** `show`: all that is known of one agent, with the causes in words and the next step. */
+import { EXIT } from "../../words/exits.ts";
 import { askedOf } from "../asks.ts";
 import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
 import { doingOf, tokensOf } from "../doing.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { nameOf, pathOf } from "../shapes.ts";
 import type { AgentShape } from "../shapes.ts";

@@ -1,6 +1,6 @@
 /** `status`: the state of the box at a glance. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 import { printFacts } from "../table.ts";
 import { duration } from "../figures.ts";

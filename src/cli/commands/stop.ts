@@ -1,9 +1,9 @@
 /** `stop`: ends an agent's process and keeps the conversation. */
 import { isBusy } from "../../words/agent.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
 import { actOnEach } from "../each.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import type { AgentShape } from "../shapes.ts";
 import { nameOf, pathOf } from "../shapes.ts";

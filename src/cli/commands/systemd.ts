@@ -1,7 +1,7 @@
 /** `systemd`: the unit on stdout, what to do with it on stderr. */
 import { dirname } from "node:path";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { unitOf } from "../units.ts";
 

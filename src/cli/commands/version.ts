@@ -1,7 +1,7 @@
 /** `version` */
 import { VERSION } from "../../lib/version.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { asJson } from "../print.ts";
 
 export function run(context: Context): number {

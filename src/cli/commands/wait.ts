@@ -1,11 +1,11 @@
 /** `wait`: until agents are quiet or wait for somebody. The exit code says what was reached. */
 import { isObject } from "../../lib/check.ts";
 import { HarnessError } from "../../lib/errors.ts";
+import { EXIT } from "../../words/exits.ts";
 import { usage } from "../args.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { doingOf } from "../doing.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import type { AgentShape } from "../shapes.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";

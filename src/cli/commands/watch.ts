@@ -1,7 +1,7 @@
 /** `ps --watch`, also called `top`: in a pipe one line for each change of a status. */
 import { isObject } from "../../lib/check.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import { allAgents, nameOf } from "../shapes.ts";
 import { follow } from "../stream.ts";

@@ -1,8 +1,8 @@
 /** What ends a run from our side: Ctrl-C aborts the turn, once more leaves; a time limit aborts; a hang-up leaves. */
 import { HarnessError, errorText } from "../../lib/errors.ts";
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { CONFIRM_MS } from "../commands/abort.ts";
-import { EXIT } from "../exit.ts";
 import type { AgentShape } from "../shapes.ts";
 import { nameOf, pathOf } from "../shapes.ts";
 import type { Desk } from "./desk.ts";

@@ -1,7 +1,7 @@
 /** The end of a run: the answer on stdout, a last line on stderr, and the exit code. */
+import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { turnWords } from "../conversation.ts";
-import { EXIT } from "../exit.ts";
 import { printJson } from "../print.ts";
 import type { AgentShape, TurnShape } from "../shapes.ts";
 import { get, nameOf, pathOf } from "../shapes.ts";

@@ -5,10 +5,10 @@
  */
 import { isObject } from "../../lib/check.ts";
 import { HarnessError } from "../../lib/errors.ts";
+import { EXIT } from "../../words/exits.ts";
 import { askedOf } from "../asks.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { messageOf } from "../commands/logs.ts";
 import type { AgentShape } from "../shapes.ts";
 import { get, nameOf, pathOf } from "../shapes.ts";
