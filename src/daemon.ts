@@ -8,7 +8,7 @@ import { createJournal, event } from "./agents/journal.ts";
 import { createReporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
-import { termsOf } from "./agents/terms.ts";
+import { runSettingsOf } from "./agents/run-settings.ts";
 import { screenOf } from "./api/attach.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { inspectRoutes } from "./api/inspect.ts";
@@ -124,7 +124,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       store.shrink();
       Bun.shrink(); // compiled code, too: it comes again with the work
     },
-    terms: (agent, agentDir) => termsOf(sources, agent, agentDir),
+    runSettings: (agent, agentDir) => runSettingsOf(sources, agent, agentDir),
     enqueue(agent, notice, state) {
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
     },

@@ -32,7 +32,7 @@ import { createRun } from "./run.ts";
 import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
-import type { Terms } from "./terms.ts";
+import type { RunSettings } from "./run-settings.ts";
 
 export interface ActorDeps {
   readonly store: Store;
@@ -43,7 +43,7 @@ export interface ActorDeps {
   readonly limits: Limits & { readonly runOutputBytes: number };
   readonly groups: Groups;
   readonly agentDir: string;
-  readonly terms: (agent: Agent) => Terms;
+  readonly runSettings: (agent: Agent) => RunSettings;
   readonly newNonce: () => string;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly purged: (id: string) => void;
@@ -63,7 +63,7 @@ export interface Actor {
   state(): AgentState;
   progress(): Progress;
   live(): Live | null;
-  terms(): Terms;
+  runSettings(): RunSettings;
   /**
    * One transaction; returns what `work` returned. What it caused is done when this returns (starts and ends of
    * processes go on in the background).
@@ -80,8 +80,8 @@ export interface Actor {
   /** The latest run as an earlier daemon stored it. Says why, where what its codec has to know cannot be read. */
   restore(run: Run): string | null;
   lastFrames(): readonly string[];
-  /** The sweep's look at its process. */
-  look(): void;
+  /** What the sweep does: is its process still there, and what has it used? */
+  checkProcess(): void;
   /**
    * What its program has written so far is read and stored, as far as it can be in a moment: before something is asked
    * for that would make another thing of it. Never rejects because of a program.
@@ -127,7 +127,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
-    const { codec, permissions } = deps.terms(agent);
+    const { codec, permissions } = deps.runSettings(agent);
     const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [] } = codec.traits;
     const { limits } = deps;
     return {
@@ -152,10 +152,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const context = {
       store,
       entry,
-      codec: deps.terms(agent).codec,
+      codec: deps.runSettings(agent).codec,
       env: surroundings(source, entry.now),
       newNonce: deps.newNonce,
-      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.terms(agent).codec.traits, input, entry.now),
+      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.runSettings(agent).codec.traits, input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
     };
     const step = beginStep(context, agent.state, progress);
@@ -193,9 +193,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     quietTimer?.cancel();
     timer = quietTimer = null;
     if (!active) return;
-    const wait = deps.terms(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
+    const wait = deps.runSettings(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
     if (wait !== null) quietTimer = clock.setTimer(wait, () => void listen());
-    const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.terms(agent).codec.traits });
+    const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.runSettings(agent).codec.traits });
     if (at !== null) timer = clock.setTimer(Math.max(0, Math.max(at, notBefore) - ranNow()), () => void tick());
   };
 
@@ -217,7 +217,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const from = run.live();
     try {
       await from?.catchUp();
-      const { codec } = deps.terms(agent);
+      const { codec } = deps.runSettings(agent);
       if (closed || from === null || run.live() !== from) return;
       commit("frame", (step) =>
         step.codec((state) => codec.quiet?.(state, clock.now()) ?? { state, facts: [], lines: [] }),
@@ -237,7 +237,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           .catch((error: unknown) => log.error("cannot store how a start went", { run: act.run, error }));
         return;
       case "end":
-        return live?.end(act.gently ? deps.terms(agent).codec.farewell(progress.codec) : null);
+        return live?.end(act.gently ? deps.runSettings(agent).codec.farewell(progress.codec) : null);
       case "inspect_tree":
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
         return;
@@ -302,7 +302,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     state: () => agent.state,
     progress: () => progress,
     live: () => run.live(),
-    terms: () => deps.terms(agent),
+    runSettings: () => deps.runSettings(agent),
     step: commit,
     frames,
     facts(source, ...facts) {
@@ -327,13 +327,13 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       });
     },
     restore({ codec, offset, frames: count, unknownFrames, skippedLines, version, outbox }) {
-      const read = deps.terms(agent).codec.read(codec);
+      const read = deps.runSettings(agent).codec.read(codec);
       const state = read.ok ? read.state : null;
       progress = { codec: state, offset, frames: count, unknownFrames, skippedLines, version, outbox };
       return read.ok ? null : read.reason;
     },
     lastFrames: () => recent,
-    look() {
+    checkProcess() {
       const live = run.live();
       live?.check();
       const used = live?.usage();

@@ -66,12 +66,12 @@ export function createAttachments(deps: AttachDeps): Attachments {
 
   const hear = (agent: string): void => {
     heard.set(agent, clock.monotonic());
-    if (timer === null && !closed) timer = clock.setTimer(LOOK_MS, look);
+    if (timer === null && !closed) timer = clock.setTimer(LOOK_MS, endSilentLeases);
   };
   const isOpen = ({ screen }: Lease): boolean =>
     screen !== null && sameProcess(screen.bootId, screen.pid, screen.startTicks);
 
-  const look = (): void => {
+  const endSilentLeases = (): void => {
     timer = null;
     for (const [agent, at] of heard) {
       if (clock.monotonic() - at <= LEASE_MS) continue;
@@ -83,7 +83,7 @@ export function createAttachments(deps: AttachDeps): Attachments {
           log.error("cannot give an agent back", { agent, error }),
         );
     }
-    if (heard.size > 0 && !closed) timer = clock.setTimer(LOOK_MS, look);
+    if (heard.size > 0 && !closed) timer = clock.setTimer(LOOK_MS, endSilentLeases);
   };
 
   /** Once, however many ask for it. */
@@ -101,7 +101,7 @@ export function createAttachments(deps: AttachDeps): Attachments {
     let said: Said = { ok: false, why: "its history cannot be asked" };
     if (lease !== null && screen !== null) {
       try {
-        said = await saidSince(screen, actor.terms().launch(actor.state().run), lease.beganAt);
+        said = await saidSince(screen, actor.runSettings().launch(actor.state().run), lease.beganAt);
       } catch (error) {
         said = { ok: false, why: error instanceof Error ? error.message : String(error) };
       }

@@ -30,7 +30,7 @@ export interface DiskOptions {
 
 export interface Disk {
   /** There may be more output. Cheap to call often. */
-  look(): void;
+  checkUse(): void;
   /** The run is over and read: gives back all but the end of both streams. */
   settle(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function createDisk({ paths, headBytes, maxBytes, read, onFull, clock }: 
   };
 
   return {
-    look() {
+    checkUse() {
       const now = clock.monotonic();
       if (now - lookedAt < LOOK_EVERY_MS) return;
       lookedAt = now;

@@ -10,32 +10,32 @@ import type { Identity, SpawnRequest } from "../process/spawn.ts";
 import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
 import type { Groups } from "./groups.ts";
-import type { Terms } from "./terms.ts";
+import type { RunSettings } from "./run-settings.ts";
 
 export interface LaunchRequest {
   readonly agent: string;
   readonly agentDir: string;
   readonly groups: Groups;
-  readonly terms: Terms;
+  readonly settings: RunSettings;
   /** Its row is committed. */
   readonly run: number;
   readonly nonce: string;
 }
 
-export async function launchRun({ agent, agentDir, groups, terms, run, nonce }: LaunchRequest): Promise<Identity> {
-  const context = terms.launch(run);
-  const { argv, env, files = [] } = terms.codec.launch(context);
+export async function launchRun({ agent, agentDir, groups, settings, run, nonce }: LaunchRequest): Promise<Identity> {
+  const context = settings.launch(run);
+  const { argv, env, files = [] } = settings.codec.launch(context);
   mkdirSync(agentDir, { recursive: true, mode: 0o700 });
   writeFiles(agentDir, files);
   removeOldRuns(agentDir, run);
-  const cgroup = groups.make(agent, run, terms.limits);
+  const cgroup = groups.make(agent, run, settings.limits);
   return spawnRun({
     paths: runPaths(agentDir, run),
     argv,
     env: { ...context.env, ...env },
     cwd: context.cwd,
     nonce,
-    input: terms.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
+    input: settings.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
     ...(cgroup === undefined ? {} : { cgroup }),
   });
 }

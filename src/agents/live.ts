@@ -142,7 +142,7 @@ export function openLive(options: LiveOptions): Live {
     paths,
     onOutput() {
       tail.poke();
-      disk.look();
+      disk.checkUse();
     },
     // Without its wrapper a program may live on; the sweep will see its end then.
     onGone: () => {
@@ -273,7 +273,7 @@ export function openLive(options: LiveOptions): Live {
       if (cgroup !== undefined) used = usageOf(cgroup) ?? used;
       if (!stillRuns(identity)) return void live.finish();
       outputLost();
-      disk.look();
+      disk.checkUse();
       if (cgroup === undefined && listener.busy()) seen = treeOf(identity, { known: seen });
     },
     stderrTail: () => readTail(paths.err, STDERR_TAIL_BYTES).text,

@@ -50,7 +50,7 @@ export type Fact =
     };
 
 /** What was decided is carried out in four places, each of which knows its own effects and no others. */
-export type Effect = StoreEffect | CodecEffect | Deed | Notice;
+export type Effect = StoreEffect | CodecEffect | WorldEffect | Notice;
 
 /** Becomes rows (`ledger.ts`). */
 export type StoreEffect =
@@ -85,7 +85,7 @@ export type CodecEffect =
   | { readonly do: "answer"; readonly permission: string };
 
 /** Touches the world, after the commit (`actor.ts`). */
-export type Deed =
+export type WorldEffect =
   | { readonly do: "spawn"; readonly run: number }
   | { readonly do: "end"; readonly gently: boolean }
   | { readonly do: "inspect_tree" }

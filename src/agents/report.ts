@@ -10,7 +10,7 @@ import type { ProviderReport } from "../providers/report.ts";
 import { childEnvironment } from "./environment.ts";
 import type { HandshakeAnswer } from "./handshake.ts";
 import { handshake } from "./handshake.ts";
-import { findProgram } from "./terms.ts";
+import { findProgram } from "./run-settings.ts";
 
 export interface ReporterDeps {
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;

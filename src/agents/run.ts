@@ -31,7 +31,7 @@ import { openLive } from "./live.ts";
 import type { Fact } from "./model.ts";
 import type { Line, Progress, StepWork } from "./step.ts";
 import { storedAnswer } from "./step.ts";
-import type { Terms } from "./terms.ts";
+import type { RunSettings } from "./run-settings.ts";
 
 /** The agent's books, as its process needs them. */
 export interface RunBooks {
@@ -39,7 +39,7 @@ export interface RunBooks {
   readonly agentDir: string;
   state(): AgentState;
   progress(): Progress;
-  terms(): Terms;
+  runSettings(): RunSettings;
   step(source: CauseSource, work: (step: StepWork) => void): void;
   facts(source: CauseSource, ...facts: Fact[]): void;
   frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
@@ -100,7 +100,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     return written
       .filter((each) => each.run !== null && (each.run === run) === sameRun)
       .flatMap((each) => getInput(store, each.id) ?? [])
-      .map((input) => promptOf(store, books.agentDir, books.terms().codec.traits, input, clock.now()));
+      .map((input) => promptOf(store, books.agentDir, books.runSettings().codec.traits, input, clock.now()));
   };
 
   /**
@@ -118,7 +118,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       if (tried) rmSync(paths.dir, { recursive: true, force: true });
       tried = true;
       const { id: agent, agentDir } = books;
-      return launch({ agent, agentDir, groups, terms: books.terms(), run, nonce });
+      return launch({ agent, agentDir, groups, settings: books.runSettings(), run, nonce });
     };
     const onWait = (error: unknown): void =>
       books.facts("timer", { type: "start_waits", message: `cannot start now, trying again: ${errorText(error)}` });
@@ -161,7 +161,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         offset,
         clock,
         log,
-        traits: books.terms().codec.traits,
+        traits: books.runSettings().codec.traits,
         outputBytes,
         listener: {
           frames: books.frames,
@@ -182,11 +182,11 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       const { run } = books.state();
       books.step("frame", (step) => {
         saveRunIdentity(store, books.id, run, identity);
-        const terms = books.terms();
-        const { codec } = terms;
+        const settings = books.runSettings();
+        const { codec } = settings;
         step.codec(() =>
           codec.start({
-            launch: terms.launch(run),
+            launch: settings.launch(run),
             nowMs: clock.now(),
             unconfirmed: codec.traits.redelivery === "history" ? unconfirmed(false) : [],
             grants: grantsOf(store, books.id),
@@ -201,7 +201,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       await live?.catchUp();
     },
     adopt() {
-      const { codec } = books.terms();
+      const { codec } = books.runSettings();
       books.step("reconcile", (step) => {
         const { open, turn } = step.state();
         step.codec((state) =>
@@ -230,7 +230,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       live = null;
       try {
         books.step("exit", (step) => {
-          const { codec } = books.terms();
+          const { codec } = books.runSettings();
           const { codec: state } = books.progress();
           const context = { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) };
           const facts = state === null ? [] : codec.exit(state, context);

@@ -23,9 +23,9 @@ import type { Answer, PromptInput } from "../words/said.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
-import type { Deed, Effect, Fact, Notice, Surroundings } from "./model.ts";
+import type { Effect, Fact, Notice, Surroundings, WorldEffect } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
-import { openWords } from "./words.ts";
+import { openMessageWriter } from "./message-writer.ts";
 
 /** What is stored with the read offset. */
 export type Progress = RunProgress;
@@ -46,8 +46,9 @@ export interface Line {
   readonly id?: string;
 }
 
-/** A deed with what it needs from this step. */
-export type Act = Exclude<Deed, { do: "spawn" }> | (Extract<Deed, { do: "spawn" }> & { readonly nonce: string });
+/** An effect on the world with what it needs from this step. */
+export type Act =
+  Exclude<WorldEffect, { do: "spawn" }> | (Extract<WorldEffect, { do: "spawn" }> & { readonly nonce: string });
 
 type StatusEvent = Extract<Effect, { do: "event"; type: "agent_status" }>;
 
@@ -93,7 +94,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
   const lines: Line[] = [];
   const acts: Act[] = [];
   const deltas: Delta[] = [];
-  const words = openWords(entry);
+  const messages = openMessageWriter(entry);
   /** What the agent was seen to do last; many of these come in one step, and one is told. */
   let seen: Seen | null = null;
   /** The frame whose facts are being applied. */
@@ -126,7 +127,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         return;
       }
       case "notice":
-        words.settle();
+        messages.settle();
         return context.enqueue(effect, state);
       case "end":
       case "inspect_tree":
@@ -134,17 +135,17 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         acts.push(effect);
         return;
       case "close_turn":
-        words.settle();
+        messages.settle();
         seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
         return record(entry, state, effect);
       case "open_turn":
       case "input_state":
       case "open_permission":
       case "settle_permission":
-        words.settle();
+        messages.settle();
         return record(entry, state, effect);
       case "event":
-        words.settle();
+        messages.settle();
         return record(entry, state, effect.type === "agent_status" ? withFrame(effect) : effect);
       default:
         return unreachable(effect);
@@ -188,9 +189,9 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };
         return;
       case "message_done":
-        return words.done(state, fact.key);
+        return messages.done(state, fact.key);
       case "part":
-        words.part(state, fact);
+        messages.part(state, fact);
         if (fact.subagent === undefined && isDoing(fact.part, fact.role)) seen = fact.part;
         break;
       case "permission":
@@ -265,7 +266,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     },
     send: (line) => void lines.push(line),
     result() {
-      words.settle();
+      messages.settle();
       if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))
         progress = { ...progress, outbox: [] };
       return { state, progress, lines, acts, deltas, doing: seen === null ? null : doingOf(seen) };

@@ -25,7 +25,7 @@ import { launchRun } from "./launch.ts";
 import type { Limits, Notice } from "./model.ts";
 import { giveUp, reconcile } from "./reconcile.ts";
 import type { StepWork } from "./step.ts";
-import type { Terms } from "./terms.ts";
+import type { RunSettings } from "./run-settings.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */
 const QUIET_SWEEPS = 6;
@@ -43,7 +43,7 @@ export interface SupervisorDeps {
   readonly limits: Limits & { readonly maxAgents: number; readonly runOutputBytes: number };
   readonly stateDir: string;
   readonly groups: Groups;
-  readonly terms: (agent: Agent, agentDir: string) => Terms;
+  readonly runSettings: (agent: Agent, agentDir: string) => RunSettings;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly newNonce: () => string;
   readonly seam: (name: string) => void;
@@ -108,7 +108,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         newNonce: deps.newNonce,
         enqueue: deps.enqueue,
         seam: deps.seam,
-        terms: (current) => deps.terms(current, agentDir),
+        runSettings: (current) => deps.runSettings(current, agentDir),
         purged,
         running,
         machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
@@ -127,7 +127,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     running.beat(deps.sweepMs);
     for (const actor of actors.values()) {
       try {
-        actor.look();
+        actor.checkProcess();
       } catch (error) {
         log.warn("cannot look at an agent's process now, the next sweep does", { agent: actor.id, error });
       }

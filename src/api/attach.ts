@@ -119,7 +119,7 @@ function screenPlan(deps: ApiDeps, actor: Actor): Plan {
   if (screen === null)
     return { reason: "nothing to attach to, its program has no screen: agent-harness logs -f and send are the way" };
   try {
-    const context = actor.terms().launch(Math.max(1, agent.state.run));
+    const context = actor.runSettings().launch(Math.max(1, agent.state.run));
     const { argv, env } = screen.launch(context);
     const places = Object.fromEntries(Object.entries(context.env).filter(([name]) => PLACES.test(name)));
     const given = [

@@ -83,7 +83,7 @@ export function controlRoutes(deps: ApiDeps) {
           await deps.attachments.force(actor, screenOf(deps, actor));
         }
         actor.facts("api", { type: "resume" });
-        const limit = actor.terms().codec.traits.startDeadlineMs + START_MARGIN_MS;
+        const limit = actor.runSettings().codec.traits.startDeadlineMs + START_MARGIN_MS;
         await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
         return view(actor);
       },

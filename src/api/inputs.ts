@@ -75,7 +75,7 @@ export function inputRoutes(deps: ApiDeps) {
         if (body.mode === "interrupt") await actor.caughtUp();
         return answerOnce(deps, { scope: inputScope(actor.id), req, bodyBytes }, (keep) => {
           const { text, mode = "queue", raw = false } = body;
-          const { codec } = actor.terms();
+          const { codec } = actor.runSettings();
           assertTextFits({ codec }, text, "text");
           const attachments = readAttachments(body.attachments, {
             codec,

@@ -1,6 +1,6 @@
 /** Projects: a name, a folder, and what its agents inherit. */
 import { realpathSync, statSync } from "node:fs";
-import { isTrusted, isUnder } from "../agents/terms.ts";
+import { isTrusted, isUnder } from "../agents/run-settings.ts";
 import { event } from "../agents/journal.ts";
 import { flagText } from "../http/query.ts";
 import { object, optional } from "../lib/check.ts";

@@ -1,5 +1,5 @@
 /** Which agent programs there are, and whether they can be used. */
-import { findProgram } from "../agents/terms.ts";
+import { findProgram } from "../agents/run-settings.ts";
 import { childEnvironment } from "../agents/environment.ts";
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";

@@ -63,12 +63,12 @@ function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: str
   const out = basename(paths.out);
   let size = -1;
   let again: ReturnType<typeof setTimeout> | null = null;
-  const look = (): void => {
+  const noticeGrowth = (): void => {
     again = null;
     const now = agentFileSize(paths.out) ?? -1;
     if (now === size) return;
     size = now;
-    again = setTimeout(look, LOOK_AGAIN_MS);
+    again = setTimeout(noticeGrowth, LOOK_AGAIN_MS);
     onOutput();
   };
   try {
@@ -76,7 +76,7 @@ function watchFolder(paths: RunPaths, onOutput: () => void, onLost: (reason: str
       if (name !== out && name !== null) return;
       if (again === null) {
         size = -1; // replaced by one of the same size is news too
-        look();
+        noticeGrowth();
       } else onOutput();
     };
     const watcher = withDescriptors(() => watch(paths.dir, onChange));

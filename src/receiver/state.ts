@@ -78,10 +78,10 @@ function unusable(stateDir: string, cause: unknown): HarnessError {
 /** The lock's file can be taken away under us. */
 function watchLock(lock: StateLock, clock: Clock, gone: () => void): { stop(): void } {
   let timer: Timer;
-  const look = (): void => {
+  const checkLock = (): void => {
     if (!lock.check()) return gone();
-    timer = clock.setTimer(LOOK_MS, look);
+    timer = clock.setTimer(LOOK_MS, checkLock);
   };
-  timer = clock.setTimer(LOOK_MS, look);
+  timer = clock.setTimer(LOOK_MS, checkLock);
   return { stop: () => timer.cancel() };
 }

@@ -58,11 +58,11 @@ const WORDS: readonly Word[] = [
     stops: ["src/agents/step.ts"],
   },
   {
-    list: "a deed",
-    word: "toy_deed",
+    list: "an effect on the world",
+    word: "toy_effect",
     file: "src/agents/model.ts",
-    from: "export type Deed =",
-    to: `export type Deed =\n  | { readonly do: "toy_deed" }`,
+    from: "export type WorldEffect =",
+    to: `export type WorldEffect =\n  | { readonly do: "toy_effect" }`,
     stops: ["src/agents/actor.ts", "src/agents/step.ts"],
   },
   {

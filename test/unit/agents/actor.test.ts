@@ -56,7 +56,7 @@ function world(codec: AnyCodec = missingProvider("x").codec) {
       permissionTimeoutMs: 0,
       runOutputBytes: 1e9,
     },
-    terms: () => ({
+    runSettings: () => ({
       codec,
       permissions: "ask",
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },

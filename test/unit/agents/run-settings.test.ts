@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialState } from "../../../src/store/agent-state.ts";
-import { findProgram, isTrusted, isUnder, termsOf } from "../../../src/agents/terms.ts";
+import { findProgram, isTrusted, isUnder, runSettingsOf } from "../../../src/agents/run-settings.ts";
 import { providerTable } from "../../../src/providers/index.ts";
 import { LaunchRefused } from "../../../src/providers/contract.ts";
 import type { Agent, AgentSettings } from "../../../src/store/agents.ts";
@@ -17,7 +17,7 @@ let dir = "";
 let store: Store;
 
 beforeAll(() => {
-  dir = realpathSync(mkdtempSync(join(tmpdir(), "ah-terms-")));
+  dir = realpathSync(mkdtempSync(join(tmpdir(), "ah-run-settings-")));
   for (const name of ["trusted/repo", "trusted-not/repo", "elsewhere", "bin"])
     mkdirSync(join(dir, name), { recursive: true });
   symlinkSync(join(dir, "trusted"), join(dir, "link-to-trusted"));
@@ -85,7 +85,7 @@ describe("a program", () => {
 describe("request, project, config: the nearest wins", () => {
   let number = 0;
 
-  const terms = (given: {
+  const settingsFor = (given: {
     agent?: Partial<AgentSettings>;
     project?: Partial<Project>;
     provider?: Partial<ProviderSettings>;
@@ -139,11 +139,11 @@ describe("request, project, config: the nearest wins", () => {
       isRoot: false,
       self: ["/self"],
     };
-    return termsOf(sources, agent, join(dir, "agent"));
+    return runSettingsOf(sources, agent, join(dir, "agent"));
   };
 
   test("nothing said: ask, no model, no system prompt, not trusted, nothing of ours in the environment", () => {
-    const { permissions, launch } = terms({});
+    const { permissions, launch } = settingsFor({});
     expect(permissions).toBe("ask");
     const context = launch(3);
     expect(context).toMatchObject({
@@ -171,17 +171,17 @@ describe("request, project, config: the nearest wins", () => {
     ["the project", { provider, project }, { permissions: "allow", model: "project", systemPrompt: "project" }],
     ["the request", { provider, project, agent }, { permissions: "ask", model: "request", systemPrompt: "request" }],
   ] as const)("%s", (_who, given, wins) => {
-    const found = terms(given);
+    const found = settingsFor(given);
     expect(found.permissions).toBe(wins.permissions);
     expect(found.launch(1)).toMatchObject(wins);
   });
 
   test("a project under a trusted root is launched as trusted", () => {
-    expect(terms({ project: { cwd: join(dir, "trusted", "repo") } }).launch(1).trusted).toBe(true);
+    expect(settingsFor({ project: { cwd: join(dir, "trusted", "repo") } }).launch(1).trusted).toBe(true);
   });
 
   test("a program that is not there is refused with the cure", () => {
-    const { launch } = terms({ provider: { command: ["no-such-program"] } });
+    const { launch } = settingsFor({ provider: { command: ["no-such-program"] } });
     expect(() => launch(1)).toThrow(LaunchRefused);
     expect(() => launch(1)).toThrow(
       'provider "claude-code": the program "no-such-program" is not in PATH: install it, or set providers.claude-code.command',
@@ -189,7 +189,7 @@ describe("request, project, config: the nearest wins", () => {
   });
 
   test("a provider that was taken out of the config is shown, not started", () => {
-    const { codec } = terms({ name: "gone" });
+    const { codec } = settingsFor({ name: "gone" });
     expect(codec.traits.oneshot).toBe(false);
     expect(() => codec.launch({} as never)).toThrow(
       'the config has no provider "gone": put it back under providers.gone',

@@ -9,14 +9,14 @@ import type { AgentState } from "../words/agent.ts";
 import type { AgentEntry } from "./journal.ts";
 import { announceMessage, announceMessages } from "./ledger.ts";
 
-export interface Words {
+export interface MessageWriter {
   part(state: AgentState, fact: Extract<ProviderFact, { type: "part" }>): void;
   done(state: AgentState, key: string): void;
   /** Writes what is held, unfinished as it is: before anything else that reads or writes messages. */
   settle(): void;
 }
 
-export function openWords(entry: AgentEntry): Words {
+export function openMessageWriter(entry: AgentEntry): MessageWriter {
   const { store, agent, now } = entry;
   /** Parts of one message in their order; never empty. */
   let held: NewPart[] = [];

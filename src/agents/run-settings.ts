@@ -14,14 +14,14 @@ import { childEnvironment } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
 
 /** What the agent's provider, project and settings come to right now. */
-export interface Terms {
+export interface RunSettings {
   readonly codec: AnyCodec;
   readonly permissions: PermissionMode;
   readonly limits: RunLimits;
   readonly launch: (run: number) => LaunchContext;
 }
 
-export interface TermsSources {
+export interface RunSettingsSources {
   readonly store: Store;
   readonly providers: ProviderTable;
   readonly limits: RunLimits;
@@ -31,7 +31,7 @@ export interface TermsSources {
   readonly self: readonly string[];
 }
 
-export function termsOf(sources: TermsSources, agent: Agent, agentDir: string): Terms {
+export function runSettingsOf(sources: RunSettingsSources, agent: Agent, agentDir: string): RunSettings {
   const provider = sources.providers.get(agent.provider) ?? missingProvider(agent.provider);
   const project = getProject(sources.store, agent.project);
   return {
@@ -56,7 +56,7 @@ function limitsOf(
 }
 
 function launchContext(
-  sources: TermsSources,
+  sources: RunSettingsSources,
   agent: Agent,
   project: Project,
   provider: Provider,
