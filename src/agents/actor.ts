@@ -287,7 +287,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           code: "line_too_long",
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
-      if (deps.terms(agent).codec.traits.oneshot) return output(step, lines);
+      if (deps.runSettings(agent).codec.traits.oneshot) return output(step, lines);
       for (const [i, raw] of lines.entries()) step.frame({ raw, json: tryJson(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
