@@ -18,7 +18,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["live && (reached(s) || s.intent === null)", "live && reached(s)"],
     ["if (s.queue.length === 0) s.held = false;", ""],
     ["if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;", ""],
-    ["if (isBusy(before.status) && !isBusy(status)) notify(work, status);", "if (!isBusy(status)) notify(work, status);"],
+    ["if (isBusy(before.status) && !isBusy(status)) notify(work, status);", "if (!isBusy(status)) notify(work, status);", "a turn ends only while busy, and its end is told with the end of busy: nothing is left to be told at rest"],
     ["if (s.stalled) s.stalled = false;", ""],
     ["if (s.unnoticed.length === 0 && !s.startFailed) return;", ""],
     ["  s.unnoticed = [];\n", ""],

@@ -1,6 +1,7 @@
 /**
  * Tests of the tests: breaks a copy of the sources in one place at a time and looks whether any test notices. Prints
- * what survived; fails when more than one in twenty did. `make mutants`; with arguments only files whose path holds one.
+ * what survived; fails when more than one in twenty did. `make mutants`; with arguments only files whose path holds
+ * one of them.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

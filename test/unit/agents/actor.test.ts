@@ -1,7 +1,8 @@
 /**
- * What an actor does between its store, its clock and its process. Looked for work that is done for nobody, line by line:
- * actor.ts gave every line of a plain program to the codec, made a delta of each and sent it to no one; lib/ndjson.ts
- * parsed them as JSON; the SSE hub had no listener. A store that refuses a write (a full disk) for a moment: nothing is taken for told, and it is told when it can be.
+ * What an actor does between its store, its clock and its process: a store that refuses a write (a full disk) for a
+ * moment, deadlines, starts without a resource, output that nobody listens to. Looked for work that is done for
+ * nobody, line by line: actor.ts gave every line of a plain program to its codec, parsed it as JSON first, and made a
+ * delta of it that went to no one.
  */
 import { expect, test } from "bun:test";
 import type { ActorDeps } from "../../../src/agents/actor.ts";

@@ -46,6 +46,22 @@ describe("server requests", () => {
     }
   });
 
+  test("a tool of an MCP server is allowed once, for the session, or declined", () => {
+    for (const [decision, result] of [
+      ["allow", { action: "accept", content: {}, _meta: null }],
+      ["allow_always", { action: "accept", content: {}, _meta: { persist: "session" } }],
+      ["deny", { action: "decline", content: null, _meta: null }],
+    ] as const) {
+      const _meta = { codex_approval_kind: "mcp_tool_call", tool_name: "drop", tool_params: { table: "users" } };
+      const params = { threadId: OWN, serverName: "db", mode: "form", message: "May I?", _meta };
+      const it = running().frames({ method: "mcpServer/elicitation/request", id: 0, params });
+      const asked = it.facts[0];
+      if (asked?.type !== "permission") throw new Error("nothing was asked");
+      it.fresh().do((state) => codexCodec.answer(state, { id: asked.id, kind: "tool", data: asked.data, decision }, 0));
+      expect(it.lines).toEqual([{ id: 0, result }]);
+    }
+  });
+
   test("an answer to a request that is not open is not sent: in another process its id means something else", () => {
     const it = running().do((state) =>
       codexCodec.answer(
