@@ -1,5 +1,6 @@
 /**
- * A machine with a real systemd as PID 1: a container over this very file system, written to a tmpfs that goes with it.
+ * A machine with a real systemd as PID 1: a container over this very file system, or over a root of another system, and
+ * written to a tmpfs that goes with it.
  * Needs root; the kernel is this one's. It has no network but its own loopback.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -26,14 +27,15 @@ export async function machineProblem(): Promise<string | null> {
   return readFileSync("/proc/filesystems", "utf8").includes("overlay") ? null : "no overlay file system";
 }
 
-export async function startMachine(): Promise<Machine> {
+/** `below`: the folder of its system, which is only read. */
+export async function startMachine(below = "/"): Promise<Machine> {
   // Not below /tmp: the container mounts its own there.
   const base = `/run/ah-machine-${process.pid}`;
   mkdirSync(base);
   await run(["mount", "-t", "tmpfs", "tmpfs", base]);
   const [up, work, root] = ["up", "work", "root"].map((name) => join(base, name)) as [string, string, string];
   for (const dir of [up, work, root]) mkdirSync(dir);
-  await run(["mount", "-t", "overlay", "overlay", "-o", `lowerdir=/,upperdir=${up},workdir=${work}`, root]);
+  await run(["mount", "-t", "overlay", "overlay", "-o", `lowerdir=${below},upperdir=${up},workdir=${work}`, root]);
   // Its own identity: with none at all, the first boot asks questions.
   writeFileSync(join(root, "etc/machine-id"), `${crypto.randomUUID().replaceAll("-", "")}\n`);
   const flags = ["-q", `--directory=${root}`, "--boot", "--private-network", "--register=no", "--keep-unit"];
