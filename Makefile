@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-live check demo bench chaos size dist clean mutants
+.PHONY: build test test-again test-live check demo bench chaos size dist clean mutants
 
 build: agent-harness webhook-receiver
 
@@ -49,6 +49,10 @@ endef
 
 test: build node_modules/.ready
 	$(BUN) test/run.ts types unit provider e2e browser
+
+# The whole suite N times in a row (BUSY=1: with a busy loop on each core): what fails now and then hangs on luck.
+test-again: build node_modules/.ready
+	$(BUN) test/again.ts
 
 test-live: build node_modules/.ready
 	$(BUN) test/run.ts live
