@@ -34,6 +34,8 @@ export interface Context {
   readonly commands: readonly Command[];
   readonly env: Environment;
   readonly io: Io;
+  /** Ends what would go on for ever; there only when a command runs inside another. */
+  readonly signal?: AbortSignal;
   /** Made when it is first asked for; throws USAGE when the config is not usable. */
   client(): Client;
 }

@@ -1,9 +1,48 @@
 /**
  * Asking a person: on the terminal itself, so that it works while stdin carries a text. What was typed before the
- * question stood there answers nothing.
+ * question stood there answers nothing. One stream for the whole program, because one that was closed still takes the
+ * next thing that is typed; who asked last gets what comes.
  */
 import { openSync } from "node:fs";
 import { ReadStream } from "node:tty";
+
+interface Tap {
+  readonly raw: boolean;
+  take(text: string): void;
+  ended(): void;
+}
+
+let stream: ReadStream | null = null;
+const taps: Tap[] = [];
+
+/** Throws when there is no terminal. */
+function tap(added: Tap): { close(): void } {
+  if (stream === null) {
+    const opened = new ReadStream(openSync("/dev/tty", "r"));
+    opened.setEncoding("utf8");
+    opened.on("data", (chunk: unknown) => taps.at(-1)?.take(String(chunk)));
+    for (const over of ["end", "error"]) opened.on(over, () => taps.at(-1)?.ended());
+    stream = opened;
+  }
+  taps.push(added);
+  stream.setRawMode(added.raw);
+  return {
+    close() {
+      const at = taps.indexOf(added);
+      if (at === -1) return;
+      taps.splice(at, 1);
+      stream?.setRawMode(taps.at(-1)?.raw ?? false);
+      if (taps.length > 0) return;
+      stream?.destroy();
+      stream = null;
+    },
+  };
+}
+
+/** Every key at once, until it is closed. Throws when there is no terminal. */
+export function tapKeys(take: (text: string) => void): { close(): void } {
+  return tap({ raw: true, take, ended: () => undefined });
+}
 
 export interface Terminal {
   /** A line without its end; null for Ctrl-D. Rejects only by the signal. */
@@ -16,34 +55,31 @@ const DRAIN_MS = 30;
 
 /** null: there is no terminal. `write` shows the prompt; `interrupted` is told of a Ctrl-C during the drain. */
 export function openTerminal(write: (text: string) => void, interrupted: () => void): Terminal | null {
-  let tty: ReadStream;
+  let typed = "";
+  let heed = (): void => {};
+  let over = false;
+  let tapped: { close(): void };
   try {
-    tty = new ReadStream(openSync("/dev/tty", "r"));
+    tapped = tap({
+      raw: false,
+      take(text) {
+        typed += text;
+        heed();
+      },
+      ended() {
+        over = true;
+        heed();
+      },
+    });
   } catch {
     return null;
   }
-  tty.setEncoding("utf8");
-  let typed = "";
-  let heed = (): void => {};
-  let ended = false;
-  tty.on("data", (chunk: unknown) => {
-    typed += String(chunk);
-    heed();
-  });
-  tty.on("end", () => {
-    ended = true;
-    heed();
-  });
-  tty.on("error", () => {
-    ended = true;
-    heed();
-  });
 
   /** Without line editing the driver hands over a half-typed line, too. */
   const drain = async (): Promise<void> => {
-    tty.setRawMode(true);
+    stream?.setRawMode(true);
     await Bun.sleep(DRAIN_MS);
-    tty.setRawMode(false);
+    stream?.setRawMode(false);
     if (typed.includes("\u0003")) interrupted();
     typed = "";
   };
@@ -69,7 +105,7 @@ export function openTerminal(write: (text: string) => void, interrupted: () => v
             typed = typed.slice(end + 1);
             finish();
             resolve(line.replace(/\r$/, ""));
-          } else if (ended || typed === "\u0004") {
+          } else if (over || typed === "\u0004") {
             finish();
             resolve(null);
           }
@@ -78,6 +114,6 @@ export function openTerminal(write: (text: string) => void, interrupted: () => v
         heed();
       });
     },
-    close: () => void tty.destroy(),
+    close: tapped.close,
   };
 }

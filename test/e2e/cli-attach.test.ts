@@ -1,6 +1,7 @@
 /**
  * `attach` in a real terminal, with a screen that ends in every way: the conversation is given back, what was said
- * comes with it, the terminal is as before, and what was sent meanwhile goes on. file-timeout: 400 s
+ * comes with it, the terminal is as before, and what was sent meanwhile goes on.
+ * file-timeout: 400 s
  */
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";

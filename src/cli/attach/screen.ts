@@ -3,12 +3,18 @@
  * terminal sends reaches both; when it stops, we stop, and the shell has its job control.
  */
 import { readBootId, readProcess } from "../../process/proc.ts";
-import type { ScreenIdentity } from "../../words/agent.ts";
 
 export interface ScreenRequest {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** A process, named for ever: another boot, or another start, is another one. */
+interface ScreenIdentity {
+  readonly bootId: string;
+  readonly pid: number;
+  readonly startTicks: number;
 }
 
 export interface ScreenEnd {

@@ -45,6 +45,7 @@ export async function run(context: Context): Promise<number> {
     path: `${pathOf(agent)}/events`,
     types: TYPES,
     since: cursor,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
     reconnectMs: args.duration("reconnect"),
   });
   for await (const event of events) await teller.event(event, client, agent);

@@ -1,25 +1,11 @@
 /** `ps`: the agents, the most urgent first. */
-import { EXIT } from "../../words/exits.ts";
-import type { Asked } from "../asks.ts";
 import { askedOfAll } from "../asks.ts";
-import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
-import { byUrgency, doingOf, sinceOf, tokensOf } from "../doing.ts";
+import { EXIT } from "../exit.ts";
+import { COLUMNS, firstOf, queryOf, rowOf, sorted } from "../listing.ts";
 import { printJson } from "../print.ts";
-import type { AgentShape } from "../shapes.ts";
 import { allAgents, get, nameOf } from "../shapes.ts";
-import type { Cell, Column } from "../table.ts";
 import { printTable } from "../table.ts";
-import { ago, clockTime, count, money } from "../figures.ts";
-
-export const COLUMNS: readonly Column[] = [
-  { head: "AGENT", whole: true },
-  { head: "STATUS" },
-  { head: "DOING", shrinkTo: 16 },
-  { head: "TIME", right: true, dropAt: 1 },
-  { head: "TOKENS", right: true, dropAt: 2 },
-  { head: "COST", right: true, dropAt: 3 },
-];
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
@@ -49,49 +35,4 @@ export async function run(context: Context): Promise<number> {
   if (waiting > 0 && io.out.isTty)
     io.say(`${waiting} ${waiting === 1 ? "waits" : "wait"} for you: agent-harness approve --next`);
   return EXIT.ok;
-}
-
-function queryOf({ args }: Context): string {
-  const [project] = args.words;
-  const query = new URLSearchParams({
-    ...(project === undefined ? {} : { project }),
-    ...(args.value("provider") === undefined ? {} : { provider: args.value("provider") ?? "" }),
-    ...(args.all("status").length === 0
-      ? {}
-      : { status: [...new Set(args.all("status").join(",").split(","))].join(",") }),
-  });
-  return query.size === 0 ? "" : `&${query}`;
-}
-
-const firstOf = (asked: readonly Asked[], agent: AgentShape): Asked | undefined =>
-  asked.find((each) => each.agent === agent.id);
-
-export function sorted(agents: readonly AgentShape[], by: string | undefined): readonly AgentShape[] {
-  switch (by) {
-    case "name":
-      return agents.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
-    case "new":
-      return agents.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
-    case "cost":
-      return agents.toSorted((a, b) => (b.usage.costUsd ?? 0) - (a.usage.costUsd ?? 0));
-    default:
-      return agents.toSorted(byUrgency);
-  }
-}
-
-export function rowOf(agent: AgentShape, asked: Asked | undefined, now: number): readonly (Cell | string)[] {
-  const style = statusStyle(agent.status);
-  const since = sinceOf(agent, asked);
-  const running = agent.status === "processing" || agent.status === "waiting_input" || agent.status === "starting";
-  const passed = Math.max(0, now - Date.parse(since));
-  const tokens = tokensOf(agent.usage);
-  const { costUsd } = agent.usage;
-  return [
-    nameOf(agent),
-    { text: agent.status, ...(style === undefined ? {} : { style }) },
-    doingOf(agent, asked),
-    { text: running ? clockTime(passed) : ago(passed), raw: since },
-    tokens === null ? "-" : { text: count(tokens), raw: String(tokens) },
-    costUsd === undefined ? "-" : { text: money(costUsd), raw: String(costUsd) },
-  ];
 }

@@ -1,4 +1,4 @@
-/** `ps --watch`, also called `top`: in a pipe one line for each change of a status. */
+/** `ps --watch`, also called `top`: a full screen on a terminal, in a pipe one line for each change of a status. */
 import { isObject } from "../../lib/check.ts";
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
@@ -9,6 +9,8 @@ import { oneLine } from "../text.ts";
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
+  if (io.out.isTty && io.stdinIsTty && !args.has("json"))
+    return (await import("../watch/live.ts")).watchScreen(context);
   const client = context.client();
   const [project] = args.words;
   const names = new Map<string, string>();
