@@ -1,7 +1,7 @@
 /** `ps`: the agents, the most urgent first. */
 import { askedOfAll } from "../asks.ts";
 import type { Context } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../../words/exits.ts";
 import { COLUMNS, firstOf, queryOf, rowOf, sorted } from "../listing.ts";
 import { printJson } from "../print.ts";
 import { allAgents, get, nameOf } from "../shapes.ts";

@@ -5,7 +5,7 @@ import { askedOfAll } from "../asks.ts";
 import { painter } from "../colours.ts";
 import type { Context } from "../command.ts";
 import { run as followLogs } from "../commands/logs.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT } from "../../words/exits.ts";
 import { askPerson } from "../run/ask.ts";
 import { COLUMNS, queryOf, rowOf, sorted } from "../listing.ts";
 import { allAgents, nameOf, pathOf } from "../shapes.ts";
