@@ -29,6 +29,7 @@ import type { Live } from "./live.ts";
 import type { Fact, Limits, Notice, Surroundings } from "./model.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
+import type { StartGate } from "./start-gate.ts";
 import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
@@ -50,6 +51,7 @@ export interface ActorDeps {
   /** Of this process: what our own waits count with. */
   readonly running: RunningTime;
   readonly machine: () => Omit<Elapsed, "ms">;
+  readonly gate: StartGate;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -181,6 +183,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       for (const each of result.deltas) bus.delta(each);
       if (result.doing !== null && agent.activity) teller.tell(agent.activity);
       arm();
+      if (agent.state.ready) run.settled();
       for (const act of result.acts) carryOut(act);
     },
   };
@@ -237,6 +240,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           .catch((error: unknown) => log.error("cannot store how a start went", { run: act.run, error }));
         return;
       case "end":
+        run.giveUpStart();
         return live?.end(act.gently ? deps.runSettings(agent).codec.farewell(progress.codec) : null);
       case "inspect_tree":
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
@@ -382,6 +386,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       log,
       groups: deps.groups,
       outputBytes: deps.limits.runOutputBytes,
+      gate: deps.gate,
       launch: deps.launch,
       seam: deps.seam,
     },

@@ -39,6 +39,9 @@ export type Fact =
    * The process lives, but nothing can be done with it any more: it is given up, and its turn is lost with this cause.
    */
   | { readonly type: "broken"; readonly code: string; readonly message: string }
+  /** Starts of one provider are spaced: this one waits for others (`of`), or its turn has come. */
+  | { readonly type: "start_in_line"; readonly of: string }
+  | { readonly type: "start_begins" }
   /** A new daemon found a process whose handshake was cut in the middle: it is started again. */
   | { readonly type: "replace" }
   /** `never`: the process of this run did not come to be, so nothing can have reached it. */

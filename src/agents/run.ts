@@ -29,6 +29,7 @@ import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
 import { openLive } from "./live.ts";
 import type { Fact } from "./model.ts";
+import type { Pass, StartGate, Waiting } from "./start-gate.ts";
 import type { Line, Progress, StepWork } from "./step.ts";
 import { storedAnswer } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -52,6 +53,8 @@ export interface RunDeps {
   readonly groups: Groups;
   /** What the output of a run may hold of the disk. */
   readonly outputBytes: number;
+  /** Of all agents: starts of one provider wait for each other where it needs that. */
+  readonly gate: StartGate;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -66,6 +69,10 @@ export interface AgentRun {
    * the store cannot be written.
    */
   start(run: number, nonce: string): Promise<void>;
+  /** Its start is not wanted any more: one that still waits for others ends at once. */
+  giveUpStart(): void;
+  /** It is ready: others of its provider may start. */
+  settled(): void;
   /** Follows a process of the latest run from a byte of its output on. */
   follow(identity: Identity, offset: number): Live;
   attach(live: Live): void;
@@ -88,10 +95,36 @@ export interface AgentRun {
 }
 
 export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
-  const { store, clock, log, groups, outputBytes, launch, seam } = deps;
+  const { store, clock, log, groups, outputBytes, gate, launch, seam } = deps;
   let live: Live | null = null;
   let left: readonly ProcessInfo[] = [];
   let closed = false;
+  /** A start that waits for others of its provider. */
+  let inLine: Waiting | null = null;
+  let pass: Pass | null = null;
+
+  const leaveGate = (): void => {
+    pass?.();
+    pass = null;
+  };
+
+  /** Resolves when this start may go; false when nobody wants it any more. */
+  const through = async (): Promise<boolean> => {
+    const { kind, traits } = books.runSettings().codec;
+    if (traits.startSpacingMs === undefined) return true;
+    const entered = gate.enter(kind, traits.startSpacingMs);
+    if (typeof entered === "function") {
+      pass = entered;
+      return true;
+    }
+    books.facts("timer", { type: "start_in_line", of: kind });
+    inLine = entered;
+    pass = await entered.pass;
+    inLine = null;
+    if (pass === null || closed || books.state().intent !== null) return false;
+    books.facts("timer", { type: "start_begins" });
+    return true;
+  };
 
   /** Inputs that an earlier process got and never confirmed; of this one with `sameRun`. */
   const unconfirmed = (sameRun: boolean): PromptInput[] => {
@@ -135,6 +168,11 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     left: () => left.filter(lives),
     async start(run, nonce) {
       try {
+        if (!(await through())) {
+          leaveGate();
+          if (!closed) it.ended(null, undefined, true);
+          return;
+        }
         const identity = await launched(run, nonce);
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
@@ -174,6 +212,10 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       it.attach(opened);
       return opened;
     },
+    giveUpStart() {
+      inLine?.giveUp();
+    },
+    settled: leaveGate,
     attach(next) {
       live?.close();
       live = next;
@@ -228,6 +270,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       const stderrTail = [from?.stderrTail() ?? "", killed ?? ""].filter((part) => part !== "").join("\n");
       const { run } = books.state();
       live = null;
+      leaveGate();
       try {
         books.step("exit", (step) => {
           const { codec } = books.runSettings();
@@ -252,6 +295,8 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     },
     close() {
       closed = true;
+      it.giveUpStart();
+      leaveGate();
       live?.close();
       live = null;
     },

@@ -26,6 +26,7 @@ import type { Limits, Notice } from "./model.ts";
 import { giveUp, reconcile } from "./reconcile.ts";
 import type { StepWork } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { createStartGate } from "./start-gate.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */
 const QUIET_SWEEPS = 6;
@@ -81,6 +82,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const actors = new Map<string, Actor>();
   const running = createRunningTime(clock);
   const bootId = readBootId();
+  const gate = createStartGate(clock);
   let ready = false;
   let closed = false;
   let isPending = (_id: string): boolean => true;
@@ -112,6 +114,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         purged,
         running,
         machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
+        gate,
         launch: launchRun,
       },
       agent,

@@ -186,6 +186,11 @@ export interface Traits {
   /** From the spawn to `ready`. */
   readonly startDeadlineMs: number;
   /**
+   * Its processes share something that does not bear many beginning together: the next one begins when the one before
+   * is ready, or after this time. Absent: they do not mind.
+   */
+  readonly startSpacingMs?: number;
+  /**
    * Totals of `usage` that a resumed process goes on counting; all others begin at zero with each process.
    */
   readonly carriedTotals?: readonly UsageKey[];

@@ -191,6 +191,13 @@ export interface AgentState {
   /** Turns that ended since the last completion notice. */
   readonly unnoticed: readonly string[];
   readonly startFailed: boolean;
+  /**
+   * The last start failed for want of something, before anything was written to the program: it is tried again at `at`
+   * of the running time, without a start being counted. `tries`: how often that was.
+   */
+  readonly again: { readonly tries: number; readonly at: number } | null;
+  /** Its start waits for others of its provider: no process is there yet, and no deadline counts. */
+  readonly startInLine: boolean;
   /** The first line of the present process that was no frame: it may explain a start that fails. */
   readonly foreign: string | null;
   /** Why the present process was given up while it lived, until the next one. */

@@ -1,4 +1,5 @@
 /** The end of a process: asked for or not, before or after it was ready, with or without an input on its way. */
+import { isLacking } from "../../providers/lacking.ts";
 import type { Fact } from "../model.ts";
 import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
@@ -115,8 +116,23 @@ function mayBeSentAgain({ s, env }: Work): boolean {
   return s.flight.run === null || env.redelivery !== "none";
 }
 
+/** Nothing was written to it, and what it lacked may be there again in a moment. */
+const AGAIN_MS = [1000, 3000, 10_000] as const;
+
 function startFailed(work: Work, fact: ExitFact): void {
-  const { s } = work;
+  const { s, out, env } = work;
+  const reason = s.startError?.message ?? `${tail(fact)}${wroteInstead(s)}`;
+  const tries = s.again?.tries ?? 0;
+  const waitMs = AGAIN_MS[tries];
+  if (waitMs !== undefined && (s.turn !== null || s.wanted) && isLacking(reason)) {
+    s.process = "none";
+    s.again = { tries: tries + 1, at: env.ranMs + waitMs };
+    const message = `the start failed for want of something and is tried again in ${waitMs} ms: ${reason.replace(/^; /, "")}`;
+    s.cause = { source: env.source, detail: message, at: env.nowMs };
+    out.push({ do: "event", type: "note", data: { level: "warn", code: "start_again", message } });
+    return;
+  }
+  s.again = null;
   s.process = "gone";
   // A process that nobody waits for any more ends like an idle one: nobody is told.
   s.startFailed = s.turn !== null || s.wanted;

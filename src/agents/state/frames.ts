@@ -85,6 +85,7 @@ function onReady(work: Work): void {
   if (s.ready) return; // the answer to a handshake repeated after an adoption
   work.detail = "ready";
   s.ready = true;
+  s.again = null;
   if (s.intent === null) s.wanted = false; // else it is the next process that is wanted
   s.lastFrameAt = s.progressAt = work.env.ranMs;
   // its turn began before it was ready

@@ -12,7 +12,7 @@ import type { NoticeEvent } from "../../words/notices.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
 import { onTick } from "./time.ts";
-import { reached } from "./turns.ts";
+import { onStartTurn, reached } from "./turns.ts";
 import { onUserFact } from "./user.ts";
 import type { Work } from "./work.ts";
 
@@ -37,6 +37,9 @@ function apply(work: Work, fact: Fact): void {
     case "configured":
     case "decide":
       return onUserFact(work, fact);
+    case "start_in_line":
+    case "start_begins":
+      return onStartTurn(work, fact);
     case "tick":
     case "park":
     case "start_waits":
@@ -68,6 +71,7 @@ function settle(work: Work, before: AgentState): void {
   const status = statusOf(s);
   countActiveTime(work, status);
   if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;
+  if (s.turn === null && !s.wanted) s.again = null; // nobody waits for it any more
   if (status !== before.status) {
     s.cause = { source: env.source, detail: work.detail, at: env.nowMs };
     s.status = status;

@@ -4,7 +4,7 @@ import type { Fact, Limits, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
-import { endProcess, interrupt, wroteInstead } from "./turns.ts";
+import { advance, endProcess, interrupt, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" | "start_waits" }>): void {
@@ -28,6 +28,9 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
           message: `the program was not ready after ${env.startDeadlineMs} ms${wroteInstead(s)}`,
         };
         endProcess(work, "refused", false);
+        break;
+      case "again":
+        advance(work);
         break;
       case "turn":
         out.push({ do: "event", type: "turn_timeout", data: { turn: s.turn?.id, limitMs: env.limits.turnTimeoutMs } });
@@ -106,7 +109,7 @@ function stall({ s, out, env }: Work): void {
 }
 
 type Deadline =
-  | { readonly what: "start" | "turn" | "interrupt" | "stall" | "park"; readonly at: number }
+  | { readonly what: "start" | "again" | "turn" | "interrupt" | "stall" | "park"; readonly at: number }
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
 
 function mayPark(s: AgentState): boolean {
@@ -121,14 +124,19 @@ function mayPark(s: AgentState): boolean {
   );
 }
 
+/** No process is there, and none of a person's. */
+const AWAY: readonly AgentState["process"][] = ["none", "stopped", "parked", "gone"];
+
 export function deadlines(
   s: AgentState,
   env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
 ): Deadline[] {
   const { limits } = env;
   const due: Deadline[] = [];
+  if (s.again !== null && AWAY.includes(s.process) && (s.turn !== null || s.wanted))
+    due.push({ what: "again", at: s.again.at });
   if (s.process === "running" && s.intent === null) {
-    if (!s.ready) due.push({ what: "start", at: s.spawnedAt + env.startDeadlineMs });
+    if (!s.ready && !s.startInLine) due.push({ what: "start", at: s.spawnedAt + env.startDeadlineMs });
     const turn = s.turn;
     if (turn !== null && s.ready) {
       if (limits.turnTimeoutMs > 0 && turn.interrupt?.reason !== "timeout" && turn.countingSince !== null) {

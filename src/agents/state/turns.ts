@@ -1,5 +1,6 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
 import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { Fact } from "../model.ts";
 import type { Work } from "./work.ts";
 
 /**
@@ -48,12 +49,22 @@ function turnId({ s, env }: Work): string {
   return `${env.agentId}-${s.turns}`;
 }
 
+/** Its turn to start has come, or has not: only from then on the program's own time counts. */
+export function onStartTurn({ s, env }: Work, fact: Extract<Fact, { type: "start_in_line" | "start_begins" }>): void {
+  if (s.process !== "running" || s.ready || s.intent !== null) return;
+  s.startInLine = fact.type === "start_in_line";
+  const detail = fact.type === "start_in_line" ? `waits for another start of ${fact.of}` : "starting";
+  s.cause = { source: env.source, detail, at: env.nowMs };
+  if (!s.startInLine) s.spawnedAt = s.lastFrameAt = s.progressAt = env.ranMs;
+}
+
 /** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */
 export function advance(work: Work): void {
   const { s, env } = work;
   if (s.intent !== null || s.process === "attached") return;
   if (s.process !== "running") {
-    if (s.turn !== null || s.wanted) spawn(work);
+    const waits = s.again !== null && s.again.at > env.ranMs;
+    if ((s.turn !== null || s.wanted) && !waits) spawn(work);
     return;
   }
   if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
@@ -80,6 +91,7 @@ export function spawn({ s, out, env }: Work): void {
   s.process = "running";
   s.ready = false;
   s.stale = false;
+  s.startInLine = false;
   s.foreign = null;
   s.broken = null;
   s.startError = null;

@@ -32,6 +32,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
       s.queue = fact.mode === "interrupt" ? [item, ...s.queue] : [...s.queue, item];
       s.held = false;
       s.starts = 1;
+      startNow(work);
       work.detail = s.process === "attached" ? ATTACHED : "input";
       if (fact.mode === "interrupt" && s.turn !== null) interrupt(work, "input");
       return dispatch(work);
@@ -50,6 +51,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "release":
       s.held = false;
       s.starts = 1;
+      startNow(work);
       return dispatch(work);
     case "abort":
       if (!fact.keepQueued) cancelQueue(work);
@@ -65,6 +67,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "resume":
       s.held = false;
       s.starts = 1;
+      startNow(work);
       work.detail = "resume";
       dispatch(work);
       if (mayWant(work)) s.wanted = true;
@@ -146,6 +149,15 @@ function detach(work: Work): void {
   work.detail = "given back";
   s.cause = { source: env.source, detail: "given back", at: env.nowMs };
   s.starts = 1;
+  startNow(work);
   dispatch(work);
+  advance(work);
+}
+
+/** A start that waits to be tried again: whoever acts wants it now, and gets all its tries. */
+function startNow(work: Work): void {
+  const { s, env } = work;
+  if (s.again === null) return;
+  s.again = { tries: 0, at: env.ranMs };
   advance(work);
 }

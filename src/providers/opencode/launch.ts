@@ -18,6 +18,8 @@ export const traits: Traits = {
   // A second on a warm home; a new home begins with a database migration.
   startDeadlineMs: 60_000,
   pictures: "path",
+  // One database in the home, migrated by the first of a new version; the others would find it locked.
+  startSpacingMs: 5000,
   maxPromptChars: null,
   passEnv: [
     "OPENCODE_CONFIG",

@@ -22,6 +22,7 @@ import { sealed } from "../../../src/providers/sealed.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { findAgent, insertAgent } from "../../../src/store/agents.ts";
 import { openStore } from "../../../src/store/database.ts";
+import { createStartGate } from "../../../src/agents/start-gate.ts";
 
 function world(codec: AnyCodec = missingProvider("x").codec) {
   const real = openStore(":memory:");
@@ -65,6 +66,7 @@ function world(codec: AnyCodec = missingProvider("x").codec) {
         throw new Error("not asked for here");
       },
     }),
+    gate: createStartGate(clock),
     newNonce: () => "n",
     enqueue: () => undefined,
     purged: () => undefined,

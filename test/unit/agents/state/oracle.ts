@@ -13,6 +13,9 @@ import type { Under, World } from "./world.ts";
 const FINAL: readonly InputState[] = ["ended", "unknown", "cancelled"];
 const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach"];
 
+/** What a program says that lacked something for the moment. */
+const LACKS = /database is locked/;
+
 export class Violation extends Error {}
 
 function must(holds: boolean, what: string): void {
@@ -38,18 +41,34 @@ export function createOracle(under: Under) {
   let taken = false;
   const attached = (): boolean => taken && process === "none";
 
+  /** Free tries of a start that failed for want of something; one is due. */
+  let tries = 0;
+  let due = false;
+
   const beforeFact = (fact: Fact): void => {
-    if (MAY_START.includes(fact.type)) budget = 1;
+    if (MAY_START.includes(fact.type)) {
+      budget = 1;
+      tries = 0;
+    }
     if (fact.type === "attach" && intent !== "delete" && !under.oneshot) taken = true;
     if (fact.type === "detach") taken = false;
     if (fact.type === "input") inputs.set(fact.id, "queued");
     if (fact.type === "input_absent") absent.add(fact.key);
-    if (fact.type === "ready" && process === "spawned") process = "ready";
+    if (fact.type === "ready" && process === "spawned") {
+      process = "ready";
+      tries = 0;
+    }
     nothingRan = fact.type === "exit" && fact.never === true;
     if (fact.type === "exit" && process !== "none") {
-      // Replaced by ourselves, or never there: that start does not count.
-      if (fact.never === true || intent === "restart") budget = 1;
+      // Replaced or ended by ourselves, or never there: that start does not count.
+      if (fact.never === true || intent === "restart" || intent === "timeout") budget = 1;
       if (before.run > 0 && !before.ready) startFailed = true;
+      const failed = !before.ready && (intent === null || intent === "refused") && fact.never !== true;
+      due = failed && tries < 3 && LACKS.test(before.startError?.message ?? fact.stderrTail);
+      if (due) {
+        tries += 1;
+        budget = 1;
+      }
       process = "none";
     }
   };
@@ -72,6 +91,7 @@ export function createOracle(under: Under) {
   const effect = (each: Effect, after: AgentState, fact: Fact): void => {
     switch (each.do) {
       case "spawn":
+        due = false;
         must(process === "none", "two processes at once");
         must(!taken, "a process beside a person's screen");
         must(budget > 0 || under.oneshot, "a start that nobody asked for");
@@ -208,7 +228,7 @@ export function createOracle(under: Under) {
     if (s.status === "processing") must(live && s.turn !== null, `processing with process ${s.process}`);
     if (s.status === "starting") must(!live || s.intent !== null, "starting, and ready");
     must((s.process === "attached") === attached(), `process ${s.process}, by the books attached: ${attached()}`);
-    if (isBusy(s.status)) must(there || attached(), `${s.status} without a process`);
+    if (isBusy(s.status)) must(there || attached() || due, `${s.status} without a process`);
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
     if (s.process === "gone") must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
     if (s.status === "error")
@@ -259,7 +279,10 @@ export function canBeStopped(it: World): void {
 /** From any state: a program that dies and dies again comes to rest. */
 export function cannotLoop(it: World): void {
   it.do({ type: "detach" });
-  for (let deaths = 0; deaths < 4; deaths += 1) it.do({ type: "exit", code: 1, stderrTail: "" }, { type: "ready" });
+  for (let deaths = 0; deaths < 4; deaths += 1) {
+    if (it.state().again !== null) it.do({ later: 10_000 });
+    it.do({ type: "exit", code: 1, stderrTail: "" }, { type: "ready" });
+  }
   must(!isBusy(it.state().status), `after four deaths it is ${it.state().status}`);
 }
 
@@ -272,7 +295,8 @@ export function drains(it: World): void {
     const { flight } = s;
     const asked = s.open.find((each) => !each.answered);
     // A plain command's next input waits for the end of the process before.
-    if (s.intent !== null || (s.ready && flight?.run === null)) it.do({ type: "exit", code: 0, stderrTail: "" });
+    if (s.again !== null && s.process !== "running" && s.intent === null) it.do({ later: 10_000 });
+    else if (s.intent !== null || (s.ready && flight?.run === null)) it.do({ type: "exit", code: 0, stderrTail: "" });
     else if (s.process === "running" && !s.ready) it.do({ type: "ready" });
     else if (asked !== undefined) it.do({ type: "decide", id: asked.id, decision: "allow" });
     else if (flight !== null && flight.run !== s.run) it.do({ type: "input_absent", key: flight.key });

@@ -2,7 +2,7 @@
 import type { Table } from "./world.ts";
 import {
   DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed, foreign,
-  frame, input, later, never, ready, refused, replace, resume, retrying, said, started, stop,
+  frame, input, lacking, later, never, ready, refused, remove, replace, resume, retrying, said, startBegins, startInLine, started, stop,
 } from "./world.ts";
 
 export const statusTables: readonly Table[] = [
@@ -150,6 +150,31 @@ export const statusTables: readonly Table[] = [
       { says: "a death after ready starts nothing", given: WORKING, when: [exit(1), later(3_600_000)], then: { run: 1, status: "exited" } },
       { says: "a process that nobody waits for any more and that fails to start is told to nobody", given: [...STARTING, abort], when: [exit(1)], does: ["idle → exited"], then: { status: "exited" } },
       { says: "… nor later", given: [...STARTING, abort, exit(1), resume], when: [ready], does: ["starting → idle"], then: { status: "idle" } },
+    ],
+  },
+  {
+    about: "a start that failed for want of something",
+    rows: [
+      { says: "is tried again by itself, spaced, and the turn stays open", given: STARTING, when: [lacking, later(999), later(1), ready], does: ["note", "spawn 2", "input 1 written", "prompt 1", "starting → processing"], then: { status: "processing", turn: "a-1", run: 2 } },
+      { says: "… it is starting meanwhile, and says why", given: STARTING, when: [lacking], then: { status: "starting", process: "none", cause: "exit: the start failed for want of something and is tried again in 1000 ms: stderr: database is locked" } },
+      { says: "… a few times, with growing pauses, then it is a failed start", given: STARTING, when: [lacking, later(1000), lacking, later(3000), lacking, later(10_000), lacking], does: ["note", "spawn 2", "note", "spawn 3", "note", "spawn 4", "a-1 failed START_FAILED", "input 1 queued", "starting → exited", "notice agent_exited a-1 START_FAILED"], then: { status: "exited", run: 4, held: true } },
+      { says: "… not where the program is wrong", given: STARTING, when: [exit(1, "unknown option")], then: { status: "exited" } },
+      { says: "… once it was ready all tries are there again", given: [...STARTING, lacking, later(1000), ready, accepted(1), ended(), exit(0), input(2)], when: [lacking], does: ["note"], then: { status: "starting" } },
+      { says: "… an input, a release and a resume try at once", given: [...STARTING, lacking], when: [input(2)], does: ["spawn 2"], then: { status: "starting", queue: [2] } },
+      { says: "… a resume that failed so is tried again, too", given: [resume], when: [lacking, later(1000), ready], does: ["note", "spawn 2", "starting → idle"], then: { status: "idle" } },
+      { says: "… a stop, an abort and the end of its wait leave nothing to try", given: [...STARTING, lacking], when: [stop, later(3_600_000)], then: { status: "idle", process: "stopped", run: 1 } },
+      { says: "… also an abort", given: [...STARTING, lacking], when: [abort, later(3_600_000)], then: { status: "idle", run: 1 } },
+      { says: "… also where the program itself said so before it ended", given: STARTING, when: [{ type: "start_failed", code: "X", message: "SQLITE_BUSY: database is locked" }, exit(1), later(1000)], does: ["end", "note", "spawn 2"], then: { status: "starting" } },
+    ],
+  },
+  {
+    about: "a start that waits for others of its provider",
+    rows: [
+      { says: "says what it waits for", given: STARTING, when: [startInLine], then: { status: "starting", cause: "timer: waits for another start of opencode" } },
+      { says: "… its deadline counts from its own start", given: [...STARTING, startInLine, later(100_000), startBegins], when: [later(29_999), ready], then: { status: "processing", startError: null } },
+      { says: "… and then it counts", given: [...STARTING, startInLine, later(100_000), startBegins], when: [later(30_000), exit(143)], then: { status: "exited", startError: "START_TIMEOUT" } },
+      { says: "… stopped in the line it is stopped", given: [...STARTING, startInLine], when: [stop, never], then: { status: "idle", process: "stopped" } },
+      { says: "… deleted in the line it is gone", given: [...STARTING, startInLine], when: [remove, never], does: ["end", "a-1 interrupted", "input 1 cancelled", "purge", "starting → idle", "notice agent_aborted a-1"], then: {} },
     ],
   },
   {

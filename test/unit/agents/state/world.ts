@@ -147,9 +147,11 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
 export type World = ReturnType<typeof world>;
 export type Shown = ReturnType<World["shown"]>;
 
+const TIMER_FACTS: readonly Fact["type"][] = ["tick", "park", "start_waits", "start_in_line", "start_begins"];
+
 function sourceOf({ type }: Fact): Surroundings["source"] {
   if (USER_FACTS.includes(type)) return "api";
-  if (type === "tick" || type === "park") return "timer";
+  if (TIMER_FACTS.includes(type)) return "timer";
   if (type === "exit" || type === "torn") return "exit";
   return type === "replace" || type === "broken" ? "reconcile" : "frame";
 }
@@ -256,6 +258,9 @@ export const torn: Fact = { type: "torn" };
 export const replace: Fact = { type: "replace" };
 export const broken: Fact = { type: "broken", code: "STATE_UNREADABLE", message: "nobody can read it" };
 export const foreign = (line: string): Fact => ({ type: "foreign_output", line });
+export const lacking: Fact = { type: "exit", code: 1, stderrTail: "database is locked" };
+export const startInLine: Fact = { type: "start_in_line", of: "opencode" };
+export const startBegins: Fact = { type: "start_begins" };
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };
 export const said: Fact = { type: "part", key: "m", role: "assistant", part: { type: "text", text: "hi" } };
