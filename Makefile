@@ -54,8 +54,12 @@ test: build node_modules/.ready
 test-again: build node_modules/.ready
 	$(BUN) test/again.ts
 
+# The real programs. `make test-live CLAUDE=2.1.285,2.1.332 CODEX=0.139.0` tries these versions of these programs only.
+PROGRAMS := CLAUDE CODEX OPENCODE PI GEMINI
+VERSIONS = $(foreach p,$(PROGRAMS),$(if $(filter command,$(origin $(p))),$(p)=$($(p))))
+
 test-live: build node_modules/.ready
-	$(BUN) test/run.ts live
+	$(BUN) test/run.ts live $(VERSIONS)
 
 check: node_modules/.ready
 	$(BUN) node_modules/typescript/bin/tsc --noEmit -p tsconfig.json

@@ -1,7 +1,8 @@
 /**
  * Runs test files, each in a `bun test` process of its own, two at a time: a file that hangs or leaks hurts nobody
- * else. Arguments are folders of `test/` (or `types`, or single files). Quiet about what passes, whole about what
- * fails. Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything failed.
+ * else. Arguments are folders of `test/` (or `types`, or single files), and for live tests `NAME=VERSION,…`. Quiet about
+ * what passes, whole about what fails. Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything
+ * failed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +18,16 @@ interface Job {
   readonly name: string;
   readonly commands: readonly (readonly string[])[];
   readonly timeoutSeconds: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
+
+/** `CLAUDE=2.1.285,2.1.332`: the live files of this program run once with each; those of others do not run. */
+const VERSIONS: ReadonlyMap<string, readonly string[]> = new Map(
+  process.argv.slice(2).flatMap((argument) => {
+    const [name = "", versions] = argument.split("=");
+    return versions === undefined ? [] : [[name, versions.split(",").filter((each) => each !== "")]];
+  }),
+);
 
 interface Result {
   readonly passed: number;
@@ -42,14 +52,25 @@ function jobsOf(argument: string): Job[] {
   const files = argument.endsWith(".test.ts")
     ? [argument.replace(/^test\//, "")]
     : [...new Bun.Glob(`${argument}/**/*.test.ts`).scanSync(join(ROOT, "test"))];
-  return files.sort().map((file) => {
+  return files.sort().flatMap((file) => {
     const head = readFileSync(join(ROOT, "test", file), "utf8").slice(0, 500);
-    return {
+    const job = {
       name: `test/${file}`,
       commands: [[process.execPath, "test", "--timeout", String(TEST_TIMEOUT_MS), `./test/${file}`]],
       timeoutSeconds: Number(/^(?:\/\/|\s*\*) file-timeout: (\d+) s/m.exec(head)?.[1] ?? FILE_TIMEOUT_SECONDS),
     };
+    return ofVersions(file, job);
   });
+}
+
+function ofVersions(file: string, job: Job): Job[] {
+  const program = /^live\/([a-z]+)-/.exec(file)?.[1]?.toUpperCase();
+  if (program === undefined || VERSIONS.size === 0) return [job];
+  return (VERSIONS.get(program) ?? []).map((version) => ({
+    ...job,
+    name: `${job.name} (${version})`,
+    env: { [`AH_TEST_${program}`]: version },
+  }));
 }
 
 /** Ours are set by the tests themselves; what the caller has exported must not change what they see. */
@@ -63,11 +84,11 @@ function environment(): Record<string, string> {
 
 async function runCommand(
   command: readonly string[],
-  timeoutSeconds: number,
+  { timeoutSeconds, env = {} }: Job,
 ): Promise<{ code: number; output: string }> {
   const child = Bun.spawn([...command], {
     cwd: ROOT,
-    env: environment(),
+    env: { ...environment(), ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -111,7 +132,7 @@ async function run(job: Job): Promise<Result> {
   let output = "";
   let code = 0;
   for (const command of job.commands) {
-    const one = await runCommand(command, job.timeoutSeconds);
+    const one = await runCommand(command, job);
     output += one.output;
     code ||= one.code;
   }
@@ -145,7 +166,10 @@ function readTimes(): Record<string, number> {
 }
 
 const times = readTimes();
-const jobs = process.argv.slice(2).flatMap(jobsOf);
+const jobs = process.argv
+  .slice(2)
+  .filter((argument) => !argument.includes("="))
+  .flatMap(jobsOf);
 // The slowest first, as far as known, so that no long one is left for the end.
 jobs.sort((a, b) => (times[b.name] ?? 0) - (times[a.name] ?? 0));
 const results: Result[] = [];

@@ -1,7 +1,7 @@
 /** The real Gemini CLI, one bundle for Node. */
-import { type Environment, installScript } from "./install.ts";
+import { type Environment, installScript, versionOf } from "./install.ts";
 
-export const GEMINI_VERSION = "0.61.0";
+export const GEMINI_VERSION = versionOf(process.env, "GEMINI", "0.61.0");
 
 export function installGemini(env: Environment): ReturnType<typeof installScript> {
   const name = "@google/gemini-cli";

@@ -22,6 +22,11 @@ export interface Package {
   readonly file: string;
 }
 
+/** The version that is tried: the one that `make test-live NAME=…` named, else the newest that passed. */
+export function versionOf(env: Environment, name: string, newest: string): string {
+  return env[`AH_TEST_${name}`] ?? newest;
+}
+
 /** `describe` for tests of a real program: where it cannot be had they are skipped, and the reason is told. */
 export function describeReal(program: string, installed: object): (name: string, tests: () => void) => void {
   if ("skip" in installed) console.log(`skipped: the real ${program}: ${String(installed.skip)}`);

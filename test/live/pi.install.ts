@@ -1,7 +1,7 @@
 /** The real Pi, a script for Node. */
-import { type Environment, installScript } from "./install.ts";
+import { type Environment, installScript, versionOf } from "./install.ts";
 
-export const PI_VERSION = "0.87.1";
+export const PI_VERSION = versionOf(process.env, "PI", "0.87.1");
 
 export function installPi(env: Environment): ReturnType<typeof installScript> {
   const name = "@earendil-works/pi-coding-agent";
