@@ -10,9 +10,9 @@ const PAUSE_SECONDS = 0.25;
 const TURNS = 30;
 const STREAM = {
   what: `frame written by a child -> SSE client has it, ${AGENTS} busy agents`,
-  must: "p50 <= 5 ms, p99 <= 30 ms",
+  must: "p50 <= 3 ms, p99 <= 20 ms",
 };
-const WEBHOOK = { what: "turn ended -> webhook request arrives", must: "p50 <= 15 ms" };
+const WEBHOOK = { what: "turn ended -> webhook request arrives", must: "p50 <= 10 ms" };
 
 /** Milliseconds with a fraction, on the same clock as the shell's. */
 const nowMs = (): number => performance.timeOrigin + performance.now();
@@ -70,7 +70,7 @@ export const latency: Measurement = async (world) => {
   const [p50, p99] = [quantile(streamed, 0.5), quantile(streamed, 0.99)];
   const hook = quantile(webhooks, 0.5);
   return [
-    { ...STREAM, measured: `p50 ${ms(p50)}, p99 ${ms(p99)}`, fine: p50 <= 5 && p99 <= 30, absolute: true },
-    { ...WEBHOOK, measured: `p50 ${ms(hook)}`, fine: hook <= 15, absolute: true },
+    { ...STREAM, measured: `p50 ${ms(p50)}, p99 ${ms(p99)}`, fine: p50 <= 3 && p99 <= 20, absolute: true },
+    { ...WEBHOOK, measured: `p50 ${ms(hook)}`, fine: hook <= 10, absolute: true },
   ];
 };

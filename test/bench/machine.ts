@@ -49,3 +49,22 @@ function threadNs(pid: number): Map<string, number> {
 export function rssBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) * 1024;
 }
+
+/** CPU time of a process so far, all threads. */
+export function cpuMs(pid: number): number {
+  return [...threadNs(pid).values()].reduce((sum, ns) => sum + ns, 0) / 1e6;
+}
+
+export interface Memory {
+  readonly rss: number;
+  /** Shared pages counted by their share. */
+  readonly pss: number;
+  /** What nobody else has and no file holds: our own doing. */
+  readonly anonymous: number;
+}
+
+export function memoryOf(pid: number): Memory {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
+  const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) * 1024;
+  return { rss: of("Rss"), pss: of("Pss"), anonymous: of("Anonymous") };
+}

@@ -10,7 +10,7 @@ import type { Measurement } from "./world.ts";
 const ROUNDS = 7;
 const SECONDS = 1;
 const CONNECTIONS = 16;
-const LEAST = 0.4;
+const LEAST = 0.6;
 
 export const requests: Measurement = async (world) => {
   const hello = await world.serve([world.hello]);
