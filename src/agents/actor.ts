@@ -279,7 +279,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     offset: number,
     skipped: number,
   ): Promise<void> => {
-    for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(0, FRAME_KEPT_CHARS));
+    // Of a plain program's output, which comes in blocks, the end is what was printed last.
+    const end = deps.runSettings(agent).codec.traits.oneshot ? -FRAME_KEPT_CHARS : 0;
+    for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(end).slice(0, FRAME_KEPT_CHARS));
     recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
     const from = run.live();
     const work = (step: StepWork): void => {

@@ -129,6 +129,7 @@ export function openLive(options: LiveOptions): Live {
     createTail({
       path: paths.out,
       offset: from,
+      blocks: traits.oneshot,
       onShrunk: () => outputLost(),
       onBatch: ({ lines, begins, endOffset, skipped }) => listener.frames(lines, begins, endOffset, skipped.length),
       onError(error) {

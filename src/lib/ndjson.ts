@@ -27,6 +27,8 @@ export interface LineSplitterOptions {
   /** Offset of the first byte that will be pushed. */
   readonly offset?: number;
   readonly maxLineBytes?: number;
+  /** For output whose lines mean nothing: all whole lines of a chunk are given out as one text. */
+  readonly blocks?: boolean;
 }
 
 const LF = 0x0a;
@@ -34,6 +36,7 @@ const LF = 0x0a;
 export function createLineSplitter({
   offset: start = 0,
   maxLineBytes = MAX_LINE_BYTES,
+  blocks = false,
 }: LineSplitterOptions = {}): LineSplitter {
   let offset = start;
   let carried: Buffer[] = [];
@@ -64,7 +67,12 @@ export function createLineSplitter({
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const lines: SplitLine[] = [];
       let from = 0;
-      for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, from)) {
+      const end = (): number => {
+        if (!blocks) return bytes.indexOf(LF, from);
+        const last = bytes.lastIndexOf(LF);
+        return last < from ? -1 : last;
+      };
+      for (let at = end(); at !== -1; at = end()) {
         lines.push(finish(bytes.subarray(from, at)));
         from = at + 1;
       }

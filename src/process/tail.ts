@@ -45,13 +45,17 @@ export interface TailOptions {
   /** The file became shorter than what was read of it: nothing that is written from here on can be told apart. */
   readonly onShrunk?: () => void;
   readonly maxLineBytes?: number;
+  /** The lines mean nothing to the reader: what was read at once is given out as one. */
+  readonly blocks?: boolean;
 }
 
 /** Read, and given out, at once. One for all tails: it is filled and split in one synchronous step. */
 const chunk = Buffer.alloc(256 * 1024);
 
-export function createTail({ path, offset: start, onBatch, onError, maxLineBytes, onShrunk }: TailOptions): Tail {
-  const splitter = createLineSplitter({ offset: start, ...(maxLineBytes === undefined ? {} : { maxLineBytes }) });
+export function createTail(options: TailOptions): Tail {
+  const { path, offset: start, onBatch, onError, maxLineBytes, blocks = false, onShrunk } = options;
+  const limit = maxLineBytes === undefined ? {} : { maxLineBytes };
+  const splitter = createLineSplitter({ offset: start, blocks, ...limit });
   let position = start; // of the next byte to read, partial line included
   let fd: number | null = null;
   let closed = false;

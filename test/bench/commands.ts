@@ -1,4 +1,4 @@
-/** A plain command that prints much: how fast it is taken in, whatever the length of its lines, and who waits meanwhile. */
+/** A plain command that prints much: how fast it is taken in, whatever its lines are like, and who waits meanwhile. */
 import { PROJECT, endHarness, makeProject, startHarness } from "./agents.ts";
 import type { Claim } from "./row.ts";
 import { ms } from "./row.ts";

@@ -64,3 +64,13 @@ describe("the line splitter", () => {
     }
   });
 });
+
+test("in blocks, the whole lines of a chunk are one text, and offsets are those of its last line", () => {
+  const splitter = createLineSplitter({ offset: 10, blocks: true });
+  const push = (text: string) => splitter.push(Buffer.from(text));
+  expect(push("a\nb\nc")).toEqual([{ type: "line", text: "a\nb", end: 14 }]);
+  expect(push("d")).toEqual([]);
+  expect(push("e\n")).toEqual([{ type: "line", text: "cde", end: 18 }]);
+  expect(push("\n\n")).toEqual([{ type: "line", text: "\n", end: 20 }]);
+  expect([splitter.offset, splitter.pendingBytes]).toEqual([20, 0]);
+});
