@@ -20,8 +20,8 @@ export function mayReceive({ url, allowedHosts }: AllowedTargets, host: string):
 const METADATA = new Set(["100.100.100.200", "fd00:ec2::254"]);
 
 /**
- * Link-local and its kin (cloud metadata services live there), unspecified, multicast and reserved addresses: no name may lead
- * there.
+ * Link-local and its kin (cloud metadata services live there), unspecified, multicast and reserved addresses: no name
+ * may lead there.
  */
 export function isNobodysAddress(address: string): boolean {
   const plain = address.toLowerCase().replace(/^::ffff:(?=[\d.]+$)/, "");

@@ -39,6 +39,7 @@ test("no file of an agent is opened, read or written but by the opener that neve
       "src/process/watch.ts": "a stream of a descriptor that is open already",
       "src/api/debug.ts": "a file of the kernel",
       "src/process/cgroup.ts": "files of the kernel",
+      "src/process/project-file.ts": "the same for files of a project, whose every folder is looked at on the way",
       "src/process/delegation.ts": "files of the kernel",
     }),
   ).toEqual([]);

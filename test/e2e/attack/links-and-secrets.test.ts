@@ -1,7 +1,7 @@
 /**
- * Attack table: links that lead out, and secrets where somebody may look for them. What is tried: a project's folder that
- * is a link or becomes one, links planted in an agent's folder while it lives and before it starts, secrets of ours and of
- * an agent in answers, logs, the store's files, the arguments and the environment under /proc.
+ * Attack table: links that lead out, and secrets where somebody may look for them. What is tried: a project's folder
+ * that is a link or becomes one, links planted in an agent's folder while it lives and before it starts, secrets of
+ * ours and of an agent in answers, logs, the store's files, the arguments and the environment under /proc.
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Attack table: clients that are slow, many, greedy or dead, against the compiled daemon. Whatever they do, health answers
- * at once, memory stays where it was, and an agent that works goes on working.
+ * Attack table: clients that are slow, many, greedy or dead, against the compiled daemon. Whatever they do, health
+ * answers at once, memory stays where it was, and an agent that works goes on working.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Attack table: who may come in. Every form is tried on every route of the daemon's own table (the handlers are replaced:
- * none of them may be reached), so a route that is added tomorrow stands in it, too.
+ * Attack table: who may come in. Every form is tried on every route of the daemon's own table (the handlers are
+ * replaced: none of them may be reached), so a route that is added tomorrow stands in it, too.
  */
 import { describe, expect, test } from "bun:test";
 import { json } from "../../../src/http/answer.ts";

@@ -1,7 +1,7 @@
 /**
- * Attack table: a webhook of a project or an agent must not make us ask where the caller cannot reach. Forms of addresses
- * by which filters were got around elsewhere; what a name resolves to is looked at again when it is sent (the worker's
- * tests do that), with the same table of addresses.
+ * Attack table: a webhook of a project or an agent must not make us ask where the caller cannot reach. Forms of
+ * addresses by which filters were got around elsewhere; what a name resolves to is looked at again when it is sent
+ * (the worker's tests do that), with the same table of addresses.
  */
 import { describe, expect, test } from "bun:test";
 import { webhook } from "../../../src/api/schemas.ts";
