@@ -132,6 +132,10 @@ describe("an answer", () => {
       driven.answer(id, "deny", data);
       expect(driven.sent()).toEqual([line]);
     }
+    const driven = prompted("allow");
+    const { id, data } = permission(asks(driven, { id: "r", options: [ALL[4]] }));
+    driven.answer(id, "deny", data);
+    expect(driven.sent()).toEqual([cancelled("r")]); // whatever the mode: never the grant that is all there is
   });
 
   test("is seen when its tool moves on, not when another one does", () => {

@@ -163,6 +163,10 @@ describe("questions", () => {
     expect(it.do((state) => piCodec.answer(state, yes, 0)).lines).toEqual([
       { type: "extension_ui_response", id: "d1", confirmed: true },
     ]);
+    const no = { ...yes, decision: "deny" } as const;
+    expect(it.do((state) => piCodec.answer(state, no, 0)).lines.slice(-1)).toEqual([
+      { type: "extension_ui_response", id: "d1", cancelled: true },
+    ]);
   });
 
   test("of others, withdrawn by their timeout, are closed when the only running tool ends", () => {
