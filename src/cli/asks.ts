@@ -1,5 +1,6 @@
 /** What agents wait for. */
 import { isObject } from "../lib/check.ts";
+import { excerpt } from "../lib/text.ts";
 import type { Client } from "./client.ts";
 import type { AgentShape, PermissionShape } from "./shapes.ts";
 import { get, member, pathOf } from "./shapes.ts";
@@ -52,10 +53,13 @@ export function requestText({ kind, detail, title }: PermissionShape): string {
   return parts.length === 0 ? title : parts.join("\n");
 }
 
+/** Longer than this it is the request itself, which is shown whole. */
+const REASON_MAX = 200;
+
 /** What it says of itself, apart from the request. */
 export function reasonText({ detail, title }: PermissionShape): string {
   const { command, description } = isObject(detail) ? unwrapped(detail) : {};
-  return typeof description === "string" && command !== undefined ? description : title;
+  return excerpt(typeof description === "string" && command !== undefined ? description : title, REASON_MAX);
 }
 
 /** Some programs wrap the tool's arguments. */

@@ -28,9 +28,9 @@ export async function run(context: Context): Promise<number> {
   const types = typesOf(args.value("types"));
   const path = await pathFor(client, args.words[0]);
   const print = printer(context);
-  const stored = types?.filter((type) => type !== "delta");
+  const stored = types?.filter(isStored);
   let last: number | undefined;
-  // Only streamed text was asked for: none of it is stored.
+  // Only what is never stored was asked for.
   if (stored === undefined || stored.length > 0) {
     const since = args.value("since");
     const past =
@@ -44,7 +44,7 @@ export async function run(context: Context): Promise<number> {
   }
   if (!args.has("follow")) return EXIT.ok;
   const { newest } = await range(client, path);
-  const wanted = types ?? EVENT_NAMES.filter((type) => type !== "delta");
+  const wanted = types ?? EVENT_NAMES.filter(isStored);
   for await (const event of follow(client, io, {
     path,
     types: wanted,
@@ -54,6 +54,9 @@ export async function run(context: Context): Promise<number> {
     if (event.type !== "reset") print(event);
   return EXIT.ok;
 }
+
+/** What has no number is shown live, and only to those who name it. */
+const isStored = (type: string): boolean => type !== "delta" && type !== "activity";
 
 function typesOf(text: string | undefined): readonly string[] | undefined {
   const types = text?.split(",");

@@ -1,0 +1,128 @@
+/** Completions in the real shells: commands, flags, and only the targets that fit. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Box } from "../support/binary.ts";
+import { BINARY, FAKES, makeBox } from "../support/binary.ts";
+import type { Cli } from "../support/cli.ts";
+import { cliOf, script } from "../support/cli.ts";
+import { haveTool, openPane } from "../support/tmux.ts";
+
+setDefaultTimeout(90_000);
+
+let box: Box;
+let cli: Cli;
+let path: string;
+
+beforeAll(async () => {
+  box = await makeBox({
+    providers: {
+      "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] },
+      codex: { enabled: false },
+      opencode: { enabled: false },
+      pi: { enabled: false },
+    },
+  });
+  await box.start();
+  cli = cliOf(box);
+  symlinkSync(BINARY, join(box.dir, "agent-harness"));
+  path = `${box.dir}:${process.env["PATH"] ?? ""}`;
+  await cli("projects", "add", "shop", box.cwd);
+  await cli("run", "--name", "quiet", "hello");
+  await cli("run", "--detach", "--name", "asker", script({ ask: "Bash", input: { command: "rm" } }));
+  await cli("wait", "shop/asker", "--until", "waiting_input");
+});
+afterAll(() => box.close());
+
+const env = (): Record<string, string> => ({ ...box.env, PATH: path, AH_URL: box.api().url });
+const offered = async (...words: string[]): Promise<string[]> =>
+  (await cli("__complete", "fish", String(words.length), "agent-harness", ...words)).out
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split("\t")[0] ?? "");
+
+test("only what fits is offered", async () => {
+  expect(await offered("show", "")).toEqual(["shop/quiet", "shop/asker"]);
+  expect(await offered("approve", "")).toEqual(["shop/asker"]);
+  expect(await offered("approve", "shop/asker", "")).toEqual(["p1"]);
+  expect(await offered("ps", "--status", "w")).toEqual(["waiting_input"]);
+  expect(await offered("projects", "show", "")).toEqual(["shop"]);
+  expect(await offered("events", "--types", "turn_s")).toEqual(["turn_started"]);
+  expect(await offered("set", "shop/quiet", "mo")).toEqual(["model="]);
+});
+
+test("a daemon that is away is silence, quickly", async () => {
+  const before = performance.now();
+  const said = await cli.with({ env: { AH_URL: "http://127.0.0.1:1" } })(
+    "__complete",
+    "bash",
+    "2",
+    "agent-harness",
+    "show",
+    "",
+  );
+  expect(said).toEqual({ code: 0, out: "", err: "" });
+  expect(performance.now() - before).toBeLessThan(3000);
+});
+
+const BASH =
+  'source <(agent-harness completion bash); show() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _agent_harness; printf "%s\\n" "${COMPREPLY[@]}"; }';
+
+async function bash(...words: string[]): Promise<string[]> {
+  const quoted = words.map((word) => `'${word}'`).join(" ");
+  const child = Bun.spawn(["bash", "-c", `${BASH}; compopt() { :; }; show agent-harness ${quoted}`], {
+    env: env(),
+    cwd: box.cwd,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  return (await new Response(child.stdout).text()).trimEnd().split("\n");
+}
+
+test("bash: commands, flags, targets, a value behind =, and files", async () => {
+  expect(await bash("sta")).toEqual(["status"]);
+  expect(await bash("ps", "--so")).toEqual(["--sort"]);
+  expect(await bash("show", "shop/q")).toEqual(["shop/quiet"]);
+  expect(await bash("ps", "--sort", "=", "n")).toEqual(["name", "new"]);
+  expect(await bash("config", "check", "/etc/host")).toContain("/etc/hosts");
+});
+
+describe.if(haveTool("tmux") && haveTool("zsh"))("zsh", () => {
+  test("completes a command and a target", async () => {
+    const pane = openPane(env(), box.cwd);
+    try {
+      pane.line("zsh -f");
+      pane.line("PS1='%% '; autoload -Uz compinit && compinit -u -D; source <(agent-harness completion zsh); clear");
+      await Bun.sleep(1500);
+      pane.type("agent-harness show shop/q");
+      pane.key("Tab");
+      await pane.sees(/show shop\/quiet/);
+      pane.key("C-u");
+      pane.type("agent-harness approve ");
+      pane.key("Tab");
+      await pane.sees(/approve shop\/asker/);
+    } finally {
+      pane.close();
+    }
+  });
+});
+
+describe.if(haveTool("fish"))("fish", () => {
+  test("completes commands, flags and targets with their status", async () => {
+    const ask = async (line: string): Promise<string> => {
+      const child = Bun.spawn(
+        ["fish", "--no-config", "-c", `agent-harness completion fish | source; complete -C '${line}'`],
+        {
+          env: env(),
+          cwd: box.cwd,
+          stdout: "pipe",
+          stderr: "pipe",
+        },
+      );
+      return new Response(child.stdout).text();
+    };
+    expect(await ask("agent-harness sta")).toStartWith("status\t");
+    expect(await ask("agent-harness ps --so")).toStartWith("--sort\t");
+    expect(await ask("agent-harness approve ")).toMatch(/^shop\/asker\twaiting_input/);
+  });
+});
