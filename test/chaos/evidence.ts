@@ -70,6 +70,8 @@ export interface Evidence {
      * of.
      */
     readonly posts: readonly string[];
+    /** Those that we asked for once more while they waited. */
+    readonly askedAgain: readonly string[];
   };
   /** Answers that no request of ours should have got. */
   readonly badAnswers: readonly string[];

@@ -14,7 +14,12 @@ const QUIET_MS = 150_000;
 const DELETED_MS = 20_000;
 
 /** What could not be brought to rest is left to the checks; `note` says what was still on its way. */
-export async function settle(world: World, drive: Drive, note: (text: string) => void): Promise<void> {
+export async function settle(
+  world: World,
+  drive: Drive,
+  note: (text: string) => void,
+): Promise<{ readonly askedAgain: readonly string[] }> {
+  const askedAgain: string[] = [];
   drive.stop();
   world.setClock?.(0);
   for (const program of [world.daemon, world.receiver]) if (program.pid() === 0) await program.start();
@@ -30,15 +35,16 @@ export async function settle(world: World, drive: Drive, note: (text: string) =>
   let open: readonly string[] = [];
   let calm = 0;
   while (performance.now() < deadline && calm < 3) {
-    open = [...(await openWork(world).catch((error: unknown) => [String(error)]))];
+    open = [...(await openWork(world, askedAgain).catch((error: unknown) => [String(error)]))];
     // Quiet once is no rest: a retry or an automatic start may be on its way.
     calm = open.length === 0 ? calm + 1 : 0;
     await Bun.sleep(700);
   }
   for (const each of open) note(`not at rest: ${each}`);
+  return { askedAgain };
 }
 
-async function openWork({ direct, receiverUrl, token }: World): Promise<readonly string[]> {
+async function openWork({ direct, receiverUrl, token }: World, askedAgain: string[]): Promise<readonly string[]> {
   const open: string[] = [];
   for (const agent of await allAgents(direct)) {
     const [id, status, queued] = [String(agent["id"]), String(agent["status"]), Number(agent["queuedInputs"])];
@@ -55,6 +61,8 @@ async function openWork({ direct, receiverUrl, token }: World): Promise<readonly
   const listed = await fetch(`${receiverUrl}/deliveries?state=pending&limit=500`, { headers });
   for (const delivery of [...(((await listed.json()) as Json)["deliveries"] as Json)]) {
     open.push(`post ${String(delivery["id"])}`);
+    // It may be sent at this very moment: then it is sent twice because we asked.
+    askedAgain.push(String(delivery["id"]));
     await fetch(`${receiverUrl}/deliveries/${String(delivery["id"])}/redeliver`, { method: "POST", headers });
   }
   return open;
@@ -63,6 +71,7 @@ async function openWork({ direct, receiverUrl, token }: World): Promise<readonly
 export interface Noted {
   readonly touched: ReadonlyMap<string, "shaken" | "damaged">;
   readonly strikes: readonly string[];
+  readonly askedAgain: readonly string[];
   readonly baseline: readonly Resources[];
   measure(before: readonly Resources[]): Promise<readonly Resources[]>;
 }
@@ -84,7 +93,7 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
     events: await byAgent(async (id) => events.filter((event) => String(event["agent"]) === id)),
     deliveries: await pages(direct, "/deliveries?limit=1000", "deliveries"),
   };
-  const receiver = await receiverSide(world);
+  const receiver = { ...(await receiverSide(world)), askedAgain: noted.askedAgain };
   const arrivals: readonly Arrival[] = world.door.arrivals.map((each) => ({ ...each }));
   const badAnswers = [...drive.promises.badAnswers, ...world.daemon.deaths, ...world.receiver.deaths];
   for (const agent of agents) {
@@ -142,7 +151,7 @@ async function allEvents(url: string): Promise<readonly Json[]> {
   return parseEvents(text);
 }
 
-async function receiverSide({ receiverUrl, token, discord }: World): Promise<Evidence["receiver"]> {
+async function receiverSide({ receiverUrl, token, discord }: World): Promise<Omit<Evidence["receiver"], "askedAgain">> {
   const deliveries: Json[] = [];
   for (let before = ""; ;) {
     const headers = { authorization: `Bearer ${token}` };

@@ -74,10 +74,11 @@ export async function storm({
     const { touched, struck, strikes } = await strikeFor(world, faults, ms, seed, say);
     await crowd.stop();
     say(`the storm is over: ${drive.promises.sent.length} inputs sent, ${crowd.served} strangers served; settling`);
-    await settle(world, drive, say);
+    const { askedAgain } = await settle(world, drive, say);
     const noted = {
       touched,
       strikes,
+      askedAgain,
       baseline,
       measure: (before: readonly Resources[]) => calmResources(world, before),
     };

@@ -124,6 +124,7 @@ export function goodEvidence(): Evidence {
         sinks: { discord: { state: "delivered", tries: 1, interrupted: 0 } },
       })),
       posts: bodies.map((_, n) => `000000000${n}`),
+      askedAgain: [],
     },
     badAnswers: [],
     left: [],
