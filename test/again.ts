@@ -1,6 +1,7 @@
 /**
  * `make test-again N=10`: the whole suite N times in a row, and which tests failed in which of the rounds: one that
- * fails now and then hangs on luck. `BUSY=1` keeps each core busy meanwhile, `ONLY="unit e2e/serve.test.ts"` runs a part.
+ * fails now and then hangs on luck. `BUSY=1` keeps each core busy meanwhile, `ONLY="unit e2e/serve.test.ts"` runs a
+ * part.
  */
 import { cpus } from "node:os";
 import { join } from "node:path";

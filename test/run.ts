@@ -1,7 +1,7 @@
 /**
  * Runs test files, each in a `bun test` process of its own, two at a time: a file that hangs or leaks hurts nobody
- * else. Arguments are folders of `test/` (or `types`, or single files), and for live tests `NAME=VERSION,…`. Quiet about
- * what passes, whole about what fails. Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything
+ * else. Arguments are folders of `test/` (or `types`, or single files), and for live tests `NAME=VERSION,…`. Quiet
+ * about what passes, whole about what fails. Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything
  * failed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -4,6 +4,9 @@
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import { excerpt, oneLine } from "../lib/text.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Store } from "../store/database.ts";
+import { lastText } from "../store/messages.ts";
 import type { Activity } from "../words/agent.ts";
 import type { MessageRole, Part } from "../words/said.ts";
 
@@ -103,4 +106,10 @@ export function createTeller(clock: Clock, emit: (activity: Activity) => void): 
       newest = null;
     },
   };
+}
+
+/** What it did before this daemon: its last words. */
+export function earlierActivity(store: Store, { id, state }: Agent): Activity | null {
+  const last = state.turns === 0 ? null : lastText(store, id);
+  return last === null ? null : { ...doingOf(last), at: last.at };
 }

@@ -13,12 +13,11 @@ import { tryJson } from "../lib/json.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
-import { lastText } from "../store/messages.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
-import type { Activity, AgentState, CauseSource, Elapsed } from "../words/agent.ts";
-import { createTeller, doingOf } from "./activity.ts";
+import type { AgentState, CauseSource, Elapsed } from "../words/agent.ts";
+import { createTeller, earlierActivity } from "./activity.ts";
 import { promptOf } from "./attachments.ts";
 import type { Bus } from "./bus.ts";
 import type { Groups } from "./groups.ts";
@@ -27,6 +26,7 @@ import { event } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
 import type { Fact, Limits, Notice, Surroundings } from "./model.ts";
+import { joined } from "./pieces.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
 import type { StartGate } from "./start-gate.ts";
@@ -105,8 +105,6 @@ const FRAMES_KEPT = 20;
 const FRAME_KEPT_CHARS = 2000;
 /** Nobody who asks waits longer for a program's backlog to be read. */
 const CAUGHT_UP_MS = 2000;
-/** Of a plain program's output, told at once. */
-const PIECE_CHARS = 32_768;
 /** After the store refused a write: trying at once again helps nobody. */
 const STORE_RETRY_MS = 5000;
 
@@ -395,25 +393,4 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     actor,
   );
   return { ...actor, run };
-}
-
-/** What it did before this daemon: its last words. */
-function earlierActivity(store: Store, { id, state }: Agent): Activity | null {
-  const last = state.turns === 0 ? null : lastText(store, id);
-  return last === null ? null : { ...doingOf(last), at: last.at };
-}
-
-/** Many short lines as few pieces. */
-function joined(lines: readonly string[]): string[] {
-  const pieces: string[] = [];
-  let from = 0;
-  let chars = 0;
-  for (const [i, line] of lines.entries()) {
-    chars += line.length + 1;
-    if (chars < PIECE_CHARS && i + 1 < lines.length) continue;
-    pieces.push(lines.slice(from, i + 1).join("\n"));
-    from = i + 1;
-    chars = 0;
-  }
-  return pieces;
 }
