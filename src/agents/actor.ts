@@ -155,7 +155,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       codec: deps.runSettings(agent).codec,
       env: surroundings(source, entry.now),
       newNonce: deps.newNonce,
-      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.runSettings(agent).codec.traits, input, entry.now),
+      promptOf: (input: Input) =>
+        promptOf(store, deps.agentDir, deps.runSettings(agent).codec.traits, input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
     };
     const step = beginStep(context, agent.state, progress);
