@@ -47,8 +47,9 @@ function writeStdout(bytes: Uint8Array): void {
     try {
       offset += writeSync(1, bytes, offset);
     } catch (error) {
-      // A full pipe: its reader has to come first. Everything else (EPIPE) ends the fake, as it should.
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      // A full pipe: its reader has to come first. Everything else (EPIPE, a full disk) ends the fake at once: an error
+      // that is thrown here would only end its turn, and leave a program that never says anything again.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) process.exit(74);
       Bun.sleepSync(1);
     }
   }
