@@ -1,6 +1,8 @@
 /**
  * Does what the core wants of the server, and brings the answer back. One call after the other in each of two lanes.
  */
+import type { Clock } from "../lib/clock.ts";
+import { pause } from "../lib/wait.ts";
 import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
 import type { CoreAction, CoreInput } from "./core-io.ts";
@@ -15,14 +17,14 @@ export interface CallsOptions {
   readonly session: string;
   readonly model: { readonly providerID: string; readonly modelID: string } | null;
   readonly system: string | null;
-  readonly pause: (ms: number) => Promise<void>;
+  readonly clock: Clock;
   readonly onInput: (incoming: CoreInput) => void;
 }
 
 const POST_MS = 60_000;
 const REPLIES = 5;
 
-export function createCalls({ client, session, model, system, pause, onInput }: CallsOptions): (call: Call) => void {
+export function createCalls({ client, session, model, system, clock, onInput }: CallsOptions): (call: Call) => void {
   // What changes something goes out in its order; questions do not wait for it, nor it for them.
   let writes: Promise<void> = Promise.resolve();
   let reads: Promise<void> = Promise.resolve();
@@ -81,7 +83,7 @@ export function createCalls({ client, session, model, system, pause, onInput }: 
     for (let n = 1; ; n += 1) {
       const reply = await attempt();
       if (reply.ok || reply.status === 404 || n >= REPLIES) return reply;
-      await pause(200 * n);
+      await pause(clock, 200 * n);
     }
   }
 
@@ -103,7 +105,7 @@ export function createCalls({ client, session, model, system, pause, onInput }: 
           id: last !== undefined && isMessageId(last) ? messageIdAfter(last, key) : id,
         };
       }
-      await pause(Math.min(5000, 200 * n));
+      await pause(clock, Math.min(5000, 200 * n));
     }
   }
 

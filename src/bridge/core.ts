@@ -18,6 +18,7 @@ export interface CoreOptions {
 }
 
 export interface Core {
+  /** `nowMs`: running time. */
   take(incoming: CoreInput, nowMs: number): readonly CoreAction[];
   readonly working: boolean;
 }
@@ -46,7 +47,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   );
   let actions: CoreAction[] = [];
   let now = 0;
-  let heardAt = 0;
+  let heardAt = -Infinity;
 
   const tell = (...lines: readonly BridgeLine[]): void =>
     void actions.push(...lines.map((line): CoreAction => ({ do: "tell", line })));

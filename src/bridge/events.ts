@@ -2,8 +2,10 @@
  * The server's event stream, followed for as long as the server lives: connects again after every break and says so,
  * because what happened in the gap must be asked for.
  */
+import type { Clock } from "../lib/clock.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
 import { tryJson } from "../lib/json.ts";
+import { pause } from "../lib/wait.ts";
 import type { Client } from "./client.ts";
 
 export interface Follow {
@@ -18,14 +20,14 @@ export interface FollowOptions {
   readonly onEvent: (json: unknown) => void;
   /** A later connection stands. */
   readonly onAgain: () => void;
-  readonly pause: (ms: number) => Promise<void>;
+  readonly clock: Clock;
 }
 
 /** The server sends a heartbeat every 10 s. */
 const SILENCE_MS = 35_000;
 const FIRST_ATTEMPTS = 20;
 
-export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions): Follow {
+export function followEvents({ client, onEvent, onAgain, clock }: FollowOptions): Follow {
   const { promise: connected, resolve, reject } = Promise.withResolvers<void>();
   let current = new AbortController();
   let closed = false;
@@ -34,12 +36,12 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
   async function connection(): Promise<void> {
     current = new AbortController();
     const stop = current;
-    let silence = setTimeout(() => stop.abort(), SILENCE_MS);
+    let silence = clock.setTimer(SILENCE_MS, () => stop.abort());
     try {
       const splitter = createLineSplitter({ maxLineBytes: 64 * 1024 * 1024 });
       for await (const bytes of await client.stream("/event", stop.signal)) {
-        clearTimeout(silence);
-        silence = setTimeout(() => stop.abort(), SILENCE_MS);
+        silence.cancel();
+        silence = clock.setTimer(SILENCE_MS, () => stop.abort());
         for (const line of splitter.push(bytes)) {
           // A line beyond the cap is not lost: the end of the turn is read from the store.
           if (line.type !== "line" || !line.text.startsWith("data:")) continue;
@@ -53,7 +55,7 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
         }
       }
     } finally {
-      clearTimeout(silence);
+      silence.cancel();
     }
   }
 
@@ -66,7 +68,7 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
         if (connections === 0 && failures >= FIRST_ATTEMPTS) return reject(error);
       }
       failures = connections > before ? 0 : failures + 1;
-      if (!closed) await pause(Math.min(2000, 100 * 2 ** Math.min(failures, 5)));
+      if (!closed) await pause(clock, Math.min(2000, 100 * 2 ** Math.min(failures, 5)));
     }
   }
 
@@ -76,7 +78,7 @@ export function followEvents({ client, onEvent, onAgain, pause }: FollowOptions)
     async close() {
       closed = true;
       current.abort();
-      await Promise.race([running, pause(500)]);
+      await Promise.race([running, pause(clock, 500)]);
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { writeSync } from "node:fs";
+import type { Clock, Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
 import { VERSION } from "../lib/version.ts";
@@ -30,6 +31,7 @@ const FAREWELL_ABORT_MS = 1500;
 export async function runBridge(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
 ): Promise<number> {
   const [kind, dashes, ...program] = argv;
   if (kind !== "opencode" || dashes !== "--" || program.length === 0) {
@@ -53,7 +55,7 @@ export async function runBridge(
 
   const begin = async (command: StartCommand): Promise<void> => {
     try {
-      bridge = await startBridge(command, program, definedOnly(env), () => !ending && finish(1));
+      bridge = await startBridge(command, program, definedOnly(env), clock, () => !ending && finish(1));
       for (const each of early.splice(0)) bridge.command(each);
       if (ending) void bridge.leave().then(() => finish(0));
     } catch (error) {
@@ -97,6 +99,7 @@ async function startBridge(
   start: StartCommand,
   program: readonly string[],
   inherited: Readonly<Record<string, string>>,
+  clock: Clock,
   onGone: () => void,
 ): Promise<Bridge> {
   const password = randomBytes(24).toString("base64url");
@@ -106,18 +109,25 @@ async function startBridge(
     env: { ...inherited, OPENCODE_PERMISSION: JSON.stringify(start.permission) },
     password,
     startMs: START_MS,
+    clock,
     onOutput: (output) => void process.stderr.write(withoutSecret(output)),
   });
   const client = createClient({ url: server.url, password, directory: start.directory });
   try {
-    return await connect(start, server, client, onGone);
+    return await connect(start, server, client, clock, onGone);
   } catch (error) {
     await server.end();
     throw error;
   }
 }
 
-async function connect(start: StartCommand, server: Server, client: Client, onGone: () => void): Promise<Bridge> {
+async function connect(
+  start: StartCommand,
+  server: Server,
+  client: Client,
+  clock: Clock,
+  onGone: () => void,
+): Promise<Bridge> {
   const health = await client.get("/global/health");
   if (!health.ok)
     throw new Refused(
@@ -126,17 +136,17 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
     );
   const version = isFields(health.value) ? text(health.value, "version") : "";
 
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | null = null;
   let core: Core | null = null;
   const early: CoreInput[] = [];
   const onInput = (incoming: CoreInput): void => {
     if (core === null) early.push(incoming);
-    else for (const action of core.take(incoming, Date.now())) perform(action);
+    else for (const action of core.take(incoming, clock.monotonic())) perform(action);
   };
   // The stream comes first: nothing that the session does may be missed.
   const follow = followEvents({
     client,
-    pause: Bun.sleep,
+    clock,
     onEvent: (json) => onInput({ h: "event", event: readEvent(json) }),
     onAgain: () => perform({ do: "read_truth" }),
   });
@@ -159,15 +169,15 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
     session: opened.session,
     model: modelOf(start.model),
     system: start.system,
-    pause: Bun.sleep,
+    clock,
     onInput,
   });
 
   function perform(action: CoreAction): void {
     if (action.do === "tell") return tell(action.line);
     if (action.do !== "wake") return calls(action);
-    clearTimeout(timer);
-    timer = setTimeout(() => onInput({ h: "wake" }), action.inMs);
+    timer?.cancel();
+    timer = clock.setTimer(action.inMs, () => onInput({ h: "wake" }));
   }
 
   const ready: BridgeLine = { t: "ready", version, session: opened.session };
@@ -193,7 +203,7 @@ async function connect(start: StartCommand, server: Server, client: Client, onGo
       if (core?.working === true) await client.post(`/session/${opened.session}/abort`, undefined, FAREWELL_ABORT_MS);
       await server.end();
       await follow.close();
-      clearTimeout(timer);
+      timer?.cancel();
     },
   };
 }

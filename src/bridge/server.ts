@@ -2,13 +2,16 @@
  * The `opencode serve` process: started with a password that only its environment knows, ended with us. It is killed
  * even when we are: a shell waits for the end of a pipe that only our death or our word closes.
  */
+import type { Clock } from "../lib/clock.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
+import { pause } from "../lib/wait.ts";
 
 export interface ServerOptions {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly password: string;
   readonly startMs: number;
+  readonly clock: Clock;
   /** What the server prints, for the run's stderr. */
   readonly onOutput: (text: string) => void;
 }
@@ -29,7 +32,7 @@ const TAIL_CHARS = 1500;
 /** `$1` = the server. The pipe ends when the bridge is gone, however it went; closing words are not needed. */
 const WATCH = 'read -r _; kill -TERM "$1" 2>/dev/null; sleep 1; kill -KILL -- "-$1" "$1" 2>/dev/null';
 
-export async function startServer({ argv, env, password, startMs, onOutput }: ServerOptions): Promise<Server> {
+export async function startServer({ argv, env, password, startMs, clock, onOutput }: ServerOptions): Promise<Server> {
   const child = spawn(argv, { ...env, OPENCODE_SERVER_PASSWORD: password });
   const watchdog = Bun.spawn(["/bin/sh", "-c", WATCH, "ah-opencode-watch", String(child.pid)], {
     env: { PATH: env["PATH"] ?? "/usr/bin:/bin" },
@@ -53,24 +56,22 @@ export async function startServer({ argv, env, password, startMs, onOutput }: Se
   void readLines(child.stdout, heard);
   void readLines(child.stderr, heard);
   void gone.then(async (how) => {
-    await Bun.sleep(50); // its last words are still in the pipe
+    await pause(clock, 50); // its last words are still in the pipe
     listening.reject(
       new ServerFailed(`opencode serve ended before it listened (${how}): ${tail.trim() || "it said nothing"}`),
     );
   });
-  const late = setTimeout(
-    () =>
-      listening.reject(
-        new ServerFailed(`opencode serve did not listen within ${startMs} ms: ${tail.trim() || "it said nothing"}`),
-      ),
-    startMs,
+  const late = clock.setTimer(startMs, () =>
+    listening.reject(
+      new ServerFailed(`opencode serve did not listen within ${startMs} ms: ${tail.trim() || "it said nothing"}`),
+    ),
   );
 
   async function end(): Promise<void> {
     child.kill("SIGTERM");
-    const killing = setTimeout(() => child.kill("SIGKILL"), TERM_MS);
+    const killing = clock.setTimer(TERM_MS, () => child.kill("SIGKILL"));
     await gone;
-    clearTimeout(killing);
+    killing.cancel();
   }
 
   try {
@@ -79,7 +80,7 @@ export async function startServer({ argv, env, password, startMs, onOutput }: Se
     await end();
     throw error;
   } finally {
-    clearTimeout(late);
+    late.cancel();
   }
 }
 

@@ -47,6 +47,6 @@ export function newTurn(begin: Pick<Turn, "key" | "text" | "files" | "writtenAtM
     readAgain: false,
     interrupting: false,
     aborts: 0,
-    abortedAt: 0,
+    abortedAt: -Infinity,
   };
 }

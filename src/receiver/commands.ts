@@ -32,7 +32,7 @@ export async function runCommand(command: "serve" | "check" | "test", configPath
       ? await checkSinks(trial)
       : await sendTest({
           ...trial,
-          nowMs: Date.now(),
+          nowMs: systemClock.now(),
           deliveryId: `test${randomHex(3)}`,
           hostname: hostname(),
         });

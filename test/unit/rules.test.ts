@@ -83,6 +83,24 @@ test("no wait hangs on the wall clock", () => {
   ).toEqual([]);
 });
 
+test("nobody reads a clock or sets a timer of their own but through the clock that is an argument", () => {
+  const own = /(?<!typeof )\b(Date\.now|performance\.now|set(Timeout|Interval)|Bun\.sleep(Sync)?)\b|new Date\(\)/;
+  const bound = "a bound on one wait, of no consequence but that it ends";
+  expect(
+    breaches(own, (file) => !/^src\/(cli|inspector)\//.test(file), {
+      "src/lib/clock.ts": "the clock itself",
+      "src/lib/read-body.ts": bound,
+      "src/process/helper.ts": bound,
+      "src/agents/handshake.ts": bound,
+      "src/process/spool.ts": "waits for the shell that writes; gets its pause as an argument",
+      "src/process/watch.ts": "the file system is seen again a moment after its notice",
+      "src/http/router.ts": "a busy store is asked again",
+      "src/http/server.ts": "a taken address is tried again; open connections get their grace",
+      "src/bridge/opencode.ts": "a full pipe is written to again, before anything else is done",
+    }),
+  ).toEqual([]);
+});
+
 test("what was stored or sent by others is not believed to have a shape", () => {
   const believed = /JSON\.parse\([^)]*\) as (?!unknown\b)/;
   const row = "a column of our own schema, written from the very type";

@@ -5,6 +5,7 @@
  */
 import { expect, test } from "bun:test";
 import { newAgent, newInput, newProject, agentPatch, projectPatch, decision } from "../../../src/api/schemas.ts";
+import { fakeClock } from "../../../src/lib/clock.ts";
 import { followEvents } from "../../../src/bridge/events.ts";
 import { readEvent as readStreamEvent } from "../../../src/cli/stream.ts";
 import { check } from "../../../src/lib/check.ts";
@@ -160,7 +161,7 @@ test(
       client: { get: unused, post: unused, stream: () => Promise.resolve(feed()) },
       onEvent: (json) => void got.push(json),
       onAgain: () => undefined,
-      pause: () => new Promise(() => undefined),
+      clock: fakeClock(),
     });
     await Promise.all([follow.connected, over]);
     expect(got.length).toBe(CASES);
