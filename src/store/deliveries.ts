@@ -32,53 +32,13 @@ export interface Delivery {
   readonly settledAt: number | null;
 }
 
-interface DeliveryRow {
-  readonly id: string;
-  readonly seq: number;
-  readonly project: string | null;
-  readonly agent: string | null;
-  readonly event: string;
-  readonly url: string;
-  readonly token: string | null;
-  readonly own: number;
-  readonly body: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly round: number;
-  readonly refusals: number;
-  readonly next_at: number | null;
-  readonly delay_ms: number;
-  readonly waited_ms: number;
-  readonly absent_ms: number;
-  readonly last_error: string | null;
-  readonly created_at: number;
-  readonly settled_at: number | null;
-}
+/** Of `deliveries d`: all but what is sent. */
+const SHOWN = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals,
+  d.next_at AS nextAt, d.delay_ms AS delayMs, d.waited_ms AS waitedMs, d.absent_ms AS absentMs,
+  d.last_error AS lastError, d.created_at AS createdAt, d.settled_at AS settledAt`;
 
-function fromRow(row: DeliveryRow): Delivery {
-  return {
-    id: row.id,
-    seq: row.seq,
-    project: row.project,
-    agent: row.agent,
-    event: row.event,
-    url: row.url,
-    token: row.token,
-    own: row.own === 1,
-    body: row.body,
-    state: row.state,
-    attempts: row.attempts,
-    round: row.round,
-    refusals: row.refusals,
-    nextAt: row.next_at,
-    delayMs: row.delay_ms,
-    waitedMs: row.waited_ms,
-    absentMs: row.absent_ms,
-    lastError: row.last_error,
-    createdAt: row.created_at,
-    settledAt: row.settled_at,
-  };
-}
+/** SQLite has no booleans. */
+type Row<T extends { readonly own: boolean }> = Omit<T, "own"> & { readonly own: number };
 
 export type NewDelivery = Pick<Delivery, "id" | "project" | "agent" | "event" | "url" | "token" | "own" | "body">;
 
@@ -202,8 +162,8 @@ export function retargetPending(store: Store, url: string): void {
 }
 
 export function findDelivery(store: Store, id: string): Delivery | null {
-  const row = store.get<DeliveryRow>("SELECT * FROM deliveries WHERE id = ?", id);
-  return row === null ? null : fromRow(row);
+  const row = store.get<Row<Delivery>>(`SELECT ${SHOWN}, d.token, d.body FROM deliveries d WHERE d.id = ?`, id);
+  return row === null ? null : { ...row, own: row.own === 1 };
 }
 
 export interface ListedDelivery extends Omit<Delivery, "body" | "token"> {
@@ -213,13 +173,9 @@ export interface ListedDelivery extends Omit<Delivery, "body" | "token"> {
 
 const WAITS_FOR = `(SELECT e.id FROM deliveries e
   WHERE e.state = 'pending' AND d.state = 'pending' AND e.url = d.url AND e.agent = d.agent AND e.seq < d.seq ORDER BY e.seq LIMIT 1)`;
-const LISTED = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals, d.next_at, d.delay_ms, d.waited_ms,
-  d.absent_ms, d.last_error, d.created_at, d.settled_at, '' AS body, NULL AS token, ${WAITS_FOR} AS waits_for`;
+const LISTED = `${SHOWN}, ${WAITS_FOR} AS waitsFor`;
 
-function listed({ waits_for, ...row }: DeliveryRow & { readonly waits_for: string | null }): ListedDelivery {
-  const { body: _body, token: _token, ...shown } = fromRow(row);
-  return { ...shown, waitsFor: waits_for };
-}
+const listed = (row: Row<ListedDelivery>): ListedDelivery => ({ ...row, own: row.own === 1 });
 
 export interface DeliveryFilter {
   readonly state?: DeliveryState;
@@ -238,7 +194,7 @@ export function listDeliveries(
   const asked = Object.entries({ state, project, agent }).filter(([, value]) => value !== undefined);
   const where = ["d.seq < ?", ...asked.map(([column]) => `d.${column} = ?`)].join(" AND ");
   return store
-    .all<DeliveryRow & { waits_for: string | null }>(
+    .all<Row<ListedDelivery>>(
       `SELECT ${LISTED} FROM deliveries d WHERE ${where} ORDER BY d.seq DESC LIMIT ?`,
       before ?? Number.MAX_SAFE_INTEGER,
       ...asked.flatMap(([, value]) => value ?? []),
@@ -249,10 +205,7 @@ export function listDeliveries(
 
 /** One as it is listed. */
 export function listedDelivery(store: Store, id: string): ListedDelivery | null {
-  const row = store.get<DeliveryRow & { waits_for: string | null }>(
-    `SELECT ${LISTED} FROM deliveries d WHERE d.id = ?`,
-    id,
-  );
+  const row = store.get<Row<ListedDelivery>>(`SELECT ${LISTED} FROM deliveries d WHERE d.id = ?`, id);
   return row === null ? null : listed(row);
 }
 

@@ -20,39 +20,12 @@ export interface Input {
   readonly endedAt: number | null;
 }
 
-interface InputRow {
-  readonly id: number;
-  readonly agent: string;
-  readonly n: number;
-  readonly key: string;
-  readonly text: string;
-  readonly raw: number;
-  readonly mode: InputMode;
-  readonly state: InputState;
-  readonly turn: string | null;
-  readonly run: number | null;
-  readonly written_at: number | null;
-  readonly created_at: number;
-  readonly ended_at: number | null;
-}
+const COLUMNS = `id, agent, n, key, text, raw, mode, state, turn, run,
+  written_at AS writtenAt, created_at AS createdAt, ended_at AS endedAt`;
 
-function fromRow(row: InputRow): Input {
-  return {
-    id: row.id,
-    agent: row.agent,
-    n: row.n,
-    key: row.key,
-    text: row.text,
-    raw: row.raw === 1,
-    mode: row.mode,
-    state: row.state,
-    turn: row.turn,
-    run: row.run,
-    writtenAt: row.written_at,
-    createdAt: row.created_at,
-    endedAt: row.ended_at,
-  };
-}
+type InputRow = Omit<Input, "raw"> & { readonly raw: number };
+
+const fromRow = (row: InputRow): Input => ({ ...row, raw: row.raw === 1 });
 
 export function insertInput(
   store: Store,
@@ -106,18 +79,18 @@ export function saveInputState(
 }
 
 export function getInput(store: Store, id: number): Input | null {
-  const row = store.get<InputRow>("SELECT * FROM inputs WHERE id = ?", id);
+  const row = store.get<InputRow>(`SELECT ${COLUMNS} FROM inputs WHERE id = ?`, id);
   return row === null ? null : fromRow(row);
 }
 
 export function findInputByNumber(store: Store, agent: string, n: number): Input | null {
-  const row = store.get<InputRow>("SELECT * FROM inputs WHERE agent = ? AND n = ?", agent, n);
+  const row = store.get<InputRow>(`SELECT ${COLUMNS} FROM inputs WHERE agent = ? AND n = ?`, agent, n);
   return row === null ? null : fromRow(row);
 }
 
 export function listInputs(store: Store, agent: string, { after, limit }: { after: number; limit: number }): Input[] {
   return store
-    .all<InputRow>("SELECT * FROM inputs WHERE agent = ? AND n > ? ORDER BY n LIMIT ?", agent, after, limit)
+    .all<InputRow>(`SELECT ${COLUMNS} FROM inputs WHERE agent = ? AND n > ? ORDER BY n LIMIT ?`, agent, after, limit)
     .map(fromRow);
 }
 

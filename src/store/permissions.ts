@@ -31,45 +31,21 @@ export interface Permission {
   readonly settledAt: number | null;
 }
 
-interface PermissionRow {
-  readonly id: string;
-  readonly agent: string;
-  readonly run: number;
-  readonly ref: string;
-  readonly turn: string | null;
-  readonly kind: PermissionKind;
-  readonly tool: string;
-  readonly title: string;
-  readonly detail: string;
-  readonly options: string;
-  readonly data: string;
-  readonly subagent: string | null;
-  readonly state: PermissionState;
-  readonly answer: string | null;
-  readonly settled_by: Settler | null;
-  readonly created_at: number;
-  readonly settled_at: number | null;
-}
+const COLUMNS = `p.id, p.agent, p.run, p.ref, p.turn, p.kind, p.tool, p.title, p.detail, p.options, p.data, p.subagent,
+  p.state, p.answer, p.settled_by AS settledBy, p.created_at AS createdAt, p.settled_at AS settledAt`;
 
-function fromRow(row: PermissionRow): Permission {
+type Json = "detail" | "options" | "data";
+type PermissionRow = Omit<Permission, Json | "answer"> &
+  Readonly<Record<Json, string>> & { readonly answer: string | null };
+
+/** `Row`: with what else was selected. */
+function fromRow<Row extends PermissionRow>(row: Row): Omit<Row, Json | "answer"> & Pick<Permission, Json | "answer"> {
   return {
-    id: row.id,
-    agent: row.agent,
-    run: row.run,
-    ref: row.ref,
-    turn: row.turn,
-    kind: row.kind,
-    tool: row.tool,
-    title: row.title,
+    ...row,
     detail: JSON.parse(row.detail) as unknown,
     options: JSON.parse(row.options) as Permission["options"],
     data: JSON.parse(row.data) as unknown,
-    subagent: row.subagent,
-    state: row.state,
     answer: row.answer === null ? null : (JSON.parse(row.answer) as Verdict),
-    settledBy: row.settled_by,
-    createdAt: row.created_at,
-    settledAt: row.settled_at,
   };
 }
 
@@ -124,7 +100,11 @@ export function settlePermission(
 }
 
 export function getPermission(store: Store, agent: string, id: string): Permission | null {
-  const row = store.get<PermissionRow>("SELECT * FROM permissions WHERE agent = ? AND id = ?", agent, id);
+  const row = store.get<PermissionRow>(
+    `SELECT ${COLUMNS} FROM permissions p WHERE p.agent = ? AND p.id = ?`,
+    agent,
+    id,
+  );
   return row === null ? null : fromRow(row);
 }
 
@@ -132,7 +112,7 @@ export function getPermission(store: Store, agent: string, id: string): Permissi
 export function listPermissions(store: Store, agent: string, state?: PermissionState): Permission[] {
   return store
     .all<PermissionRow>(
-      `SELECT * FROM permissions WHERE agent = ? ${state === undefined ? "" : "AND state = ?"} ORDER BY created_at, length(id), id`,
+      `SELECT ${COLUMNS} FROM permissions p WHERE agent = ? ${state === undefined ? "" : "AND state = ?"} ORDER BY created_at, length(id), id`,
       ...(state === undefined ? [agent] : [agent, state]),
     )
     .map(fromRow);
@@ -165,13 +145,13 @@ export function permissionsOfAll(store: Store, { state, after, limit }: Permissi
   ];
   return store
     .all<PermissionRow & { readonly project: string; readonly name: string | null }>(
-      `SELECT p.*, a.project AS project, a.name AS name FROM permissions p JOIN agents a ON a.id = p.agent
+      `SELECT ${COLUMNS}, a.project AS project, a.name AS name FROM permissions p JOIN agents a ON a.id = p.agent
        ${where.length === 0 ? "" : `WHERE ${where.join(" AND ")}`} ORDER BY p.created_at, p.agent, p.id LIMIT ?`,
       ...(state === undefined ? [] : [state]),
       ...(after === undefined ? [] : [after.createdAt, after.agent, after.id]),
       limit,
     )
-    .map((row) => ({ ...fromRow(row), project: row.project, name: row.name }));
+    .map((row) => fromRow(row));
 }
 
 /** `data` of what was allowed for always: for the next process of the same agent. */

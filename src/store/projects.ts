@@ -38,23 +38,20 @@ export interface Project {
   readonly createdAt: number;
 }
 
-interface ProjectRow {
-  readonly name: string;
-  readonly cwd: string;
+const COLUMNS = "name, cwd, trusted, webhook, defaults, created_at AS createdAt";
+
+type ProjectRow = Pick<Project, "name" | "cwd" | "createdAt"> & {
   readonly trusted: number | null;
   readonly webhook: string | null;
   readonly defaults: string;
-  readonly created_at: number;
-}
+};
 
 function fromRow(row: ProjectRow): Project {
   return {
-    name: row.name,
-    cwd: row.cwd,
+    ...row,
     trusted: row.trusted === null ? null : row.trusted === 1,
     webhook: row.webhook === null ? null : (JSON.parse(row.webhook) as WebhookTarget),
     defaults: JSON.parse(row.defaults) as ProjectDefaults,
-    createdAt: row.created_at,
   };
 }
 
@@ -89,14 +86,14 @@ export function updateProject(store: Store, project: Project): void {
 }
 
 export function getProject(store: Store, name: string): Project {
-  const row = store.get<ProjectRow>("SELECT * FROM projects WHERE name = ?", name);
+  const row = store.get<ProjectRow>(`SELECT ${COLUMNS} FROM projects WHERE name = ?`, name);
   if (row === null)
     throw new HarnessError("PROJECT_NOT_FOUND", `no project is named "${name}": GET /api/v1/projects lists them`);
   return fromRow(row);
 }
 
 export function listProjects(store: Store): Project[] {
-  return store.all<ProjectRow>("SELECT * FROM projects ORDER BY name").map(fromRow);
+  return store.all<ProjectRow>(`SELECT ${COLUMNS} FROM projects ORDER BY name`).map(fromRow);
 }
 
 export function deleteProject(store: Store, name: string): void {

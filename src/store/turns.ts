@@ -19,17 +19,7 @@ export interface TurnRecord {
   readonly usage: Usage | null;
 }
 
-interface TurnRow {
-  readonly id: string;
-  readonly n: number;
-  readonly input: number | null;
-  readonly usage: string | null;
-  readonly origin: TurnOrigin;
-  readonly started_at: number;
-  readonly ended_at: number | null;
-  readonly outcome: TurnOutcome | null;
-  readonly error: string | null;
-}
+type TurnRow = Omit<TurnRecord, "error" | "usage"> & { readonly error: string | null; readonly usage: string | null };
 
 export function insertTurn(store: Store, agent: string, n: number, turn: Turn): void {
   store.run(
@@ -54,7 +44,8 @@ export function endTurn(store: Store, turn: EndedTurn): void {
   );
 }
 
-const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at, t.ended_at, t.outcome, t.error, t.usage
+const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at AS startedAt, t.ended_at AS endedAt,
+  t.outcome, t.error, t.usage
   FROM turns t LEFT JOIN inputs i ON i.id = t.input`;
 
 export function findTurn(store: Store, agent: string, id: string): TurnRecord | null {
@@ -77,16 +68,10 @@ export function listTurns(
   return { turns: rows.slice(0, limit).reverse().map(fromRow), more: rows.length > limit };
 }
 
-function fromRow(row: TurnRow): TurnRecord {
+function fromRow({ error, usage, ...row }: TurnRow): TurnRecord {
   return {
-    id: row.id,
-    n: row.n,
-    origin: row.origin,
-    input: row.input,
-    startedAt: row.started_at,
-    endedAt: row.ended_at,
-    outcome: row.outcome,
-    ...(row.error === null ? {} : { error: JSON.parse(row.error) as TurnError }),
-    usage: row.usage === null ? null : (JSON.parse(row.usage) as Usage),
+    ...row,
+    ...(error === null ? {} : { error: JSON.parse(error) as TurnError }),
+    usage: usage === null ? null : (JSON.parse(usage) as Usage),
   };
 }
