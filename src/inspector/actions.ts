@@ -83,7 +83,7 @@ export function createActions({ client, refresh }: AppContext, first: Agent): Ac
       ["Copy link", () => void copyText(location.href.split("#")[0] + agentHash(agent))],
       ["Copy id", () => void copyText(agent.id)],
       ...(agent.session === null ? [] : [["Copy session", () => void copyText(agent.session ?? "")] as const]),
-      ["Copy attach command", () => void copyText(`agent-harness attach ${agent.project}/${nameOf(agent)}`)],
+      ["Copy terminal command", () => void copyText(`agent-harness show ${agent.project}/${nameOf(agent)}`)],
       ["Copy last answer", () => void copyLast()],
       ["Copy conversation as Markdown", () => void whole("markdown")],
       ["Download conversation (JSONL)", () => void whole("jsonl")],

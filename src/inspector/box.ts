@@ -89,7 +89,7 @@ export function createBox(
   });
 
   const words = (): { readonly label: string; readonly hint: string } => {
-    if (isBusy(agent)) return { label: "Queue", hint: "Message, queued behind this turn" };
+    if (isBusy(agent)) return { label: "Queue", hint: "Queued behind this turn" };
     const started = agent.process === "running";
     return { label: started ? "Send" : "Start", hint: started ? "Message" : "Message, starts the agent again" };
   };

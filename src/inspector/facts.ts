@@ -6,7 +6,8 @@ import { age, amount, exact, money, running } from "./format.ts";
 import { isBusy } from "./looks.ts";
 import type { Agent } from "./shapes.ts";
 
-type Fact = readonly [name: string, value: string, exactly?: string];
+/** Always the same ones: a fact that comes or goes would move the others. */
+type Fact = readonly [name: string, value: string, exactly?: string | undefined];
 
 export interface Facts {
   readonly element: HTMLElement;
@@ -33,7 +34,7 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     });
     return { element: h("section", {}, h("h2", {}, title), facts), update: keyed.update };
   });
-  const command = `agent-harness attach ${first.project}/${first.name ?? first.id}`;
+  const command = `agent-harness show ${first.project}/${first.name ?? first.id}`;
   const element = h(
     "aside",
     { class: "side", "aria-label": "Facts" },
@@ -41,7 +42,7 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     h(
       "section",
       {},
-      h("h2", {}, "Take over"),
+      h("h2", {}, "From a terminal"),
       h(
         "div",
         { class: "takeover" },
@@ -58,12 +59,10 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     return [
       ["Turn", open ? running(store.now() - turn.startedAt) : "none runs"],
       ["Process", process],
-      ...(retrying === null ? [] : [["Retrying", `attempt ${retrying.attempt}`] as const]),
-      ...(backgroundTasks === 0 ? [] : [["Background", `${backgroundTasks} running`] as const]),
-      ...(queuedInputs === 0 ? [] : [["Inputs", `${queuedInputs} ${held ? "held" : "queued"}`] as const]),
-      ...(sign === null
-        ? []
-        : [["Last sign", age(store.now() - sign) === "now" ? "now" : `${age(store.now() - sign)} ago`] as const]),
+      ["Retrying", retrying === null ? "no" : `attempt ${retrying.attempt}`],
+      ["Background", backgroundTasks === 0 ? "nothing" : `${backgroundTasks} running`],
+      ["Inputs", queuedInputs === 0 ? "none wait" : `${queuedInputs} ${held ? "held" : "queued"}`],
+      ["Last sign", sign === null ? "none yet" : ago(store.now() - sign)],
     ];
   };
 
@@ -75,21 +74,21 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
       ["Model", model ?? "default"],
       ["Permissions", permissions ?? "default"],
       ["Id", id],
-      ...(session === null ? [] : [["Session", session] as const]),
+      ["Session", session ?? "none yet"],
     ];
   };
 
   const used = (): Fact[] => {
     const { input, output, cacheRead, costUsd } = agent.usage;
-    if (input === null && costUsd === null) return [["Tokens", "not told"]];
+    const told = input !== null || output !== null;
     return [
       [
         "In / out",
-        `${amount(input ?? 0)} / ${amount(output ?? 0)}`,
-        `${exact(input ?? 0)} in, ${exact(output ?? 0)} out`,
+        told ? `${amount(input ?? 0)} / ${amount(output ?? 0)}` : "not told",
+        told ? `${exact(input ?? 0)} in, ${exact(output ?? 0)} out` : undefined,
       ],
-      ...(cacheRead === null ? [] : [["Cache", amount(cacheRead), exact(cacheRead)] as const]),
-      ...(costUsd === null ? [] : [["Cost", money(costUsd)] as const]),
+      ["Cache", cacheRead === null ? "not told" : amount(cacheRead), cacheRead === null ? undefined : exact(cacheRead)],
+      ["Cost", costUsd === null ? "not told" : money(costUsd)],
     ];
   };
 
@@ -105,3 +104,5 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
   patch(first);
   return { element, patch, close: ticker.each(tick) };
 }
+
+const ago = (ms: number): string => (age(ms) === "now" ? "now" : `${age(ms)} ago`);

@@ -3,7 +3,7 @@ import type { AppContext } from "./app.ts";
 import { agentPath, problemText } from "./client.ts";
 import { createKeyed, attr, h, setText } from "./dom.ts";
 import { download } from "./export.ts";
-import { clockSeconds, day, sameDay } from "./format.ts";
+import { clockSeconds, day, firstLine, sameDay } from "./format.ts";
 import { visible } from "./plain.ts";
 import type { Fields } from "./read.ts";
 import { fields, number, text, time } from "./read.ts";
@@ -138,11 +138,32 @@ function readEvent(value: unknown): Event | null {
   return { id: number(event["id"]), type: text(event["type"]), at: time(event["at"]) ?? 0, data: event };
 }
 
+/** What a person looks for in an event, in a line; of a type that is not known, its data. */
 function summaryOf(event: Fields): string {
   const data = fields(event["data"]);
-  if (event["type"] === "agent_status") {
-    const cause = fields(data["cause"]);
-    return `${text(data["from"])} → ${text(data["to"])} · ${text(cause["source"])}: ${text(cause["detail"])}`;
+  const [message, permission, turn, input] = ["message", "permission", "turn", "input"].map((name) =>
+    fields(data[name]),
+  );
+  switch (event["type"]) {
+    case "agent_status": {
+      const cause = fields(data["cause"]);
+      return `${text(data["from"])} → ${text(data["to"])} · ${text(cause["source"])}: ${text(cause["detail"])}`;
+    }
+    case "message":
+      return `${text(message?.["role"])}: ${firstLine(text(message?.["text"])) || "(no text)"}`;
+    case "permission_requested":
+      return `${text(permission?.["id"])} ${text(permission?.["title"])}`;
+    case "permission_settled":
+      return `${text(permission?.["id"])} ${text(permission?.["state"])} by ${text(permission?.["by"])}`;
+    case "turn_started":
+      return text(turn?.["origin"]) === "agent" ? "began by itself" : "for an input";
+    case "turn_ended":
+      return [text(turn?.["outcome"]), text(fields(turn?.["error"])["message"])]
+        .filter((each) => each !== "")
+        .join(": ");
+    case "input":
+      return `${number(input?.["n"])} ${text(input?.["state"])}`;
+    default:
+      return JSON.stringify(event["data"] ?? null).slice(0, 300);
   }
-  return JSON.stringify(event["data"] ?? null).slice(0, 300);
 }

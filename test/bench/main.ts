@@ -11,6 +11,7 @@ import { ingest } from "./ingest.ts";
 import { latency } from "./latency.ts";
 import { lists } from "./lists.ts";
 import { fsyncMs } from "./machine.ts";
+import { page } from "./page.ts";
 import { receiver } from "./receiver.ts";
 import { requests } from "./requests.ts";
 import type { Row } from "./row.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   hostile,
   sizes,
   receiver,
+  page,
 };
 const FAST_FSYNC_MS = 1;
 

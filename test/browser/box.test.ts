@@ -1,7 +1,7 @@
 /** The box and the queue behind it: what is typed, what waits, what is taken back. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage, sent } from "./stage.ts";
 

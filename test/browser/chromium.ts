@@ -1,8 +1,7 @@
 /**
- * A headless Chromium over its DevTools protocol: one process for a test file, a tab for a test. Where it cannot be had
- * the tests are skipped, and the reason is told. Knows nothing of the page under test.
+ * A headless Chromium over its DevTools protocol: one process, its tabs. Installed by apt where that is possible. Knows
+ * nothing of the page under test.
  */
-import { afterAll, describe, setDefaultTimeout } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,21 +35,8 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-const found = findChromium();
-if ("skip" in found) console.log(`skipped: the browser: ${found.skip}`);
-
-/** A browser on a busy machine takes seconds for what takes it milliseconds on a free one. */
-const TEST_TIMEOUT_MS = 150_000;
-
-/** `describe` for tests that need a browser; each test asks `browser()` for it. */
-export function describeInBrowser(name: string, tests: (browser: () => Promise<Browser>) => void): void {
-  let started: Promise<Browser> | undefined;
-  setDefaultTimeout(TEST_TIMEOUT_MS);
-  describe.skipIf("skip" in found)(name, () => {
-    afterAll(async () => (await started)?.close());
-    tests(() => (started ??= launch()));
-  });
-}
+/** Where the program is, or why it cannot be had. */
+export const found = findChromium();
 
 function findChromium(): { readonly path: string } | { readonly skip: string } {
   const named = process.env["AH_TEST_CHROMIUM"];
@@ -99,6 +85,7 @@ export async function launch(): Promise<Browser> {
     tab,
     async again() {
       const one = await (shared ??= tab());
+      await one.offline(false);
       await one.send("Page.navigate", { url: "about:blank" });
       await one.until("location.href === 'about:blank'");
       one.requests.length = one.complaints.length = 0;

@@ -1,9 +1,7 @@
-/**
- * Long and fast conversations: the reader's place is kept, the end is followed by who stands at it, nothing is lost.
- */
+/** Long and fast conversations: the reader stays in place, who stands at the end follows it, nothing is lost. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage, script } from "./stage.ts";
 

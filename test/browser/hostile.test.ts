@@ -2,7 +2,7 @@
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "../support/api.ts";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage } from "./stage.ts";
 

@@ -1,7 +1,7 @@
 /** A hundred agents that change all the time: the list is true, and stands still under the pointer. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage } from "./stage.ts";
 

@@ -1,7 +1,7 @@
 /** Notifications: only while nobody looks, by one tab, once for each thing, never for what is old. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openStage } from "./stage.ts";
 import type { Tab } from "./tab.ts";

@@ -1,7 +1,7 @@
 /** The overview: what stands in it, and that it follows what happens. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage } from "./stage.ts";
 

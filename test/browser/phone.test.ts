@@ -1,7 +1,7 @@
 /** A phone, both colour schemes, and who listens instead of looking: on every page, what is shown can be used. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import { contrastProblems, nameProblems, orderProblems, overflowProblems, targetProblems } from "./look-over.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage } from "./stage.ts";

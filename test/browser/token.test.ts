@@ -1,7 +1,7 @@
 /** The token: asked for, tried, kept where it belongs and nowhere else; a lost one costs no words. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openStage } from "./stage.ts";
 

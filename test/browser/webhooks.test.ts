@@ -1,7 +1,7 @@
 /** A webhook that was given up: told on the first page, mended from its own. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { describeInBrowser } from "./chromium.ts";
+import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage } from "./stage.ts";
 
