@@ -76,7 +76,11 @@ export async function launch(): Promise<Browser> {
   const tab = async (beside?: Tab): Promise<Tab> => {
     const context =
       beside === undefined ? (await protocol.send("Target.createBrowserContext"))["browserContextId"] : beside.context;
-    const { targetId } = await protocol.send("Target.createTarget", { url: "about:blank", browserContextId: context });
+    const { targetId } = await protocol.send("Target.createTarget", {
+      url: "about:blank",
+      browserContextId: context,
+      newWindow: true, // two tabs of one window would hide each other
+    });
     const { sessionId } = await protocol.send("Target.attachToTarget", { targetId, flatten: true });
     return await createTab(protocol, String(sessionId), String(targetId), String(context));
   };
