@@ -119,6 +119,22 @@ describe.skipIf(problem !== null)("as a service", () => {
     await eventually("nothing left", async () => ((await left()) === "" ? true : null));
   }, 120_000);
 
+  test("limits of a run are set where their controllers can be had", async () => {
+    const v2 = "/sys/fs/cgroup/cgroup.controllers /sys/fs/cgroup/unified/cgroup.controllers";
+    const controllers = (await machine.sh(`cat ${v2} 2>/dev/null`, { mayFail: true })).trim();
+    const version = Number(/systemd (\d+)/.exec(await machine.sh("systemctl --version"))?.[1]);
+    if (version < 254 || !/\bpids\b/.test(controllers)) {
+      console.log(
+        `skipped: limits of runs need systemd 254 and pids on cgroup v2; here ${version} and "${controllers}"`,
+      );
+      return;
+    }
+    await call("/projects/w/agents", { provider: "slow", name: "bound", task: "x", limits: { agentTasks: 50 } });
+    await eventually("its process", async () => ((await statusOf("bound")) === "processing" ? true : null));
+    const { process } = JSON.parse(await call("/projects/w/agents/bound/debug"));
+    expect(await machine.sh(`cat ${process.cgroup}/pids.max`)).toBe("50\n");
+  }, 60_000);
+
   test("a daemon whose loop hangs is started anew by the watchdog, and its agents do not notice", async () => {
     await machine.sh(`mkdir -p /run/systemd/system/agent-harness.service.d
       printf '[Service]\\nWatchdogSec=3\\nRestartSec=1\\n' > /run/systemd/system/agent-harness.service.d/fast.conf

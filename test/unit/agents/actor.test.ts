@@ -22,6 +22,7 @@ import { sealed } from "../../../src/providers/sealed.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { findAgent, insertAgent } from "../../../src/store/agents.ts";
 import { openStore } from "../../../src/store/database.ts";
+import { getRun } from "../../../src/store/runs.ts";
 import { createStartGate } from "../../../src/agents/start-gate.ts";
 
 function world(codec: AnyCodec = missingProvider("x").codec) {
@@ -108,6 +109,7 @@ function world(codec: AnyCodec = missingProvider("x").codec) {
     begun,
     closed: () => closed,
     stored: () => findAgent(real, agent.id)?.state,
+    runRow: () => getRun(real, agent.id, 1),
     want: (times: number) => void (shortages = times),
     fill: (now: boolean) => void (full = now),
   };
@@ -124,6 +126,18 @@ test("an end that could not be stored is not over: the process stays known, and 
   fill(false);
   actor.run.ended(137);
   expect([actor.live(), closed(), stored()?.process, stored()?.status]).toEqual([null, 1, "gone", "exited"]);
+});
+
+test("a program that the kernel ended for want of memory is told as such, with what its run used", () => {
+  const { actor, live, stored, runRow } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  actor.run.attach(live);
+  actor.run.ended(137, undefined, false, { cpuMs: 1234, memoryPeakBytes: 64 * 1024 * 1024, oomKills: 2 });
+  expect(stored()?.startError?.message).toContain(
+    "the kernel killed 2 of its processes because its memory was used up (limits.agentMemoryBytes, its peak was 64 MiB)",
+  );
+  expect(runRow()).toMatchObject({ cpuMs: 1234, memoryPeakBytes: 64 * 1024 * 1024, exitCode: 137 });
 });
 
 /** Lets what was begun by a timer come to its commit. */
