@@ -1,6 +1,6 @@
 /**
- * The inspector in a real browser whose processor is slowed to a quarter: how soon it shows something, what a change and
- * a streamed word cost, whether it scrolls, and that a hidden tab does nothing.
+ * The inspector in a real browser whose processor is slowed to a quarter: how soon it shows something, what a change
+ * and a streamed word cost, whether it scrolls, and that a hidden tab does nothing.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -58,7 +58,7 @@ export const page: Measurement = async () => {
 
 /** Milliseconds from the navigation until the frame in which `shown` holds. */
 async function timeUntil(tab: Tab, url: string, shown: string): Promise<number> {
-  await tab.goto("about:blank").catch(() => undefined);
+  await tab.blank();
   const watch = `
     const look = () => {
       if (${shown}) requestAnimationFrame(() => setTimeout(() => (window.shownAt = performance.now())));
@@ -82,7 +82,7 @@ async function firstList(tab: Tab, stage: Stage): Promise<Claim> {
 async function openHuge(tab: Tab, stage: Stage, id: string): Promise<Claim> {
   const times: number[] = [];
   for (let i = 0; i < ROUNDS; i += 1) {
-    await tab.goto("about:blank").catch(() => undefined);
+    await tab.blank();
     await tab.goto(stage.url());
     await tab.see(".live", "live");
     const took = await tab.look<number>(`new Promise((done) => {
@@ -121,7 +121,7 @@ async function scriptMs(tab: Tab): Promise<number> {
 }
 
 async function changes(tab: Tab, stage: Stage): Promise<Claim[]> {
-  await tab.goto("about:blank").catch(() => undefined);
+  await tab.blank();
   await tab.goto(stage.url());
   await tab.see(".live", "live");
   await tab.look(WATCH);

@@ -90,8 +90,7 @@ export async function launch(): Promise<Browser> {
     async again() {
       const one = await (shared ??= tab());
       await one.offline(false);
-      await one.send("Page.navigate", { url: "about:blank" });
-      await one.until("location.href === 'about:blank'");
+      await one.blank();
       one.requests.length = one.complaints.length = 0;
       return one;
     },

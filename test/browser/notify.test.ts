@@ -29,7 +29,7 @@ describeInBrowser("notifications", (browser) => {
     await tab.send("Page.addScriptToEvaluateOnNewDocument", { source: RECORDER });
     await tab.goto(stage.url());
     await tab.look(`localStorage.setItem("agent-harness-notify", "1")`);
-    await tab.goto("about:blank").catch(() => undefined);
+    await tab.blank();
     await tab.goto(stage.url());
     await tab.see(".live", "live");
     return tab;

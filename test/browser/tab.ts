@@ -14,6 +14,8 @@ export interface Tab {
   readonly complaints: string[];
   send(method: string, params?: object): Promise<Record<string, unknown>>;
   goto(url: string): Promise<void>;
+  /** Leaves the page, and everything that it kept open. */
+  blank(): Promise<void>;
   /** The value of an expression in the page, as JSON. */
   look<T = unknown>(expression: string): Promise<T>;
   /** Waits until the expression is truthy and gives its value. */
@@ -119,6 +121,10 @@ export async function createTab(protocol: Protocol, session: string, target: str
     async goto(url) {
       await send("Page.navigate", { url });
       await until("document.readyState === 'complete' && location.href !== 'about:blank'");
+    },
+    async blank() {
+      await send("Page.navigate", { url: "about:blank" });
+      await until("location.href === 'about:blank' && document.readyState === 'complete'");
     },
     async see(selector, text = "") {
       await until(

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const ROOT = join(import.meta.dir, "../../src/inspector");
+const ROOT = join(import.meta.dir, "../../../src/inspector");
 const files = [...new Bun.Glob("**/*.ts").scanSync(ROOT)].map((name) => ({
   name,
   source: readFileSync(join(ROOT, name), "utf8"),
