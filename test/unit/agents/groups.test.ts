@@ -1,4 +1,6 @@
-/** The groups of runs: made with their limits where a group was handed over, and told once where they have no effect. */
+/**
+ * The groups of runs: made with their limits where a group was handed over, and told once where they have no effect.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
