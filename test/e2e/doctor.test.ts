@@ -48,7 +48,7 @@ test("what cannot be used says why, and how to mend it", async () => {
   const found = await reports();
   const reason = (name: string): string => String(found.get(name)?.["reason"]);
   expect(reason("old")).toContain("2.1.268 or newer is needed");
-  expect(reason("dead")).toBe("it ended with code 3: broken library");
+  expect(reason("dead")).toBe("it ended with code 3: broken library (1.2.3)");
   expect(reason("off")).toBe("switched off: set providers.off.enabled to true");
   expect(reason("opencode")).toBe(
     'the program "no-such-program" is not in PATH: install it, or set providers.opencode.command',
