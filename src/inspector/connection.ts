@@ -70,8 +70,14 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     }
   };
 
+  const reopen = (): void => {
+    switching = true;
+    stream.abort();
+  };
+
   const openStream = async (switched: boolean): Promise<void> => {
-    const whole = followed === null ? "" : `&whole=${followed}`;
+    const asked = followed;
+    const whole = asked === null ? "" : `&whole=${asked}`;
     const types = LIST_TYPES.join(",");
     stream = new AbortController();
     await readStream({
@@ -82,6 +88,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
         failures = 0;
         lastByteAt = store.now();
         if (store.connection.is !== "live") become({ is: "live" });
+        // An agent that came on screen while the stream was being opened: this one does not tell of it.
+        if (followed !== asked) return reopen();
         // What the new agent said before the stream told of it: events behind it may have come already.
         if (switched) for (const reload of reloaders) reload(false);
       },
@@ -174,10 +182,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     follow(agent) {
       if (agent === followed) return;
       followed = agent;
-      // Until the stream is open there is nothing to change: the next one takes the agent along.
-      if (store.connection.is !== "live") return;
-      switching = true;
-      stream.abort();
+      // One that is being opened looks itself, once it is open, whether it was asked for this agent.
+      if (store.connection.is === "live") reopen();
     },
     tryNow: () => wake(),
     onEvent(listener) {
