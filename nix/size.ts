@@ -20,6 +20,12 @@ const BOUNDS = {
   slack: 1024 * KB,
 } as const;
 const TOP = 15;
+/** What `serve` asks for without any config: its command, and the providers that exist by themselves. */
+const SERVED = [
+  "src/cli/main.ts",
+  "src/cli/commands/serve.ts",
+  ...["claude-code", "codex", "opencode", "pi"].map((kind) => `src/providers/${kind}/codec.ts`),
+];
 
 interface Chunk {
   readonly bytes: number;
@@ -33,7 +39,8 @@ async function chunksOf(outdir: string): Promise<Readonly<Record<string, Chunk>>
   const options = { target: "bun", format: "esm", minify: true, splitting: true, outdir, metafile: true } as const;
   const built: object = await Bun.build({ entrypoints: [join(ROOT, "src/main.ts")], external: ["*.page"], ...options });
   const metafile = "metafile" in built ? built.metafile : undefined;
-  if (!isObject(metafile) || !isObject(metafile["outputs"])) throw new Error("the bundler gave no account of its chunks");
+  if (!isObject(metafile) || !isObject(metafile["outputs"]))
+    throw new Error("the bundler gave no account of its chunks");
   return metafile["outputs"] as Readonly<Record<string, Chunk>>;
 }
 
@@ -79,7 +86,11 @@ function pageWeight(): { first: number; gzipped: number; all: number } | null {
   // What the first script imports comes with it.
   for (const name of [...first])
     for (const other of files)
-      if (new RegExp(`(from|import)\\s*"[^"]*${RegExp.escape(other.replace(/\.page$/, ""))}"`).test(bytesOf(name).toString()))
+      if (
+        new RegExp(`(from|import)\\s*"[^"]*${RegExp.escape(other.replace(/\.page$/, ""))}"`).test(
+          bytesOf(name).toString(),
+        )
+      )
         first.add(other);
   const sum = (names: Iterable<string>, size: (name: string) => number): number =>
     [...names].reduce((total, name) => total + size(name), 0);
@@ -100,7 +111,7 @@ async function main(): Promise<number> {
         modules.set(path, (modules.get(path) ?? 0) + bytesInOutput);
     const bundle = Object.values(chunks).reduce((sum, { bytes }) => sum + bytes, 0);
     const loaded = closure(chunks, entryOf(chunks, "src/main.ts"));
-    for (const source of ["src/cli/main.ts", "src/cli/commands/serve.ts"]) closure(chunks, entryOf(chunks, source), loaded);
+    for (const source of SERVED) closure(chunks, entryOf(chunks, source), loaded);
     const serve = [...loaded].reduce((sum, name) => sum + (chunks[name]?.bytes ?? 0), 0);
     const page = pageWeight();
     const executable = statSync(join(ROOT, "agent-harness")).size;
@@ -116,12 +127,18 @@ async function main(): Promise<number> {
             { what: "the same, gzipped", bytes: page.gzipped, most: BOUNDS.pageFirstGzipped },
             { what: "inspector, everything", bytes: page.all },
           ]),
-      { what: "executable (one file, two names)", bytes: executable, most: bare + bundle + (page?.all ?? 0) + BOUNDS.slack },
+      {
+        what: "executable (one file, two names)",
+        bytes: executable,
+        most: bare + bundle + (page?.all ?? 0) + BOUNDS.slack,
+      },
       { what: "bare compiled hello of the same runtime", bytes: bare },
     ];
     console.log("| what | bytes | at most |\n|---|---|---|");
     for (const { what, bytes, most } of rows)
-      console.log(`| ${what} | ${kb(bytes)} | ${most === undefined ? "" : `${kb(most)}${bytes > most ? ": missed" : ""}`} |`);
+      console.log(
+        `| ${what} | ${kb(bytes)} | ${most === undefined ? "" : `${kb(most)}${bytes > most ? ": missed" : ""}`} |`,
+      );
     console.log(`\nThe ${TOP} largest modules of the bundle:`);
     for (const [path, bytes] of [...modules].sort(([, a], [, b]) => b - a).slice(0, TOP))
       console.log(`${kb(bytes).padStart(10)}  ${path}`);

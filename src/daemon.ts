@@ -5,7 +5,7 @@ import { createGroups } from "./agents/groups.ts";
 import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
-import { createReporter } from "./agents/report.ts";
+import type { Reporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { runSettingsOf } from "./agents/run-settings.ts";
@@ -80,7 +80,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
   bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
   const journal = createJournal({ store, clock, bus });
-  const providers = providerTable(config.providers);
+  const providers = await providerTable(config.providers);
   const seam = seamFrom(env);
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
   const groups = createGroups(await ownDelegation(), log);
@@ -141,6 +141,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     find: (agent) => supervisor.find(agent),
   });
 
+  let reporter: Promise<Reporter> | null = null;
   const deps: ApiDeps = {
     attachments,
     config,
@@ -159,7 +160,10 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newId: () => randomHex(4),
     newUuid: () => crypto.randomUUID(),
     going: new Set(),
-    reporter: createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
+    reporter: () =>
+      (reporter ??= import("./agents/report.ts").then(({ createReporter }) =>
+        createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
+      )),
   };
   front.become(
     createApp({

@@ -32,7 +32,8 @@ export interface ApiDeps {
   readonly wakeWebhooks: () => void;
   /** Sends this delivery in any case, whatever waits before it. */
   readonly tryWebhook: (id: string) => void;
-  readonly reporter: Reporter;
+  /** Loaded when somebody asks how a provider stands. */
+  readonly reporter: () => Promise<Reporter>;
   readonly attachments: Attachments;
   /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
   readonly going: Set<string>;

@@ -34,7 +34,7 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
           oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },
           deliveries: countDeliveries(store),
           usage: { today: usageSince(store, startOfDay(clock.now())), total: usageSince(store, 0) },
-          providers: await Promise.all([...providers.values()].map((provider) => reporter.glance(provider))),
+          providers: await reporter().then(({ glance }) => Promise.all([...providers.values()].map(glance))),
         });
       },
     }),

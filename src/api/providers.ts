@@ -17,7 +17,9 @@ export function providerRoutes(deps: ApiDeps) {
       async handler({ keepOpen }) {
         keepOpen(); // the first look starts every program once
         return json({
-          providers: await Promise.all([...deps.providers.values()].map((provider) => deps.reporter.examine(provider))),
+          providers: await deps
+            .reporter()
+            .then(({ examine }) => Promise.all([...deps.providers.values()].map(examine))),
         });
       },
     }),

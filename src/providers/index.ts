@@ -1,10 +1,4 @@
 /** The providers of this daemon: the built-in ones and those of the config, each with the codec of its kind. */
-import { acpCodec } from "./acp/codec.ts";
-import { claudeCodec } from "./claude-code/codec.ts";
-import { codexCodec } from "./codex/codec.ts";
-import { commandCodec } from "./command.ts";
-import { opencodeCodec } from "./opencode/codec.ts";
-import { piCodec } from "./pi/codec.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
 import { sealed } from "./sealed.ts";
 import type { AnyCodec } from "./contract.ts";
@@ -18,18 +12,24 @@ export interface Provider {
 
 export type ProviderTable = ReadonlyMap<string, Provider>;
 
-const CODECS: Readonly<Record<ProviderKind, AnyCodec>> = {
-  "claude-code": sealed(claudeCodec),
-  codex: sealed(codexCodec),
-  opencode: sealed(opencodeCodec),
-  pi: sealed(piCodec),
-  acp: sealed(acpCodec),
-  command: sealed(commandCodec),
+/** Loaded when the config has a provider of the kind: a box carries in memory what it uses. */
+const CODECS: Readonly<Record<ProviderKind, () => Promise<AnyCodec>>> = {
+  "claude-code": async () => sealed((await import("./claude-code/codec.ts")).claudeCodec),
+  codex: async () => sealed((await import("./codex/codec.ts")).codexCodec),
+  opencode: async () => sealed((await import("./opencode/codec.ts")).opencodeCodec),
+  pi: async () => sealed((await import("./pi/codec.ts")).piCodec),
+  acp: async () => sealed((await import("./acp/codec.ts")).acpCodec),
+  command: async () => sealed((await import("./command.ts")).commandCodec),
 };
 
-export function providerTable(settings: Readonly<Record<string, ProviderSettings>>): ProviderTable {
+export async function providerTable(settings: Readonly<Record<string, ProviderSettings>>): Promise<ProviderTable> {
+  const kinds = new Set(Object.values(settings).map(({ kind }) => kind));
+  const codecs = new Map(await Promise.all([...kinds].map(async (kind) => [kind, await CODECS[kind]()] as const)));
   return new Map(
-    Object.entries(settings).map(([name, each]) => [name, { name, settings: each, codec: CODECS[each.kind] }]),
+    Object.entries(settings).flatMap(([name, each]) => {
+      const codec = codecs.get(each.kind);
+      return codec === undefined ? [] : [[name, { name, settings: each, codec }] as const];
+    }),
   );
 }
 

@@ -37,7 +37,7 @@ test("no file of an agent is opened, read or written but by the opener that neve
       "src/process/spawn.ts": "makes new files only (O_EXCL)",
       "src/process/spool.ts": "makes new files only (O_EXCL)",
       "src/process/watch.ts": "a stream of a descriptor that is open already",
-      "src/api/debug.ts": "a file of the kernel",
+      "src/api/inside.ts": "a file of the kernel",
       "src/process/cgroup.ts": "files of the kernel",
       "src/process/project-file.ts": "the same for files of a project, whose every folder is looked at on the way",
       "src/process/delegation.ts": "files of the kernel",
@@ -77,7 +77,7 @@ test("no wait hangs on the wall clock", () => {
       "src/receiver/worker.ts": "times that others promised, looked at again when the clock is set",
       "src/receiver/serve.ts": "how old a row is",
       "src/api/health.ts": "a figure for people",
-      "src/api/metrics.ts": "a figure for people",
+      "src/api/counts.ts": "a figure for people",
       "src/agents/actor.ts": "stamps of moments that were measured by running time",
     }),
   ).toEqual([]);

@@ -24,7 +24,8 @@ export async function lookHere(config: HarnessConfig, env: Environment): Promise
       self: selfCommand(),
       newUuid: () => crypto.randomUUID(),
     });
-    return await Promise.all([...providerTable(config.providers).values()].map((each) => reporter.examine(each)));
+    const table = await providerTable(config.providers);
+    return await Promise.all([...table.values()].map((each) => reporter.examine(each)));
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }

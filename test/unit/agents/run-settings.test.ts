@@ -82,6 +82,9 @@ describe("a program", () => {
   test("without PATH nothing is found", () => expect(findProgram("sh", undefined, "/")).toBeNull());
 });
 
+const some: ProviderSettings = { kind: "claude-code", command: ["x"], args: [], env: {}, passEnv: [], enabled: true };
+const claude = (await providerTable({ "claude-code": some })).get("claude-code") ?? expect.unreachable();
+
 describe("request, project, config: the nearest wins", () => {
   let number = 0;
 
@@ -132,7 +135,7 @@ describe("request, project, config: the nearest wins", () => {
     };
     const sources = {
       store,
-      providers: providerTable({ "claude-code": settings }),
+      providers: new Map([["claude-code", { ...claude, settings }]]),
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       trustedRoots: [join(dir, "trusted")],
       inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },

@@ -30,9 +30,11 @@ const FAKES: Readonly<Record<ProviderKind, string>> = {
 
 const script = (...steps: readonly unknown[]): string => `SCRIPT ${JSON.stringify(steps)}`;
 
+const settingsOf = (kind: ProviderKind) => ({ kind, command: ["x"], args: [], env: {}, passEnv: [], enabled: true });
+const TABLE = await providerTable(Object.fromEntries(PROVIDER_KINDS.map((kind) => [kind, settingsOf(kind)])));
+
 export function codecOf(kind: ProviderKind): AnyCodec {
-  const settings = { kind, command: ["x"], args: [], env: {}, passEnv: [], enabled: true };
-  const codec = providerTable({ it: settings }).get("it")?.codec;
+  const codec = TABLE.get(kind)?.codec;
   if (codec === undefined) throw new Error(`no codec of the kind ${kind}`);
   return codec;
 }
