@@ -73,6 +73,8 @@ const created = await client.POST("/api/v1/projects/{name}/agents", {
   body: { provider: "echo", task: "hello from a generated client" },
 });
 if (created.error) throw new Error(created.error.message);
+// The answer kept for a key outlives its agent, and then says so.
+if ("forgotten" in created.data.agent) throw new Error("made just now, and forgotten already");
 const agent: components["schemas"]["Agent"] = created.data.agent;
 const one = { params: { path: { ...path, id: agent.id } } };
 const waited = await client.GET("/api/v1/projects/{name}/agents/{id}/wait", {
