@@ -104,7 +104,9 @@ describeInBrowser("a lost connection", (browser) => {
     await tab.look(`location.hash = "#/a/shop/${id}"`);
     await tab.until(`document.querySelector("#box")?.value === "only once"`);
     // The daemon takes it, but its answer does not get through: the page has to send it again.
+    await tab.see(".box button", "Send");
     await tab.click("#box");
+    await tab.until(`document.activeElement?.id === "box"`);
     await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/input", requestStage: "Response" }] });
     await tab.press("Enter");
     await tab.failRequests();
