@@ -4,7 +4,6 @@
  */
 
 /** Shown, but without effect: ESC as ␛, other controls, bidi marks and line separators as spaces. */
-// eslint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u001a\u001c-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;
 
 /** One line. */
@@ -30,7 +29,6 @@ export function withoutEscapes(text: string): string {
   return (
     text
       // CSI, OSC and the other strings, then what is left of them.
-      // eslint-disable-next-line no-control-regex
       .replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])/g, "")
       .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g, "")
   );

@@ -11,7 +11,6 @@ const HEAD_CHARS = 4096;
 
 /** Title and other strings up to BEL or ST; CSI; the escape sequences of two and more bytes; controls, and a BOM. */
 const SWALLOWED =
-  // eslint-disable-next-line no-control-regex
   /(?:\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[P^_X][^\x1b]*\x1b\\|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]|[\x00-\x1a\x1c-\x1f\x7f ]|\ufeff)+/y;
 
 export interface Recovered {

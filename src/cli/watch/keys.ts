@@ -19,7 +19,6 @@ export function keysOf(text: string): readonly Key[] {
   const keys: Key[] = [];
   for (let rest = text; rest !== "";) {
     const named = NAMED.find(([bytes]) => rest.startsWith(bytes));
-    // eslint-disable-next-line no-control-regex
     const unknown = /^\u001b(?:\[[0-9;?]*[ -/]*[@-~]|O.)/.exec(rest)?.[0];
     if (named !== undefined) {
       keys.push(named[1]);
