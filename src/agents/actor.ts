@@ -4,58 +4,29 @@
  * reducer's.
  */
 import { discardAgentFolder } from "../process/agent-file.ts";
-import type { Clock, Timer } from "../lib/clock.ts";
-import type { Logger } from "../lib/log.ts";
-import type { RunningTime } from "../lib/running-time.ts";
-import type { Identity } from "../process/identity.ts";
+import type { Timer } from "../lib/clock.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import { tryJson } from "../lib/json.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { deleteAgent, saveAgentSettings, saveAgentState } from "../store/agents.ts";
-import type { Store } from "../store/database.ts";
 import type { Input } from "../store/inputs.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
 import type { AgentState, CauseSource, Elapsed } from "../words/agent.ts";
+import type { ActorDeps } from "./actor-deps.ts";
 import { createTeller, earlierActivity } from "./activity.ts";
 import { promptOf } from "./attachments.ts";
-import type { Bus } from "./bus.ts";
-import type { Groups } from "./groups.ts";
-import type { AgentEntry, Journal } from "./journal.ts";
+import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
-import type { LaunchRequest } from "./launch.ts";
 import type { Live } from "./live.ts";
-import type { Fact, Limits, Notice, Surroundings } from "./model.ts";
+import type { Fact, Notice, Surroundings } from "./model.ts";
 import { joined } from "./pieces.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
-import type { StartGate } from "./start-gate.ts";
 import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
-
-export interface ActorDeps {
-  readonly store: Store;
-  readonly journal: Journal;
-  readonly clock: Clock;
-  readonly bus: Bus;
-  readonly log: Logger;
-  readonly limits: Limits & { readonly runOutputBytes: number };
-  readonly groups: Groups;
-  readonly agentDir: string;
-  readonly runSettings: (agent: Agent) => RunSettings;
-  readonly newNonce: () => string;
-  readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
-  readonly purged: (id: string) => void;
-  /** Of this process: what our own waits count with. */
-  readonly running: RunningTime;
-  readonly machine: () => Omit<Elapsed, "ms">;
-  readonly gate: StartGate;
-  readonly launch: (request: LaunchRequest) => Promise<Identity>;
-  /** A named moment at which a test may kill us. */
-  readonly seam: (name: string) => void;
-}
 
 export interface Actor {
   readonly id: string;
@@ -84,6 +55,8 @@ export interface Actor {
   lastFrames(): readonly string[];
   /** What the sweep does: is its process still there, and what has it used? */
   checkProcess(): void;
+  /** It should have a process, and nobody follows or starts one: how a start went could not be stored. */
+  isStranded(): boolean;
   /**
    * What its program has written so far is read and stored, as far as it can be in a moment: before something is asked
    * for that would make another thing of it. Never rejects because of a program.
@@ -236,7 +209,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       case "spawn":
         run
           .start(act.run, act.nonce)
-          .catch((error: unknown) => log.error("cannot store how a start went", { run: act.run, error }));
+          .catch((error: unknown) => log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }));
         return;
       case "end":
         run.giveUpStart();
@@ -343,6 +316,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       live?.check();
       const used = live?.usage();
       if (used) agent = { ...agent, resources: { cpuMs: used.cpuMs, memoryPeakBytes: used.memoryPeakBytes } };
+    },
+    isStranded() {
+      const { process } = agent.state;
+      return active && (process === "running" || process === "parking") && run.live() === null && !run.isStarting();
     },
     async caughtUp() {
       const limit = new Promise<void>((resolve) => void clock.setTimer(CAUGHT_UP_MS, resolve));

@@ -57,6 +57,21 @@ export async function reconcile(
 }
 
 /**
+ * While the daemon runs: an agent whose start ended in a store that took nothing (a full disk) is looked at as after a
+ * restart, one look at a time, until what is found can be stored.
+ */
+export function createSalvage(deps: { store: Store; clock: Clock; log: Logger }): (actor: Actor) => void {
+  const looking = new Set<string>();
+  return (actor) => {
+    if (looking.has(actor.id) || !actor.isStranded()) return;
+    looking.add(actor.id);
+    reconcile(actor, deps)
+      .catch((error: unknown) => deps.log.error("cannot store how a start went", { agent: actor.id, error }))
+      .finally(() => looking.delete(actor.id));
+  };
+}
+
+/**
  * An agent whose run cannot be looked at, for whatever lies in its place: what is known to live of it is ended, what it
  * had been given is told as lost, and it can begin again.
  */

@@ -62,6 +62,8 @@ export interface RunDeps {
 
 export interface AgentRun {
   live(): Live | null;
+  /** A start is under way, or waits for what it needs. */
+  isStarting(): boolean;
   /** What earlier processes left behind, as far as a scan has seen it. */
   left(): readonly ProcessInfo[];
   /**
@@ -107,6 +109,8 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     pass?.();
     pass = null;
   };
+
+  let starting = false;
 
   /** Resolves when this start may go; false when nobody wants it any more. */
   const through = async (): Promise<boolean> => {
@@ -166,7 +170,9 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
   const it: AgentRun = {
     live: () => live,
     left: () => left.filter(lives),
+    isStarting: () => starting,
     async start(run, nonce) {
+      starting = true;
       try {
         if (!(await through())) {
           leaveGate();
@@ -187,6 +193,8 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         const code = known ? error.code : "START_FAILED";
         books.facts("exit", { type: "start_failed", code, message: errorText(error) });
         it.ended(null);
+      } finally {
+        starting = false;
       }
     },
     follow(identity, offset) {

@@ -23,7 +23,7 @@ import type { Groups } from "./groups.ts";
 import type { Journal } from "./journal.ts";
 import { launchRun } from "./launch.ts";
 import type { Limits, Notice } from "./model.ts";
-import { giveUp, reconcile } from "./reconcile.ts";
+import { createSalvage, giveUp, reconcile } from "./reconcile.ts";
 import type { StepWork } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { createStartGate } from "./start-gate.ts";
@@ -123,6 +123,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return actor;
   };
 
+  const salvage = createSalvage({ store, clock, log });
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
   let sweeps = 0;
@@ -131,6 +132,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     for (const actor of actors.values()) {
       try {
         actor.checkProcess();
+        salvage(actor);
       } catch (error) {
         log.warn("cannot look at an agent's process now, the next sweep does", { agent: actor.id, error });
       }

@@ -5,12 +5,13 @@
  * delta of it that went to no one.
  */
 import { expect, test } from "bun:test";
-import type { ActorDeps } from "../../../src/agents/actor.ts";
+import type { ActorDeps } from "../../../src/agents/actor-deps.ts";
 import { createActor } from "../../../src/agents/actor.ts";
 import { createBus } from "../../../src/agents/bus.ts";
 import { createGroups } from "../../../src/agents/groups.ts";
 import { createJournal } from "../../../src/agents/journal.ts";
 import type { Live } from "../../../src/agents/live.ts";
+import { createSalvage } from "../../../src/agents/reconcile.ts";
 import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
@@ -110,6 +111,7 @@ function world(codec: AnyCodec = missingProvider("x").codec) {
     closed: () => closed,
     stored: () => findAgent(real, agent.id)?.state,
     runRow: () => getRun(real, agent.id, 1),
+    salvage: createSalvage({ store, clock, log: silentLogger }),
     want: (times: number) => void (shortages = times),
     fill: (now: boolean) => void (full = now),
   };
@@ -142,6 +144,28 @@ test("a program that the kernel ended for want of memory is told as such, with w
 
 /** Lets what was begun by a timer come to its commit. */
 const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
+
+test("a start whose fate could not be stored leaves nobody busy for ever: the sweep looks, and it is done again", async () => {
+  const { actor, clock, begun, stored, fill, want, salvage } = world();
+  actor.activate();
+  want(1);
+  actor.facts("api", { type: "resume" });
+  fill(true); // the start wants to tell that it waits for descriptors, and then that it failed: nothing is taken
+  await settled();
+  expect([actor.isStranded(), stored()?.process]).toEqual([true, "running"]);
+  salvage(actor);
+  clock.advance(1000);
+  await settled();
+  expect(actor.isStranded()).toBe(true); // still full: the next sweep tries again
+  fill(false);
+  salvage(actor);
+  salvage(actor); // one look at a time
+  for (let step = 0; step < 60; step++) {
+    clock.advance(20);
+    await settled();
+  }
+  expect([actor.isStranded(), begun.length]).toEqual([false, 2]);
+});
 
 test("a deadline that could not be stored does not end the daemon and is tried again", async () => {
   const { actor, clock, stored, fill } = world();
