@@ -2,11 +2,10 @@
  * Ends a run's whole tree: SIGTERM, time to obey, then SIGKILL; the wrapper is spared and gets time to write `exit`.
  * The graceful way of the provider, and committing the intent, come before this and are the caller's.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { errorCode } from "../lib/errors.ts";
 import { waitUntil } from "../lib/wait.ts";
+import { killGroup } from "./cgroup.ts";
 import { isWrapperAlive, readExit } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
@@ -65,7 +64,7 @@ export async function endTree({
   }
   if (!allGone()) {
     members = stopAll(scan);
-    if (cgroup !== undefined) killCgroup(cgroup);
+    if (cgroup !== undefined) killGroup(cgroup);
     for (const member of members) signal(member, "SIGKILL");
     await waitUntil(clock, () => allGone() || killLate((members = scan())), KILL_MS);
   }
@@ -99,14 +98,6 @@ function stopAll(scan: () => ProcessInfo[]): ProcessInfo[] {
 function killLate(members: readonly ProcessInfo[]): false {
   for (const member of members) signal(member, "SIGKILL");
   return false;
-}
-
-function killCgroup(dir: string): void {
-  try {
-    writeFileSync(join(dir, "cgroup.kill"), "1");
-  } catch {
-    // before Linux 5.14, or removed: the members are killed one by one
-  }
 }
 
 /** Only to the very process that was seen; the pid may be another's by now. */

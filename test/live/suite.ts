@@ -163,7 +163,7 @@ function agentAt(box: () => Box, id: string): LiveAgent {
           const frames = [...((await agent.debug())["lastFrames"] as Json)].map(String);
           return frames.some((frame) => /delta|agent_message_chunk/i.test(frame) && frame.includes(begin));
         },
-        30_000,
+        120_000, // a program on a busy machine takes its time to start
       );
     },
   };

@@ -33,7 +33,6 @@ test("no file of an agent is opened, read or written but by the opener that neve
       "src/process/agent-file.ts": "the opener itself",
       "src/process/proc.ts": "files of the kernel",
       "src/process/tree.ts": "files of the kernel",
-      "src/process/end.ts": "a file of the kernel",
       "src/process/spawn.ts": "makes new files only (O_EXCL)",
       "src/process/spool.ts": "makes new files only (O_EXCL)",
       "src/process/watch.ts": "a stream of a descriptor that is open already",
