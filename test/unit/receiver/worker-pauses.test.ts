@@ -46,6 +46,18 @@ describe("a destination that does not take anything", () => {
     expect(["a", "b", "c"].map((name) => state(name, "discord")?.state)).toEqual(Array(3).fill("delivered"));
   });
 
+  test("that only asks for patience gives nothing up either, although younger ones have passed and days go by", async () => {
+    // The first steps aside, the second passes; from then on it is "not now" for the first.
+    const failing = Array<SendOutcome>(4).fill(down);
+    const passed: SendOutcome = { type: "delivered", detail: "" };
+    const sink = playedSink("discord", [...failing, passed, ...Array<SendOutcome>(40).fill(slowDown)]);
+    start(sink);
+    await accept("a", "b");
+    for (let i = 0; i < 30; i++) await pass(2 * HOUR);
+    expect(sink.sent.slice(0, 7)).toEqual(["a", "a", "a", "a", "b", "a", "a"]);
+    expect(state("a", "discord")).toMatchObject({ state: "pending", tries: 4 });
+  });
+
   test("that works again after a pause starts its pauses afresh", () => {
     const pace = createPace({ ...RETRY, delaysMs: [1, 10, 100] }, () => 0);
     expect([pace.failed(0, 0), pace.failed(0, 0), pace.failed(0, 0), pace.failed(0, 0)]).toEqual([1, 10, 100, 100]);

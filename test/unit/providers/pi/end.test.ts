@@ -117,6 +117,12 @@ describe("the end of a turn", () => {
     ]);
   });
 
+  test("an answer to a prompt of an earlier turn that comes late ends nothing of this one", () => {
+    const it = readyTalk().prompt("x");
+    expect(it.frames(response("prompt", "k0", { disposition: "handled" })).facts).toEqual([]);
+    expect(it.frames(response("prompt", "k0", { error: "of the one before" }, false)).facts).toEqual([]);
+  });
+
   test("a prompt that a command handled ends at once, whether Pi says so or has to be asked", () => {
     const said = readyTalk()
       .prompt("/mcp")
