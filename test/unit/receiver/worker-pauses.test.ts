@@ -50,7 +50,8 @@ describe("a destination that does not take anything", () => {
     // The first steps aside, the second passes; from then on it is "not now" for the first.
     const failing = Array<SendOutcome>(4).fill(down);
     const passed: SendOutcome = { type: "delivered", detail: "" };
-    const sink = playedSink("discord", [...failing, passed, ...Array<SendOutcome>(40).fill(slowDown)]);
+    const answers = [...failing, passed, ...Array<SendOutcome>(40).fill(slowDown)];
+    const sink = playedSink("discord", answers, { retry: { ...RETRY, maxTries: 5 } }); // one more would be the last
     start(sink);
     await accept("a", "b");
     for (let i = 0; i < 30; i++) await pass(2 * HOUR);
