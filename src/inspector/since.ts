@@ -129,12 +129,7 @@ export async function fillSince(
         asking.size > 0 && line("waiting", `${asking.size} still ${asking.size === 1 ? "asks" : "ask"}`, asking),
         done.size > 0 && line("idle", `${done.size} done`, done.keys()),
         aborted.size > 0 && line("idle", `${aborted.size} aborted`, aborted.keys()),
-        startedAt > from &&
-          h(
-            "li",
-            { class: "dim" },
-            `The daemon was started again at ${clock(startedAt)}; agents worked on through it.`,
-          ),
+        startedAt > from && h("li", { class: "dim" }, `The daemon was started again at ${clock(startedAt)}.`),
         h("li", { class: "dim num" }, `${count(turns, "turn")}${used}`),
       ),
       dismiss,
