@@ -4,6 +4,7 @@ import { integerText } from "../http/query.ts";
 import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { cutText } from "../lib/text.ts";
+import { MAX_STRING_BYTES } from "../process/exec-limits.ts";
 import { INPUT_MODES, STATUSES } from "../words/agent.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import { AGENT_ID, NAME, NAME_WORDS, OUR_VARIABLES, VARIABLE } from "../words/names.ts";
@@ -63,7 +64,11 @@ export const model = string({
   what: "a model's name of 1 to 256 characters",
 });
 
-const systemPrompt = string({ max: 256 * 1024 });
+/** Some programs take it as an argument, and the kernel hands over no longer one: refused here, it costs no agent. */
+const SYSTEM_PROMPT_WORDS = `a text of at most ${MAX_STRING_BYTES - 1} bytes`;
+const systemPrompt = refined(string({ max: MAX_STRING_BYTES - 1, what: SYSTEM_PROMPT_WORDS }), (value) =>
+  Buffer.byteLength(value) < MAX_STRING_BYTES ? undefined : SYSTEM_PROMPT_WORDS,
+);
 
 export const metadata = refined(
   record(string({ max: 4096 }), { maxKeys: 16, keyPattern: /^[\s\S]{1,64}$/, keyWhat: "a key of 1 to 64 characters" }),
