@@ -129,9 +129,14 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
   function abort(of: Turn): void {
     of.aborts += 1;
     of.abortedAt = now;
-    for (const ask of asks.values()) if (ask.session !== root) actions.push({ do: "dismiss", ask });
+    for (const ask of asks.values()) if (ask.session !== root) dismiss(of, ask);
     if (of.posts > 0 || of.accepted || of.busy) actions.push({ do: "abort" });
     watch(of);
+  }
+
+  function dismiss(of: Turn, ask: WireAsk): void {
+    of.refused = true;
+    actions.push({ do: "dismiss", ask });
   }
 
   function onLookedUp({ key, stored, id }: Extract<CoreInput, { h: "looked_up" }>): void {
@@ -241,7 +246,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     asks.set(ask.id, ask);
     const child = ask.session === root ? null : ask.session;
     if (turn?.interrupting === true && child !== null) {
-      actions.push({ do: "dismiss", ask });
+      dismiss(turn, ask);
       return;
     }
     const { request } = ask;
@@ -290,13 +295,13 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       }
     }
     const waitedMs = of.idleSince === null ? 0 : now - of.idleSince;
-    const { anchor, error, interrupting, orphan } = of;
+    const { anchor, error, interrupting, refused, orphan } = of;
     if (fresh.length > 0) show(of);
     if (!of.told && status.type === "idle") {
       turn = null;
       return;
     }
-    const verdict = judge({ status, messages: fresh, anchor, error, interrupting, orphan, waitedMs });
+    const verdict = judge({ status, messages: fresh, anchor, error, interrupting, refused, orphan, waitedMs });
     for (const message of fresh) tell(...transcript.stored(message, verdict.over));
     if (!verdict.over) {
       if (outdated) return read(of);

@@ -27,6 +27,8 @@ export interface Turn {
    */
   told: boolean;
   interrupting: boolean;
+  /** The interrupt refused a question of a sub-agent: what the turn says after that is no work done. */
+  refused: boolean;
   aborts: number;
   abortedAt: number;
 }
@@ -46,6 +48,7 @@ export function newTurn(begin: Pick<Turn, "key" | "text" | "files" | "writtenAtM
     reading: false,
     readAgain: false,
     interrupting: false,
+    refused: false,
     aborts: 0,
     abortedAt: -Infinity,
   };

@@ -14,6 +14,8 @@ export interface Question {
   /** The turn's `session.error`: all that is known when the turn failed before there was an answer (no such model). */
   readonly error: TurnError | null;
   readonly interrupting: boolean;
+  /** The interrupt refused a question of a sub-agent. */
+  readonly refused: boolean;
   /** It had begun in a server that is dead: nobody will complete it. */
   readonly orphan: boolean;
   /** For how long it has looked like the end. */
@@ -31,7 +33,7 @@ const UNCOMPLETED_MS = 1500;
 /** An error without an answer is not completed later; it only has to be sure that there will be none. */
 const NO_ANSWER_MS = 700;
 
-export function judge({ status, messages, anchor, error, interrupting, orphan, waitedMs }: Question): Verdict {
+export function judge({ status, messages, anchor, error, interrupting, refused, orphan, waitedMs }: Question): Verdict {
   if (status.type !== "idle") return { over: false, why: "busy" };
   const answers = messages.filter(({ info }) => info.role === "assistant" && info.id > anchor);
   const last = answers.at(-1)?.info;
@@ -64,8 +66,9 @@ export function judge({ status, messages, anchor, error, interrupting, orphan, w
       ? { over: true, outcome: "interrupted", error: null }
       : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
   }
-  // A step that ran beside the others may be the one that was cut off.
-  if (interrupting && answers.some(({ info }) => info.error?.aborted === true))
+  // A step that ran beside the others may be the one that was cut off; and a parent whose sub-agent was refused may have
+  // said its last words before the abort that follows the refusal could reach it.
+  if (interrupting && (refused || answers.some(({ info }) => info.error?.aborted === true)))
     return { over: true, outcome: "interrupted", error: null };
   // Completed without a reason: aborted while it waited for a retry.
   if (last.finish === "") return { over: true, outcome: "interrupted", error: null };

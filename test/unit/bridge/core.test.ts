@@ -340,6 +340,18 @@ describe("asking and interrupting", () => {
     expect(t.kinds(t.take({ h: "wake" }))).toContain("abort");
   });
 
+  test("a parent that speaks its last words between the refusal and the abort was interrupted all the same", () => {
+    const t = bench();
+    t.working();
+    t.event("permission.asked", ask("per_1", CHILD));
+    t.take({ h: "command", command: { cmd: "interrupt" } });
+    t.status("idle");
+    expect(t.told(t.read(readMessages([user, words("never")]))).at(-1)).toMatchObject({
+      t: "turn",
+      outcome: "interrupted",
+    });
+  });
+
   test("an interrupt before the input was handed over takes it back", () => {
     const t = bench();
     t.prompt();

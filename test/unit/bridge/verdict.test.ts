@@ -27,6 +27,7 @@ const base: Question = {
   anchor: ANCHOR,
   error: null,
   interrupting: false,
+  refused: false,
   orphan: false,
   waitedMs: 0,
 };
@@ -54,6 +55,16 @@ describe("the verdict on a turn", () => {
     [
       "an abort",
       { messages: [answer({ finish: "", error: { ...failed, aborted: true } })] },
+      { over: true, outcome: "interrupted", error: null },
+    ],
+    [
+      "an interrupt that came after the last word",
+      { messages: [answer()], interrupting: true },
+      { over: true, outcome: "completed", error: null },
+    ],
+    [
+      "an interrupt that refused a sub-agent's question, and the parent's last words before the abort reached it",
+      { messages: [answer()], interrupting: true, refused: true },
       { over: true, outcome: "interrupted", error: null },
     ],
     [
