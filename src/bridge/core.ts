@@ -8,7 +8,7 @@ import { createTranscript } from "./transcript.ts";
 import type { CoreAction, CoreInput, Truth, TurnTruth } from "./core-io.ts";
 import type { Turn } from "./turn.ts";
 import { newTurn } from "./turn.ts";
-import { judge } from "./verdict.ts";
+import { isOfTurn, judge } from "./verdict.ts";
 import type { SessionStatus, WireAsk, WireEvent } from "./wire.ts";
 
 export interface CoreOptions {
@@ -211,7 +211,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
       case "message": {
         const { info } = event;
         if (turn !== null && info.session === root && turn.key !== null && ours.get(info.id) === turn.key) accept(turn);
-        if (turn !== null && info.session === root && info.id > turn.anchor) show(turn);
+        if (turn !== null && info.session === root && isOfTurn(info, turn.anchor)) show(turn);
         return tell(...transcript.message(info));
       }
       case "part":
@@ -281,7 +281,7 @@ export function createCore({ session: root, newest: newestAtStart }: CoreOptions
     of.readAgain = false;
     const found = messages.some(({ info }) => info.id === of.anchor);
     if (of.key !== null && found) accept(of);
-    const fresh = messages.filter(({ info }) => info.id > of.anchor);
+    const fresh = messages.filter(({ info }) => isOfTurn(info, of.anchor));
     // An input that is not even stored cannot be over; the time does not count for it.
     if (of.key !== null && !found) {
       of.idleSince = null;

@@ -3,7 +3,7 @@
  * failures and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
  */
 import type { TurnError, TurnOutcome } from "../words/agent.ts";
-import type { SessionStatus, WireMessage } from "./wire.ts";
+import type { MessageInfo, SessionStatus, WireMessage } from "./wire.ts";
 
 export interface Question {
   readonly status: SessionStatus;
@@ -33,9 +33,14 @@ const UNCOMPLETED_MS = 1500;
 /** An error without an answer is not completed later; it only has to be sure that there will be none. */
 const NO_ANSWER_MS = 700;
 
+/** Ids ascend with OpenCode's clock; what was made after that was set back still names what it answers. */
+export function isOfTurn(info: MessageInfo, anchor: string): boolean {
+  return info.id > anchor || (anchor !== "" && info.answers === anchor);
+}
+
 export function judge({ status, messages, anchor, error, interrupting, refused, orphan, waitedMs }: Question): Verdict {
   if (status.type !== "idle") return { over: false, why: "busy" };
-  const answers = messages.filter(({ info }) => info.role === "assistant" && info.id > anchor);
+  const answers = messages.filter(({ info }) => info.role === "assistant" && isOfTurn(info, anchor));
   const last = answers.at(-1)?.info;
 
   if (last === undefined) {

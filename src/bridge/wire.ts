@@ -17,7 +17,8 @@ export interface MessageInfo {
   readonly id: string;
   readonly session: string;
   readonly role: "user" | "assistant";
-  /** The user message that it answers. */
+  /** The user message that it answers; empty for one of the user. */
+  readonly answers: string;
   readonly completed: boolean;
   /** Why the model stopped: "stop", "tool-calls", "length" …; empty while it runs, and for good when it was aborted. */
   readonly finish: string;
@@ -153,6 +154,7 @@ function readInfo(json: Fields): MessageInfo | null {
     id,
     role,
     session: text(json, "sessionID"),
+    answers: text(json, "parentID"),
     finish: text(json, "finish"),
     completed: typeof fields(json, "time")["completed"] === "number",
     error: isFields(json["error"]) ? readError(json["error"]) : null,

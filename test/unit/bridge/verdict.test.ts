@@ -13,6 +13,7 @@ function answer(changes: Partial<MessageInfo> = {}): WireMessage {
     id: "msg_000000000020",
     session: "ses_1",
     role: "assistant",
+    answers: ANCHOR,
     completed: true,
     finish: "stop",
     error: null,
@@ -36,6 +37,16 @@ const failed = { code: "APIError", message: "no", aborted: false };
 describe("the verdict on a turn", () => {
   const rows: readonly [name: string, question: Partial<Question>, verdict: Verdict][] = [
     ["a complete answer", { messages: [answer()] }, { over: true, outcome: "completed", error: null }],
+    [
+      "an answer made after the clock was set back: its id is below that of what it answers",
+      { messages: [answer({ id: "msg_000000000005" })] },
+      { over: true, outcome: "completed", error: null },
+    ],
+    [
+      "an answer to an earlier input is none to this one",
+      { messages: [answer({ id: "msg_000000000005", answers: "msg_000000000004" })], waitedMs: 1000 },
+      { over: false, why: "incomplete" },
+    ],
     [
       "a complete answer while the session works on",
       { messages: [answer()], status: { type: "busy" } },
@@ -84,7 +95,7 @@ describe("the verdict on a turn", () => {
     ],
     [
       "answers from before the input do not count",
-      { messages: [answer({ id: "msg_000000000005" })] },
+      { messages: [answer({ id: "msg_000000000005", answers: "msg_000000000001" })] },
       { over: false, why: "incomplete" },
     ],
     [
