@@ -1,7 +1,8 @@
 /** What the program itself said, as its codec read it. */
 import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
-import { advance, closeTurn, dispatch, endProcess, openTurn, reached, timeoutError } from "./turns.ts";
+import { onTurnEnded } from "./ending.ts";
+import { advance, closeTurn, dispatch, endProcess, openTurn, reached } from "./turns.ts";
 import { metered } from "./usage.ts";
 import type { Work } from "./work.ts";
 
@@ -136,35 +137,6 @@ function onUnknown(work: Work, { key, message }: Extract<ProviderFact, { type: "
     work.detail = "whether the input had run cannot be known";
     closeTurn(work, "lost", { code: "TURN_LOST", message });
   }
-}
-
-function onTurnEnded(work: Work, fact: Extract<ProviderFact, { type: "turn_ended" }>): void {
-  const { s } = work;
-  const turn = s.turn;
-  // A twin, or the end of something that is not this input's: that one still waits to be written.
-  if (turn === null || !reached(s)) return;
-  const ending = s.intent === "stop" || s.intent === "delete" || s.intent === "attach";
-  let { outcome, error } = fact;
-  if (outcome !== "completed") {
-    if (turn.interrupt?.reason === "timeout") {
-      outcome = "failed";
-      error = timeoutError(work);
-    } else if (ending) {
-      outcome = "interrupted";
-      error = undefined;
-    }
-  }
-  work.detail = `turn ${outcome}`;
-  closeTurn(
-    work,
-    outcome,
-    outcome === "lost" && error === undefined
-      ? { code: "TURN_LOST", message: "the turn did not survive its process" }
-      : error,
-  );
-  // Interrupted by request: then the request has said what becomes of the queue. Otherwise somebody has to look first.
-  if (outcome === "interrupted" && turn.interrupt === null && !ending) s.held = true;
-  dispatch(work);
 }
 
 function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permission" }>): void {
