@@ -71,8 +71,8 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
       ? { over: true, outcome: "interrupted", error: null }
       : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
   }
-  // A step that ran beside the others may be the one that was cut off; and a parent whose sub-agent was refused may have
-  // said its last words before the abort that follows the refusal could reach it.
+  // A step that ran beside the others may be the one that was cut off; and a parent whose sub-agent was refused may
+  // have said its last words before the abort that follows the refusal could reach it.
   if (interrupting && (refused || answers.some(({ info }) => info.error?.aborted === true)))
     return { over: true, outcome: "interrupted", error: null };
   // Completed without a reason: aborted while it waited for a retry.
