@@ -172,7 +172,7 @@ function journalsIn(dir: string): Evidence["journals"] {
   const found: Record<string, JournalRecord[]> = {};
   for (const name of readdirSync(dir)) {
     const lines = readFileSync(join(dir, name), "utf8").split("\n").filter(Boolean);
-    // Our fakes wrote each of these lines in one write.
+    // Our fakes wrote each of these lines in one write into one page; between them may be filling.
     found[name.replace(/\.jsonl$/, "")] = lines.map((line): JournalRecord => JSON.parse(line));
   }
   return found;

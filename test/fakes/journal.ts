@@ -2,7 +2,7 @@
  * What a fake really did, for a checker that does not believe the daemon: one JSON line an act in
  * `$FAKE_JOURNAL/<agent>.jsonl`, written when the act is done and its bytes are out. Absent without FAKE_JOURNAL.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TurnStart, Wire } from "./script.ts";
 
@@ -25,13 +25,23 @@ type Told = JournalRecord extends infer R ? (R extends unknown ? Omit<R, "pid" |
 
 export const TEXT_KEPT = 120;
 
+/** A SIGKILL can cut a write(2) short where one page of the file ends and the next begins, nowhere else. */
+const PAGE = 4096;
+
+/** How many bytes to fill up first, so that a line lies in one page: it is there, or it is not. */
+export function toPage(size: number, length: number): number {
+  const used = size % PAGE;
+  return used + length > PAGE ? PAGE - used : 0;
+}
+
 export function journaled(wire: Wire): Wire {
   const folder = process.env["FAKE_JOURNAL"];
   if (folder === undefined) return wire;
   const path = join(folder, `${process.env["AH_AGENT_ID"] ?? "nobody"}.jsonl`);
   const tell = (record: Told): void => {
     const file = openSync(path, "a");
-    writeSync(file, `${JSON.stringify({ pid: process.pid, at: Date.now(), ...record })}\n`);
+    const line = `${JSON.stringify({ pid: process.pid, at: Date.now(), ...record })}\n`;
+    writeSync(file, `${"\n".repeat(toPage(fstatSync(file).size, Buffer.byteLength(line)))}${line}`);
     closeSync(file);
   };
   /** Said while the line was cut: its rest is still kept back. */
