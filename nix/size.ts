@@ -5,7 +5,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isObject } from "../src/lib/check.ts";
+import { PROVIDER_KINDS } from "../src/words/kinds.ts";
+import { SERVED, chunksOf, together } from "./chunks.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const KB = 1024;
@@ -20,41 +21,14 @@ const BOUNDS = {
   slack: 1024 * KB,
 } as const;
 const TOP = 15;
-/** What `serve` asks for without any config: its command, and the providers that exist by themselves. */
-const SERVED = [
-  "src/cli/main.ts",
-  "src/cli/commands/serve.ts",
-  ...["claude-code", "codex", "opencode", "pi"].map((kind) => `src/providers/${kind}/codec.ts`),
-];
-
-interface Chunk {
-  readonly bytes: number;
-  readonly entryPoint?: string;
-  readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>;
-  readonly imports: readonly { readonly path: string; readonly kind: string }[];
-}
-
-/** The bundler's account of its chunks; its types do not tell of it yet. */
-async function chunksOf(outdir: string): Promise<Readonly<Record<string, Chunk>>> {
-  const options = { target: "bun", format: "esm", minify: true, splitting: true, outdir, metafile: true } as const;
-  const built: object = await Bun.build({ entrypoints: [join(ROOT, "src/main.ts")], external: ["*.page"], ...options });
-  const metafile = "metafile" in built ? built.metafile : undefined;
-  if (!isObject(metafile) || !isObject(metafile["outputs"]))
-    throw new Error("the bundler gave no account of its chunks");
-  return metafile["outputs"] as Readonly<Record<string, Chunk>>;
-}
-
-/** Chunks that are there once `name` is loaded: what it imports, and what that imports, but nothing on demand. */
-function closure(chunks: Readonly<Record<string, Chunk>>, name: string, seen = new Set<string>()): Set<string> {
-  const chunk = chunks[name];
-  if (chunk === undefined || seen.has(name)) return seen;
-  seen.add(name);
-  for (const { path, kind } of chunk.imports) if (kind === "import-statement") closure(chunks, path, seen);
-  return seen;
-}
-
-const entryOf = (chunks: Readonly<Record<string, Chunk>>, source: string): string =>
-  Object.keys(chunks).find((name) => chunks[name]?.entryPoint?.endsWith(source)) ?? "";
+/** What the first agent of a kind brings with it. */
+const PER_KIND = PROVIDER_KINDS.map((kind) => ({
+  kind,
+  sources: [
+    "src/providers/sealed.ts",
+    kind === "command" ? "src/providers/command.ts" : `src/providers/${kind}/codec.ts`,
+  ],
+}));
 
 interface Row {
   readonly what: string;
@@ -110,9 +84,14 @@ async function main(): Promise<number> {
       for (const [path, { bytesInOutput }] of Object.entries(inputs))
         modules.set(path, (modules.get(path) ?? 0) + bytesInOutput);
     const bundle = Object.values(chunks).reduce((sum, { bytes }) => sum + bytes, 0);
-    const loaded = closure(chunks, entryOf(chunks, "src/main.ts"));
-    for (const source of SERVED) closure(chunks, entryOf(chunks, source), loaded);
-    const serve = [...loaded].reduce((sum, name) => sum + (chunks[name]?.bytes ?? 0), 0);
+    const bytesOf = (names: Iterable<string>): number =>
+      [...names].reduce((sum, name) => sum + (chunks[name]?.bytes ?? 0), 0);
+    const loaded = together(chunks, SERVED);
+    const serve = bytesOf(loaded);
+    const kinds = PER_KIND.map(({ kind, sources }) => ({
+      what: `more for agents of the kind ${kind}`,
+      bytes: bytesOf(together(chunks, sources).difference(loaded)),
+    }));
     const page = pageWeight();
     const executable = statSync(join(ROOT, "agent-harness")).size;
     const bare = await bareProgram(dir);
@@ -120,6 +99,7 @@ async function main(): Promise<number> {
     const rows: Row[] = [
       { what: "bundle of both programs", bytes: bundle, most: BOUNDS.bundle },
       { what: "of which `serve` loads", bytes: serve, most: BOUNDS.serve },
+      ...kinds,
       ...(page === null
         ? []
         : [

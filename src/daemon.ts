@@ -9,7 +9,6 @@ import type { Reporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
 import { runSettingsOf } from "./agents/run-settings.ts";
-import { screenOf } from "./api/attach.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { inspectRoutes } from "./api/inspect.ts";
 import { apiRoutes } from "./api/routes.ts";
@@ -31,7 +30,8 @@ import { ownDelegation } from "./process/delegation.ts";
 import { startService } from "./process/service.ts";
 import { pageFiles } from "./page.ts";
 import { SWEEP_MS } from "./process/watch.ts";
-import { providerTable } from "./providers/index.ts";
+import { missingProvider, providerTable } from "./providers/index.ts";
+import { screenOfKind } from "./providers/screens.ts";
 import { lookForStrays, lost, makeStateDir, takeLock, useStore, writeOwner } from "./state.ts";
 import type { StateLock, Store } from "./store/database.ts";
 import { startForgetting } from "./store/forget.ts";
@@ -80,13 +80,12 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
   bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
   const journal = createJournal({ store, clock, bus });
-  const providers = await providerTable(config.providers);
+  const providers = providerTable(config.providers);
   const seam = seamFrom(env);
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
   const groups = createGroups(await ownDelegation(), log);
   const sources = {
     store,
-    providers,
     limits: config.limits,
     trustedRoots: config.projects.trustedRoots,
     inheritedEnv: env,
@@ -124,7 +123,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       store.shrink();
       Bun.shrink(); // compiled code, too: it comes again with the work
     },
-    runSettings: (agent, agentDir) => runSettingsOf(sources, agent, agentDir),
+    provider: async (name) => (await providers.get(name)?.load()) ?? missingProvider(name),
+    runSettings: (provider, agent, agentDir) => runSettingsOf(sources, provider, agent, agentDir),
     enqueue(agent, notice, state) {
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
     },
@@ -139,6 +139,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newId: () => crypto.randomUUID(),
     actors: () => supervisor.actors(),
     find: (agent) => supervisor.find(agent),
+    screenOf: (actor) => screenOfKind(providers.get(actor.agent().provider)?.settings.kind),
   });
 
   let reporter: Promise<Reporter> | null = null;
@@ -183,7 +184,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   bus.onCommit(service.changed);
   if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
-  attachments.boot((actor) => screenOf(deps, actor));
+  attachments.boot();
   worker.wake();
   const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();

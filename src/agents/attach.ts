@@ -4,7 +4,7 @@
  * gone, for two processes on one conversation fork it without a word.
  */
 import type { Clock, Timer } from "../lib/clock.ts";
-import { HarnessError } from "../lib/errors.ts";
+import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { sameProcess } from "../process/identity.ts";
 import { readBootId } from "../process/proc.ts";
@@ -20,7 +20,6 @@ import type { Journal } from "./journal.ts";
 import { event } from "./journal.ts";
 import { announceMessage } from "./ledger.ts";
 import type { Said } from "./screen-history.ts";
-import { saidSince } from "./screen-history.ts";
 
 /** The command renews every 10 s. */
 export const LEASE_MS = 30_000;
@@ -36,6 +35,8 @@ export interface AttachDeps {
   readonly newId: () => string;
   readonly actors: () => Iterable<Actor>;
   readonly find: (agent: string) => Actor | null;
+  /** null: its program has none, or the config has its provider not any more. */
+  readonly screenOf: (actor: Actor) => Promise<ProviderScreen | null>;
 }
 
 export interface Attachments {
@@ -47,11 +48,11 @@ export interface Attachments {
   /** Throws NO_LEASE. */
   renew(actor: Actor, lease: string, screen: ScreenIdentity | null): void;
   /** How many messages were brought in. Throws NO_LEASE. */
-  end(actor: Actor, lease: string, screen: ProviderScreen | null): Promise<number>;
+  end(actor: Actor, lease: string): Promise<number>;
   /** Ends the screen, then gives the agent back. */
-  force(actor: Actor, screen: ProviderScreen | null): Promise<void>;
+  force(actor: Actor): Promise<void>;
   /** After the boot: a daemon before us may have died anywhere. */
-  boot(screenOf: (actor: Actor) => ProviderScreen | null): void;
+  boot(): void;
   close(): void;
 }
 
@@ -61,7 +62,6 @@ export function createAttachments(deps: AttachDeps): Attachments {
   const heard = new Map<string, number>();
   const giving = new Map<string, Promise<number>>();
   let timer: Timer | null = null;
-  let screenOf: (actor: Actor) => ProviderScreen | null = () => null;
   let closed = false;
 
   const hear = (agent: string): void => {
@@ -79,39 +79,40 @@ export function createAttachments(deps: AttachDeps): Attachments {
       const actor = deps.find(agent);
       if (lease === null || actor === null) heard.delete(agent);
       else if (!isOpen(lease))
-        void give(actor, screenOf(actor)).catch((error: unknown) =>
-          log.error("cannot give an agent back", { agent, error }),
-        );
+        void give(actor).catch((error: unknown) => log.error("cannot give an agent back", { agent, error }));
     }
     if (heard.size > 0 && !closed) timer = clock.setTimer(LOOK_MS, endSilentLeases);
   };
 
   /** Once, however many ask for it. */
-  const give = (actor: Actor, screen: ProviderScreen | null): Promise<number> => {
+  const give = (actor: Actor): Promise<number> => {
     const under = giving.get(actor.id);
     if (under !== undefined) return under;
-    const work = giveBack(actor, screen).finally(() => giving.delete(actor.id));
+    const work = giveBack(actor).finally(() => giving.delete(actor.id));
     giving.set(actor.id, work);
     return work;
   };
 
-  const giveBack = async (actor: Actor, screen: ProviderScreen | null): Promise<number> => {
+  const giveBack = async (actor: Actor): Promise<number> => {
     const lease = findLease(store, actor.id);
     heard.delete(actor.id);
-    let said: Said = { ok: false, why: "its history cannot be asked" };
-    if (lease !== null && screen !== null) {
-      try {
-        said = await saidSince(screen, actor.runSettings().launch(actor.state().run), lease.beganAt);
-      } catch (error) {
-        said = { ok: false, why: error instanceof Error ? error.message : String(error) };
-      }
-    }
-    const brought = bringIn(actor, said);
+    const brought = bringIn(actor, await saidSince(actor, lease));
     actor.step("api", (step) => {
       deleteLease(store, actor.id);
       step.fact({ type: "detach" });
     });
     return brought;
+  };
+
+  const saidSince = async (actor: Actor, lease: Lease | null): Promise<Said> => {
+    try {
+      const screen = await deps.screenOf(actor);
+      if (lease === null || screen === null) return { ok: false, why: "its history cannot be asked" };
+      const history = await import("./screen-history.ts");
+      return await history.saidSince(screen, actor.runSettings().launch(actor.state().run), lease.beganAt);
+    } catch (error) {
+      return { ok: false, why: errorText(error) };
+    }
   };
 
   const bringIn = (actor: Actor, said: Said): number => {
@@ -166,17 +167,16 @@ export function createAttachments(deps: AttachDeps): Attachments {
       if (screen !== null) store.transact(() => saveLeaseScreen(store, actor.id, screen));
       hear(actor.id);
     },
-    async end(actor, lease, screen) {
+    async end(actor, lease) {
       held(actor, lease);
-      return give(actor, screen);
+      return give(actor);
     },
-    async force(actor, screen) {
+    async force(actor) {
       const lease = findLease(store, actor.id);
       if (lease !== null && isOpen(lease)) await endScreen(lease);
-      await give(actor, screen);
+      await give(actor);
     },
-    boot(of) {
-      screenOf = of;
+    boot() {
       const leases = new Map(allLeases(store).map((lease) => [lease.agent, lease]));
       for (const actor of deps.actors()) {
         const { process, intent } = actor.state();

@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { createVersionProbe, fingerprint } from "../process/probe.ts";
-import type { Provider } from "../providers/index.ts";
+import type { ConfiguredProvider, Provider } from "../providers/index.ts";
 import type { ProviderReport } from "../providers/report.ts";
 import { childEnvironment } from "./environment.ts";
 import type { HandshakeAnswer } from "./handshake.ts";
@@ -23,9 +23,9 @@ export interface ReporterDeps {
 
 export interface Reporter {
   /** Only what `--version` says: cheap enough for `status`. */
-  glance(provider: Provider): Promise<ProviderReport>;
+  glance(provider: ConfiguredProvider): Promise<ProviderReport>;
   /** With a real handshake; kept as long as the program's path, size and time of change are the same. */
-  examine(provider: Provider): Promise<ProviderReport>;
+  examine(provider: ConfiguredProvider): Promise<ProviderReport>;
 }
 
 const GLANCE_MS = 3000;
@@ -35,7 +35,8 @@ export function createReporter(deps: ReporterDeps): Reporter {
   const versions = createVersionProbe();
   const handshakes = new Map<string, Promise<HandshakeAnswer>>();
 
-  const glance = async (provider: Provider): Promise<ProviderReport> => {
+  const glance = async (configured: ConfiguredProvider): Promise<ProviderReport> => {
+    const provider = await configured.load();
     const { name, settings, codec } = provider;
     const [program = "", ...args] = settings.command;
     const env = environmentOf(deps, provider);
@@ -103,8 +104,9 @@ export function createReporter(deps: ReporterDeps): Reporter {
 
   return {
     glance,
-    async examine(provider) {
-      const report = await glance(provider);
+    async examine(configured) {
+      const report = await glance(configured);
+      const provider = await configured.load();
       if (!report.available || report.path === null || provider.codec.traits.oneshot) return report;
       const answer = await within(shake(provider, report.path), EXAMINE_MS, deps.clock);
       if (answer === null) {

@@ -1,7 +1,6 @@
 /** What an agent runs under: its provider, and what request, project and config say, the nearest winning. */
 import { realpathSync } from "node:fs";
-import type { Provider, ProviderTable } from "../providers/index.ts";
-import { missingProvider } from "../providers/index.ts";
+import type { Provider } from "../providers/index.ts";
 import type { AnyCodec, LaunchContext } from "../providers/contract.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Agent } from "../store/agents.ts";
@@ -23,7 +22,6 @@ export interface RunSettings {
 
 export interface RunSettingsSources {
   readonly store: Store;
-  readonly providers: ProviderTable;
   readonly limits: RunLimits;
   readonly trustedRoots: readonly string[];
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
@@ -31,8 +29,12 @@ export interface RunSettingsSources {
   readonly self: readonly string[];
 }
 
-export function runSettingsOf(sources: RunSettingsSources, agent: Agent, agentDir: string): RunSettings {
-  const provider = sources.providers.get(agent.provider) ?? missingProvider(agent.provider);
+export function runSettingsOf(
+  sources: RunSettingsSources,
+  provider: Provider,
+  agent: Agent,
+  agentDir: string,
+): RunSettings {
   const project = getProject(sources.store, agent.project);
   return {
     codec: provider.codec,

@@ -8,6 +8,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createRunningTime } from "../lib/running-time.ts";
 import { readBootId, readUptimeMs } from "../process/proc.ts";
+import type { Provider } from "../providers/index.ts";
 import type { Agent } from "../store/agents.ts";
 import { allAgentIds, countAgents, findAgent, insertAgent } from "../store/agents.ts";
 import { endLeftovers } from "../process/leftovers.ts";
@@ -44,7 +45,9 @@ export interface SupervisorDeps {
   readonly limits: Limits & { readonly maxAgents: number; readonly runOutputBytes: number };
   readonly stateDir: string;
   readonly groups: Groups;
-  readonly runSettings: (agent: Agent, agentDir: string) => RunSettings;
+  /** By its name, with its codec; a stand-in for one that the config has not any more. */
+  readonly provider: (name: string) => Promise<Provider>;
+  readonly runSettings: (provider: Provider, agent: Agent, agentDir: string) => RunSettings;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly newNonce: () => string;
   readonly seam: (name: string) => void;
@@ -61,7 +64,7 @@ export interface Supervisor {
   boot(): Promise<void>;
   readonly ready: boolean;
   /** Stores the agent and what `first` does with it in one transaction. */
-  create(agent: Agent, first: (actor: Actor, step: StepWork) => void): Actor;
+  create(agent: Agent, provider: Provider, first: (actor: Actor, step: StepWork) => void): Actor;
   /**
    * Ends the agent's processes and what its runs left behind, then forgets it. Resolves when all is done, with those
    * that live on all the same.
@@ -95,7 +98,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     removals.delete(id);
   };
 
-  const build = (agent: Agent): Actor => {
+  const build = (agent: Agent, provider: Provider): Actor => {
     const agentDir = join(deps.stateDir, "agents", agent.id);
     const actor = createActor(
       {
@@ -110,7 +113,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         newNonce: deps.newNonce,
         enqueue: deps.enqueue,
         seam: deps.seam,
-        runSettings: (current) => deps.runSettings(current, agentDir),
+        runSettings: (current) => deps.runSettings(provider, current, agentDir),
         purged,
         running,
         machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
@@ -152,8 +155,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     async boot() {
       for (const id of allAgentIds(store)) {
         const agent = findAgent(store, id);
-        if (agent !== null) build(agent);
+        if (agent !== null) build(agent, await deps.provider(agent.provider));
       }
+      if (closed) return;
       running.beat(deps.sweepMs);
       const survivors = [...actors.values()].map((actor) => ({
         id: actor.id,
@@ -168,7 +172,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       sweep = clock.setTimer(deps.sweepMs, sweepOnce);
       ready = true;
     },
-    create(agent, first) {
+    create(agent, provider, first) {
       const { total } = countAgents(store);
       if (total >= deps.limits.maxAgents) {
         throw new HarnessError(
@@ -176,7 +180,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
           `there are ${total} agents, limits.maxAgents is ${deps.limits.maxAgents}: delete some, or raise the limit`,
         );
       }
-      const actor = build(agent);
+      const actor = build(agent, provider);
       try {
         actor.step("api", (step) => {
           insertAgent(store, agent);

@@ -18,7 +18,7 @@ import { answerOnce } from "./idempotent.ts";
 import { assertTextFits, takeInput } from "./inputs.ts";
 import type { AgentFilter } from "./listing.ts";
 import { agentsPage } from "./listing.ts";
-import { assertAvailable } from "./providers.ts";
+import { assertAvailable, unknownProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { agentView } from "./views.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
@@ -81,12 +81,13 @@ export function agentRoutes(deps: ApiDeps) {
       body: schemas.newAgent,
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 201 },
-      handler({ params, body, req, bodyBytes }) {
+      async handler({ params, body, req, bodyBytes }) {
         assertReady(deps);
+        const name = body.provider ?? getProject(store, params.name).defaults.provider;
+        const loaded = await deps.providers.get(name ?? "")?.load();
         const project = getProject(store, params.name);
         assertStays(deps, project.name);
         return answerOnce(deps, { scope: createScope(project.name), req, bodyBytes }, (keep) => {
-          const name = body.provider ?? project.defaults.provider;
           if (name === undefined) {
             throw invalidRequest([
               {
@@ -95,7 +96,8 @@ export function agentRoutes(deps: ApiDeps) {
               },
             ]);
           }
-          const provider = assertAvailable(deps, name, project, body.env ?? {});
+          const provider = loaded ?? unknownProvider(deps, name, "provider");
+          assertAvailable(deps, provider, project, body.env ?? {});
           if (body.task !== undefined) assertTextFits(provider, body.task, "task");
           else if (body.attachments !== undefined)
             throw invalidRequest([{ path: "attachments", message: "they go with a task, and there is none" }]);
@@ -115,7 +117,7 @@ export function agentRoutes(deps: ApiDeps) {
             id: freeId(deps),
             project: project.name,
             name: body.name ?? null,
-            provider: name,
+            provider: provider.name,
             uuid: deps.newUuid(),
             state: initialState(now),
             settings,
@@ -123,7 +125,7 @@ export function agentRoutes(deps: ApiDeps) {
             updatedAt: now,
           };
           let answer: Answer = { status: 201, body: null, input: null, agent: agent.id };
-          deps.supervisor.create(agent, (actor, step) => {
+          deps.supervisor.create(agent, provider, (actor, step) => {
             const input =
               body.task === undefined
                 ? null

@@ -10,7 +10,6 @@ import { findTurn } from "../store/turns.ts";
 import type { Status } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
-import { screenOf } from "./attach.ts";
 import * as schemas from "./schemas.ts";
 import { until } from "./until.ts";
 import { agentView, turnRecordView } from "./views.ts";
@@ -80,7 +79,7 @@ export function controlRoutes(deps: ApiDeps) {
               "ATTACHED",
               "a person has the conversation in the program's own screen: close that, or add ?force=1 to end it",
             );
-          await deps.attachments.force(actor, screenOf(deps, actor));
+          await deps.attachments.force(actor);
         }
         actor.facts("api", { type: "resume" });
         const limit = actor.runSettings().codec.traits.startDeadlineMs + START_MARGIN_MS;

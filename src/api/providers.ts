@@ -27,21 +27,21 @@ export function providerRoutes(deps: ApiDeps) {
 }
 
 /** 400 for a provider that the config does not have. */
-export function assertProvider({ providers }: ApiDeps, name: string, path: string): Provider {
-  const provider = providers.get(name);
-  if (provider !== undefined) return provider;
+export function assertProvider(deps: ApiDeps, name: string, path: string): void {
+  if (!deps.providers.has(name)) unknownProvider(deps, name, path);
+}
+
+export function unknownProvider({ providers }: ApiDeps, name: string, path: string): never {
   throw invalidRequest([{ path, message: `got "${name}", expected one of ${[...providers.keys()].join(", ")}` }]);
 }
 
 /** 422 when it is switched off or its program cannot be found, before anything is stored. */
 export function assertAvailable(
   deps: ApiDeps,
-  name: string,
+  { name, settings, codec }: Provider,
   project: Project,
   requested: Readonly<Record<string, string>>,
-): Provider {
-  const provider = assertProvider(deps, name, "provider");
-  const { settings, codec } = provider;
+): void {
   if (!settings.enabled) throw unavailable(`provider "${name}" is switched off: set providers.${name}.enabled to true`);
   const env = childEnvironment({
     inherited: deps.inheritedEnv,
@@ -57,7 +57,6 @@ export function assertAvailable(
       `provider "${name}": the program "${program}" is not in PATH: install it, or set providers.${name}.command`,
     );
   }
-  return provider;
 }
 
 function unavailable(message: string): HarnessError {

@@ -1,8 +1,18 @@
-/** The providers of this daemon: the built-in ones and those of the config, each with the codec of its kind. */
+/**
+ * The providers of this daemon: the built-in ones and those of the config. The codec of a kind is loaded when the first
+ * agent of that kind needs it: a box carries in memory what it uses, and not what it could use.
+ */
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
-import { sealed } from "./sealed.ts";
-import type { AnyCodec } from "./contract.ts";
+import type { AnyCodec, Codec } from "./contract.ts";
 import { LaunchRefused } from "./contract.ts";
+
+/** What the config says of a provider; enough to show it, not to run it. */
+export interface ConfiguredProvider {
+  readonly name: string;
+  readonly settings: ProviderSettings;
+  /** The same with its codec; loaded once a kind. */
+  load(): Promise<Provider>;
+}
 
 export interface Provider {
   readonly name: string;
@@ -10,27 +20,33 @@ export interface Provider {
   readonly codec: AnyCodec;
 }
 
-export type ProviderTable = ReadonlyMap<string, Provider>;
+export type ProviderTable = ReadonlyMap<string, ConfiguredProvider>;
 
-/** Loaded when the config has a provider of the kind: a box carries in memory what it uses. */
+const seal = async <S>(codec: Promise<Codec<S>>): Promise<AnyCodec> =>
+  (await import("./sealed.ts")).sealed(await codec);
+
 const CODECS: Readonly<Record<ProviderKind, () => Promise<AnyCodec>>> = {
-  "claude-code": async () => sealed((await import("./claude-code/codec.ts")).claudeCodec),
-  codex: async () => sealed((await import("./codex/codec.ts")).codexCodec),
-  opencode: async () => sealed((await import("./opencode/codec.ts")).opencodeCodec),
-  pi: async () => sealed((await import("./pi/codec.ts")).piCodec),
-  acp: async () => sealed((await import("./acp/codec.ts")).acpCodec),
-  command: async () => sealed((await import("./command.ts")).commandCodec),
+  "claude-code": () => seal(import("./claude-code/codec.ts").then(({ claudeCodec }) => claudeCodec)),
+  codex: () => seal(import("./codex/codec.ts").then(({ codexCodec }) => codexCodec)),
+  opencode: () => seal(import("./opencode/codec.ts").then(({ opencodeCodec }) => opencodeCodec)),
+  pi: () => seal(import("./pi/codec.ts").then(({ piCodec }) => piCodec)),
+  acp: () => seal(import("./acp/codec.ts").then(({ acpCodec }) => acpCodec)),
+  command: () => seal(import("./command.ts").then(({ commandCodec }) => commandCodec)),
 };
 
-export async function providerTable(settings: Readonly<Record<string, ProviderSettings>>): Promise<ProviderTable> {
-  const kinds = new Set(Object.values(settings).map(({ kind }) => kind));
-  const codecs = new Map(await Promise.all([...kinds].map(async (kind) => [kind, await CODECS[kind]()] as const)));
-  return new Map(
-    Object.entries(settings).flatMap(([name, each]) => {
-      const codec = codecs.get(each.kind);
-      return codec === undefined ? [] : [[name, { name, settings: each, codec }] as const];
-    }),
-  );
+export function providerTable(settings: Readonly<Record<string, ProviderSettings>>): ProviderTable {
+  const loading = new Map<ProviderKind, Promise<AnyCodec>>();
+  const codecOf = (kind: ProviderKind): Promise<AnyCodec> => {
+    const codec = loading.get(kind) ?? CODECS[kind]();
+    loading.set(kind, codec);
+    return codec;
+  };
+  const provider = (name: string, each: ProviderSettings): ConfiguredProvider => ({
+    name,
+    settings: each,
+    load: async () => ({ name, settings: each, codec: await codecOf(each.kind) }),
+  });
+  return new Map(Object.entries(settings).map(([name, each]) => [name, provider(name, each)]));
 }
 
 /**

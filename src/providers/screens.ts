@@ -1,17 +1,18 @@
-/** Which kinds of providers have a screen of their own. */
+/** Which kinds of providers have a screen of their own. Each is loaded when a person asks for it. */
 import type { ProviderKind } from "../words/kinds.ts";
-import { claudeScreen } from "./claude-code/screen.ts";
-import { codexScreen } from "./codex/screen.ts";
-import { opencodeScreen } from "./opencode/screen.ts";
-import { piScreen } from "./pi/screen.ts";
 import type { ProviderScreen } from "./screen.ts";
 
 /** null: nothing to take over; its conversation is followed and answered through us alone. */
-export const SCREENS: Readonly<Record<ProviderKind, ProviderScreen | null>> = {
-  "claude-code": claudeScreen,
-  codex: codexScreen,
-  opencode: opencodeScreen,
-  pi: piScreen,
+const SCREENS: Readonly<Record<ProviderKind, (() => Promise<ProviderScreen>) | null>> = {
+  "claude-code": async () => (await import("./claude-code/screen.ts")).claudeScreen,
+  codex: async () => (await import("./codex/screen.ts")).codexScreen,
+  opencode: async () => (await import("./opencode/screen.ts")).opencodeScreen,
+  pi: async () => (await import("./pi/screen.ts")).piScreen,
   acp: null,
   command: null,
 };
+
+/** null also for a provider that the config has not any more. */
+export async function screenOfKind(kind: ProviderKind | undefined): Promise<ProviderScreen | null> {
+  return kind === undefined ? null : ((await SCREENS[kind]?.()) ?? null);
+}

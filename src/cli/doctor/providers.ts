@@ -24,7 +24,7 @@ export async function lookHere(config: HarnessConfig, env: Environment): Promise
       self: selfCommand(),
       newUuid: () => crypto.randomUUID(),
     });
-    const table = await providerTable(config.providers);
+    const table = providerTable(config.providers);
     return await Promise.all([...table.values()].map((each) => reporter.examine(each)));
   } finally {
     rmSync(stateDir, { recursive: true, force: true });

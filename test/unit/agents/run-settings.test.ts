@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialState } from "../../../src/store/agent-state.ts";
 import { findProgram, isTrusted, isUnder, runSettingsOf } from "../../../src/agents/run-settings.ts";
-import { providerTable } from "../../../src/providers/index.ts";
+import { missingProvider, providerTable } from "../../../src/providers/index.ts";
 import { LaunchRefused } from "../../../src/providers/contract.ts";
 import type { Agent, AgentSettings } from "../../../src/store/agents.ts";
 import type { Store } from "../../../src/store/database.ts";
@@ -83,7 +83,7 @@ describe("a program", () => {
 });
 
 const some: ProviderSettings = { kind: "claude-code", command: ["x"], args: [], env: {}, passEnv: [], enabled: true };
-const claude = (await providerTable({ "claude-code": some })).get("claude-code") ?? expect.unreachable();
+const claude = (await providerTable({ "claude-code": some }).get("claude-code")?.load()) ?? expect.unreachable();
 
 describe("request, project, config: the nearest wins", () => {
   let number = 0;
@@ -135,14 +135,14 @@ describe("request, project, config: the nearest wins", () => {
     };
     const sources = {
       store,
-      providers: new Map([["claude-code", { ...claude, settings }]]),
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       trustedRoots: [join(dir, "trusted")],
       inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },
       isRoot: false,
       self: ["/self"],
     };
-    return runSettingsOf(sources, agent, join(dir, "agent"));
+    const provider = given.name === undefined ? { ...claude, settings } : missingProvider(given.name);
+    return runSettingsOf(sources, provider, agent, join(dir, "agent"));
   };
 
   test("nothing said: ask, no model, no system prompt, not trusted, nothing of ours in the environment", () => {

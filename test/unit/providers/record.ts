@@ -31,10 +31,13 @@ const FAKES: Readonly<Record<ProviderKind, string>> = {
 const script = (...steps: readonly unknown[]): string => `SCRIPT ${JSON.stringify(steps)}`;
 
 const settingsOf = (kind: ProviderKind) => ({ kind, command: ["x"], args: [], env: {}, passEnv: [], enabled: true });
-const TABLE = await providerTable(Object.fromEntries(PROVIDER_KINDS.map((kind) => [kind, settingsOf(kind)])));
+const TABLE = providerTable(Object.fromEntries(PROVIDER_KINDS.map((kind) => [kind, settingsOf(kind)])));
+const CODECS = new Map(
+  await Promise.all([...TABLE.values()].map(async (each) => [each.name, (await each.load()).codec] as const)),
+);
 
 export function codecOf(kind: ProviderKind): AnyCodec {
-  const codec = TABLE.get(kind)?.codec;
+  const codec = CODECS.get(kind);
   if (codec === undefined) throw new Error(`no codec of the kind ${kind}`);
   return codec;
 }
