@@ -94,7 +94,7 @@ describe("a full disk", () => {
 
       const api = createApi(url);
       fill();
-      const systemPrompt = "x".repeat(200_000);
+      const systemPrompt = "x".repeat(131_000);
       const body = { name: "p", cwd: box.cwd, defaults: { systemPrompt } };
       expect(await api.call("POST", "/projects", body)).toMatchObject({ status: 507, body: { error: "DISK_FULL" } });
       rmSync(filler);
