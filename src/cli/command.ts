@@ -31,7 +31,7 @@ export interface Command extends Grammar {
 export interface Context {
   readonly args: Args;
   /** All there are, for the help and the completions. */
-  readonly commands: readonly Command[];
+  commands(): Promise<readonly Command[]>;
   readonly env: Environment;
   readonly io: Io;
   /** Ends what would go on for ever; there only when a command runs inside another. */

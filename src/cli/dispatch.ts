@@ -4,15 +4,27 @@ import { usage } from "./args.ts";
 import type { Command } from "./command.ts";
 import { oneLine } from "./text.ts";
 
+const VALUED = new Set(["--url", "--config", "--color"]);
+
+/** Where the word stands that names the command; behind the end when there is none. */
+function wordAt(argv: readonly string[]): number {
+  let at = 0;
+  while (at < argv.length && argv[at]?.startsWith("-") === true && argv[at] !== "--")
+    at += VALUED.has(argv[at] ?? "") ? 2 : 1;
+  return at;
+}
+
+/** Does the line mean this command? */
+export function isFor(argv: readonly string[], { name }: Pick<Command, "name">): boolean {
+  return argv[wordAt(argv)] === name;
+}
+
 /** The command and the words behind it. Flags may stand before it: they are handed on. */
 export function findCommand(
   argv: readonly string[],
   commands: readonly Command[],
 ): readonly [Command, readonly string[]] {
-  const valued = new Set(["--url", "--config", "--color"]);
-  let at = 0;
-  while (at < argv.length && argv[at]?.startsWith("-") === true && argv[at] !== "--")
-    at += valued.has(argv[at] ?? "") ? 2 : 1;
+  const at = wordAt(argv);
   const before = argv.slice(0, at);
   const word = argv[at];
   const help = commands.find(({ name }) => name === "help");

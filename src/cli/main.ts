@@ -8,22 +8,25 @@ import type { Args } from "./args.ts";
 import { parseArgs } from "./args.ts";
 import type { Environment } from "../config/load.ts";
 import type { Client } from "./client.ts";
-import type { Context } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
-import { findCommand } from "./dispatch.ts";
+import type { Command, Context } from "./command.ts";
+import { findCommand, isFor } from "./dispatch.ts";
 import { BrokenPipe, openIo, openOutput } from "./io.ts";
+import { SERVE } from "./table/serve.ts";
 import { oneLine } from "./text.ts";
+
+const allCommands = async (): Promise<readonly Command[]> => (await import("./commands.ts")).COMMANDS;
 
 export async function main(argv: readonly string[], env: Environment): Promise<number> {
   let name = "";
   let wantsJson = false;
   try {
-    const [command, rest] = findCommand(argv, COMMANDS);
+    const [command, rest] = findCommand(argv, isFor(argv, SERVE) ? [SERVE] : await allCommands());
     name = command.name;
     const args = command.raw === true ? rawArgs(rest) : parseArgs(rest, command);
     wantsJson = args.has("json");
     if (args.has("help")) {
-      (await import("./help.ts")).printHelp(openOutput(1, args.value("color"), env), COMMANDS, command);
+      const { printHelp } = await import("./help.ts");
+      printHelp(openOutput(1, args.value("color"), env), await allCommands(), command);
       return EXIT.ok;
     }
     const io = openIo(args, env);
@@ -35,7 +38,7 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
     if (command.routes !== undefined) await connect();
     const context: Context = {
       args,
-      commands: COMMANDS,
+      commands: allCommands,
       env,
       io,
       client() {

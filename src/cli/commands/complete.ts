@@ -20,9 +20,10 @@ import { PROJECT_SETTINGS } from "./projects.ts";
 const PATIENCE_MS = 300;
 const ENDED = ["exited", "error"];
 
-export async function run({ args, env, io, commands }: Context): Promise<number> {
+export async function run({ args, env, io, ...context }: Context): Promise<number> {
   const [shell = "", index = "", ...line] = args.words;
   try {
+    const commands = await context.commands();
     const { words, typed } = place(shell, Number(index), line);
     const wanted = wantedAt({ words, typed }, commands);
     if ("fixed" in wanted) print(wanted.fixed, "");

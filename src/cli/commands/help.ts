@@ -6,7 +6,8 @@ import type { Command, Context } from "../command.ts";
 import { printHelp } from "../help.ts";
 import { printJson } from "../print.ts";
 
-export function run({ args, io, commands }: Context): number {
+export async function run({ args, io, ...context }: Context): Promise<number> {
+  const commands = await context.commands();
   let found: Command | undefined;
   let known = commands;
   for (const word of args.words) {

@@ -1,16 +1,9 @@
 /** Commands about the program itself. */
 import type { Command } from "../command.ts";
+import { SERVE } from "./serve.ts";
 
 export const BOX: readonly Command[] = [
-  {
-    name: "serve",
-    what: "runs the daemon in the foreground",
-    args: [],
-    flags: [],
-    examples: ["agent-harness serve", "agent-harness serve --config /etc/agent-harness/harness.json"],
-    exits: [0, 1, 2, 69, 73, 75],
-    load: () => import("../commands/serve.ts"),
-  },
+  SERVE,
   {
     name: "doctor",
     what: "checks the set-up line by line, and says how to mend what is wrong",
