@@ -93,6 +93,8 @@ export interface OpenPrompt {
   readonly key: string;
   readonly accepted: boolean;
   readonly cancelling: boolean;
+  /** The agent tells its tokens call by call. */
+  readonly counted: boolean;
 }
 
 export interface Ending {

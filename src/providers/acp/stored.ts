@@ -53,12 +53,10 @@ const agent: Reader<Agent> = shapeOf<Agent>(
   { images: false },
 );
 
-const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>({
-  id: aCount,
-  key: aText,
-  accepted: aFlag,
-  cancelling: aFlag,
-});
+const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>(
+  { id: aCount, key: aText, accepted: aFlag, cancelling: aFlag, counted: aFlag },
+  { counted: false },
+);
 
 const message: Reader<OpenMessage> = shapeOf<OpenMessage>(
   {

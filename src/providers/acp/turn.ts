@@ -15,7 +15,7 @@ import { closeMessage, textChunk, thoughtChunk } from "./message.ts";
 import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";
 import { type AcpState, type Draft, lines, request } from "./state.ts";
 import { closeTools, toolUpdate } from "./tools.ts";
-import { costUpdate, turnUsage } from "./usage.ts";
+import { callUsage, costUpdate, turnUsage } from "./usage.ts";
 
 /** The end is told after so long without a line … */
 export const QUIET_MS = 150;
@@ -42,7 +42,7 @@ export function sendPrompt(draft: Draft, { key, text: words, raw, pictures = [] 
     : [];
   const prompt = [...texts.map((block) => ({ type: "text", text: block })), ...images];
   const id = request(draft, "session/prompt", { sessionId: session, prompt });
-  patch(draft, { tools: {}, closed: null, prompt: { id, key, accepted: false, cancelling: false } });
+  patch(draft, { tools: {}, closed: null, prompt: { id, key, accepted: false, cancelling: false, counted: false } });
 }
 
 /** One `session/update`. */
@@ -59,6 +59,7 @@ export function sessionUpdate(draft: Draft, params: unknown): void {
   switch (kind) {
     case "agent_message_chunk":
       talks(draft, null);
+      callUsage(draft, update);
       return textChunk(draft, contentText(content), maybeIdOf(update, "messageId") ?? null);
     case "agent_thought_chunk":
       talks(draft, null);
@@ -100,11 +101,12 @@ export function promptAnswered(draft: Draft, result: unknown, nowMs: number): vo
   const reason = maybeText(result, "stopReason") ?? "none";
   const error = stopError(reason);
   // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
-  const interrupted = draft.state.prompt?.cancelling === true || reason === "cancelled";
+  const { cancelling = false, counted = false } = draft.state.prompt ?? {};
+  const interrupted = cancelling || reason === "cancelled";
   const outcome = interrupted ? "interrupted" : error === null ? "completed" : "failed";
   if (outcome === "completed") patch(draft, { preamble: null });
   answered(draft, outcome, interrupted ? null : error, nowMs);
-  turnUsage(draft, result);
+  if (!counted) turnUsage(draft, result);
 }
 
 export function promptFailed(draft: Draft, error: RpcError, nowMs: number): void {

@@ -132,6 +132,25 @@ describe("the end of a turn", () => {
       usage: { costUsd: 0.5, inputTokens: 17, outputTokens: 3, cacheReadTokens: 4 },
     });
   });
+
+  test("adds up the figures of its model calls where the agent tells them, and not those of the turn as well", () => {
+    const driven = ready();
+    driven.prompt();
+    const call = (usage: object) => ({
+      sessionUpdate: "agent_message_chunk",
+      content: { type: "text", text: "" },
+      _meta: { usage },
+    });
+    driven.update(call({ inputTokens: 100, outputTokens: 5, cachedReadTokens: 60 }));
+    const facts = [
+      ...driven.update(call({ inputTokens: 10, outputTokens: 2 })),
+      ...driven.ends({ stopReason: "end_turn", usage: { inputTokens: 110, outputTokens: 7 } }),
+    ];
+    expect(facts.filter(({ type }) => type === "usage")).toEqual([
+      { type: "usage", usage: { inputTokens: 50, outputTokens: 7, cacheReadTokens: 60 } },
+    ]);
+    expect(facts.some(({ type }) => type === "part")).toBe(false);
+  });
 });
 
 describe("an interrupt", () => {
