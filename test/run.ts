@@ -16,6 +16,8 @@ const TIMES = join(ROOT, ".build", "test-times.json");
 /** Longer ones say so in their first lines: `// file-timeout: 900 s`. */
 const FILE_TIMEOUT_SECONDS = 300;
 const TEST_TIMEOUT_MS = 30_000;
+/** A real program on a busy machine takes half a minute for its first word, and a test starts several. */
+const LIVE_TEST_TIMEOUT_MS = 360_000;
 const WORKERS = 2;
 const SECOND_LOOK = process.env["AH_TEST_SECOND_LOOK"] === "1";
 const SECOND_LOOK_FILES = 8;
@@ -60,9 +62,10 @@ function jobsOf(argument: string): Job[] {
     : [...new Bun.Glob(`${argument}/**/*.test.ts`).scanSync(join(ROOT, "test"))];
   return files.sort().flatMap((file) => {
     const head = readFileSync(join(ROOT, "test", file), "utf8").slice(0, 500);
+    const timeoutMs = file.startsWith("live/") ? LIVE_TEST_TIMEOUT_MS : TEST_TIMEOUT_MS;
     const job = {
       name: `test/${file}`,
-      commands: [[process.execPath, "test", "--timeout", String(TEST_TIMEOUT_MS), `./test/${file}`]],
+      commands: [[process.execPath, "test", "--timeout", String(timeoutMs), `./test/${file}`]],
       timeoutSeconds: Number(/^(?:\/\/|\s*\*) file-timeout: (\d+) s/m.exec(head)?.[1] ?? FILE_TIMEOUT_SECONDS),
     };
     return ofVersions(file, job);
@@ -70,8 +73,8 @@ function jobsOf(argument: string): Job[] {
 }
 
 function ofVersions(file: string, job: Job): Job[] {
-  const program = /^live\/([a-z]+)-/.exec(file)?.[1]?.toUpperCase();
-  if (program === undefined || VERSIONS.size === 0) return [job];
+  if (VERSIONS.size === 0) return [job];
+  const program = /^live\/([a-z]+)[-.]/.exec(file)?.[1]?.toUpperCase() ?? "";
   return (VERSIONS.get(program) ?? []).map((version) => ({
     ...job,
     name: `${job.name} (${version})`,

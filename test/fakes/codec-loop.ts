@@ -47,9 +47,9 @@ export interface LoopOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly launch?: Partial<LaunchContext>;
   readonly start?: Partial<StartContext>;
+  /** For each thing that is waited for. */
+  readonly deadlineMs?: number;
 }
-
-const DEADLINE_MS = 20_000;
 
 export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S> {
   const cwd = options.launch?.cwd ?? process.cwd();
@@ -140,7 +140,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   })();
 
   async function until<T>(what: string, find: () => T | undefined): Promise<T> {
-    const deadline = Date.now() + DEADLINE_MS;
+    const deadline = Date.now() + (options.deadlineMs ?? 20_000);
     for (;;) {
       const found = find();
       if (found !== undefined) return found;

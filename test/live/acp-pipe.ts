@@ -7,6 +7,7 @@ import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { type AcpState, acpCodec } from "../../src/providers/acp/codec.ts";
 import type { LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 import type { Answer } from "../../src/words/said.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 export interface AcpPipe {
   readonly facts: readonly ProviderFact[];
@@ -35,6 +36,7 @@ export interface PipeOptions {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly launch?: Partial<LaunchContext>;
+  /** For each thing that is waited for. */
   readonly deadlineMs?: number;
 }
 
@@ -132,7 +134,7 @@ export function startPipe(options: PipeOptions): AcpPipe {
   })();
 
   const fact: AcpPipe["fact"] = async (type, { from = 0, where = () => true } = {}) => {
-    const deadline = Date.now() + (options.deadlineMs ?? 10_000);
+    const deadline = Date.now() + (options.deadlineMs ?? PATIENCE_MS);
     const fits = (candidate: ProviderFact): candidate is FactOf<typeof type> =>
       candidate.type === type && where(candidate as FactOf<typeof type>);
     for (;;) {

@@ -4,13 +4,14 @@ import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { bash, live, model, real } from "./claude-live.ts";
 import { CLAUDE_VERSION } from "./claude.install.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { digestAnswer } from "./stub-anthropic.ts";
 
 real("the real Claude Code", () => {
   const { stub, cwd, path, run } = live();
 
   const appears = async (file: string) => {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!existsSync(file)) {
       if (Date.now() > deadline) throw new Error(`${file} never came`);
       await Bun.sleep(10);

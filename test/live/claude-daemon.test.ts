@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { ABILITIES } from "../provider/abilities.ts";
 import { eventually } from "../support/api.ts";
 import { installClaude } from "./claude.install.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { digestAnswer, startAnthropicStub } from "./stub-anthropic.ts";
 import { liveSuite } from "./suite.ts";
 
@@ -72,6 +73,7 @@ liveSuite(
       await eventually(
         "the sub-agent to work and its parent to have spoken",
         async () => existsSync(mark) && (await agent.said()).includes("parent first"),
+        PATIENCE_MS,
       );
       expect(String((await api().get(agent.path))["agent"]?.["status"])).toBe("processing");
       writeFileSync(gate, "");

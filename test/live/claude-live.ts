@@ -1,18 +1,19 @@
 /**
  * What the live tests of Claude Code share: the installed program, one stub, a config folder of its own for each test.
  */
-import { afterAll, afterEach, beforeEach, describe } from "bun:test";
+import { afterAll, afterEach, beforeEach } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { claudeCodec, type ClaudeState } from "../../src/providers/claude-code/codec.ts";
 import type { LaunchContext, StartContext } from "../../src/providers/contract.ts";
 import { type CodecLoop, runCodec, scratchDir } from "../fakes/codec-loop.ts";
 import { installClaude } from "./claude.install.ts";
+import { describeReal } from "./install.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { type ModelStep, startAnthropicStub } from "./stub-anthropic.ts";
 
 export const installed = await installClaude(process.env);
-if ("skip" in installed) console.log(`skipped: the real Claude Code: ${installed.skip}`);
-export const real = describe.skipIf("skip" in installed);
+export const real = describeReal("Claude Code", installed);
 
 export function model(...steps: readonly ModelStep[]): string {
   return `MODEL ${JSON.stringify(steps)}`;
@@ -62,6 +63,7 @@ export function live(): Live {
       const program = "skip" in installed ? "" : installed.path;
       const loop = runCodec(claudeCodec, {
         command: [program],
+        deadlineMs: PATIENCE_MS,
         launch: { cwd: cwd(), ...launch },
         start,
         env: {

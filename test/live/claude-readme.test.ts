@@ -42,5 +42,5 @@ real("the README's first agent, with the real Claude Code", () => {
     expect(said).toEqual(["hello.txt is there.", digestAnswer("What did you write into hello.txt?")]);
     expect(stub.requests.at(-1)?.conversation).toContain("Make a file hello.txt");
     expect(output).not.toContain('"error":');
-  }, 120_000);
+  });
 });

@@ -1,9 +1,10 @@
 /**
  * The real Claude Code: only the package with this platform's native program, which needs neither Node nor a script.
  */
-import { type Environment, installPackage, versionOf } from "./install.ts";
+import { type Environment, installPackage } from "./install.ts";
+import { versionOf } from "./pins.ts";
 
-export const CLAUDE_VERSION = versionOf(process.env, "CLAUDE", "2.1.330");
+export const CLAUDE_VERSION = versionOf(process.env, "CLAUDE");
 
 export function installClaude(env: Environment): ReturnType<typeof installPackage> {
   const name = `@anthropic-ai/claude-code-linux-${process.arch}`;

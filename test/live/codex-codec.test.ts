@@ -2,14 +2,15 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { real, stub, home, start, model, session, end, results, kinds } from "./codex-live.ts";
+import { real, root, stub, home, start, model, session, end, results, kinds } from "./codex-live.ts";
 import { lastText } from "./codex-pipe.ts";
+import { CODEX_VERSION } from "./codex.install.ts";
 import { startResponsesStub } from "./stub-responses.ts";
 
 real("a turn", () => {
   test("is confirmed, streamed, said whole and ended once; no frame is unknown", async () => {
     const pipe = await start();
-    expect(pipe.facts).toContainEqual({ type: "ready", version: "0.169.0" });
+    expect(pipe.facts).toContainEqual({ type: "ready", version: CODEX_VERSION });
     const key = pipe.prompt(model({ think: "hm", say: "Hello wörld 😀", chunks: 4 }));
     await pipe.fact("turn_ended");
     expect(pipe.facts).toContainEqual({ type: "input_accepted", key });
@@ -226,7 +227,7 @@ real("permissions", () => {
 real("interrupt", () => {
   test("ends a text, keeps the conversation", async () => {
     const pipe = await start();
-    pipe.prompt(model({ say: "0123456789".repeat(50), chunks: 100, delayMs: 30 }));
+    pipe.prompt(model({ say: "0123456789".repeat(50), chunks: 100, gate: join(root, "never") }));
     await pipe.fact("delta");
     pipe.interrupt();
     expect((await pipe.fact("turn_ended")).outcome).toBe("interrupted");
@@ -264,8 +265,11 @@ real("interrupt", () => {
 
   test("a background command that ends by itself is no longer counted", async () => {
     const pipe = await start(home({ permissions: "allow" }));
-    await pipe.turn(model({ run: "sleep 2; echo late", runArgs: { yield_time_ms: 300 } }, { say: "started" }));
+    const gate = join(root, "let-the-background-end");
+    const run = `until [ -e '${gate}' ]; do sleep 0.1; done; echo late`;
+    await pipe.turn(model({ run, runArgs: { yield_time_ms: 300 } }, { say: "started" }));
     await pipe.fact("background", { where: ({ tasks }) => tasks === 1 });
+    writeFileSync(gate, "");
     await pipe.fact("background", { where: ({ tasks }) => tasks === 0 });
     expect(results(pipe.facts)).toEqual(["late\n"]);
   });

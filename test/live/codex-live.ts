@@ -1,15 +1,15 @@
 /** What the live tests of Codex share: the installed program, one stub, a home of its own for each test. */
-import { afterAll, afterEach, describe } from "bun:test";
+import { afterAll, afterEach } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
 import { codexHome } from "./codex-home.ts";
 import { type CodexPipe, openCodex, type PipeOptions } from "./codex-pipe.ts";
 import { installCodex } from "./codex.install.ts";
+import { describeReal } from "./install.ts";
 import { type ModelStep, startResponsesStub } from "./stub-responses.ts";
 
 const installed = await installCodex(process.env);
-if ("skip" in installed) console.log(`SKIPPED: the real Codex: ${installed.skip}`);
-export const real = describe.skipIf("skip" in installed);
+export const real = describeReal("Codex", installed);
 export const binary = "skip" in installed ? "" : installed.path;
 
 // Below the system's temporary folder Codex refuses to make its helper programs.

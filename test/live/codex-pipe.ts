@@ -6,6 +6,7 @@ import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { codexCodec, type CodexState } from "../../src/providers/codex/codec.ts";
 import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 import type { Answer, PromptInput } from "../../src/words/said.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 
@@ -71,7 +72,7 @@ export function lastText(facts: readonly ProviderFact[]): string {
   return last?.type === "part" && last.part.type === "text" ? last.part.text : "";
 }
 
-export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = 30_000 }: PipeOptions): CodexPipe {
+export function openCodex({ launch, unconfirmed = [], grants = [], deadlineMs = PATIENCE_MS }: PipeOptions): CodexPipe {
   const { argv, env } = codexCodec.launch(launch);
   const child = Bun.spawn([...argv], {
     cwd: launch.cwd,

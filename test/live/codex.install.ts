@@ -1,7 +1,8 @@
 /** The real Codex: the npm package is a small launcher, the program a static binary in the package of the platform. */
-import { type Environment, installPackage, versionOf } from "./install.ts";
+import { type Environment, installPackage } from "./install.ts";
+import { versionOf } from "./pins.ts";
 
-export const CODEX_VERSION = versionOf(process.env, "CODEX", "0.169.0");
+export const CODEX_VERSION = versionOf(process.env, "CODEX");
 
 export function installCodex(env: Environment): ReturnType<typeof installPackage> {
   const triple = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-musl`;

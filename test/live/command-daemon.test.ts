@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 /** Says that it began, leaves a child of its own, and waits for a file. */
 const PATIENT =
@@ -29,7 +30,7 @@ describe("plain commands behind the daemon", () => {
   }
 
   async function answer(path: string): Promise<string> {
-    const { agent } = await box.api().get(`${path}/wait?until=idle,error,exited&timeout=30`);
+    const { agent } = await box.api().get(`${path}/wait?until=idle,error,exited&timeout=35`);
     expect(`${agent?.["status"]} ${agent?.["turn"]?.["outcome"]}`).toBe("idle completed");
     return String((await box.api().get(`${path}/messages/last`))["message"]?.["text"]);
   }
@@ -37,11 +38,11 @@ describe("plain commands behind the daemon", () => {
   test("2 MB of unicode go in and come back", async () => {
     const text = 'näïve 😀 中文 "quotes"\t\r\n'.repeat(60_000);
     expect((await answer(await start("echo", text))) === text).toBe(true);
-  }, 60_000);
+  });
 
   test("the daemon is killed in the middle of its work: the answer is whole, once", async () => {
     const path = await start("patient", "one");
-    await eventually("the command to begin", () => existsSync(join(box.cwd, "begun")));
+    await eventually("the command to begin", () => existsSync(join(box.cwd, "begun")), PATIENCE_MS);
     await box.kill("SIGKILL");
     writeFileSync(join(box.cwd, "go"), "");
     await box.start();
@@ -49,20 +50,20 @@ describe("plain commands behind the daemon", () => {
     const { messages } = await box.api().get(`${path}/messages?after=0&role=assistant`);
     expect([...(messages ?? [])]).toHaveLength(1);
     await Bun.$`rm -f ${join(box.cwd, "go")} ${join(box.cwd, "begun")}`;
-  }, 60_000);
+  });
 
   test("aborted: its whole process tree ends, and the next input works", async () => {
     const path = await start("patient", "two");
-    await eventually("the command to begin", () => existsSync(join(box.cwd, "begun")));
+    await eventually("the command to begin", () => existsSync(join(box.cwd, "begun")), PATIENCE_MS);
     const { aborted, agent } = await box.api().post(`${path}/abort`);
     expect([aborted as unknown, String(agent?.["status"]), String(agent?.["turn"]?.["outcome"])]).toEqual([
       true,
       "idle",
       "interrupted",
     ]);
-    await eventually("its child to end, too", () => box.agentProcesses().length === 0);
+    await eventually("its child to end, too", () => box.agentProcesses().length === 0, PATIENCE_MS);
     writeFileSync(join(box.cwd, "go"), "");
     await box.api().post(`${path}/input`, { text: "three" });
     expect(await answer(path)).toBe("begun: three\nended\n");
-  }, 60_000);
+  });
 });

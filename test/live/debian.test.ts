@@ -12,6 +12,7 @@ import type { Machine } from "../support/machine.ts";
 import { machineProblem, startMachine } from "../support/machine.ts";
 import { installDebian } from "./debian.install.ts";
 import { describeReal } from "./install.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const TOKEN = "not-a-real-token-of-the-api";
@@ -52,7 +53,9 @@ describeReal("Debian root", debian)("on a bare Debian", () => {
       echo ${TOKEN} > /etc/agent-harness/token
       echo not-a-real-token-of-webhooks > /etc/agent-harness/webhook-token
       echo https://discord.com/api/webhooks/1/abc > /etc/agent-harness/discord`);
-    const providers = { slow: { kind: "command", command: ["sh", "-c", "sleep 6; cat"] } };
+    const providers = {
+      slow: { kind: "command", command: ["sh", "-c", "until [ -e /srv/w/go ]; do sleep 0.2; done; cat"] },
+    };
     writeFileSync(
       join(machine.root, "etc/agent-harness/harness.json"),
       JSON.stringify({ auth: { tokenFile: "$CREDENTIALS_DIRECTORY/token" }, providers }),
@@ -66,12 +69,13 @@ describeReal("Debian root", debian)("on a bare Debian", () => {
     await call("/projects", { name: "w", cwd: "/srv/w" });
     await call("/projects/w/agents", { provider: "slow", name: "one", task: "said and done" });
     const status = async (): Promise<string> => JSON.parse(await call("/projects/w/agents/one")).agent.status;
-    await eventually("its process", async () => (await status()) === "processing");
+    await eventually("its process", async () => (await status()) === "processing", PATIENCE_MS);
     await machine.sh("systemctl restart agent-harness");
     expect(await status()).toBe("processing");
-    await eventually("the end of its turn", async () => (await status()) === "idle", 60_000);
+    await machine.sh("touch /srv/w/go");
+    await eventually("the end of its turn", async () => (await status()) === "idle", PATIENCE_MS);
     expect(await call("/projects/w/agents/one/messages/last")).toContain("said and done");
-  }, 180_000);
+  });
 
   test("the uninstaller takes back what it brought, and leaves configs and state", async () => {
     await machine.sh("systemctl disable --now agent-harness webhook-receiver");
@@ -80,5 +84,5 @@ describeReal("Debian root", debian)("on a bare Debian", () => {
       await machine.sh("find /usr/local -type f; ls /etc/systemd/system/*.service 2>/dev/null", { mayFail: true }),
     ).toBe("");
     expect(await machine.sh("ls /var/lib/agent-harness /etc/agent-harness")).toContain("harness.db");
-  }, 60_000);
+  });
 });

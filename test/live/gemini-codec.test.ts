@@ -15,7 +15,6 @@ import { digestAnswer, type GeminiStub, type ModelStep, startGeminiStub } from "
 const installed = await installGemini(process.env);
 if ("skip" in installed) console.log(`skipped: ${installed.skip}`);
 const command = "skip" in installed ? [] : [...installed.command, "--acp"];
-const DEADLINE_MS = 60_000;
 
 const dirs: string[] = [];
 const pipes: AcpPipe[] = [];
@@ -61,7 +60,6 @@ function start(
       ...env,
     },
     launch: { cwd: at.project, model: "gemini-2.5-flash", ...launch },
-    deadlineMs: DEADLINE_MS,
   });
   pipes.push(pipe);
   return pipe;
@@ -83,7 +81,7 @@ describe.skipIf("skip" in installed)("Gemini CLI", () => {
     at = place();
     pipe = start(at);
     await pipe.fact("ready");
-  }, DEADLINE_MS);
+  });
 
   test("is ready, tells its version and the model was set", async () => {
     expect(pipe.facts).toContainEqual({ type: "ready", version: "0.61.0" });
@@ -184,126 +182,100 @@ describe.skipIf("skip" in installed)("Gemini CLI", () => {
     expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "failed", error: { code: "401", message: "bad key" } });
   });
 
-  test(
-    "500 that recovers is one completed turn",
-    async () => {
-      const facts = await pipe.turn(model({ status: 500, times: 1, text: "recovered" }));
-      expect(saidIn(facts)).toEqual(["recovered"]);
-      expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
-    },
-    DEADLINE_MS,
-  );
+  test("500 that recovers is one completed turn", async () => {
+    const facts = await pipe.turn(model({ status: 500, times: 1, text: "recovered" }));
+    expect(saidIn(facts)).toEqual(["recovered"]);
+    expect(facts.at(-1)).toEqual({ type: "turn_ended", outcome: "completed" });
+  });
 
-  test(
-    "a wrong model fails with the model service's message",
-    async () => {
-      const wrong = start(at, { model: "no-such-model" });
-      await wrong.fact("ready");
-      const facts = await wrong.turn(model({ status: 404, message: "models/no-such-model is not found" }));
-      expect(facts.at(-1)).toMatchObject({
-        outcome: "failed",
-        error: { message: "models/no-such-model is not found" },
-      });
-      expect(stub.requests.at(-1)?.model).toBe("no-such-model");
-      await wrong.end();
-    },
-    DEADLINE_MS,
-  );
+  test("a wrong model fails with the model service's message", async () => {
+    const wrong = start(at, { model: "no-such-model" });
+    await wrong.fact("ready");
+    const facts = await wrong.turn(model({ status: 404, message: "models/no-such-model is not found" }));
+    expect(facts.at(-1)).toMatchObject({
+      outcome: "failed",
+      error: { message: "models/no-such-model is not found" },
+    });
+    expect(stub.requests.at(-1)?.model).toBe("no-such-model");
+    await wrong.end();
+  });
 
-  test(
-    "permissions allow and deny are settled without a person",
-    async () => {
-      const allow = start(at, { permissions: "allow" });
-      await allow.fact("ready");
-      await allow.turn(model({ tools: shell(`touch ${at.project}/auto`) }, { text: "ok" }));
-      expect(existsSync(join(at.project, "auto"))).toBe(true);
-      await allow.end();
-      const deny = start(at, { permissions: "deny" });
-      await deny.fact("ready");
-      await deny.turn(model({ tools: shell(`touch ${at.project}/auto2`) }, { text: "ok" }));
-      expect(existsSync(join(at.project, "auto2"))).toBe(false);
-      await deny.end();
-    },
-    DEADLINE_MS,
-  );
+  test("permissions allow and deny are settled without a person", async () => {
+    const allow = start(at, { permissions: "allow" });
+    await allow.fact("ready");
+    await allow.turn(model({ tools: shell(`touch ${at.project}/auto`) }, { text: "ok" }));
+    expect(existsSync(join(at.project, "auto"))).toBe(true);
+    await allow.end();
+    const deny = start(at, { permissions: "deny" });
+    await deny.fact("ready");
+    await deny.turn(model({ tools: shell(`touch ${at.project}/auto2`) }, { text: "ok" }));
+    expect(existsSync(join(at.project, "auto2"))).toBe(false);
+    await deny.end();
+  });
 });
 
 describe.skipIf("skip" in installed)("a conversation", () => {
-  test(
-    "goes on in a new process after kill -9 in the middle of a turn, and its replay is no message",
-    async () => {
-      const at = place();
-      const first = start(at);
-      await first.fact("ready");
-      await first.turn("the number is 4711");
-      for (let n = 0; n < 20; n += 1) await first.turn(`filler ${n}`);
-      const from = first.facts.length;
-      first.prompt(model({ text: "half of it and the rest", gate: join(at.dir, "never") }));
-      await first.fact("delta", { from });
-      await first.end("SIGKILL");
-      // What was said of the unfinished message is kept.
-      expect(saidIn(first.facts.slice(from)).join("")).toStartWith("half");
-      makeSessionsOlder(at.home);
+  test("goes on in a new process after kill -9 in the middle of a turn, and its replay is no message", async () => {
+    const at = place();
+    const first = start(at);
+    await first.fact("ready");
+    await first.turn("the number is 4711");
+    for (let n = 0; n < 20; n += 1) await first.turn(`filler ${n}`);
+    const from = first.facts.length;
+    first.prompt(model({ text: "half of it and the rest", gate: join(at.dir, "never") }));
+    await first.fact("delta", { from });
+    await first.end("SIGKILL");
+    // What was said of the unfinished message is kept.
+    expect(saidIn(first.facts.slice(from)).join("")).toStartWith("half");
+    makeSessionsOlder(at.home);
 
-      const second = start(at, { session: first.state.session });
-      await second.fact("ready");
-      expect(second.facts.filter((fact) => fact.type === "part" || fact.type === "delta")).toEqual([]);
-      const facts = await second.turn("which number?");
-      expect(saidIn(facts)).toEqual([digestAnswer("which number?")]);
-      expect(stub.requests.at(-1)?.contents).toContain("the number is 4711");
-      await second.end();
-    },
-    DEADLINE_MS,
-  );
+    const second = start(at, { session: first.state.session });
+    await second.fact("ready");
+    expect(second.facts.filter((fact) => fact.type === "part" || fact.type === "delta")).toEqual([]);
+    const facts = await second.turn("which number?");
+    expect(saidIn(facts)).toEqual([digestAnswer("which number?")]);
+    expect(stub.requests.at(-1)?.contents).toContain("the number is 4711");
+    await second.end();
+  });
 
-  test(
-    "a login that the key is good for is done unasked; without a key the message says how to mend it",
-    async () => {
-      const at = place();
-      const first = start(at);
-      await first.fact("ready");
-      await first.turn("hello");
-      await first.end();
-      makeSessionsOlder(at.home);
-      // The key alone, without a base URL: then session/load wants a login that session/new did not.
-      const withKey = startPipe({
-        command,
-        dir: at.dir,
-        env: { HOME: at.home, PATH: process.env["PATH"] ?? "", GEMINI_API_KEY: "k" },
-        launch: { cwd: at.project, session: first.state.session },
-        deadlineMs: DEADLINE_MS,
-      });
-      pipes.push(withKey);
-      await withKey.fact("ready");
-      await withKey.end();
+  test("a login that the key is good for is done unasked; without a key the message says how to mend it", async () => {
+    const at = place();
+    const first = start(at);
+    await first.fact("ready");
+    await first.turn("hello");
+    await first.end();
+    makeSessionsOlder(at.home);
+    // The key alone, without a base URL: then session/load wants a login that session/new did not.
+    const withKey = startPipe({
+      command,
+      dir: at.dir,
+      env: { HOME: at.home, PATH: process.env["PATH"] ?? "", GEMINI_API_KEY: "k" },
+      launch: { cwd: at.project, session: first.state.session },
+    });
+    pipes.push(withKey);
+    await withKey.fact("ready");
+    await withKey.end();
 
-      const other = place();
-      const without = startPipe({
-        command,
-        dir: other.dir,
-        env: { HOME: other.home, PATH: process.env["PATH"] ?? "" },
-        launch: { cwd: other.project },
-        deadlineMs: DEADLINE_MS,
-      });
-      pipes.push(without);
-      const failed = await without.fact("start_failed");
-      expect(failed.code).toBe("AUTH_REQUIRED");
-      expect(failed.message).toContain("providers.X.passEnv");
-      await without.end();
-    },
-    DEADLINE_MS,
-  );
+    const other = place();
+    const without = startPipe({
+      command,
+      dir: other.dir,
+      env: { HOME: other.home, PATH: process.env["PATH"] ?? "" },
+      launch: { cwd: other.project },
+    });
+    pipes.push(without);
+    const failed = await without.fact("start_failed");
+    expect(failed.code).toBe("AUTH_REQUIRED");
+    expect(failed.message).toContain("providers.X.passEnv");
+    await without.end();
+  });
 
-  test(
-    "that is unknown refuses to resume",
-    async () => {
-      const at = place();
-      const pipe = start(at, { session: "00000000-0000-4000-8000-00000000dead" });
-      expect((await pipe.fact("start_failed")).code).toBe("RESUME_REFUSED");
-      await pipe.end();
-    },
-    DEADLINE_MS,
-  );
+  test("that is unknown refuses to resume", async () => {
+    const at = place();
+    const pipe = start(at, { session: "00000000-0000-4000-8000-00000000dead" });
+    expect((await pipe.fact("start_failed")).code).toBe("RESUME_REFUSED");
+    await pipe.end();
+  });
 });
 
 describe.skipIf("skip" in installed)("what a repository brings", () => {
@@ -362,26 +334,18 @@ describe.skipIf("skip" in installed)("what a repository brings", () => {
     };
   }
 
-  test(
-    "runs where the project is trusted: the planted things work",
-    async () => {
-      const { ran } = await run(true);
-      expect(ran).toContain("hook-agent");
-      expect(ran).toContain("mcp");
-    },
-    DEADLINE_MS,
-  );
+  test("runs where the project is trusted: the planted things work", async () => {
+    const { ran } = await run(true);
+    expect(ran).toContain("hook-agent");
+    expect(ran).toContain("mcp");
+  });
 
-  test(
-    "does not run where it is not trusted",
-    async () => {
-      const { ran, asked, seen } = await run(false);
-      expect(ran).toEqual([]);
-      expect(asked).toBe(true);
-      expect(seen).toContain("key-of-the-user");
-      expect(seen).not.toContain("key-of-the-repository");
-      expect(seen).not.toContain("MARK-OF-THE-REPOSITORY");
-    },
-    DEADLINE_MS,
-  );
+  test("does not run where it is not trusted", async () => {
+    const { ran, asked, seen } = await run(false);
+    expect(ran).toEqual([]);
+    expect(asked).toBe(true);
+    expect(seen).toContain("key-of-the-user");
+    expect(seen).not.toContain("key-of-the-repository");
+    expect(seen).not.toContain("MARK-OF-THE-REPOSITORY");
+  });
 });

@@ -1,7 +1,8 @@
 /** The real Gemini CLI, one bundle for Node. */
-import { type Environment, installScript, versionOf } from "./install.ts";
+import { type Environment, installScript } from "./install.ts";
+import { versionOf } from "./pins.ts";
 
-export const GEMINI_VERSION = versionOf(process.env, "GEMINI", "0.61.0");
+export const GEMINI_VERSION = versionOf(process.env, "GEMINI");
 
 export function installGemini(env: Environment): ReturnType<typeof installScript> {
   const name = "@google/gemini-cli";

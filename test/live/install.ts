@@ -20,11 +20,8 @@ export interface Package {
   readonly version: string;
   /** What the tests run of it, below the folder of the installation. */
   readonly file: string;
-}
-
-/** The version that is tried: the one that `make test-live NAME=…` named, else the newest that passed. */
-export function versionOf(env: Environment, name: string, newest: string): string {
-  return env[`AH_TEST_${name}`] ?? newest;
+  /** What stands in for a dependency that the program never loads and that some registries do not have. */
+  readonly overrides?: Readonly<Record<string, string>>;
 }
 
 /** `describe` for tests of a real program: where it cannot be had they are skipped, and the reason is told. */
@@ -36,7 +33,7 @@ export function describeReal(program: string, installed: object): (name: string,
 /** The path of the package's file. Two test files may ask at once: the second one waits for the first. */
 export async function installPackage(
   env: Environment,
-  { name, version, file }: Package,
+  { name, version, file, overrides = {} }: Package,
 ): Promise<{ readonly path: string } | Skip> {
   if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
     return { skip: `tested on Linux x64 and arm64 only, not on ${process.platform} ${process.arch}` };
@@ -49,7 +46,7 @@ export async function installPackage(
     const unlock = await lock(`${home}.lock`);
     try {
       if (existsSync(path)) return { path };
-      return (await install(home, `${name}@${version}`, file)) ?? { path };
+      return (await install(home, `${name}@${version}`, file, overrides)) ?? { path };
     } finally {
       unlock();
     }
@@ -76,10 +73,10 @@ export async function installScript(
 }
 
 /** Installed aside and moved into place, so that half an installation is never taken for a whole one. */
-async function install(home: string, spec: string, file: string): Promise<Skip | null> {
+async function install(home: string, spec: string, file: string, overrides: object): Promise<Skip | null> {
   const scratch = mkdtempSync(join(dirname(home), ".install-"));
   try {
-    writeFileSync(join(scratch, "package.json"), "{}");
+    writeFileSync(join(scratch, "package.json"), JSON.stringify({ overrides }));
     const log = await npmInstall(scratch, spec);
     if (!existsSync(join(scratch, file)))
       return { skip: `npm could not install ${spec}: ${log.trim().split("\n").slice(-3).join(" | ")}` };

@@ -7,6 +7,7 @@ import { opencodeCodec } from "../../src/providers/opencode/codec.ts";
 import type { OpenCodeState } from "../../src/providers/opencode/state.ts";
 import type { AdoptContext, LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
 import type { Answer, PromptInput } from "../../src/words/said.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 export type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { readonly type: T }>;
 
@@ -46,7 +47,7 @@ export const SELF = [
   join(import.meta.dir, "../fakes/bridge-entry.ts"),
 ];
 
-export function driveOpenCode({ launch: context, grants = [], deadlineMs = 60_000 }: DriveOptions): Driven {
+export function driveOpenCode({ launch: context, grants = [], deadlineMs = PATIENCE_MS }: DriveOptions): Driven {
   const { argv, env } = opencodeCodec.launch(context);
   const child = Bun.spawn([...argv], {
     cwd: context.cwd,

@@ -1,19 +1,17 @@
 /** The real OpenCode with the codec and the bridge in front of it and a stub model behind it: what its tests share. */
-import { describe } from "bun:test";
 import type { LaunchContext } from "../../src/providers/contract.ts";
+import { describeReal } from "./install.ts";
 import type { Driven } from "./opencode-drive.ts";
 import { driveOpenCode, openCodeHome } from "./opencode-drive.ts";
 import { installOpenCode } from "./opencode.install.ts";
 import { startChatStub } from "./stub-chat.ts";
 
 const installed = await installOpenCode(process.env);
-if ("skip" in installed) console.log(`skipped: the real OpenCode: ${installed.skip}`);
-export const real = describe.skipIf("skip" in installed);
+export const real = describeReal("OpenCode", installed);
 
 export const stub = startChatStub();
 export const home = openCodeHome("skip" in installed ? "" : installed.path, stub.url);
 export const running: Driven[] = [];
-export const SLOW_MS = 120_000;
 
 /** For `afterEach`. */
 export async function endAll(): Promise<void> {

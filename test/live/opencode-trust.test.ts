@@ -87,7 +87,7 @@ async function visit(
 describe.skipIf("skip" in installed)("what a repository brings for the real OpenCode", () => {
   test("an untrusted one loads nothing of it, and nothing of it runs", async () => {
     expect(await visit(false, true)).toEqual({ marks: [], told: [], asked: true });
-  }, 120_000);
+  });
 
   test("a trusted one loads it, and still asks", async () => {
     const { marks, told, asked } = await visit(true, false);
@@ -101,5 +101,5 @@ describe.skipIf("skip" in installed)("what a repository brings for the real Open
       "PLANTED-two",
     ]);
     expect(asked).toBe(true);
-  }, 120_000);
+  });
 });

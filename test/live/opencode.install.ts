@@ -1,9 +1,10 @@
 /**
  * The real OpenCode: the program of this platform's package, to which the main package's script would only make a link.
  */
-import { type Environment, installPackage, versionOf } from "./install.ts";
+import { type Environment, installPackage } from "./install.ts";
+import { versionOf } from "./pins.ts";
 
-export const OPENCODE_VERSION = versionOf(process.env, "OPENCODE", "1.18.33");
+export const OPENCODE_VERSION = versionOf(process.env, "OPENCODE");
 
 export function installOpenCode(env: Environment): ReturnType<typeof installPackage> {
   return installPackage(env, {

@@ -9,6 +9,7 @@ import type { PiState } from "../../src/providers/pi/codec.ts";
 import { piCodec } from "../../src/providers/pi/codec.ts";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import type { Answer, PromptInput } from "../../src/words/said.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 type FactOf<T extends ProviderFact["type"]> = Extract<ProviderFact, { type: T }>;
 
@@ -39,7 +40,12 @@ export interface DriveOptions {
   readonly deadlineMs?: number;
 }
 
-export function drivePi({ launch: context, unconfirmed = [], grants = [], deadlineMs = 30_000 }: DriveOptions): Driven {
+export function drivePi({
+  launch: context,
+  unconfirmed = [],
+  grants = [],
+  deadlineMs = PATIENCE_MS,
+}: DriveOptions): Driven {
   const { argv, env, files = [] } = piCodec.launch(context);
   for (const { path, content } of files) {
     mkdirSync(dirname(join(context.agentDir, path)), { recursive: true });

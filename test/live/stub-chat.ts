@@ -1,5 +1,5 @@
 /**
- * A model server for programs that speak the chat-completions API (Pi, OpenCode): streaming, on a free port of
+ * A model server for programs that speak the chat-completions API (Pi, OpenCode, Qwen Code): streaming, on a free port of
  * 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers,
  * one a request (so a tool's result is answered by the next step); any other text is answered with `echo: <text>`. It
  * keeps the requests, so a test can tell what really reached the model. Requests that offer no tools (titles,
@@ -77,11 +77,11 @@ export function startChatStub(): ChatStub {
     const body: unknown = await request.json().catch(() => undefined);
     if (!isFields(body)) return apiError(400, "the body is no JSON object");
     const messages = list(body["messages"]).filter(isFields);
-    const newest = messages.findLastIndex((message) => message["role"] === "user");
+    const newest = messages.findLastIndex((message) => message["role"] === "user" && userWords(message) !== "");
     const seen: ChatRequest = {
       model: String(body["model"]),
       authorization: request.headers.get("authorization"),
-      text: newest === -1 ? "" : contentText(messages[newest]?.["content"]),
+      text: newest === -1 ? "" : userWords(messages[newest] ?? {}),
       roles: messages.map((message) => String(message["role"])),
       tools: list(body["tools"])
         .filter(isFields)
@@ -226,6 +226,14 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
       { once: true },
     );
   });
+}
+
+/** Qwen Code puts words of its own, and the prompts that failed before, into the same message as other parts. */
+const OWN_WORDS = /^\s*<system-reminder>/;
+
+function userWords({ content }: Fields): string {
+  const parts = Array.isArray(content) ? content.map((part) => contentText([part])) : [contentText(content)];
+  return parts.findLast((text) => text !== "" && !OWN_WORDS.test(text)) ?? "";
 }
 
 function contentText(content: unknown): string {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import { statusesIn } from "../support/story.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import type { LiveAgent, LiveContext, LiveProvider } from "./suite.ts";
 import { never } from "./suite.ts";
 
@@ -225,10 +226,14 @@ function deaths({ ask, answerTo, lastRequest, beforeResume }: LiveProvider, { bo
     const agent = await make("before the pause");
     await agent.reach("idle");
     await restartWith({ parkIdleMs: 500 });
-    const parked = await eventually("the agent to be parked", async () => {
-      const { agent: view } = await api().get(agent.path);
-      return String(view?.["process"]) === "parked" ? view : null;
-    });
+    const parked = await eventually(
+      "the agent to be parked",
+      async () => {
+        const { agent: view } = await api().get(agent.path);
+        return String(view?.["process"]) === "parked" ? view : null;
+      },
+      PATIENCE_MS,
+    );
     expect(String(parked["status"])).toBe("idle");
     expect(box().agentProcesses()).toEqual([]);
     await restartWith({});

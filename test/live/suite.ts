@@ -3,7 +3,7 @@
  * the cases that every program must pass are in suite-cases.ts. Every agent of a test is deleted behind it, its event
  * log is looked through, and nothing of it may be left running.
  */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect } from "bun:test";
 import { join } from "node:path";
 import type { Abilities } from "../provider/abilities.ts";
 import type { Api, Json } from "../support/api.ts";
@@ -13,9 +13,8 @@ import { makeBox } from "../support/binary.ts";
 import { storedEvents } from "../support/events.ts";
 import { flawsIn } from "../support/story.ts";
 import { describeReal } from "./install.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { commonCases } from "./suite-cases.ts";
-
-setDefaultTimeout(120_000);
 
 export interface LiveProvider {
   /** For people; `name` is the provider's in the config. */
@@ -121,10 +120,10 @@ function agentAt(box: () => Box, id: string): LiveAgent {
   const agent: LiveAgent = {
     path,
     async reach(...statuses) {
-      const wait = () => api().get(`${path}/wait?until=${RESTS.join()}&timeout=35`);
+      const wait = () => api().get(`${path}/wait?until=${RESTS.join()}&timeout=30`);
+      const deadline = Date.now() + PATIENCE_MS;
       let answer = await wait();
-      // retries inside of the program take their time
-      if ((answer["reached"] as unknown) !== true) answer = await wait();
+      while ((answer["reached"] as unknown) !== true && Date.now() < deadline) answer = await wait();
       if (statuses.includes(String(answer["agent"]?.["status"]))) return answer["agent"] as Json;
       throw new Error(`not ${statuses.join(" or ")}: ${JSON.stringify(answer)} ${JSON.stringify(await agent.debug())}`);
     },
@@ -163,7 +162,7 @@ function agentAt(box: () => Box, id: string): LiveAgent {
           const frames = [...((await agent.debug())["lastFrames"] as Json)].map(String);
           return frames.some((frame) => /delta|agent_message_chunk/i.test(frame) && frame.includes(begin));
         },
-        120_000, // a program on a busy machine takes its time to start
+        PATIENCE_MS,
       );
     },
   };

@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { EVENT_TYPES } from "../../src/words/events.ts";
 import { ERROR_CODES, ERRORS } from "../../src/words/errors.ts";
 import { EXIT_MEANS } from "../../src/words/exits.ts";
+import type { ProviderKind } from "../../src/words/kinds.ts";
 import { NOTICES } from "../../src/words/notices.ts";
+import { PINS, type Pin } from "../live/pins.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { usageOf } from "../../src/cli/help.ts";
 import { KINDS, capabilityRows } from "../provider/capabilities.ts";
@@ -125,7 +127,13 @@ export function providerTable(): string {
   return [
     head("", ...KINDS.map((kind) => `\`${kind}\``)),
     ...capabilityRows().map(({ label, cells }) => row(label, ...cells)),
+    row("tried with (`make test-live`)", ...KINDS.map(triedWith)),
   ].join("\n");
+}
+
+function triedWith(kind: ProviderKind): string {
+  const programs = Object.values<Pin>(PINS).filter((pin) => pin.kind === kind);
+  return programs.map(({ title, newest }) => `${title} ${newest}`).join("; ");
 }
 
 export async function generatedTables(): Promise<ReadonlyMap<string, string>> {

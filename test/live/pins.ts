@@ -1,0 +1,26 @@
+/**
+ * The agent programs that are tried for real, each in the one version that every `make test-live` runs: the newest that
+ * passed. The README's "tried with" is made from this table, and `make test-live NAME=VERSION,…` tries others.
+ */
+import type { ProviderKind } from "../../src/words/kinds.ts";
+
+export interface Pin {
+  readonly title: string;
+  readonly kind: ProviderKind;
+  readonly newest: string;
+}
+
+export const PINS = {
+  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.330" },
+  CODEX: { title: "Codex", kind: "codex", newest: "0.169.0" },
+  OPENCODE: { title: "OpenCode", kind: "opencode", newest: "1.18.33" },
+  PI: { title: "Pi", kind: "pi", newest: "0.87.1" },
+  GEMINI: { title: "Gemini CLI", kind: "acp", newest: "0.61.0" },
+} as const satisfies Record<string, Pin>;
+
+export type Program = keyof typeof PINS;
+
+/** The version that is tried: the one that `make test-live NAME=…` named, else the pin. */
+export function versionOf(env: Readonly<Record<string, string | undefined>>, program: Program): string {
+  return env[`AH_TEST_${program}`] ?? PINS[program].newest;
+}
