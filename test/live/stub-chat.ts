@@ -1,9 +1,9 @@
 /**
- * A model server for programs that speak the chat-completions API (Pi, OpenCode, Qwen Code): streaming, on a free port of
- * 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model answers,
- * one a request (so a tool's result is answered by the next step); any other text is answered with `echo: <text>`. It
- * keeps the requests, so a test can tell what really reached the model. Requests that offer no tools (titles,
- * summaries) are answered with `stub summary` and kept apart.
+ * A model server for programs that speak the chat-completions API (Pi, OpenCode, Qwen Code): streaming, on a free port
+ * of 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model
+ * answers, one a request (so a tool's result is answered by the next step); any other text is answered with
+ * `echo: <text>`. It keeps the requests, so a test can tell what really reached the model. Requests that offer no tools
+ * (titles, summaries) are answered with `stub summary` and kept apart.
  */
 import { existsSync } from "node:fs";
 

@@ -1,6 +1,6 @@
 /**
- * Token and cost figures. What agents tell differs: turns or single calls, which are added up; the cost is the agent's own
- * running total.
+ * Token and cost figures. What agents tell differs: turns or single calls, which are added up; the cost is the agent's
+ * own running total.
  */
 import { own } from "../../lib/own.ts";
 import type { Usage } from "../../words/said.ts";
