@@ -10,20 +10,24 @@ export interface HelperRequest {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** A descriptor for its stdin; it has none without. */
-  readonly stdin?: number;
+  /** A descriptor for its stdin, or the bytes that it reads there; it has none without. */
+  readonly stdin?: number | Uint8Array;
   readonly timeoutMs: number;
   /** Of each stream; a program that says more is ended. */
   readonly maxBytes: number;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
+  /** So long its last words are waited for; then the answer counts as `late`. Without: a moment, and no matter. */
+  readonly drainMs?: number;
 }
 
-export interface HelperAnswer {
+export interface HelperAnswer<Output = string> {
   /** null: ended by a signal, ours or another's. 127 and a message in `stderr`: it could not be started. */
   readonly code: number | null;
-  readonly stdout: string;
+  readonly stdout: Output;
   readonly stderr: string;
   /** What we ended it for. */
-  readonly stopped: "late" | "flood" | null;
+  readonly stopped: "late" | "flood" | "unwanted" | null;
   /** Why it could not be started. */
   readonly cause?: unknown;
 }
@@ -33,7 +37,13 @@ const DRAIN_MS = 200;
 
 /** Never rejects. */
 export async function runHelper(request: HelperRequest): Promise<HelperAnswer> {
-  const { argv, env, cwd, stdin, timeoutMs, maxBytes } = request;
+  const answer = await runForBytes(request);
+  return { ...answer, stdout: answer.stdout.toString("utf8") };
+}
+
+/** The same, for output that is not text, or whose text may be of any encoding. */
+export async function runForBytes(request: HelperRequest): Promise<HelperAnswer<Buffer>> {
+  const { argv, env, cwd, stdin, timeoutMs, maxBytes, signal, drainMs } = request;
   const start = () =>
     Bun.spawn([...argv], {
       env,
@@ -45,21 +55,27 @@ export async function runHelper(request: HelperRequest): Promise<HelperAnswer> {
   try {
     child = withNotedUmask(() => withDescriptors(start));
   } catch (error) {
-    return { code: 127, stdout: "", stderr: errorText(error), stopped: null, cause: error };
+    return { code: 127, stdout: Buffer.alloc(0), stderr: errorText(error), stopped: null, cause: error };
   }
   let stopped: HelperAnswer["stopped"] = null;
-  const stop = (why: "late" | "flood"): void => {
+  const stop = (why: NonNullable<HelperAnswer["stopped"]>): void => {
     stopped ??= why;
     endGroup(child.pid, "SIGKILL");
   };
   const out = collect(child.stdout, maxBytes, () => stop("flood"));
   const err = collect(child.stderr, maxBytes, () => stop("flood"));
   const timer = setTimeout(() => stop("late"), timeoutMs);
+  const unwanted = (): void => stop("unwanted");
+  signal?.addEventListener("abort", unwanted);
+  if (signal?.aborted === true) unwanted();
   await child.exited;
   clearTimeout(timer);
-  await Promise.race([Promise.all([out.done, err.done]), Bun.sleep(DRAIN_MS)]);
+  signal?.removeEventListener("abort", unwanted);
+  const whole = Promise.all([out.done, err.done]).then(() => true);
+  const drained = await Promise.race([whole, Bun.sleep(drainMs ?? DRAIN_MS).then(() => false)]);
+  if (!drained && drainMs !== undefined) stopped ??= "late";
   endGroup(child.pid, "SIGKILL"); // what it left behind
-  return { code: child.exitCode, stdout: out.end(), stderr: err.end(), stopped };
+  return { code: child.exitCode, stdout: out.end(), stderr: err.end().toString("utf8"), stopped };
 }
 
 /** The leader of the group is ours; nobody may be left in it. */
@@ -72,7 +88,7 @@ export function endGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Takes what comes up to a size. `end` lets go of the pipe and gives what there is. */
-export function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, onFlood: () => void) {
+function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, onFlood: () => void) {
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -92,9 +108,9 @@ export function collect(stream: ReadableStream<Uint8Array>, maxBytes: number, on
   };
   return {
     done: read(),
-    end(): string {
+    end(): Buffer {
       reader.cancel().catch(() => undefined);
-      return Buffer.concat(chunks).toString("utf8");
+      return Buffer.concat(chunks);
     },
   };
 }

@@ -23,9 +23,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["words", "lib"],
   webhook: ["words", "lib", "store"],
   agents: ["words", "lib", "process", "store", "providers", "webhook"],
+  workspaces: ["words", "lib", "process", "store", "agents"],
   receiver: ["words", "lib", "http", "process", "store", "config", "webhook"],
   inspector: [],
-  api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents"],
+  api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces"],
   cli: ["words", "lib", "http", "process", "providers", "bridge", "config", "agents", "api", "(the top)"],
 };
 

@@ -1,0 +1,209 @@
+/**
+ * Takes a snapshot: what lies in a folder becomes a commit in a store of ours. The folder is only read, its repository
+ * asked for nothing but the names of files that it tracks though they are ignored. What could not be taken is named;
+ * one file that cannot be read never costs the others. A snapshot is whole under its name, or not there.
+ */
+import { lstatSync, rmSync } from "node:fs";
+import { link, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { errorCode } from "../lib/errors.ts";
+import type { IndexEntry, Skipped } from "./listing.ts";
+import { readEntries, refusedPath, unreadableFolders } from "./listing.ts";
+import type { BytePath } from "./paths.ts";
+import { below, joinNul, readPath, shownPath, splitNul, toBytes } from "./paths.ts";
+import type { Repository } from "./repository.ts";
+import { excludeFile, findRepository, trackedButIgnored } from "./repository.ts";
+import { measure, unreadable } from "./measure.ts";
+import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
+import { refOf, storeLine, storeOk, storeRun } from "./snapshot-store.ts";
+import { GitFailed } from "./git.ts";
+
+export interface TakeRequest {
+  readonly store: SnapshotStore;
+  readonly agent: string;
+  /** Its name among the agent's snapshots. */
+  readonly name: string;
+  /** The commit before it, if any. */
+  readonly parent: string | null;
+  readonly folder: string;
+  /** What new and changed files may come to. */
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+  /** Taken as well, whatever a `.gitignore` says. */
+  readonly alsoPaths?: readonly BytePath[];
+  readonly signal?: AbortSignal;
+  /** Tells names of indexes apart. */
+  readonly nonce: string;
+}
+
+export interface Taken {
+  readonly commit: string;
+  readonly tree: string;
+  readonly skipped: readonly Skipped[];
+  /** Folders with a repository of their own; their files are in it as plain files. */
+  readonly nested: readonly BytePath[];
+  /** Of new and changed files. */
+  readonly bytes: number;
+}
+
+/** More new files than this go into one pack instead of a file each. */
+const PACK_FROM = 50;
+const MAX_NESTED = 100;
+const MAX_DEPTH = 4;
+const RETRIES = 20;
+
+interface Pass {
+  readonly request: TakeRequest;
+  readonly skipped: Skipped[];
+  readonly nested: BytePath[];
+  bytes: number;
+}
+
+/** Throws `GitFailed` where nothing could be taken at all. */
+export async function takeSnapshot(request: TakeRequest): Promise<Taken> {
+  const { store, agent, name, parent, folder } = request;
+  return store.turnstile.together(async () => {
+    const pass: Pass = { request, skipped: [], nested: [], bytes: 0 };
+    const there = lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+    // A folder that is gone holds nothing: that, too, is a state to come back from.
+    const tree = there
+      ? await treeOf(pass, folder, "", 0)
+      : await storeLine(store, { args: ["mktree"], stdin: NOTHING });
+    const args = ["commit-tree", tree, ...(parent === null ? [] : ["-p", parent]), "-m", `snapshot ${name}`];
+    const commit = await storeLine(store, { args });
+    await storeOk(store, { args: ["update-ref", refOf(agent, name), commit] });
+    return { commit, tree, skipped: pass.skipped, nested: pass.nested, bytes: pass.bytes };
+  });
+}
+
+const NOTHING = new Uint8Array();
+
+/** The tree of a folder, with those of the repositories in it as plain folders. */
+async function treeOf(pass: Pass, work: string, prefix: BytePath, depth: number): Promise<string> {
+  const { store, agent, nonce, timeoutMs, signal } = pass.request;
+  const kept = join(store.dir, `index-${agent}${prefix === "" ? "" : `-${hashed(prefix)}`}`);
+  const index = `${kept}.new-${nonce}`;
+  const repo = findRepository(work);
+  const own = repo !== null && (prefix === "" || repo.prefix === "") ? repo : null;
+  const config = own === null ? ["core.excludesFile=/dev/null"] : [`core.excludesFile=${excludeFile(own)}`];
+  const git = (more: Omit<StoreRequest, "work" | "index">): StoreRequest => ({
+    work,
+    index,
+    timeoutMs,
+    ...(signal === undefined ? {} : { signal }),
+    ...more,
+    config: [...config, ...(more.config ?? [])],
+  });
+  try {
+    // Git never changes an index in place, so the kept one stays as it is, with its times, until this one is whole.
+    await link(kept, index).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+    });
+    const found = await candidates(pass, own, work, prefix, git);
+    await add(pass, work, prefix, found.paths, git);
+    await rename(index, kept).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error; // nothing was ever added: there is no index
+    });
+    await link(kept, index).catch(() => undefined);
+    for (const nested of found.nested) await fold(pass, work, prefix, nested, depth, git);
+    return await storeLine(store, git({ args: ["write-tree"] }));
+  } finally {
+    rmSync(index, { force: true });
+    rmSync(`${index}.lock`, { force: true });
+  }
+}
+
+const hashed = (prefix: BytePath): string => createHash("sha1").update(toBytes(prefix)).digest("hex");
+
+type InFolder = (more: Omit<StoreRequest, "work" | "index">) => StoreRequest;
+
+/** What is new, changed or gone since the kept index, and the folders with a repository of their own. */
+async function candidates(pass: Pass, repo: Repository | null, work: string, prefix: BytePath, git: InFolder) {
+  const { store, alsoPaths = [] } = pass.request;
+  const answer = await storeRun(store, git({ args: ["ls-files", "-z", "-o", "-m", "--exclude-standard"] }));
+  if (answer.code !== 0 || answer.stopped !== null) throw new GitFailed("ls-files", answer);
+  pass.skipped.push(
+    ...unreadableFolders(answer.stderr).map(({ path, why }) => ({
+      path: prefix + path,
+      why: `cannot be read: ${why}`,
+    })),
+  );
+  const paths = new Set<BytePath>();
+  const nested: BytePath[] = [];
+  for (const path of splitNul(answer.stdout)) {
+    if (path.endsWith("/")) nested.push(path.slice(0, -1));
+    else paths.add(path);
+  }
+  const also = repo === null ? [] : await trackedButIgnored(store.git, repo, work).catch(() => []);
+  const listed = new Set(also);
+  if (prefix === "") for (const path of alsoPaths) listed.add(path);
+  const known = new Set(
+    listed.size === 0 ? [] : splitNul(await storeOk(store, git({ args: ["ls-files", "-z", "-c"] }))),
+  );
+  for (const path of listed) if (!known.has(path)) paths.add(path);
+  return { paths: [...paths], nested: nested.sort() };
+}
+
+/** Puts them into the index, each with its contents in the store. */
+async function add(pass: Pass, work: string, prefix: BytePath, paths: readonly BytePath[], git: InFolder) {
+  if (paths.length === 0) return;
+  const { store, maxBytes } = pass.request;
+  const named = (skipped: readonly Skipped[]): void =>
+    void pass.skipped.push(...skipped.map(({ path, why }) => ({ path: prefix + path, why })));
+  const measured = await measure(work, paths, maxBytes, pass.bytes);
+  named(measured.skipped);
+  pass.bytes = measured.bytes;
+  let wanted = measured.paths;
+  const out = new Set(measured.skipped.map(({ path }) => path));
+  // One that is not taken now must not be there as it was before.
+  const forget = (): Promise<Buffer> =>
+    storeOk(store, git({ args: ["update-index", "--force-remove", "-z", "--stdin"], stdin: joinNul(out) }));
+  const config = wanted.length > PACK_FROM ? ["core.bigFileThreshold=1"] : [];
+  const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
+  for (let tries = 0; ; tries++) {
+    const answer = await storeRun(store, git({ args, stdin: joinNul(wanted), config }));
+    if (answer.code === 0 && answer.stopped === null) {
+      // Names that no tree can hold (`.GIT`).
+      for (const [, path = ""] of answer.stderr.matchAll(/^Ignoring path (.*)$/gm))
+        named([{ path: readPath(path), why: "git cannot keep a file of this name" }]);
+      break;
+    }
+    const refused = answer.stopped === null ? refusedPath(answer.stderr) : null;
+    if (refused === null || tries === RETRIES) throw new GitFailed("update-index", answer);
+    // All that cannot be read go at once; one that can be and is refused all the same goes by itself.
+    const closed = await unreadable(work, wanted);
+    if (!closed.some(({ path }) => path === refused)) closed.push({ path: refused, why: firstLine(answer.stderr) });
+    named(closed);
+    for (const { path } of closed) out.add(path);
+    wanted = wanted.filter((path) => !out.has(path));
+  }
+  if (out.size > 0) await forget();
+}
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
+
+/** A repository within the folder: its files become plain ones below its path. */
+async function fold(pass: Pass, work: string, prefix: BytePath, nested: BytePath, depth: number, git: InFolder) {
+  const { store } = pass.request;
+  const whole = prefix + nested;
+  if (depth === MAX_DEPTH || pass.nested.length === MAX_NESTED)
+    return void pass.skipped.push({ path: whole, why: "too many repositories within each other" });
+  const folder = below(work, nested);
+  const text = folder.toString("utf8");
+  if (!Buffer.from(text, "utf8").equals(folder))
+    return void pass.skipped.push({ path: whole, why: "a repository whose name is no text" });
+  pass.nested.push(whole);
+  try {
+    const tree = await treeOf(pass, text, `${whole}/`, depth + 1);
+    await storeOk(store, git({ args: ["read-tree", `--prefix=${nested}/`, tree] }));
+  } catch (error) {
+    if (!(error instanceof GitFailed) || error.answer.stopped !== null) throw error;
+    pass.skipped.push({ path: whole, why: `a repository that could not be taken: ${shownPath(error.message)}` });
+  }
+}
+
+/** The files of a snapshot. */
+export async function entriesOf(store: SnapshotStore, commit: string): Promise<IndexEntry[]> {
+  return readEntries(await storeOk(store, { args: ["ls-tree", "-r", "-z", "--full-tree", commit] }));
+}
