@@ -130,7 +130,7 @@ export function stillTalks(draft: Draft, nowMs: number): void {
 /** How long it has to stay quiet until there is something to be told. */
 export function quietMs({ prompt, ending, message, lateAtMs }: AcpState, nowMs: number): number | null {
   if (prompt !== null || (ending === null && message === null)) return null;
-  // A clock that was set back makes it wait on, one that was set forward no longer.
+  // A clock that was set back makes it wait once more (`quiet` says so), one that was set forward no longer.
   const passed = (since: number): number => Math.max(0, nowMs - since);
   const left = QUIET_MS - passed(lateAtMs);
   return Math.max(0, ending === null ? left : Math.min(left, ENDING_MS - passed(ending.atMs)));
@@ -138,6 +138,10 @@ export function quietMs({ prompt, ending, message, lateAtMs }: AcpState, nowMs: 
 
 /** It has been quiet. */
 export function quiet(draft: Draft, nowMs: number): void {
+  const { ending, lateAtMs } = draft.state;
+  // The clock was set back behind our back: it waits once more, not until the clock has caught up.
+  if (nowMs < lateAtMs) patch(draft, { lateAtMs: nowMs });
+  if (ending !== null && nowMs < ending.atMs) patch(draft, { ending: { ...ending, atMs: nowMs } });
   if (quietMs(draft.state, nowMs) !== 0) return;
   finish(draft);
   closeMessage(draft);

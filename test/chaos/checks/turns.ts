@@ -33,6 +33,8 @@ export const outcomesAreTrue: Check = (evidence) =>
       if (damaged && turn.outcome !== "completed") return [];
       // Its last words went through a helper that died with them.
       if (shaken && provider === "opencode" && turn.outcome === "lost") return [];
+      // A plain program's exit code is known to its wrapper alone.
+      if (shaken && provider === "some-command" && turn.outcome === "lost") return [];
       // A plain program's death is its exit code.
       if (run.end === null && provider === "some-command" && turn.outcome === "failed") return [];
       return [`${tag} (${provider}): its program ended it as ${real}, the API says ${turn.outcome}`];

@@ -125,6 +125,7 @@ export const queueTables: readonly Table[] = [
   {
     about: "a process dies with a written input: nothing can be known",
     rows: [
+      { says: "a turn that ends in its last words begins no other one in it", under: NONE, given: [...WORKING, input(2), { under: { lastWords: true } }], when: [ended(), exit(1)], does: ["a-1 completed", "input 1 ended", "a-2 begins (input)", "input 2 queued", "spawn 2", "processing → starting"], then: { turn: "a-2", inputs: { 2: "queued" } } },
       { says: "the turn ends lost, the input becomes unknown", under: NONE, given: WRITTEN, when: [exit(1)], does: ["a-1 lost TURN_LOST", "input 1 unknown", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { queue: [], held: false } },
       { says: "only a user may send it again, though a start is left", under: NONE, given: [...WRITTEN, input(2)], when: [exit(1), later(3_600_000)], then: { status: "exited", inputs: { 1: "unknown", 2: "queued" }, run: 1, held: true } },
       { says: "an input that was not written is not lost with the process", under: NONE, given: STARTING, when: [exit(1)], then: { inputs: { 1: "queued" }, queue: [1], held: true } },

@@ -53,6 +53,7 @@ function provider(next: Random): Under {
     carriedTotals: [],
     alone: next() < 0.8,
     reconciling: next() < 0.1,
+    lastWords: false,
   };
 }
 

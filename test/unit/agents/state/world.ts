@@ -15,6 +15,8 @@ export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" |
   readonly alone: boolean;
   /** Who gives the facts: a daemon that has just started, or one that saw them happen. */
   readonly reconciling: boolean;
+  /** Its process is gone; what it said before is read now, and then its exit. */
+  readonly lastWords: boolean;
 }
 
 /** Claude Code's kind of provider. */
@@ -28,6 +30,7 @@ const DEFAULTS: Under = {
   limits: {},
   alone: true,
   reconciling: false,
+  lastWords: false,
 };
 
 const LIMITS: Limits = {
@@ -73,7 +76,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
   const inputs: Record<number, InputState> = {};
 
   const give = (fact: Fact): void => {
-    const source = terms.reconciling ? "reconcile" : sourceOf(fact);
+    const source = terms.lastWords ? "exit" : terms.reconciling ? "reconcile" : sourceOf(fact);
     const limits = { ...LIMITS, ...terms.limits };
     if (fact.type === "input") inputs[fact.id] ??= "queued";
     watcher?.before(fact);

@@ -15,8 +15,8 @@ export interface Driven {
   update(body: Record<string, unknown>, session?: string): readonly ProviderFact[];
   text(text: string, messageId?: string): readonly ProviderFact[];
   prompt(text?: string, raw?: boolean): readonly ProviderFact[];
-  /** Nothing comes for so long. */
-  silence(ms: number): readonly ProviderFact[];
+  /** Nothing comes for so long; before that the clock is set. */
+  silence(ms: number, clockSetMs?: number): readonly ProviderFact[];
   /** Answers the open prompt; more may follow. */
   answered(result: Record<string, unknown>): readonly ProviderFact[];
   /** Answers the open prompt, and is quiet. */
@@ -69,11 +69,12 @@ export function drive(
   }
   const says = (message: Record<string, unknown>) =>
     take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, nowMs));
-  /** Time passes without a line, and the daemon asks whether that says something. */
-  const silence = (ms: number) => {
-    nowMs += ms;
+  /** Time passes without a line, and when that was long enough, the daemon asks whether it says something. */
+  const silence = (ms: number, clockSetMs = 0) => {
+    nowMs += clockSetMs;
     const wait = acpCodec.quietMs?.(state, nowMs) ?? null;
-    return wait === 0 ? take(acpCodec.quiet?.(state, nowMs) ?? { state, facts: [], lines: [] }) : [];
+    nowMs += ms;
+    return wait !== null && ms >= wait ? take(acpCodec.quiet?.(state, nowMs) ?? { state, facts: [], lines: [] }) : [];
   };
   const update = (body: Record<string, unknown>, session = SESSION) =>
     says({ method: "session/update", params: { sessionId: session, update: body } });

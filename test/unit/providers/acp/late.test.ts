@@ -33,6 +33,13 @@ describe("the end of a turn", () => {
     expect(facts.at(-1)).toEqual(COMPLETED);
   });
 
+  test("does not wait until a clock that was set back has caught up", () => {
+    const driven = prompted();
+    driven.answered(END);
+    expect(driven.silence(150, -3_600_000)).toEqual([]);
+    expect(driven.silence(150).at(-1)).toEqual(COMPLETED);
+  });
+
   test("waits a second at most, however much is still said", () => {
     const driven = prompted();
     driven.answered(END);
