@@ -129,6 +129,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
     },
     newNonce: () => randomHex(16),
+    newUuid: () => crypto.randomUUID(),
+    closers: {},
   });
 
   const attachments = createAttachments({

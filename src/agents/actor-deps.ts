@@ -7,6 +7,7 @@ import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import type { AgentState, Elapsed } from "../words/agent.ts";
 import type { Bus } from "./bus.ts";
+import type { Closers } from "./closing.ts";
 import type { Groups } from "./groups.ts";
 import type { Journal } from "./journal.ts";
 import type { LaunchRequest } from "./launch.ts";
@@ -25,6 +26,9 @@ export interface ActorDeps {
   readonly agentDir: string;
   readonly runSettings: (agent: Agent) => RunSettings;
   readonly newNonce: () => string;
+  readonly newUuid: () => string;
+  /** Who does what is done before a turn's end counts. */
+  readonly closers: Closers;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly purged: (id: string) => void;
   /** Of this process: what our own waits count with. */

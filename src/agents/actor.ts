@@ -16,6 +16,8 @@ import type { AgentState, CauseSource, Elapsed } from "../words/agent.ts";
 import type { ActorDeps } from "./actor-deps.ts";
 import { createTeller, earlierActivity } from "./activity.ts";
 import { promptOf } from "./attachments.ts";
+import type { AgentClosing } from "./closing.ts";
+import { createClosing } from "./closing.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import type { Live } from "./live.ts";
@@ -100,7 +102,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
-    const { codec, permissions } = deps.runSettings(agent);
+    const { codec, permissions, closing } = deps.runSettings(agent);
     const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [] } = codec.traits;
     const { limits } = deps;
     return {
@@ -115,6 +117,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       tornLine,
       startDeadlineMs,
       carriedTotals,
+      closing,
     };
   };
 
@@ -128,6 +131,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       codec: deps.runSettings(agent).codec,
       env: surroundings(source, entry.now),
       newNonce: deps.newNonce,
+      newUuid: deps.newUuid,
       promptOf: (input: Input) =>
         promptOf(store, deps.agentDir, deps.runSettings(agent).codec.traits, input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
@@ -209,7 +213,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       case "spawn":
         run
           .start(act.run, act.nonce)
-          .catch((error: unknown) => log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }));
+          .catch((error: unknown) =>
+            log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }),
+          );
         return;
       case "end":
         run.giveUpStart();
@@ -219,6 +225,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         return;
       case "purge":
         return forget();
+      case "close_step":
+        return closing.begin();
+      case "close_expired":
+        return closing.expire();
+      case "close_cancel":
+        return closing.cancel();
       default:
         return unreachable(act);
     }
@@ -345,6 +357,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     activate(graceMs = 0) {
       active = true;
       notBefore = ranNow() + graceMs;
+      closing.begin();
       arm();
     },
     close() {
@@ -353,10 +366,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       timer?.cancel();
       quietTimer?.cancel();
       teller.close();
+      closing.close();
       run.close();
     },
   };
 
+  const closing: AgentClosing = createClosing({ closers: deps.closers, clock, log }, actor);
   const run = createRun(
     {
       store,

@@ -2,7 +2,17 @@
  * What can happen to an agent, and what must be done about it. What is known of one is in `words/agent.ts`. Data only.
  */
 import type { ProviderFact } from "../providers/contract.ts";
-import type { AgentState, CauseSource, EndedTurn, InputState, Turn, TurnError } from "../words/agent.ts";
+import type {
+  AgentState,
+  CauseSource,
+  ClosingStep,
+  EndedTurn,
+  Fed,
+  InputState,
+  Turn,
+  TurnError,
+  Verified,
+} from "../words/agent.ts";
 import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
@@ -42,6 +52,10 @@ export type Fact =
   /** Starts of one provider are spaced: this one waits for others (`of`), or its turn has come. */
   | { readonly type: "start_in_line"; readonly of: string }
   | { readonly type: "start_begins" }
+  /** What is done before a turn's end counts was done. */
+  | { readonly type: "step_done"; readonly turn: string; readonly step: ClosingStep; readonly found: Finding }
+  /** What is fed back to the agent is stored as an input. */
+  | { readonly type: "fed"; readonly id: number; readonly key: string; readonly fed: Fed }
   /** A new daemon found a process whose handshake was cut in the middle: it is started again. */
   | { readonly type: "replace" }
   /** `never`: the process of this run did not come to be, so nothing can have reached it. */
@@ -52,8 +66,37 @@ export type Fact =
       readonly never?: boolean;
     };
 
-/** What was decided is carried out in four places, each of which knows its own effects and no others. */
-export type Effect = StoreEffect | CodecEffect | WorldEffect | Notice;
+/** What a step before a turn's end came to. `checked`: of one that ran a check. */
+export type Finding =
+  | { readonly is: "good"; readonly checked?: Omit<Verified, "attempts"> }
+  /** The turn fails with it, and the agent is told, as often as its terms say. */
+  | {
+      readonly is: "bad";
+      readonly code: string;
+      readonly message: string;
+      readonly feedback: string;
+      readonly checked?: Omit<Verified, "attempts">;
+    }
+  /** Nobody knows: it is done once more, and then given up. */
+  | { readonly is: "lost"; readonly message: string };
+
+/** What is done between the end that the program told and the one that counts. */
+export interface ClosingTerms {
+  readonly step: ClosingStep;
+  readonly limitMs: number;
+  /** How often the agent is told what was bad, instead of leaving it at that. */
+  readonly attempts: number;
+}
+
+/** What was decided is carried out in five places, each of which knows its own effects and no others. */
+export type Effect = StoreEffect | CodecEffect | WorldEffect | Notice | Feed;
+
+/** Becomes an input of ours, which is told as a fact (`step.ts`). */
+export interface Feed {
+  readonly do: "feed";
+  readonly text: string;
+  readonly fed: Fed;
+}
 
 /** Becomes rows (`ledger.ts`). */
 export type StoreEffect =
@@ -92,7 +135,12 @@ export type WorldEffect =
   | { readonly do: "spawn"; readonly run: number }
   | { readonly do: "end"; readonly gently: boolean }
   | { readonly do: "inspect_tree" }
-  | { readonly do: "purge" };
+  | { readonly do: "purge" }
+  | { readonly do: "close_step"; readonly turn: string; readonly step: ClosingStep }
+  /** The step under way is to end now and to say how. */
+  | { readonly do: "close_expired" }
+  /** Nobody wants to know any more. */
+  | { readonly do: "close_cancel" };
 
 /** Becomes a row of the outbox. */
 export interface Notice {
@@ -129,6 +177,8 @@ export interface Surroundings {
   readonly startDeadlineMs: number;
   readonly carriedTotals: readonly UsageKey[];
   readonly limits: Limits;
+  /** In their order; none: a turn is over when its program says so. */
+  readonly closing: readonly ClosingTerms[];
 }
 
 export interface Outcome {

@@ -11,12 +11,15 @@ import { getProject } from "../store/projects.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { childEnvironment } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
+import type { ClosingTerms } from "./model.ts";
 
 /** What the agent's provider, project and settings come to right now. */
 export interface RunSettings {
   readonly codec: AnyCodec;
   readonly permissions: PermissionMode;
   readonly limits: RunLimits;
+  /** What is done when its program has ended a turn, and before that counts. */
+  readonly closing: readonly ClosingTerms[];
   readonly launch: (run: number) => LaunchContext;
 }
 
@@ -40,6 +43,7 @@ export function runSettingsOf(
     codec: provider.codec,
     permissions: permissionsOf(agent, project, provider),
     limits: limitsOf(sources.limits, project.defaults.limits, agent.settings.limits),
+    closing: [],
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
   };
 }

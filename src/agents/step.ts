@@ -7,7 +7,7 @@ import { unreachable } from "../lib/unreachable.ts";
 import type { Store } from "../store/database.ts";
 import { saveCauseFrame } from "../store/agents.ts";
 import type { Input } from "../store/inputs.ts";
-import { getInput } from "../store/inputs.ts";
+import { getInput, insertInput } from "../store/inputs.ts";
 import { lastText, messageKey } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { RunProgress } from "../store/runs.ts";
@@ -23,7 +23,7 @@ import type { Answer, PromptInput } from "../words/said.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
-import type { Effect, Fact, Notice, Surroundings, WorldEffect } from "./model.ts";
+import type { Effect, Fact, Feed, Notice, Surroundings, WorldEffect } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
 import { openMessageWriter } from "./message-writer.ts";
 
@@ -58,6 +58,7 @@ export interface StepContext {
   readonly entry: AgentEntry;
   readonly env: Surroundings;
   readonly newNonce: () => string;
+  readonly newUuid: () => string;
   /** The input with what goes with it, as the codec is given it. */
   readonly promptOf: (input: Input) => PromptInput;
   /** Puts the notice into the outbox, in this transaction. */
@@ -132,8 +133,13 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "end":
       case "inspect_tree":
       case "purge":
+      case "close_step":
+      case "close_expired":
+      case "close_cancel":
         acts.push(effect);
         return;
+      case "feed":
+        return feed(effect);
       case "close_turn":
         messages.settle();
         seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
@@ -150,6 +156,13 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       default:
         return unreachable(effect);
     }
+  };
+
+  /** Stored as an input like any other, and told in the same step. */
+  const feed = ({ text, fed }: Feed): void => {
+    const input = { agent: entry.agent, key: context.newUuid(), text, raw: true, mode: "queue" as const };
+    const { id, key } = insertInput(store, { ...input, origin: "verify" }, entry.now);
+    pending.push({ type: "fed", id, key, fed });
   };
 
   /** The line that decided a status is told and kept with it: the output itself is freed some day. */

@@ -20,6 +20,7 @@ import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import { takeOver } from "./boot.ts";
 import type { Bus } from "./bus.ts";
+import type { Closers } from "./closing.ts";
 import type { Groups } from "./groups.ts";
 import type { Journal } from "./journal.ts";
 import { launchRun } from "./launch.ts";
@@ -50,6 +51,8 @@ export interface SupervisorDeps {
   readonly runSettings: (provider: Provider, agent: Agent, agentDir: string) => RunSettings;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
   readonly newNonce: () => string;
+  readonly newUuid: () => string;
+  readonly closers: Closers;
   readonly seam: (name: string) => void;
   readonly sweepMs: number;
   /** Nothing happened for a while: what was only kept to be fast may go. */
@@ -111,6 +114,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         groups: deps.groups,
         agentDir,
         newNonce: deps.newNonce,
+        newUuid: deps.newUuid,
+        closers: deps.closers,
         enqueue: deps.enqueue,
         seam: deps.seam,
         runSettings: (current) => deps.runSettings(provider, current, agentDir),

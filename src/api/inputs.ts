@@ -37,7 +37,7 @@ export function takeInput(
   step: StepWork,
   { text, raw, mode, attachments }: NewInput,
 ): Input {
-  const input = insertInput(store, { agent: actor.id, key: newUuid(), text, raw, mode }, clock.now());
+  const input = insertInput(store, { agent: actor.id, key: newUuid(), text, raw, mode, origin: "user" }, clock.now());
   storeAttachments(store, actor.agentDir, input.id, attachments);
   step.fact({ type: "input", id: input.id, key: input.key, mode: mode === "interrupt" ? "interrupt" : "queue" });
   return getInput(store, input.id) ?? input;

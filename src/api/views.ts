@@ -47,6 +47,8 @@ export function turnView(turn: Turn | EndedTurn | null): unknown {
     endedAt: ended ? iso(turn.endedAt) : null,
     outcome: ended ? turn.outcome : null,
     ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
+    ...(turn.verify ? { verify: turn.verify } : {}),
+    ...("closing" in turn && turn.closing !== null ? { closing: turn.closing.steps[0] ?? null } : {}),
   };
 }
 
@@ -104,6 +106,7 @@ export function inputView(input: Input, attachments: readonly Attachment[]): unk
     text: input.text,
     raw: input.raw,
     mode: input.mode,
+    origin: input.origin,
     state: input.state,
     turnId: input.turn,
     ...(attachments.length === 0

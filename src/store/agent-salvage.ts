@@ -6,7 +6,7 @@
 import { isObject } from "../lib/check.ts";
 import { aText, orNull, shapeOf } from "../lib/stored.ts";
 import type { AgentState, Flight, OpenPermission, Turn } from "../words/agent.ts";
-import { initialState } from "./agent-state.ts";
+import { NEW_TURN, initialState } from "./agent-state.ts";
 import type { Store } from "./database.ts";
 
 export function salvagedState(store: Store, agent: string, text: string, nowMs: number): AgentState {
@@ -76,7 +76,7 @@ function openTurn(store: Store, agent: string): Turn | null {
     agent,
   );
   if (row === null) return null;
-  return { ...row, activeMs: 0, countingSince: null, interrupt: null, mended: false, stallTold: false };
+  return { ...NEW_TURN, ...row };
 }
 
 function count(store: Store, sql: string, agent: string): number {

@@ -8,15 +8,27 @@ import type { Reader, Stored } from "../lib/stored.ts";
 import { aCount, aFlag, aNumber, aText, listOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
 import type {
   AgentState,
+  Closing,
   EndedTurn,
+  Fed,
   Flight,
   Meter,
   OpenPermission,
+  Queued,
   Retrying,
   Turn,
   TurnError,
+  Verified,
 } from "../words/agent.ts";
-import { CAUSE_SOURCES, INTENTS, PROCESS_STATES, STATUSES, TURN_ORIGINS, TURN_OUTCOMES } from "../words/agent.ts";
+import {
+  CAUSE_SOURCES,
+  CLOSING_STEPS,
+  INTENTS,
+  PROCESS_STATES,
+  STATUSES,
+  TURN_ORIGINS,
+  TURN_OUTCOMES,
+} from "../words/agent.ts";
 import type { Usage } from "../words/said.ts";
 import { PERMISSION_KINDS } from "../words/said.ts";
 
@@ -43,6 +55,7 @@ export function initialState(nowMs: number): AgentState {
     lastTurn: null,
     queue: [],
     flight: null,
+    fed: {},
     held: false,
     permissions: 0,
     open: [],
@@ -67,7 +80,43 @@ export function initialState(nowMs: number): AgentState {
   };
 }
 
+/** What a turn has before anything happened in it. */
+export const NEW_TURN = {
+  activeMs: 0,
+  countingSince: null,
+  interrupt: null,
+  mended: false,
+  stallTold: false,
+  fed: false,
+  closing: null,
+  verify: null,
+} satisfies Partial<Turn>;
+
 const error: Reader<TurnError> = shapeOf({ code: aText, message: aText }, { code: "UNKNOWN", message: "" });
+
+const verified: Reader<Verified> = shapeOf<Verified>(
+  { passed: aFlag, exitCode: orNull(aNumber), attempts: aCount, tail: aText },
+  { exitCode: null, attempts: 0, tail: "" },
+);
+
+const times = maybe(aCount);
+const fed: Reader<Fed> = shapeOf<Fed>({ snapshot: times, result: times, check: times });
+
+const closing: Reader<Closing> = shapeOf<Closing>(
+  {
+    outcome: oneOf(...TURN_OUTCOMES),
+    error: orNull(error),
+    held: aFlag,
+    rest: orNull(oneOf("exited", "idle")),
+    steps: listOf(oneOf(...CLOSING_STEPS)),
+    since: aNumber,
+    limitMs: aNumber,
+    lost: aCount,
+    expired: aFlag,
+    again: aFlag,
+  },
+  { error: null, held: false, rest: null, steps: [], since: 0, limitMs: 0, lost: 0, expired: false, again: false },
+);
 
 const turn: Reader<Turn> = shapeOf<Turn>(
   {
@@ -82,17 +131,11 @@ const turn: Reader<Turn> = shapeOf<Turn>(
     ),
     mended: aFlag,
     stallTold: aFlag,
+    fed: aFlag,
+    closing: orNull(closing),
+    verify: orNull(verified),
   },
-  {
-    origin: "input",
-    input: null,
-    activeMs: 0,
-    countingSince: null,
-    interrupt: null,
-    mended: false,
-    stallTold: false,
-    startedAt: 0,
-  },
+  { ...NEW_TURN, origin: "input", input: null, startedAt: 0 },
 );
 
 const figure = maybe(aNumber);
@@ -113,11 +156,12 @@ const endedTurn: Reader<EndedTurn> = shapeOf<EndedTurn>(
     outcome: oneOf(...TURN_OUTCOMES),
     error: maybe(error),
     usage: maybe(usage),
+    verify: maybe(verified),
   },
   { origin: "input", startedAt: 0, endedAt: 0 },
 );
 
-const waiting = shapeOf<AgentState["queue"][number]>({ id: aCount, key: aText, run: orNull(aCount) }, { run: null });
+const waiting = shapeOf<Queued>({ id: aCount, key: aText, run: orNull(aCount), fed: maybe(aFlag) }, { run: null });
 
 const flight: Reader<Flight> = shapeOf<Flight>({ input: aCount, key: aText, run: orNull(aCount), accepted: aFlag }, {});
 
@@ -166,6 +210,7 @@ const state = (nowMs: number): Reader<AgentState> =>
       lastTurn: orNull(endedTurn),
       queue: listOf(waiting),
       flight: orNull(flight),
+      fed,
       held: aFlag,
       permissions: aCount,
       open: listOf(open),

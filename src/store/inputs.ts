@@ -1,5 +1,5 @@
 /** Rows of inputs: what somebody sent, in order, and how far each got (`queued → written → accepted → ended`). */
-import type { InputMode, InputState } from "../words/agent.ts";
+import type { InputMode, InputOrigin, InputState } from "../words/agent.ts";
 import type { PromptInput } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
@@ -12,6 +12,7 @@ export interface Input {
   readonly text: string;
   readonly raw: boolean;
   readonly mode: InputMode;
+  readonly origin: InputOrigin;
   readonly state: InputState;
   readonly turn: string | null;
   readonly run: number | null;
@@ -20,7 +21,7 @@ export interface Input {
   readonly endedAt: number | null;
 }
 
-const COLUMNS = `id, agent, n, key, text, raw, mode, state, turn, run,
+const COLUMNS = `id, agent, n, key, text, raw, mode, origin, state, turn, run,
   written_at AS writtenAt, created_at AS createdAt, ended_at AS endedAt`;
 
 type InputRow = Omit<Input, "raw"> & { readonly raw: number };
@@ -29,19 +30,21 @@ const fromRow = (row: InputRow): Input => ({ ...row, raw: row.raw === 1 });
 
 export function insertInput(
   store: Store,
-  input: Pick<Input, "agent" | "key" | "text" | "raw" | "mode">,
+  input: Pick<Input, "agent" | "key" | "text" | "raw" | "mode" | "origin">,
   now: number,
 ): Input {
   const n =
     store.get<{ n: number }>("SELECT coalesce(max(n), 0) + 1 AS n FROM inputs WHERE agent = ?", input.agent)?.n ?? 1;
   const { lastId } = store.run(
-    "INSERT INTO inputs (agent, n, key, text, raw, mode, state, created_at) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?)",
+    `INSERT INTO inputs (agent, n, key, text, raw, mode, origin, state, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)`,
     input.agent,
     n,
     input.key,
     input.text,
     input.raw ? 1 : 0,
     input.mode,
+    input.origin,
     now,
   );
   return {

@@ -146,4 +146,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (input, n)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Whose input it is; what a check said of a turn.
+  `
+  ALTER TABLE inputs ADD COLUMN origin TEXT NOT NULL DEFAULT 'user';
+  ALTER TABLE turns ADD COLUMN verify TEXT;
+  `,
 ];

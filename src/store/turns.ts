@@ -1,6 +1,6 @@
 /** Rows of turns: opened and closed exactly once each. */
 import { toJson } from "../lib/json.ts";
-import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome } from "../words/agent.ts";
+import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome, Verified } from "../words/agent.ts";
 import type { Usage } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
@@ -17,9 +17,12 @@ export interface TurnRecord {
   readonly error?: TurnError;
   /** What was spent on it, as far as the provider tells; null: nothing was told. */
   readonly usage: Usage | null;
+  /** What a check said, where there was one. */
+  readonly verify: Verified | null;
 }
 
-type TurnRow = Omit<TurnRecord, "error" | "usage"> & { readonly error: string | null; readonly usage: string | null };
+type Told = "error" | "usage" | "verify";
+type TurnRow = Omit<TurnRecord, Told> & Readonly<Record<Told, string | null>>;
 
 export function insertTurn(store: Store, agent: string, n: number, turn: Turn): void {
   store.run(
@@ -35,17 +38,18 @@ export function insertTurn(store: Store, agent: string, n: number, turn: Turn): 
 
 export function endTurn(store: Store, turn: EndedTurn): void {
   store.run(
-    "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ? WHERE id = ?",
+    "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ?, verify = ? WHERE id = ?",
     turn.endedAt,
     turn.outcome,
     turn.error === undefined ? null : toJson(turn.error),
     turn.usage === undefined ? null : toJson(turn.usage),
+    turn.verify === undefined ? null : toJson(turn.verify),
     turn.id,
   );
 }
 
 const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at AS startedAt, t.ended_at AS endedAt,
-  t.outcome, t.error, t.usage
+  t.outcome, t.error, t.usage, t.verify
   FROM turns t LEFT JOIN inputs i ON i.id = t.input`;
 
 export function findTurn(store: Store, agent: string, id: string): TurnRecord | null {
@@ -68,10 +72,11 @@ export function listTurns(
   return { turns: rows.slice(0, limit).reverse().map(fromRow), more: rows.length > limit };
 }
 
-function fromRow({ error, usage, ...row }: TurnRow): TurnRecord {
+function fromRow({ error, usage, verify, ...row }: TurnRow): TurnRecord {
   return {
     ...row,
     ...(error === null ? {} : { error: JSON.parse(error) as TurnError }),
     usage: usage === null ? null : (JSON.parse(usage) as Usage),
+    verify: verify === null ? null : (JSON.parse(verify) as Verified),
   };
 }

@@ -66,6 +66,46 @@ export type InputState = (typeof INPUT_STATES)[number];
 export const INPUT_MODES = ["queue", "interrupt", "reject"] as const;
 export type InputMode = (typeof INPUT_MODES)[number];
 
+/** What is done when the program has ended its turn, and before that counts: in this order. */
+export const CLOSING_STEPS = ["snapshot", "result", "check"] as const;
+export type ClosingStep = (typeof CLOSING_STEPS)[number];
+
+/** How often something was fed back to the agent since the last input of somebody else. */
+export type Fed = Readonly<Partial<Record<ClosingStep, number>>>;
+
+/** What a check came to. */
+export interface Verified {
+  readonly passed: boolean;
+  /** null: it was ended for its time, or nobody knows. */
+  readonly exitCode: number | null;
+  /** How often its failure was fed back before. */
+  readonly attempts: number;
+  /** The end of what it printed. */
+  readonly tail: string;
+}
+
+/** The program has ended its turn, and something is done before that counts: the turn is still open. */
+export interface Closing {
+  /** What the turn ends as, as far as it is known. */
+  readonly outcome: TurnOutcome;
+  readonly error: TurnError | null;
+  /** The queue is held when it ends. */
+  readonly held: boolean;
+  /** What the agent is then: its process was lost with it, or ended on request; null = what the outcome says. */
+  readonly rest: "exited" | "idle" | null;
+  /** What is left; the first is under way. None: what it came to is being fed back. */
+  readonly steps: readonly ClosingStep[];
+  /** When the first of them began, a moment of the running time, and how long it may take. */
+  readonly since: number;
+  readonly limitMs: number;
+  /** How often it was begun before, and lost. */
+  readonly lost: number;
+  /** Its time is over, and it was told so. */
+  readonly expired: boolean;
+  /** The program has begun something by itself meanwhile. */
+  readonly again: boolean;
+}
+
 export interface TurnError {
   /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
   readonly code: string;
@@ -86,6 +126,12 @@ export interface Turn {
   readonly mended: boolean;
   /** It was told once that it makes no progress. */
   readonly stallTold: boolean;
+  /** Its input was fed back to the agent by us. */
+  readonly fed: boolean;
+  /** null: the program works on it, or has yet to begin. */
+  readonly closing: Closing | null;
+  /** What a check said of it so far. */
+  readonly verify: Verified | null;
 }
 
 export interface EndedTurn {
@@ -97,6 +143,8 @@ export interface EndedTurn {
   readonly error?: TurnError;
   /** Spent since the turn before, as far as the provider tells. */
   readonly usage?: Usage;
+  /** Where it was checked. */
+  readonly verify?: Verified;
 }
 
 /** The input that the open turn answers. */
@@ -106,6 +154,16 @@ export interface Flight {
   /** The run it was written to; null = not written yet (still deletable). */
   readonly run: number | null;
   readonly accepted: boolean;
+}
+
+/** An input that waits for its turn. */
+export interface Queued {
+  readonly id: number;
+  readonly key: string;
+  /** The run it was written to before it was put back. */
+  readonly run: number | null;
+  /** Present when it is one that we feed back. */
+  readonly fed?: boolean;
 }
 
 export interface OpenPermission {
@@ -169,8 +227,9 @@ export interface AgentState {
   readonly turns: number;
   readonly turn: Turn | null;
   readonly lastTurn: EndedTurn | null;
-  readonly queue: readonly { readonly id: number; readonly key: string; readonly run: number | null }[];
+  readonly queue: readonly Queued[];
   readonly flight: Flight | null;
+  readonly fed: Fed;
   readonly held: boolean;
   readonly permissions: number;
   readonly open: readonly OpenPermission[];

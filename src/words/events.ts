@@ -1,5 +1,5 @@
 /** Every type of event there is: what it says, and the shape of its data. Streams, docs and the CLI are made of it. */
-import type { Cause, CauseFrame, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
+import type { Cause, CauseFrame, ClosingStep, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
 import type { Decision, Message, PermissionKind, SettledState, Settler } from "./said.ts";
 
 export const EVENT_TYPES = {
@@ -13,6 +13,7 @@ export const EVENT_TYPES = {
   agent_stalled: "no progress for limits.stallWarnMs, or limits.toolStallWarnMs while a tool runs",
   agent_resumed_output: "frames again after a stall",
   turn_started: "id and origin of the turn",
+  turn_closing: "the program has ended its turn; what is done before that counts has begun",
   turn_ended: "the turn with its outcome",
   turn_timeout: "limits.turnTimeoutMs is over, the turn is being interrupted",
   input: "an input and its new state",
@@ -65,6 +66,7 @@ export interface EventData {
   };
   readonly agent_resumed_output: { readonly turn: string | undefined };
   readonly turn_started: { readonly turn: { readonly id: string; readonly origin: TurnOrigin } };
+  readonly turn_closing: { readonly turn: string; readonly step: ClosingStep };
   readonly turn_ended: { readonly turn: ToldTurn };
   readonly turn_timeout: { readonly turn: string | undefined; readonly limitMs: number };
   readonly input: {

@@ -5,7 +5,8 @@
  */
 import type { ProviderFact } from "../../providers/contract.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
-import { closeTurn, dispatch, reached, timeoutError } from "./turns.ts";
+import { finishTurn, heardWhileClosing } from "./closing.ts";
+import { dispatch, reached, timeoutError } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export type TurnEnd = Extract<ProviderFact, { type: "turn_ended" }>;
@@ -35,18 +36,14 @@ const CLAIMS: readonly Claim[] = [
   {
     by: "queue",
     holds: () => true,
-    decide(work, end) {
-      const unasked = end.outcome === "interrupted";
-      over(work, end);
-      // Nobody asked for it, so somebody has to look first.
-      if (unasked) work.s.held = true;
-    },
+    // Interrupted, and nobody asked for it: somebody has to look first.
+    decide: (work, end) => over(work, end, end.outcome === "interrupted"),
   },
 ];
 
 export function onTurnEnded(work: Work, end: TurnEnd): void {
   // A twin, or the end of something that is not this input's: that one still waits to be written.
-  if (work.s.turn === null || !reached(work.s)) return;
+  if (work.s.turn === null || !reached(work.s) || heardWhileClosing(work, false)) return;
   CLAIMS.find(({ holds }) => holds(work, end))?.decide(work, end);
   dispatch(work);
 }
@@ -56,14 +53,12 @@ interface Verdict {
   readonly error?: TurnError;
 }
 
-function over(work: Work, { outcome, error }: Verdict): void {
+/** What is to be saved and checked of it comes first. */
+function over(work: Work, { outcome, error }: Verdict, held = false): void {
   const unexplained = outcome === "lost" && error === undefined;
   work.detail = `turn ${outcome}`;
-  closeTurn(
-    work,
-    outcome,
-    unexplained ? { code: "TURN_LOST", message: "the turn did not survive its process" } : error,
-  );
+  const told = unexplained ? { code: "TURN_LOST", message: "the turn did not survive its process" } : error;
+  finishTurn(work, outcome, told, { held });
 }
 
 const timedOut = (work: Work): Verdict => ({ outcome: "failed", error: timeoutError(work) });

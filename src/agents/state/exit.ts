@@ -1,6 +1,7 @@
 /** The end of a process: asked for or not, before or after it was ready, with or without an input on its way. */
 import { isLacking } from "../../providers/lacking.ts";
 import type { Fact } from "../model.ts";
+import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
@@ -18,7 +19,8 @@ export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
   s.retrying = null;
   withdraw(work, "exit", () => true);
   if (intent === "delete") return deleted(work);
-  if (fact.never === true && (intent === null || intent === "restart")) neverStarted(work);
+  if (s.turn !== null && s.turn.closing !== null) endedWhileClosing(work, intent, fact);
+  else if (fact.never === true && (intent === null || intent === "restart")) neverStarted(work);
   else if (env.oneshot) oneshotEnded(work, intent, fact);
   else if (intent === "restart") restarted(work, fact);
   else if (intent !== null && intent !== "refused") endedAsAsked(work, intent);
@@ -48,6 +50,21 @@ function replace(work: Work, fact: ReplaceFact): void {
   endProcess(work, "restart", false);
 }
 
+/** Its turn was over for it already: that one ends as it would have, whatever this end looks like. */
+function endedWhileClosing(work: Work, intent: Work["s"]["intent"], fact: ExitFact): void {
+  const { s, out, env } = work;
+  heardWhileClosing(work, false);
+  if (intent === "attach") s.process = "attached";
+  else if (intent === "park") s.process = "parked";
+  else if (intent === "stop") s.process = "stopped";
+  else if (env.oneshot || intent === "restart" || fact.never === true) s.process = "none";
+  else s.process = intent === null || intent === "refused" ? "gone" : "stopped";
+  if (s.process !== "gone") return;
+  s.wanted = false;
+  const message = s.broken?.message ?? describeExit(fact);
+  out.push({ do: "event", type: "note", data: { level: "warn", code: "exited_after_turn", message } });
+}
+
 function deleted(work: Work): void {
   work.s.process = "none";
   closeTurn(work, "interrupted");
@@ -66,16 +83,17 @@ const DETAIL_AFTER = {
 function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout" | "interrupt"): void {
   const { s } = work;
   s.process = intent === "park" ? "parked" : intent === "attach" ? "attached" : "stopped";
+  const rest = intent === "stop" || intent === "attach" ? "idle" : null;
   if (s.turn !== null && reached(s)) {
-    if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
+    if (s.turn.interrupt?.reason === "timeout") finishTurn(work, "failed", timeoutError(work), { rest });
     else if (intent === "park")
-      closeTurn(work, "lost", {
+      finishTurn(work, "lost", {
         code: "TURN_LOST",
         message: "the turn began by itself while its process was being parked",
       });
-    else closeTurn(work, "interrupted");
+    else finishTurn(work, "interrupted", undefined, { rest });
   }
-  if (intent === "stop" || intent === "attach") s.rest = "idle";
+  if (rest !== null) s.rest = rest;
   work.detail = DETAIL_AFTER[intent];
 }
 
@@ -96,7 +114,7 @@ function died(work: Work, fact: ExitFact): void {
   s.wanted = false;
   work.detail = s.broken?.message ?? describeExit(fact);
   if (s.turn !== null) {
-    if (s.turn.interrupt?.reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
+    if (s.turn.interrupt?.reason === "timeout") return finishTurn(work, "failed", timeoutError(work));
     const again = mayBeSentAgain(work);
     // Nobody confirmed the input, and sending it again cannot run it twice: the same turn goes on in a new process.
     if (again && s.starts > 0) return;
@@ -105,7 +123,7 @@ function died(work: Work, fact: ExitFact): void {
       message: `the process ended in the middle of the turn: ${describeExit(fact)}${tail(fact)}`,
     };
     if (again) closeTurn(work, "lost", lost, "requeue");
-    else closeTurn(work, "lost", lost);
+    else finishTurn(work, "lost", lost, { rest: "exited" });
   }
   s.rest = "exited";
 }
@@ -163,17 +181,18 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
   const { s } = work;
   s.process = intent === "stop" ? "stopped" : "none";
   work.detail = describeExit(fact);
+  const rest = intent === "stop" ? "idle" : null;
   // The next input's turn may have been opened in the same step: that one waits for a process.
   if (s.turn !== null && reached(s)) {
-    if (s.turn.interrupt?.reason === "timeout") closeTurn(work, "failed", timeoutError(work));
+    if (s.turn.interrupt?.reason === "timeout") finishTurn(work, "failed", timeoutError(work), { rest });
     else if (s.startError !== null) closeTurn(work, "failed", s.startError, "cancelled");
-    else if (s.turn.interrupt !== null || intent === "stop") closeTurn(work, "interrupted");
+    else if (s.turn.interrupt !== null || intent === "stop") finishTurn(work, "interrupted", undefined, { rest });
     else {
       const message = `the process ended without an exit status${tail(fact)}`;
-      closeTurn(work, "lost", s.broken ?? { code: "TURN_LOST", message });
+      finishTurn(work, "lost", s.broken ?? { code: "TURN_LOST", message });
     }
   }
-  if (intent === "stop") s.rest = "idle";
+  if (rest !== null) s.rest = rest;
 }
 
 function describeExit({ code }: { readonly code: number | null }): string {

@@ -1,8 +1,9 @@
 /** What the program itself said, as its codec read it. */
 import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
+import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { onTurnEnded } from "./ending.ts";
-import { advance, closeTurn, dispatch, endProcess, openTurn, reached } from "./turns.ts";
+import { advance, dispatch, endProcess, openTurn, reached } from "./turns.ts";
 import { metered } from "./usage.ts";
 import type { Work } from "./work.ts";
 
@@ -29,6 +30,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return onUnknown(work, fact);
     case "turn_started":
       work.detail = "turn started";
+      if (heardWhileClosing(work, true)) return;
       if (s.turn === null) openTurn(work, "agent");
       return;
     case "turn_ended":
@@ -111,7 +113,7 @@ function onAccepted(work: Work, key: string): void {
   if (reached(s)) return;
   // Its history has the input, so the process that died had begun to work on it: that turn is lost, never run twice.
   work.detail = "the process that worked on this input died";
-  closeTurn(work, "lost", { code: "TURN_LOST", message: "the process ended while it worked on this input" });
+  finishTurn(work, "lost", { code: "TURN_LOST", message: "the process ended while it worked on this input" });
 }
 
 /** The program's history proves that the input never reached it: it counts as not written. */
@@ -135,7 +137,7 @@ function onUnknown(work: Work, { key, message }: Extract<ProviderFact, { type: "
     out.push({ do: "input_state", id: queued.id, state: "unknown" });
   } else if (s.flight?.key === key && s.flight.run !== null && !reached(s)) {
     work.detail = "whether the input had run cannot be known";
-    closeTurn(work, "lost", { code: "TURN_LOST", message });
+    finishTurn(work, "lost", { code: "TURN_LOST", message });
   }
 }
 
@@ -145,8 +147,10 @@ function onPermission(work: Work, fact: Extract<ProviderFact, { type: "permissio
   s.permissions += 1;
   const id = `p${s.permissions}`;
   work.detail = `${fact.kind === "tool" ? "permission" : fact.kind}: ${fact.tool}`;
-  out.push({ do: "open_permission", id, fact, turn: s.turn?.id ?? null });
-  const asked = { id, ref: fact.id, kind: fact.kind, turn: s.turn?.id ?? null, askedAt: env.ranMs };
+  // What is asked while a turn is being closed is asked for what comes after it.
+  const turn = s.turn === null || s.turn.closing !== null ? null : s.turn.id;
+  const asked = { id, ref: fact.id, kind: fact.kind, turn, askedAt: env.ranMs };
+  out.push({ do: "open_permission", id, fact, turn });
   // Only tools fall under the mode. A question and a plan are for a person, whatever the mode says.
   if (fact.kind === "tool" && env.permissions !== "ask") {
     const deny = env.permissions === "deny";

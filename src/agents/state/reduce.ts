@@ -9,6 +9,7 @@ import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Cause, Status, TurnOutcome } from "../../words/agent.ts";
 import type { ToldCause } from "../../words/events.ts";
 import type { NoticeEvent } from "../../words/notices.ts";
+import { onClosing } from "./closing.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
 import { onTick } from "./time.ts";
@@ -44,6 +45,9 @@ function apply(work: Work, fact: Fact): void {
     case "park":
     case "start_waits":
       return onTick(work, fact);
+    case "step_done":
+    case "fed":
+      return onClosing(work, fact);
     case "exit":
     case "torn":
     case "replace":
@@ -58,6 +62,7 @@ function apply(work: Work, fact: Fact): void {
 export function statusOf(s: AgentState): Status {
   if (s.process === "running" && s.ready && s.open.some((each) => !each.answered)) return "waiting_input";
   if (s.turn !== null) {
+    if (s.turn.closing !== null) return "processing";
     const live = s.process === "running" && s.ready;
     return live && (reached(s) || s.intent === null) ? "processing" : "starting";
   }
@@ -89,11 +94,11 @@ function settle(work: Work, before: AgentState): void {
 
 const told = (cause: Cause): ToldCause => ({ ...cause, at: new Date(cause.at).toISOString() });
 
-/** Waiting for a person does not count as the turn's time. */
+/** Waiting for a person does not count as the turn's time, nor what is done when its program is ready with it. */
 function countActiveTime({ s, env }: Work, status: Status): void {
   const turn = s.turn;
   if (turn === null) return;
-  const counts = status !== "waiting_input";
+  const counts = status !== "waiting_input" && turn.closing === null;
   if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.ranMs };
   if (!counts && turn.countingSince !== null) {
     s.turn = { ...turn, activeMs: turn.activeMs + env.ranMs - turn.countingSince, countingSince: null };

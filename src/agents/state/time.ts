@@ -4,7 +4,8 @@ import type { Fact, Limits, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
-import { advance, endProcess, interrupt, wroteInstead } from "./turns.ts";
+import { closingDue, onClosingDue } from "./closing.ts";
+import { advance, endProcess, interrupt, wantsProcess, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" | "start_waits" }>): void {
@@ -31,6 +32,9 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
         break;
       case "again":
         advance(work);
+        break;
+      case "closing":
+        onClosingDue(work);
         break;
       case "turn":
         out.push({ do: "event", type: "turn_timeout", data: { turn: s.turn?.id, limitMs: env.limits.turnTimeoutMs } });
@@ -109,7 +113,7 @@ function stall({ s, out, env }: Work): void {
 }
 
 type Deadline =
-  | { readonly what: "start" | "again" | "turn" | "interrupt" | "stall" | "park"; readonly at: number }
+  | { readonly what: "start" | "again" | "closing" | "turn" | "interrupt" | "stall" | "park"; readonly at: number }
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
 
 function mayPark(s: AgentState): boolean {
@@ -133,12 +137,13 @@ export function deadlines(
 ): Deadline[] {
   const { limits } = env;
   const due: Deadline[] = [];
-  if (s.again !== null && AWAY.includes(s.process) && (s.turn !== null || s.wanted))
-    due.push({ what: "again", at: s.again.at });
+  if (s.again !== null && AWAY.includes(s.process) && wantsProcess(s)) due.push({ what: "again", at: s.again.at });
+  const closing = closingDue(s);
+  if (closing !== null) due.push({ what: "closing", at: closing });
   if (s.process === "running" && s.intent === null) {
     if (!s.ready && !s.startInLine) due.push({ what: "start", at: s.spawnedAt + env.startDeadlineMs });
     const turn = s.turn;
-    if (turn !== null && s.ready) {
+    if (turn !== null && turn.closing === null && s.ready) {
       if (limits.turnTimeoutMs > 0 && turn.interrupt?.reason !== "timeout" && turn.countingSince !== null) {
         due.push({ what: "turn", at: turn.countingSince + limits.turnTimeoutMs - turn.activeMs });
       }

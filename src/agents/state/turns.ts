@@ -1,4 +1,5 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
+import { NEW_TURN } from "../../store/agent-state.ts";
 import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact } from "../model.ts";
 import type { Work } from "./work.ts";
@@ -11,6 +12,11 @@ export function reached({ flight, run }: Pick<AgentState, "flight" | "run">): bo
   return flight === null || flight.run === run;
 }
 
+/** Work or a person waits for a process. A turn that its program has ended needs none. */
+export function wantsProcess({ turn, wanted }: Pick<AgentState, "turn" | "wanted">): boolean {
+  return wanted || (turn !== null && turn.closing === null);
+}
+
 /** Begins the next queued input where nothing stands in its way. */
 export function dispatch(work: Work): void {
   const { s, out } = work;
@@ -19,24 +25,23 @@ export function dispatch(work: Work): void {
   if (next === undefined) return;
   s.queue = rest;
   s.flight = { input: next.id, key: next.key, run: next.run, accepted: false };
-  openTurn(work, "input");
+  if (next.fed !== true) s.fed = {};
+  openTurn(work, "input", next.fed);
   out.push({ do: "input_state", id: next.id, state: next.run === null ? "queued" : "written", turn: turnId(work) });
   advance(work);
 }
 
-export function openTurn(work: Work, origin: "input" | "agent"): void {
+export function openTurn(work: Work, origin: "input" | "agent", fed = false): void {
   const { s, env, out } = work;
   s.turns += 1;
   s.turn = {
+    ...NEW_TURN,
     id: turnId(work),
     origin,
     input: origin === "input" ? (s.flight?.input ?? null) : null,
     startedAt: env.nowMs,
-    activeMs: 0,
     countingSince: env.ranMs,
-    interrupt: null,
-    mended: false,
-    stallTold: false,
+    fed,
   };
   s.lastFrameAt = env.ranMs;
   s.progressAt = env.ranMs;
@@ -64,7 +69,7 @@ export function advance(work: Work): void {
   if (s.intent !== null || s.process === "attached") return;
   if (s.process !== "running") {
     const waits = s.again !== null && s.again.at > env.ranMs;
-    if ((s.turn !== null || s.wanted) && !waits) spawn(work);
+    if (wantsProcess(s) && !waits) spawn(work);
     return;
   }
   if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
@@ -147,7 +152,9 @@ export function closeTurn(
     outcome,
     ...(error === undefined ? {} : { error }),
     ...(Object.keys(s.meter.spent).length === 0 ? {} : { usage: s.meter.spent }),
+    ...(turn.verify === null ? {} : { verify: turn.verify }),
   };
+  if (turn.closing !== null && turn.closing.steps.length > 0) out.push({ do: "close_cancel" });
   s.meter = { ...s.meter, spent: {} };
   s.lastTurn = ended;
   s.turn = null;
@@ -158,15 +165,20 @@ export function closeTurn(
   out.push({ do: "close_turn", turn: ended });
   // Somebody has to look first; but who sent an input to end this turn has looked.
   if (outcome === "lost" || (outcome === "failed" && turn.interrupt?.reason !== "input")) s.held = true;
+  if (input !== "requeue") return settleInput(work, outcome, input);
   if (s.flight === null) return;
   const { input: id, key, run } = s.flight;
   s.flight = null;
-  if (input === "requeue") {
-    s.queue = [{ id, key, run }, ...s.queue];
-    out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
-  } else {
-    out.push({ do: "input_state", id, state: input });
-  }
+  s.queue = [{ id, key, run, ...(turn.fed ? { fed: true } : {}) }, ...s.queue];
+  out.push({ do: "input_state", id, state: run === null ? "queued" : "written" });
+}
+
+/** The input that the turn answers is done with. */
+export function settleInput(work: Work, outcome: TurnOutcome, state: InputState = fate(work, outcome)): void {
+  const { s, out } = work;
+  if (s.flight === null) return;
+  out.push({ do: "input_state", id: s.flight.input, state });
+  s.flight = null;
 }
 
 /** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */

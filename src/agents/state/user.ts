@@ -1,6 +1,7 @@
 /** What people ask for. A user's act (input, resume, release) also allows one automatic start. */
 import { unreachable } from "../../lib/unreachable.ts";
 import type { Fact } from "../model.ts";
+import { cutClosing } from "./closing.ts";
 import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
 
@@ -34,7 +35,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
       s.starts = 1;
       startNow(work);
       work.detail = s.process === "attached" ? ATTACHED : "input";
-      if (fact.mode === "interrupt" && s.turn !== null) interrupt(work, "input");
+      if (fact.mode === "interrupt" && !cutClosing(work, "input")) interrupt(work, "input");
       return dispatch(work);
     }
     case "drop_input": {
@@ -56,7 +57,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "abort":
       if (!fact.keepQueued) cancelQueue(work);
       s.held = s.queue.length > 0;
-      if (s.turn !== null) interrupt(work, "abort");
+      if (!cutClosing(work, "abort")) interrupt(work, "abort");
       return;
     case "stop":
       return stop(work);
@@ -74,6 +75,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
       return advance(work);
     case "delete":
       cancelQueue(work);
+      if (s.turn !== null && s.turn.closing !== null) closeTurn(work, "interrupted");
       s.wanted = false;
       if (s.process === "running" || s.process === "parking") endProcess(work, "delete", false);
       else out.push({ do: "purge" });
@@ -117,6 +119,7 @@ function stop(work: Work): void {
   if (s.intent === "delete") return;
   work.detail = "stopped on request";
   s.wanted = false;
+  cutClosing(work, "stop");
   if (s.turn !== null && !reached(s)) closeTurn(work, "interrupted", undefined, "requeue");
   s.held = true;
   s.rest = "idle";
@@ -134,11 +137,13 @@ function attach(work: Work): void {
   if (env.oneshot || s.intent === "delete" || s.process === "attached") return;
   work.detail = ATTACHED;
   s.wanted = false;
+  cutClosing(work, "stop");
   s.rest = "idle";
   s.cause = { source: env.source, detail: ATTACHED, at: env.nowMs };
-  if (s.process === "running") return endProcess(work, "attach", true);
-  if (s.process === "parking") s.intent = "attach";
+  if (s.process === "running") endProcess(work, "attach", true);
+  else if (s.process === "parking") s.intent = "attach";
   else s.process = "attached";
+  dispatch(work);
 }
 
 function detach(work: Work): void {

@@ -3,7 +3,9 @@ import { array, boolean, integer, nullable, object, oneOf, optional, record } fr
 import {
   ACTIVITY_KINDS,
   CAUSE_SOURCES,
+  CLOSING_STEPS,
   INPUT_MODES,
+  INPUT_ORIGINS,
   INPUT_STATES,
   PROCESS_STATES,
   STATUSES,
@@ -55,12 +57,22 @@ const turnShape = {
   error: optional(failure),
 };
 
-export const agentTurn = named("AgentTurn", "The running turn, or the last one", object(turnShape));
+export const verified = named(
+  "Verified",
+  "What a check said of a turn; `attempts`: how often a failure was told the agent before",
+  object({ passed: boolean(), exitCode: nullable(count), attempts: count, tail: text }),
+);
+
+export const agentTurn = named(
+  "AgentTurn",
+  "The running turn, or the last one; `closing`: what is done before its end counts",
+  object({ ...turnShape, verify: optional(verified), closing: optional(nullable(oneOf(...CLOSING_STEPS))) }),
+);
 
 export const turn = named(
   "Turn",
   "A turn as it is stored. `input` is the number of the input it answers",
-  object({ ...turnShape, n: count, input: nullable(count), usage: nullable(usage) }),
+  object({ ...turnShape, n: count, input: nullable(count), usage: nullable(usage), verify: nullable(verified) }),
 );
 
 export const webhook = named(
@@ -128,6 +140,7 @@ export const input = named(
     text,
     raw: boolean(),
     mode: oneOf(...INPUT_MODES),
+    origin: about("Whose it is; `verify`: what was wrong with the turn before, fed back", oneOf(...INPUT_ORIGINS)),
     state: oneOf(...INPUT_STATES),
     turnId: nullable(text),
     attachments: optional(array(object({ name: text, mediaType: text, bytes: count }))),

@@ -4,11 +4,11 @@
  */
 import type { Schema } from "../../lib/check.ts";
 import { array, boolean, integer, nullable, object, oneOf, optional, union } from "../../lib/check.ts";
-import { INPUT_STATES, TURN_ORIGINS, TURN_OUTCOMES } from "../../words/agent.ts";
+import { CLOSING_STEPS, INPUT_STATES, TURN_ORIGINS, TURN_OUTCOMES } from "../../words/agent.ts";
 import type { LiveEvent, StoredEvent } from "../../words/events.ts";
 import { EVENT_TYPES } from "../../words/events.ts";
 import { DECISIONS, PERMISSION_KINDS, PERMISSION_STATES, SETTLERS } from "../../words/said.ts";
-import { activity, cause, failure, status, usage } from "./agent.ts";
+import { activity, cause, failure, status, usage, verified } from "./agent.ts";
 import { message, messageShape } from "./said.ts";
 import type { Named } from "./shape.ts";
 import { about, count, named, text, time, yes } from "./shape.ts";
@@ -34,6 +34,7 @@ const endedTurn = named(
     outcome: oneOf(...TURN_OUTCOMES),
     error: optional(failure),
     usage: optional(usage),
+    verify: optional(verified),
   }),
 );
 
@@ -48,6 +49,7 @@ const DATA: Readonly<Record<StoredEvent, Schema<unknown>>> = {
   agent_stalled: object({ turn: ofTurn, silentMs: integer(), tool: nullable(text) }),
   agent_resumed_output: object({ turn: ofTurn }),
   turn_started: object({ turn: object({ id: text, origin: oneOf(...TURN_ORIGINS) }) }),
+  turn_closing: object({ turn: text, step: oneOf(...CLOSING_STEPS) }),
   turn_ended: object({ turn: endedTurn }),
   turn_timeout: object({ turn: ofTurn, limitMs: count }),
   input: object({ input: object({ n: count, state: oneOf(...INPUT_STATES), turnId: nullable(text) }) }),

@@ -5,117 +5,9 @@
  * delta of it that went to no one.
  */
 import { expect, test } from "bun:test";
-import type { ActorDeps } from "../../../src/agents/actor-deps.ts";
-import { createActor } from "../../../src/agents/actor.ts";
-import { createBus } from "../../../src/agents/bus.ts";
-import { createGroups } from "../../../src/agents/groups.ts";
-import { createJournal } from "../../../src/agents/journal.ts";
-import type { Live } from "../../../src/agents/live.ts";
-import { createSalvage } from "../../../src/agents/reconcile.ts";
-import { initialState } from "../../../src/store/agent-state.ts";
-import { fakeClock } from "../../../src/lib/clock.ts";
-import { silentLogger } from "../../../src/lib/log.ts";
-import { createRunningTime } from "../../../src/lib/running-time.ts";
 import { commandCodec } from "../../../src/providers/command.ts";
-import type { AnyCodec } from "../../../src/providers/contract.ts";
-import { missingProvider } from "../../../src/providers/index.ts";
 import { sealed } from "../../../src/providers/sealed.ts";
-import type { Agent } from "../../../src/store/agents.ts";
-import { findAgent, insertAgent } from "../../../src/store/agents.ts";
-import { openStore } from "../../../src/store/database.ts";
-import { getRun } from "../../../src/store/runs.ts";
-import { createStartGate } from "../../../src/agents/start-gate.ts";
-
-function world(codec: AnyCodec = missingProvider("x").codec) {
-  const real = openStore(":memory:");
-  let full = false;
-  const store = {
-    ...real,
-    transact<T>(work: () => T): T {
-      if (full) throw new Error("database or disk is full");
-      return real.transact(work);
-    },
-  };
-  real.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
-  const clock = fakeClock();
-  const bus = createBus();
-  const running = createRunningTime(clock);
-  let bootId = "b";
-  const begun: number[] = [];
-  const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
-  let shortages = 0;
-  const deps: ActorDeps = {
-    store,
-    clock,
-    bus,
-    log: silentLogger,
-    journal: createJournal({ store, clock, bus }),
-    agentDir: "/nowhere",
-    groups: createGroups(null, silentLogger),
-    limits: {
-      parkIdleMs: 0,
-      turnTimeoutMs: 0,
-      stallWarnMs: 0,
-      toolStallWarnMs: 0,
-      permissionTimeoutMs: 0,
-      runOutputBytes: 1e9,
-    },
-    runSettings: () => ({
-      codec,
-      permissions: "ask",
-      limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
-      launch: () => {
-        throw new Error("not asked for here");
-      },
-    }),
-    gate: createStartGate(clock),
-    newNonce: () => "n",
-    enqueue: () => undefined,
-    purged: () => undefined,
-    running,
-    machine: () => ({ bootId, uptimeMs: clock.monotonic() }),
-    seam: () => undefined,
-    launch: ({ run }) => {
-      begun.push(run);
-      return shortages-- > 0 ? Promise.reject(shortage) : new Promise(() => undefined);
-    },
-  };
-  const agent: Agent = {
-    id: "a1b2c3d4",
-    project: "p",
-    name: null,
-    provider: "x",
-    uuid: "u",
-    state: initialState(0),
-    createdAt: 0,
-    updatedAt: 0,
-    settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
-  };
-  insertAgent(real, agent);
-  const actor = createActor(deps, agent);
-  let closed = 0;
-  // Only what `ended` asks of it.
-  const live = { stderrTail: () => "", left: () => [], close: () => void closed++ } as unknown as Live;
-  return {
-    actor,
-    running,
-    /** The agent as the next daemon finds it, on this or another boot. */
-    again(boot: string) {
-      bootId = boot;
-      return createActor(deps, findAgent(real, agent.id) ?? agent);
-    },
-    bus,
-    clock,
-    live,
-    begun,
-    closed: () => closed,
-    stored: () => findAgent(real, agent.id)?.state,
-    runRow: () => getRun(real, agent.id, 1),
-    salvage: createSalvage({ store, clock, log: silentLogger }),
-    want: (times: number) => void (shortages = times),
-    fill: (now: boolean) => void (full = now),
-  };
-}
+import { settled, world } from "./actor-world.ts";
 
 test("an end that could not be stored is not over: the process stays known, and the next try tells it", () => {
   const { actor, live, closed, stored, fill } = world();
@@ -141,9 +33,6 @@ test("a program that the kernel ended for want of memory is told as such, with w
   );
   expect(runRow()).toMatchObject({ cpuMs: 1234, memoryPeakBytes: 64 * 1024 * 1024, exitCode: 137 });
 });
-
-/** Lets what was begun by a timer come to its commit. */
-const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
 
 test("a start whose fate could not be stored leaves nobody busy for ever: the sweep looks, and it is done again", async () => {
   const { actor, clock, begun, stored, fill, want, salvage } = world();

@@ -72,6 +72,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
         codec,
         entry: { store, project: "p", agent: AGENT, now, events },
         newNonce: () => "nonce",
+        newUuid: () => "00000000-0000-4000-8000-000000000001",
         promptOf: (input) => asPrompt(input, now),
         env: {
           nowMs: now + 5_000_000,
@@ -84,6 +85,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
           tornLine: "newline",
           startDeadlineMs: 1000,
           carriedTotals: [],
+          closing: [],
           limits,
           ...env,
         },
@@ -103,7 +105,11 @@ const frame = (it: StepWork, fact: Fact): void => it.frame({ raw: JSON.stringify
 
 /** The agent's first input, as the API stores it. */
 function send(text: string): number {
-  const { id } = insertInput(store, { agent: AGENT, key: `k${text}`, text, raw: false, mode: "queue" }, 1000);
+  const { id } = insertInput(
+    store,
+    { agent: AGENT, key: `k${text}`, text, raw: false, mode: "queue", origin: "user" },
+    1000,
+  );
   return id;
 }
 

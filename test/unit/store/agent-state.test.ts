@@ -60,6 +60,7 @@ const env: Surroundings = {
   tornLine: "restart",
   startDeadlineMs: 30_000,
   carriedTotals: [],
+  closing: [],
   limits: {
     parkIdleMs: 600_000,
     turnTimeoutMs: 1000,

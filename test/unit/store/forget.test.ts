@@ -51,7 +51,7 @@ function world(events = 3) {
         "INSERT INTO events (project, agent, type, data, at) VALUES ('p', '0000000a', 'message', ?, 1)",
         JSON.stringify({ text: WORD }),
       );
-    insertInput(store, { agent: "0000000a", key: "k", text: WORD, raw: false, mode: "queue" }, 1);
+    insertInput(store, { agent: "0000000a", key: "k", text: WORD, raw: false, mode: "queue", origin: "user" }, 1);
     for (const id of ["settled", "pending"]) {
       const body = JSON.stringify({ lastMessage: WORD });
       const about = { project: "p", agent: "0000000a", event: "agent_completed", url: "http://x/", own: true };

@@ -4,7 +4,7 @@
  * stall. All took the newest message of the agent, whichever turn it was of; GET messages/last names its turn.
  */
 import { beforeEach, expect, test } from "bun:test";
-import { initialState } from "../../../src/store/agent-state.ts";
+import { NEW_TURN, initialState } from "../../../src/store/agent-state.ts";
 import type { Agent } from "../../../src/store/agents.ts";
 import { insertAgent } from "../../../src/store/agents.ts";
 import type { Store } from "../../../src/store/database.ts";
@@ -30,15 +30,11 @@ const agent: Agent = {
   updatedAt: 0,
 };
 const turnOf = (n: number): Turn => ({
+  ...NEW_TURN,
   id: `${ID}-${n}`,
   origin: "agent",
   input: null,
   startedAt: n,
-  activeMs: 0,
-  countingSince: null,
-  interrupt: null,
-  mended: false,
-  stallTold: false,
 });
 let store: Store;
 

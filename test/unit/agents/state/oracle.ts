@@ -7,11 +7,12 @@ import { initialState } from "../../../../src/store/agent-state.ts";
 import { isBusy } from "../../../../src/words/agent.ts";
 import type { AgentState, InputState } from "../../../../src/words/agent.ts";
 import type { NoticeEvent } from "../../../../src/words/notices.ts";
+import { createClosingBooks } from "./oracle-closing.ts";
 import { START_MS } from "./world.ts";
 import type { Under, World } from "./world.ts";
 
 const FINAL: readonly InputState[] = ["ended", "unknown", "cancelled"];
-const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach"];
+const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach", "fed"];
 
 /** What a program says that lacked something for the moment. */
 const LACKS = /database is locked/;
@@ -23,6 +24,7 @@ function must(holds: boolean, what: string): void {
 }
 
 export function createOracle(under: Under) {
+  const closing = createClosingBooks(under, must);
   let before: AgentState = initialState(START_MS);
   let open: string | null = null;
   const stalled = new Set<string>();
@@ -39,6 +41,8 @@ export function createOracle(under: Under) {
   let nothingRan = false;
   /** A person wants the conversation, and has it as soon as our process is gone. */
   let taken = false;
+  /** It ended while a turn that was over for it was being closed: that turn ends as it would have. */
+  let goneClosing = false;
   const attached = (): boolean => taken && process === "none";
 
   /** Free tries of a start that failed for want of something; one is due. */
@@ -52,7 +56,8 @@ export function createOracle(under: Under) {
     }
     if (fact.type === "attach" && intent !== "delete" && !under.oneshot) taken = true;
     if (fact.type === "detach") taken = false;
-    if (fact.type === "input") inputs.set(fact.id, "queued");
+    closing.before(fact);
+    if (fact.type === "input" || fact.type === "fed") inputs.set(fact.id, "queued");
     if (fact.type === "input_absent") absent.add(fact.key);
     if (fact.type === "ready" && process === "spawned") {
       process = "ready";
@@ -70,6 +75,9 @@ export function createOracle(under: Under) {
         budget = 1;
       }
       process = "none";
+      goneClosing = closing.isOpen();
+      // Its turn was over: what waits has lost nothing, and gets the process that it needs.
+      if (goneClosing) budget = 1;
     }
   };
 
@@ -89,9 +97,10 @@ export function createOracle(under: Under) {
   };
 
   const effect = (each: Effect, after: AgentState, fact: Fact): void => {
+    closing.effect(each);
     switch (each.do) {
       case "spawn":
-        due = false;
+        due = goneClosing = false;
         must(process === "none", "two processes at once");
         must(!taken, "a process beside a person's screen");
         must(budget > 0 || under.oneshot, "a start that nobody asked for");
@@ -155,6 +164,10 @@ export function createOracle(under: Under) {
       case "interrupt":
       case "inspect_tree":
       case "event":
+      case "close_step":
+      case "close_expired":
+      case "close_cancel":
+      case "feed":
         return;
     }
   };
@@ -202,11 +215,11 @@ export function createOracle(under: Under) {
     const [kept, keeps] = [was.filter((id) => is.includes(id)), is.filter((id) => was.includes(id))];
     must(kept.join() === keeps.join(), `the order was ${was.join()} and is ${is.join()}`);
     for (const id of is.filter((each) => !was.includes(each))) {
-      must(fact.type === "input" && fact.id === id, `input ${id} came from nowhere`);
+      must((fact.type === "input" || fact.type === "fed") && fact.id === id, `input ${id} came from nowhere`);
       const place = is.indexOf(id);
       const first = place === 0 || (place === 1 && after.flight !== null && after.flight.input === is[0]);
       must(
-        fact.type === "input" && fact.mode === "interrupt" ? first : place === is.length - 1,
+        fact.type === "fed" || (fact.type === "input" && fact.mode === "interrupt") ? first : place === is.length - 1,
         `input ${id} is at place ${place} of ${is.join()}`,
       );
     }
@@ -225,12 +238,14 @@ export function createOracle(under: Under) {
       `status ${s.status} with turn ${s.turn?.id}`,
     );
     must((s.status === "waiting_input") === (live && waiting), `status ${s.status}, waiting: ${waiting}`);
-    if (s.status === "processing") must(live && s.turn !== null, `processing with process ${s.process}`);
-    if (s.status === "starting") must(!live || s.intent !== null, "starting, and ready");
+    if (s.status === "processing")
+      must((live || closing.isOpen()) && s.turn !== null, `processing with process ${s.process}`);
+    if (s.status === "starting") must((!live || s.intent !== null) && !closing.isOpen(), "starting, and ready");
     must((s.process === "attached") === attached(), `process ${s.process}, by the books attached: ${attached()}`);
-    if (isBusy(s.status)) must(there || attached() || due, `${s.status} without a process`);
+    if (isBusy(s.status)) must(there || attached() || due || closing.isOpen(), `${s.status} without a process`);
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
-    if (s.process === "gone") must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
+    if (s.process === "gone" && !isBusy(s.status) && !goneClosing)
+      must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
     if (s.status === "error")
       must(s.lastTurn?.outcome === "failed" || s.lastTurn?.outcome === "lost", `error after ${s.lastTurn?.outcome}`);
     if (under.oneshot) must(s.status !== "exited" && s.process !== "gone", "a plain command that is exited");
@@ -256,6 +271,7 @@ export function createOracle(under: Under) {
       if (purged) return;
       order(after, fact);
       consistent(after);
+      closing.after(after);
       if (!isBusy(after.status)) startFailed = false;
       intent = after.intent;
       before = after;
@@ -269,11 +285,23 @@ export type Oracle = ReturnType<typeof createOracle>;
 export function canBeStopped(it: World): void {
   if (it.state().intent === "delete") return;
   it.do({ type: "detach" }, { type: "stop" }, { type: "exit", code: 143, stderrTail: "" });
+  finishClosing(it);
   const { status, turn, process } = it.state();
   must(
     turn === null && status === "idle" && process === "stopped",
     `stopped, it is ${status}, ${process}, turn ${turn?.id}`,
   );
+}
+
+/** What saves a turn is done, whoever ends it. */
+function finishClosing(it: World): void {
+  for (let step = closingStep(it); step !== null; step = closingStep(it)) it.do(step);
+}
+
+function closingStep(it: World): Fact | null {
+  const { turn } = it.state();
+  const step = turn?.closing?.steps[0];
+  return turn === null || step === undefined ? null : { type: "step_done", turn: turn.id, step, found: { is: "good" } };
 }
 
 /** From any state: a program that dies and dies again comes to rest. */
@@ -282,6 +310,7 @@ export function cannotLoop(it: World): void {
   for (let deaths = 0; deaths < 4; deaths += 1) {
     if (it.state().again !== null) it.do({ later: 10_000 });
     it.do({ type: "exit", code: 1, stderrTail: "" }, { type: "ready" });
+    finishClosing(it);
   }
   must(!isBusy(it.state().status), `after four deaths it is ${it.state().status}`);
 }
@@ -294,6 +323,7 @@ export function drains(it: World): void {
     const s = it.state();
     const { flight } = s;
     const asked = s.open.find((each) => !each.answered);
+    const step = closingStep(it);
     // A plain command's next input waits for the end of the process before.
     if (s.again !== null && s.process !== "running" && s.intent === null) it.do({ later: 10_000 });
     else if (s.intent !== null || (s.ready && flight?.run === null)) it.do({ type: "exit", code: 0, stderrTail: "" });
@@ -301,6 +331,7 @@ export function drains(it: World): void {
     else if (asked !== undefined) it.do({ type: "decide", id: asked.id, decision: "allow" });
     else if (flight !== null && flight.run !== s.run) it.do({ type: "input_absent", key: flight.key });
     else if (flight !== null && !flight.accepted) it.do({ type: "input_accepted", key: flight.key });
+    else if (step !== null) it.do(step);
     else if (s.turn !== null) it.do({ type: "turn_ended", outcome: "completed" });
     else if (s.held) it.do({ type: "release" });
     else break;

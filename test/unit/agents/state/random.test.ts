@@ -1,6 +1,8 @@
 /** Random facts in random order, seeded: the reducer keeps its promises in places where nobody thought of looking. */
 import { test } from "bun:test";
-import type { Fact } from "../../../../src/agents/model.ts";
+import type { Fact, Finding } from "../../../../src/agents/model.ts";
+import { CLOSING_STEPS } from "../../../../src/words/agent.ts";
+import type { ClosingStep } from "../../../../src/words/agent.ts";
 import { Violation, canBeStopped, cannotLoop, createOracle, drains } from "./oracle.ts";
 import type { Step, Under, World } from "./world.ts";
 import * as facts from "./world.ts";
@@ -51,10 +53,31 @@ function provider(next: Random): Under {
     permissions: pick(next, ["ask", "ask", "allow", "deny"]),
     startDeadlineMs: 5000,
     carriedTotals: [],
+    closing: pick(next, CLOSINGS),
     alone: next() < 0.8,
     reconciling: next() < 0.1,
     lastWords: false,
   };
+}
+
+const SNAPSHOT = { step: "snapshot", limitMs: 3000, attempts: 0 } as const;
+const RESULT = { step: "result", limitMs: 3000, attempts: 1 } as const;
+const CHECK = { step: "check", limitMs: 5000, attempts: 2 } as const;
+const CLOSINGS: readonly [Under["closing"], ...Under["closing"][]] = [
+  [],
+  [],
+  [SNAPSHOT],
+  [CHECK],
+  [SNAPSHOT, RESULT, { ...CHECK, attempts: 0 }],
+];
+
+/** What a step comes to. */
+function finding(next: Random, step: ClosingStep, turn: string): Fact {
+  const roll = next();
+  const bad = { is: "bad", code: "VERIFY_FAILED", message: "red", feedback: "red" } as const;
+  const found: Finding =
+    roll < 0.4 || step === "snapshot" ? { is: "good" } : roll < 0.9 ? bad : { is: "lost", message: "?" };
+  return { type: "step_done", turn, step, found: roll > 0.95 ? { is: "lost", message: "?" } : found };
 }
 
 const OUTCOMES = ["completed", "completed", "interrupted", "failed", "lost"] as const;
@@ -91,6 +114,7 @@ function anything(next: Random, it: World, sent: number): Step {
   if (roll < 84) return it.state().ready ? facts.exit(1) : facts.never;
   if (roll < 86) return facts.torn;
   if (roll < 87) return next() < 0.5 ? facts.replace : facts.broken;
+  if (roll < 88) return finding(next, pick(next, CLOSING_STEPS), `a-${1 + upTo(next, 4)}`);
   if (roll < 90) return facts.frame;
   return facts.later(upTo(next, 6000));
 }
@@ -106,6 +130,8 @@ function likely(next: Random, it: World, sent: number): Step {
   if (flight !== null && flight.run !== s.run)
     return { type: pick(next, ["input_absent", "input_accepted"] as const), key: flight.key };
   if (flight !== null && !flight.accepted) return { type: "input_accepted", key: flight.key };
+  const closing = s.turn?.closing?.steps[0];
+  if (s.turn !== null && closing !== undefined) return finding(next, closing, s.turn.id);
   if (s.turn !== null) return next() < 0.3 ? facts.ask("r1") : facts.ended(pick(next, OUTCOMES));
   return next() < 0.7 ? facts.input(sent + 1) : facts.later(3000);
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { isBusy } from "../../../../src/words/agent.ts";
 import type { Row } from "./world.ts";
+import { closingTables } from "./closing.table.ts";
 import { queueTables } from "./queue.table.ts";
 import { statusTables } from "./status.table.ts";
 import { waitingTables } from "./waiting.table.ts";
@@ -16,7 +17,7 @@ function run({ under, given, when, does, then }: Row): void {
   expect(it.shown()).toMatchObject(then);
 }
 
-for (const { about, rows } of [...statusTables, ...queueTables, ...waitingTables]) {
+for (const { about, rows } of [...statusTables, ...queueTables, ...waitingTables, ...closingTables]) {
   describe(about, () => {
     for (const row of rows) test(row.says, () => run(row));
   });

@@ -7,7 +7,7 @@ import type { Effect, Fact, Limits, Surroundings } from "../../../../src/agents/
 import { initialState } from "../../../../src/store/agent-state.ts";
 import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
-import type { AgentState, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
+import type { AgentState, ClosingStep, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
 
 export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" | "agentId" | "limits"> {
   readonly limits: Partial<Limits>;
@@ -28,6 +28,7 @@ const DEFAULTS: Under = {
   startDeadlineMs: 30_000,
   carriedTotals: [],
   limits: {},
+  closing: [],
   alone: true,
   reconciling: false,
   lastWords: false,
@@ -74,11 +75,13 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
   const trace: string[] = [];
   const effects: Effect[] = [];
   const inputs: Record<number, InputState> = {};
+  /** What is fed back gets numbers of its own. */
+  let fedInputs = 100;
 
   const give = (fact: Fact): void => {
     const source = terms.lastWords ? "exit" : terms.reconciling ? "reconcile" : sourceOf(fact);
     const limits = { ...LIMITS, ...terms.limits };
-    if (fact.type === "input") inputs[fact.id] ??= "queued";
+    if (fact.type === "input" || fact.type === "fed") inputs[fact.id] ??= "queued";
     watcher?.before(fact);
     const outcome = reduce(state, fact, { ...terms, limits, nowMs: now + WALL_MS, ranMs: now, source, agentId: "a" });
     state = outcome.state;
@@ -87,6 +90,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
       effects.push(effect);
       trace.push(told(effect));
       if (effect.do === "input_state") inputs[effect.id] = effect.state;
+      if (effect.do === "feed") give({ type: "fed", id: ++fedInputs, key: `k${fedInputs}`, fed: effect.fed });
       if (effect.do === "inspect_tree") give({ type: "park", clean: terms.alone });
     }
   };
@@ -156,6 +160,7 @@ function sourceOf({ type }: Fact): Surroundings["source"] {
   if (USER_FACTS.includes(type)) return "api";
   if (TIMER_FACTS.includes(type)) return "timer";
   if (type === "exit" || type === "torn") return "exit";
+  if (type === "step_done") return "exit";
   return type === "replace" || type === "broken" ? "reconcile" : "frame";
 }
 
@@ -183,7 +188,13 @@ function told(effect: Effect): string {
     case "interrupt":
     case "inspect_tree":
     case "purge":
+    case "close_expired":
+    case "close_cancel":
       return effect.do;
+    case "close_step":
+      return `${effect.turn} ${effect.step}`;
+    case "feed":
+      return `feed ${effect.text}`;
     case "open_turn":
       return `${effect.turn.id} begins (${effect.turn.origin})`;
     case "close_turn":
@@ -278,6 +289,33 @@ export const used = (id: string): Fact => ({
   key: "r",
   role: "tool",
   part: { type: "tool_result", id, text: "", isError: false },
+});
+export const good = (step: ClosingStep, turn = "a-1"): Fact => ({
+  type: "step_done",
+  turn,
+  step,
+  found: { is: "good" },
+});
+export const passed = (turn = "a-1"): Fact => ({
+  type: "step_done",
+  turn,
+  step: "check",
+  found: { is: "good", checked: { passed: true, exitCode: 0, tail: "ok" } },
+});
+export const notPassed = (turn = "a-1"): Fact => ({
+  type: "step_done",
+  turn,
+  step: "check",
+  found: {
+    ...{ is: "bad", code: "VERIFY_FAILED", message: "red", feedback: "red" },
+    checked: { passed: false, exitCode: 1, tail: "red" },
+  },
+});
+export const lostStep = (step: ClosingStep = "check", turn = "a-1"): Fact => ({
+  type: "step_done",
+  turn,
+  step,
+  found: { is: "lost", message: "nobody knows" },
 });
 export const later = (ms: number): Step => ({ later: ms });
 export const frame: Step = { frame: true };

@@ -1,0 +1,126 @@
+/** An actor on a store in memory, with a clock that is moved by hand and no process: for the tests of what it does. */
+import type { ActorDeps } from "../../../src/agents/actor-deps.ts";
+import type { Closers } from "../../../src/agents/closing.ts";
+import { createActor } from "../../../src/agents/actor.ts";
+import { createBus } from "../../../src/agents/bus.ts";
+import { createGroups } from "../../../src/agents/groups.ts";
+import { createJournal } from "../../../src/agents/journal.ts";
+import type { Live } from "../../../src/agents/live.ts";
+import { createSalvage } from "../../../src/agents/reconcile.ts";
+import { initialState } from "../../../src/store/agent-state.ts";
+import { fakeClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/log.ts";
+import { createRunningTime } from "../../../src/lib/running-time.ts";
+import type { AnyCodec } from "../../../src/providers/contract.ts";
+import { missingProvider } from "../../../src/providers/index.ts";
+import type { Agent } from "../../../src/store/agents.ts";
+import { findAgent, insertAgent } from "../../../src/store/agents.ts";
+import { openStore } from "../../../src/store/database.ts";
+import { getRun } from "../../../src/store/runs.ts";
+import { createStartGate } from "../../../src/agents/start-gate.ts";
+import type { ClosingTerms } from "../../../src/agents/model.ts";
+
+interface Closing {
+  readonly terms: readonly ClosingTerms[];
+  readonly closers: Closers;
+}
+
+const NOTHING: Closing = { terms: [], closers: {} };
+
+export function world(codec: AnyCodec = missingProvider("x").codec, closing: Closing = NOTHING) {
+  const real = openStore(":memory:");
+  let full = false;
+  const store = {
+    ...real,
+    transact<T>(work: () => T): T {
+      if (full) throw new Error("database or disk is full");
+      return real.transact(work);
+    },
+  };
+  real.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
+  const clock = fakeClock();
+  const bus = createBus();
+  const running = createRunningTime(clock);
+  let bootId = "b";
+  const begun: number[] = [];
+  const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  let shortages = 0;
+  const deps: ActorDeps = {
+    store,
+    clock,
+    bus,
+    log: silentLogger,
+    journal: createJournal({ store, clock, bus }),
+    agentDir: "/nowhere",
+    groups: createGroups(null, silentLogger),
+    limits: {
+      parkIdleMs: 0,
+      turnTimeoutMs: 0,
+      stallWarnMs: 0,
+      toolStallWarnMs: 0,
+      permissionTimeoutMs: 0,
+      runOutputBytes: 1e9,
+    },
+    runSettings: () => ({
+      codec,
+      permissions: "ask",
+      limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
+      closing: closing.terms,
+      launch: () => {
+        throw new Error("not asked for here");
+      },
+    }),
+    gate: createStartGate(clock),
+    newNonce: () => "n",
+    newUuid: () => "00000000-0000-4000-8000-000000000001",
+    closers: closing.closers,
+    enqueue: () => undefined,
+    purged: () => undefined,
+    running,
+    machine: () => ({ bootId, uptimeMs: clock.monotonic() }),
+    seam: () => undefined,
+    launch: ({ run }) => {
+      begun.push(run);
+      return shortages-- > 0 ? Promise.reject(shortage) : new Promise(() => undefined);
+    },
+  };
+  const agent: Agent = {
+    id: "a1b2c3d4",
+    project: "p",
+    name: null,
+    provider: "x",
+    uuid: "u",
+    state: initialState(0),
+    createdAt: 0,
+    updatedAt: 0,
+    settings: { model: null, permissions: null, systemPrompt: null, env: {}, webhook: null, metadata: {} },
+  };
+  insertAgent(real, agent);
+  const actor = createActor(deps, agent);
+  let closed = 0;
+  // Only what `ended` asks of it.
+  const live = { stderrTail: () => "", left: () => [], close: () => void closed++ } as unknown as Live;
+  return {
+    actor,
+    running,
+    /** The agent as the next daemon finds it, on this or another boot. */
+    again(boot: string) {
+      bootId = boot;
+      return createActor(deps, findAgent(real, agent.id) ?? agent);
+    },
+    bus,
+    clock,
+    live,
+    begun,
+    closed: () => closed,
+    stored: () => findAgent(real, agent.id)?.state,
+    runRow: () => getRun(real, agent.id, 1),
+    salvage: createSalvage({ store, clock, log: silentLogger }),
+    want: (times: number) => void (shortages = times),
+    fill: (now: boolean) => void (full = now),
+    store: real,
+  };
+}
+
+/** Lets what was begun by a timer come to its commit. */
+export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));
