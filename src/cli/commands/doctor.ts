@@ -44,7 +44,7 @@ export async function run({ args, env, io }: Context): Promise<number> {
   if (args.has("json")) printJson(io.out, { checks, providers: reports });
   else {
     const where =
-      daemon.answers && client !== null ? `the daemon at ${client.where}` : "this shell (no daemon answers)";
+      daemon.answers && client !== null ? `the daemon at ${client.where}` : "this shell (there is no daemon to ask)";
     io.say(`providers as seen from ${where}`);
     printTable(
       io.out,

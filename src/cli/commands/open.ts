@@ -14,7 +14,7 @@ export async function run(context: Context): Promise<number> {
     );
   const [target] = args.words;
   const agent = target === undefined ? null : await findAgent(client, target);
-  const url = `${client.where}/inspect${agent === null ? "" : `#/agents/${agent.project}/${agent.id}`}`;
+  const url = `${client.where}/inspect${agent === null ? "" : `#/a/${agent.project}/${agent.id}`}`;
   if (args.has("json")) printJson(io.out, { url });
   else io.out.line(url);
   return EXIT.ok;

@@ -10,7 +10,7 @@ import type { AgentShape } from "../shapes.ts";
 import type { Cell } from "../table.ts";
 import { printFacts } from "../table.ts";
 import { findAgent } from "../target.ts";
-import { clockTime, money } from "../figures.ts";
+import { clockTime, count, money } from "../figures.ts";
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
@@ -57,10 +57,12 @@ function turnFacts({ turn }: AgentShape): readonly (readonly [string, string | C
   return facts;
 }
 
-function usageFacts({ usage }: AgentShape): readonly (readonly [string, string])[] {
+function usageFacts({ usage }: AgentShape): readonly (readonly [string, Cell])[] {
   const tokens = tokensOf(usage);
   return [
-    ...(tokens === null ? [] : [["tokens", String(tokens)] as const]),
-    ...(usage.costUsd === undefined ? [] : [["cost", money(usage.costUsd)] as const]),
+    ...(tokens === null ? [] : [["tokens", { text: count(tokens), raw: String(tokens) }] as const]),
+    ...(usage.costUsd === undefined
+      ? []
+      : [["cost", { text: money(usage.costUsd), raw: String(usage.costUsd) }] as const]),
   ];
 }

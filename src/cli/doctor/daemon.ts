@@ -9,6 +9,7 @@ import { fail, ok, warn } from "./check.ts";
 
 export interface DaemonLook {
   readonly checks: readonly Check[];
+  /** It can be asked for the rest. */
   readonly answers: boolean;
 }
 
@@ -41,7 +42,7 @@ export async function checkDaemon(client: Client): Promise<DaemonLook> {
   } catch (error) {
     if (!(error instanceof HarnessError) || error.code === "UNAUTHORIZED") throw error;
     if (error.code !== "UNREACHABLE")
-      return { answers: true, checks: [fail("daemon", error.message, "look at its log")] };
+      return { answers: false, checks: [fail("daemon", error.message, "look at its log")] };
     return { answers: false, checks: [warn("daemon", `none answers at ${client.where}`, "agent-harness serve")] };
   }
 }

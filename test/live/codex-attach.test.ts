@@ -1,0 +1,38 @@
+// file-timeout: 1800 s
+/** The real Codex's own screen, taken over and given back. */
+import { afterAll } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { SLOW_MS, attachSuite } from "./attach-suite.ts";
+import { writeCodexSettings } from "./codex-home.ts";
+import { installCodex } from "./codex.install.ts";
+import { startResponsesStub } from "./stub-responses.ts";
+
+const installed = await installCodex(process.env);
+const stub = startResponsesStub();
+afterAll(() => stub.stop());
+
+attachSuite({
+  title: "Codex",
+  name: "codex",
+  installed,
+  settings: { command: "path" in installed ? installed.path : "codex" },
+  env: { STUB_KEY: "stub-key" },
+  prepare(box) {
+    writeCodexSettings(join(box.home, ".codex"), stub.url);
+    mkdirSync(join(box.home, "tmp"));
+  },
+  async enter(pane) {
+    await pane.sees("Open restricted", SLOW_MS);
+    pane.key("Enter");
+  },
+  listens: /›[\s\S]*stub-model/,
+  async leave(pane) {
+    pane.type("/quit");
+    await pane.sees("/quit");
+    await Bun.sleep(1500);
+    pane.key("Enter");
+  },
+  answerTo: (prompt) => `echo: ${prompt}`,
+  lastRequest: () => JSON.stringify(stub.requests.at(-1)?.body),
+});
