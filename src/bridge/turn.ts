@@ -1,4 +1,4 @@
-/** What the bridge knows of the turn that runs. Changed by `core.ts` alone. */
+/** What the bridge knows of the turn that runs. Changed by `core.ts`, `turns.ts` and `ending.ts` alone. */
 import type { PromptFile } from "../providers/opencode/lines.ts";
 import type { TurnError } from "../words/agent.ts";
 
