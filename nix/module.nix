@@ -36,6 +36,7 @@ let
     { path = [ "auth" ]; key = "token"; credential = "auth-token"; }
     { path = [ "webhook" ]; key = "token"; credential = "webhook-token"; }
     { path = [ "webhook" ]; key = "secret"; credential = "webhook-secret"; }
+    { path = [ "fleet" ]; key = "url"; credential = "fleet-url"; }
   ];
   receiverSecrets = [
     { path = [ ]; key = "token"; credential = "token"; }

@@ -117,6 +117,19 @@ in
     retention = group {
       eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";
     } "How long things are kept.";
+    fleet = optional (types.submodule {
+      options = {
+        url = inlineSecret;
+        urlFile = secretFile "the address of the fleet's PostgreSQL, with its password";
+        node = optional types.str "Name of this box in the fleet; null = the host's short name.";
+        labels = option (types.attrsOf types.str) { } "What this box has, for tasks that ask for it.";
+        capacity = optional types.ints.unsigned "Most busy agents taken from the pool; null = the number of cores.";
+        schema = option types.str "agent_harness" "Schema of the fleet's tables.";
+        acceptCalls = flag true "Whether other boxes may ask something of this one.";
+        pooler = flag false "The database is behind a pooler that gives a connection for one transaction only.";
+        relayTtlMs = option (types.ints.between 1000 43200000) 600000 "How long what another box was asked to do may wait for it. In milliseconds.";
+      };
+    }) "Many boxes as one; null = this box is alone.";
   };
 
   receiver = {

@@ -1,5 +1,5 @@
 /** Puts the daemon together: lock, store, agents, outbox, API, listener; and takes it apart in the opposite order. */
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createGroups } from "./agents/groups.ts";
 import { createAttachments } from "./agents/attach.ts";
@@ -168,9 +168,15 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
         createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
       )),
   };
+  const fleet =
+    config.fleet === undefined
+      ? null
+      : await (
+          await import("./fleet/fleet.ts")
+        ).createFleet(deps, config.fleet, { hostname: hostname(), cores: availableParallelism() });
   front.become(
     createApp({
-      routes: [...apiRoutes(deps), ...inspectRoutes(pageFiles())],
+      routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],
       log,
       auth: createAuth({ token: config.auth.token ?? null, clock }),
       guard,
@@ -188,7 +194,14 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   await supervisor.boot();
   attachments.boot();
   worker.wake();
-  const retention = startRetention({ store, clock, log, eventsDays: config.retention.eventsDays });
+  fleet?.start();
+  const retention = startRetention({
+    store,
+    clock,
+    log,
+    eventsDays: config.retention.eventsDays,
+    copied: fleet?.copied ?? null,
+  });
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
   const lockWatch = watchLock(lock, clock, () => displace(lost(stateDir)));
   service.ready();
@@ -203,6 +216,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       forgetting.stop();
       lockWatch.stop();
       await listener.stop({ graceMs: 300 });
+      await fleet?.stop();
       attachments.close();
       supervisor.close();
       await worker.close();

@@ -50,8 +50,14 @@ export interface Actor {
    * stored, with those of other agents.
    */
   frames(lines: readonly string[], begins: readonly number[], offset: number, skipped: number): Promise<void>;
-  /** `restart`: the running process has the old ones and is replaced before the next turn. */
-  configure(name: string | null, settings: AgentSettings, restart: boolean): void;
+  /**
+   * `restart`: the running process has the old ones and is replaced before the next turn. `also` is part of the
+   * transaction.
+   */
+  configure<T>(
+    change: { readonly name: string | null; readonly settings: AgentSettings; readonly restart: boolean },
+    also: (changed: Agent) => T,
+  ): T;
   /** The latest run as an earlier daemon stored it. Says why, where what its codec has to know cannot be read. */
   restore(run: Run): string | null;
   lastFrames(): readonly string[];
@@ -300,21 +306,22 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         for (const each of facts) step.fact(each);
       });
     },
-    configure(name, settings, restart) {
+    configure({ name, settings, restart }, also) {
       const changed = (entry: AgentEntry) => {
         saveAgentSettings(store, agent.id, name, settings, entry.now);
         return advance(entry, "api", (step) => {
           step.event("agent_updated", { agent: { id: agent.id, name } });
           if (restart) step.fact({ type: "configured" });
+          return also({ ...agent, name, settings, state: step.state() });
         });
       };
-      journal.write(scope, changed, {
+      return journal.write(scope, changed, {
         ...hooks,
         stored(result) {
           hooks.stored(result);
           agent = { ...agent, name, settings };
         },
-      });
+      }).value;
     },
     restore({ codec, offset, frames: count, unknownFrames, skippedLines, version, outbox }) {
       const read = deps.runSettings(agent).codec.read(codec);

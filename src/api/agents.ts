@@ -2,7 +2,7 @@
 import { initialState } from "../store/agent-state.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
-import { json, jsonText, noContent } from "../http/answer.ts";
+import { json, jsonText } from "../http/answer.ts";
 import { listText } from "../http/query.ts";
 import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
@@ -14,7 +14,7 @@ import { readAttachments } from "./attachments.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady, assertStays } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
-import { answerOnce } from "./idempotent.ts";
+import { answerLeaving, answerOnce } from "./idempotent.ts";
 import { assertTextFits, takeInput } from "./inputs.ts";
 import type { AgentFilter } from "./listing.ts";
 import { agentsPage } from "./listing.ts";
@@ -156,21 +156,27 @@ export function agentRoutes(deps: ApiDeps) {
       path: ONE,
       summary: "Change an agent (JSON Merge Patch); model and permissions hold from the next turn",
       body: schemas.agentPatch,
-      handler({ params, body }) {
+      handler({ params, body, req, bodyBytes }) {
         const actor = actorAt(deps, params);
-        const agent = actor.agent();
-        const name = body.name === undefined ? agent.name : body.name;
-        if (name !== agent.name) assertNameFree(store, agent.project, name);
-        if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
-        const settings: AgentSettings = {
-          ...agent.settings,
-          ...(body.model === undefined ? {} : { model: body.model }),
-          ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
-          ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
-          ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
-        };
-        actor.configure(name, settings, body.model !== undefined || body.permissions !== undefined);
-        return json({ agent: agentView(actor.agent()) });
+        return answerOnce(deps, { scope: `change ${actor.id}`, req, bodyBytes }, (keep) => {
+          const agent = actor.agent();
+          const name = body.name === undefined ? agent.name : body.name;
+          if (name !== agent.name) assertNameFree(store, agent.project, name);
+          if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+          const settings: AgentSettings = {
+            ...agent.settings,
+            ...(body.model === undefined ? {} : { model: body.model }),
+            ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
+            ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+            ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
+          };
+          const changed = { name, settings, restart: body.model !== undefined || body.permissions !== undefined };
+          return actor.configure(changed, (now) => {
+            const answer: Answer = { status: 200, body: { agent: agentView(now) }, agent: actor.id };
+            keep(answer);
+            return answer;
+          });
+        });
       },
     }),
     route({
@@ -178,12 +184,18 @@ export function agentRoutes(deps: ApiDeps) {
       path: ONE,
       summary: "End the agent's whole process tree and forget it",
       success: { status: 204 },
-      async handler({ params }) {
-        const survivors = await deps.supervisor.remove(actorAt(deps, params).id);
-        // Another user's, or stuck in the kernel: named, so that somebody can look after them.
-        return noContent(
-          survivors.length === 0 ? {} : { "Agent-Survivors": survivors.map(({ pid }) => pid).join(", ") },
-        );
+      handler({ params, req, bodyBytes }) {
+        // The path, because afterwards there is no agent any more that it names.
+        const scope = `forget ${params.name}/${params.id}`;
+        return answerLeaving(deps, { scope, req, bodyBytes }, async (leave) => {
+          const { id } = actorAt(deps, params);
+          leave();
+          const survivors = await deps.supervisor.remove(id);
+          // Another user's, or stuck in the kernel: named, so that somebody can look after them.
+          const headers: Record<string, string> =
+            survivors.length === 0 ? {} : { "Agent-Survivors": survivors.map(({ pid }) => pid).join(", ") };
+          return { status: 204, body: undefined, headers };
+        });
       },
     }),
   ];

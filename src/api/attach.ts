@@ -32,6 +32,7 @@ export function attachRoutes(deps: ApiDeps) {
     route({
       method: "GET",
       path: PATH,
+      relay: false,
       summary: "How the program's own screen would be started, and who has the conversation now",
       async handler({ params }) {
         const actor = actorAt(deps, params);
@@ -43,6 +44,7 @@ export function attachRoutes(deps: ApiDeps) {
     route({
       method: "POST",
       path: PATH,
+      relay: false,
       summary:
         "Take the conversation over: our process ends. With the lease: it is renewed (every 10 s, 30 s old = given back)",
       body: optional(renewal),
@@ -75,6 +77,7 @@ export function attachRoutes(deps: ApiDeps) {
     route({
       method: "DELETE",
       path: PATH,
+      relay: false,
       summary: "Give the conversation back; what was said in the screen is brought in",
       query: object({ lease: string({ min: 1, max: 64 }) }),
       async handler({ params, query, keepOpen }) {

@@ -10,6 +10,8 @@ import { findTurn } from "../store/turns.ts";
 import type { Status } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
+import { answerLeaving } from "./idempotent.ts";
 import * as schemas from "./schemas.ts";
 import { until } from "./until.ts";
 import { agentView, turnRecordView } from "./views.ts";
@@ -20,49 +22,61 @@ const STOP_MS = 20_000;
 const START_MARGIN_MS = 5000;
 
 export function controlRoutes(deps: ApiDeps) {
-  const view = (actor: Actor, more: Record<string, unknown> = {}) => json({ agent: agentView(actor.agent()), ...more });
+  const shown = (actor: Actor, more: Record<string, unknown> = {}) => ({ agent: agentView(actor.agent()), ...more });
+  const done = (actor: Actor, more: Record<string, unknown> = {}): Answer => ({
+    status: 200,
+    body: shown(actor, more),
+    agent: actor.id,
+  });
+  const scope = (what: string, actor: Actor): string => `${what} ${actor.id}`;
   return [
     route({
       method: "POST",
       path: `${ONE}/abort`,
       summary: "End the running turn, keep the conversation",
       body: optional(schemas.abort),
-      async handler({ params, body, keepOpen, signal }) {
+      handler({ params, body, req, bodyBytes, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
-        await actor.caughtUp();
-        const { turn } = actor.state();
-        actor.facts("api", { type: "abort", keepQueued: body?.keepQueued ?? false });
-        if (turn === null) return view(actor, { aborted: false });
-        const over = await until(deps, actor, () => actor.state().turn?.id !== turn.id, INTERRUPT_GRACE_MS, signal);
-        if (over) return view(actor, { aborted: true });
-        throw new HarnessError(
-          "ABORT_UNCONFIRMED",
-          `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`,
-        );
+        return answerLeaving(deps, { scope: scope("abort", actor), req, bodyBytes }, async (leave) => {
+          await actor.caughtUp();
+          const { turn } = actor.state();
+          leave();
+          actor.facts("api", { type: "abort", keepQueued: body?.keepQueued ?? false });
+          if (turn === null) return done(actor, { aborted: false });
+          const over = await until(deps, actor, () => actor.state().turn?.id !== turn.id, INTERRUPT_GRACE_MS, signal);
+          if (over) return done(actor, { aborted: true });
+          throw new HarnessError(
+            "ABORT_UNCONFIRMED",
+            `the interrupt was sent, but the program did not confirm within ${INTERRUPT_GRACE_MS} ms: wait, or POST …/stop to end its process`,
+          );
+        });
       },
     }),
     route({
       method: "POST",
       path: `${ONE}/stop`,
       summary: "End the process, keep the conversation",
-      async handler({ params, keepOpen, signal }) {
+      handler({ params, req, bodyBytes, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
-        await actor.caughtUp();
-        actor.facts("api", { type: "stop" });
-        const over = await until(
-          deps,
-          actor,
-          () => actor.live() === null && actor.state().intent === null,
-          STOP_MS,
-          signal,
-        );
-        if (over) return view(actor);
-        throw new HarnessError(
-          "STOP_UNCONFIRMED",
-          "the process was told to end, terminated and killed, but is still there: GET …/debug names it",
-        );
+        return answerLeaving(deps, { scope: scope("stop", actor), req, bodyBytes }, async (leave) => {
+          await actor.caughtUp();
+          leave();
+          actor.facts("api", { type: "stop" });
+          const over = await until(
+            deps,
+            actor,
+            () => actor.live() === null && actor.state().intent === null,
+            STOP_MS,
+            signal,
+          );
+          if (over) return done(actor);
+          throw new HarnessError(
+            "STOP_UNCONFIRMED",
+            "the process was told to end, terminated and killed, but is still there: GET …/debug names it",
+          );
+        });
       },
     }),
     route({
@@ -70,21 +84,23 @@ export function controlRoutes(deps: ApiDeps) {
       path: `${ONE}/resume`,
       summary: "Bring the process back; a held queue goes on; ?force=1 ends a person's screen first",
       query: object({ force: optional(flagText()) }),
-      async handler({ params, query, keepOpen, signal }) {
+      handler({ params, query, req, bodyBytes, keepOpen, signal }) {
         const actor = actorAt(deps, params);
         keepOpen();
-        if (deps.attachments.lease(actor.id) !== null) {
-          if (query.force !== true)
+        return answerLeaving(deps, { scope: scope("resume", actor), req, bodyBytes }, async (leave) => {
+          const leased = deps.attachments.lease(actor.id) !== null;
+          if (leased && query.force !== true)
             throw new HarnessError(
               "ATTACHED",
               "a person has the conversation in the program's own screen: close that, or add ?force=1 to end it",
             );
-          await deps.attachments.force(actor);
-        }
-        actor.facts("api", { type: "resume" });
-        const limit = actor.runSettings().codec.traits.startDeadlineMs + START_MARGIN_MS;
-        await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
-        return view(actor);
+          leave();
+          if (leased) await deps.attachments.force(actor);
+          actor.facts("api", { type: "resume" });
+          const limit = actor.runSettings().codec.traits.startDeadlineMs + START_MARGIN_MS;
+          await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
+          return done(actor);
+        });
       },
     }),
     route({
@@ -110,10 +126,7 @@ export function controlRoutes(deps: ApiDeps) {
         keepOpen();
         const ok = now || (await until(deps, actor, reached, (query.timeout ?? 30) * 1000, signal));
         const turn = query.turn === undefined ? null : findTurn(deps.store, actor.id, query.turn);
-        return view(actor, {
-          reached: ok,
-          ...(turn === null ? {} : { turn: turnRecordView(turn) }),
-        });
+        return json(shown(actor, { reached: ok, ...(turn === null ? {} : { turn: turnRecordView(turn) }) }));
       },
     }),
   ];

@@ -17,6 +17,8 @@ import {
 import { currentTarget } from "../webhook/outbox.ts";
 import { webhookBody } from "../webhook/payload.ts";
 import type { ApiDeps } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
+import { answerOnce } from "./idempotent.ts";
 import * as schemas from "./schemas.ts";
 import { iso, withoutCredentials } from "./views.ts";
 
@@ -58,21 +60,29 @@ export function deliveryRoutes(deps: ApiDeps) {
       summary: "Send it again, under the same id; ?fresh=1 = under a new one",
       query: object({ fresh: optional(flagText()) }),
       success: { status: 202 },
-      handler({ params, query }) {
+      handler({ params, query, req, bodyBytes }) {
         const delivery = deliveryAt(deps, params.id);
-        let id = delivery.id;
-        if (delivery.body === FORGOTTEN) {
-          throw new HarnessError("DELIVERY_FORGOTTEN", "its agent was deleted and its text with it: nothing can be sent");
-        }
-        store.transact(() => {
-          // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.
-          const target = currentTarget(store, config.webhook, delivery);
-          if (query.fresh === true)
-            insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
-          else reviveDelivery(store, delivery.id, target, clock.now());
+        return answerOnce(deps, { scope: `redeliver ${delivery.id}`, req, bodyBytes }, (keep) => {
+          let id = delivery.id;
+          if (delivery.body === FORGOTTEN) {
+            throw new HarnessError(
+              "DELIVERY_FORGOTTEN",
+              "its agent was deleted and its text with it: nothing can be sent",
+            );
+          }
+          const answer = store.transact(() => {
+            // Where its agent's webhook is now: what was wrong with it may have been mended meanwhile.
+            const target = currentTarget(store, config.webhook, delivery);
+            if (query.fresh === true)
+              insertDelivery(store, { ...delivery, ...target, id: (id = deps.newDeliveryId()) }, clock.now());
+            else reviveDelivery(store, delivery.id, target, clock.now());
+            const made: Answer = { status: 202, body: { delivery: view(id) }, agent: delivery.agent };
+            keep(made);
+            return made;
+          });
+          deps.tryWebhook(id);
+          return answer;
         });
-        deps.tryWebhook(id);
-        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
     route({
@@ -80,28 +90,33 @@ export function deliveryRoutes(deps: ApiDeps) {
       path: "/api/v1/webhook/test",
       summary: "Send a marked test event to the configured webhook",
       success: { status: 202 },
-      handler() {
-        const { url } = config.webhook;
-        if (url === undefined) throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url");
-        const id = deps.newDeliveryId();
-        const body = webhookBody({
-          event: "test",
-          project: "test",
-          agentId: "00000000",
-          provider: "test",
-          status: "idle",
-          timestampMs: clock.now(),
-          lastMessage: "This is a test of the webhook of agent-harness.",
+      handler({ req, bodyBytes }) {
+        return answerOnce(deps, { scope: "test webhook", req, bodyBytes }, (keep) => {
+          const { url } = config.webhook;
+          if (url === undefined) throw new HarnessError("NO_WEBHOOK", "no webhook is configured: set webhook.url");
+          const id = deps.newDeliveryId();
+          const body = webhookBody({
+            event: "test",
+            project: "test",
+            agentId: "00000000",
+            provider: "test",
+            status: "idle",
+            timestampMs: clock.now(),
+            lastMessage: "This is a test of the webhook of agent-harness.",
+          });
+          const answer = store.transact(() => {
+            insertDelivery(
+              store,
+              { id, project: null, agent: null, event: "test", url, token: null, own: false, body },
+              clock.now(),
+            );
+            const made: Answer = { status: 202, body: { delivery: view(id) } };
+            keep(made);
+            return made;
+          });
+          deps.wakeWebhooks();
+          return answer;
         });
-        store.transact(() =>
-          insertDelivery(
-            store,
-            { id, project: null, agent: null, event: "test", url, token: null, own: false, body },
-            clock.now(),
-          ),
-        );
-        deps.wakeWebhooks();
-        return json({ delivery: view(id) }, { status: 202 });
       },
     }),
   ];

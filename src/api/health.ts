@@ -43,6 +43,7 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
       path: "/api/v1/health",
       summary: "Version, uptime (seconds) and counts",
       auth: false,
+      relay: false,
       handler: () => json({ status: "ok", version: VERSION, uptime: uptime(), ...counted(), ready: supervisor.ready }),
     }),
     route({

@@ -3,7 +3,7 @@ import type { NewAttachment } from "../agents/attachments.ts";
 import { storeAttachments } from "../agents/attachments.ts";
 import type { Actor } from "../agents/actor.ts";
 import type { StepWork } from "../agents/step.ts";
-import { json, noContent } from "../http/answer.ts";
+import { json } from "../http/answer.ts";
 import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
@@ -17,6 +17,7 @@ import { readAttachments } from "./attachments.ts";
 import { getProject } from "../store/projects.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
 import { answerOnce } from "./idempotent.ts";
 import * as schemas from "./schemas.ts";
 import { inputView, turnView } from "./views.ts";
@@ -125,30 +126,43 @@ export function inputRoutes(deps: ApiDeps) {
       path: `${ONE}/inputs/:n`,
       summary: "Take an input back before it is delivered",
       success: { status: 204 },
-      handler({ params }) {
+      handler({ params, req, bodyBytes }) {
         const actor = actorAt(deps, params);
         const input = /^[1-9]\d{0,14}$/.test(params.n) ? findInputByNumber(store, actor.id, Number(params.n)) : null;
         if (input === null)
           throw new HarnessError("INPUT_NOT_FOUND", `the agent has no input ${params.n}: GET …/inputs lists them`);
-        if (input.state === "cancelled") return noContent();
-        if (input.state !== "queued") {
-          throw new HarnessError(
-            "INPUT_DELIVERED",
-            `input ${input.n} is ${input.state}: only queued ones can be taken back; abort ends the turn`,
-          );
-        }
-        actor.facts("api", { type: "drop_input", id: input.id });
-        return noContent();
+        const answer: Answer = { status: 204, body: undefined, agent: actor.id };
+        return answerOnce(deps, { scope: `drop ${actor.id} ${input.n}`, req, bodyBytes }, (keep) => {
+          if (input.state === "cancelled") return answer;
+          if (input.state !== "queued") {
+            throw new HarnessError(
+              "INPUT_DELIVERED",
+              `input ${input.n} is ${input.state}: only queued ones can be taken back; abort ends the turn`,
+            );
+          }
+          actor.step("api", (step) => {
+            step.fact({ type: "drop_input", id: input.id });
+            keep(answer);
+          });
+          return answer;
+        });
       },
     }),
     route({
       method: "POST",
       path: `${ONE}/inputs/release`,
       summary: "Let a held queue go on",
-      handler({ params }) {
+      handler({ params, req, bodyBytes }) {
         const actor = actorAt(deps, params);
-        actor.facts("api", { type: "release" });
-        return json({ held: actor.state().held, queuedInputs: actor.state().queue.length });
+        return answerOnce(deps, { scope: `release ${actor.id}`, req, bodyBytes }, (keep) =>
+          actor.step("api", (step) => {
+            step.fact({ type: "release" });
+            const { held, queue } = step.state();
+            const answer: Answer = { status: 200, body: { held, queuedInputs: queue.length }, agent: actor.id };
+            keep(answer);
+            return answer;
+          }),
+        );
       },
     }),
   ];

@@ -10,6 +10,8 @@ import { PERMISSION_STATES } from "../words/said.ts";
 import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
+import { answerOnce } from "./idempotent.ts";
 import * as schemas from "./schemas.ts";
 import { permissionHash, permissionView } from "./views.ts";
 
@@ -71,7 +73,7 @@ export function permissionRoutes(deps: ApiDeps) {
         "Answer one; the same answer again is fine, another one is 409, as is one for another request than `expect`",
       body: schemas.decision,
       bodyBytes: schemas.TEXTS_BYTES,
-      handler({ params, body: { expect, ...body } }) {
+      handler({ params, body: { expect, ...body }, req, bodyBytes }) {
         const actor = actorAt(deps, params);
         const permission = getPermission(store, actor.id, params.pid);
         if (permission === null) {
@@ -86,10 +88,21 @@ export function permissionRoutes(deps: ApiDeps) {
             `permission ${permission.id} is not the request that was shown: look at it again, then answer`,
           );
         }
-        if (permission.state !== "pending") return settled(permission, body);
-        assertPossible(permission, body);
-        actor.facts("api", { type: "decide", id: permission.id, ...body });
-        return json({ permission: permissionView(getPermission(store, actor.id, permission.id) ?? permission) });
+        return answerOnce(deps, { scope: `answer ${actor.id} ${permission.id}`, req, bodyBytes }, (keep) => {
+          const answer = (now: Permission): Answer => ({
+            status: 200,
+            body: { permission: permissionView(now) },
+            agent: actor.id,
+          });
+          if (permission.state !== "pending") return answer(settled(permission, body));
+          assertPossible(permission, body);
+          return actor.step("api", (step) => {
+            step.fact({ type: "decide", id: permission.id, ...body });
+            const made = answer(getPermission(store, actor.id, permission.id) ?? permission);
+            keep(made);
+            return made;
+          });
+        });
       },
     }),
   ];
@@ -100,9 +113,10 @@ function readCursor(text: string): PermissionCursor {
   return { createdAt: Number(createdAt), agent, id };
 }
 
-function settled(permission: Permission, given: Verdict): Response {
+/** The same answer again is fine. */
+function settled(permission: Permission, given: Verdict): Permission {
   const stored = permission.answer;
-  if (stored !== null && Bun.deepEquals(given, stored)) return json({ permission: permissionView(permission) });
+  if (stored !== null && Bun.deepEquals(given, stored)) return permission;
   const how = permission.settledBy === null ? "" : ` (by ${permission.settledBy.replace("_", " ")})`;
   throw new HarnessError(
     "PERMISSION_SETTLED",

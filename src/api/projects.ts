@@ -5,7 +5,7 @@ import { event } from "../agents/journal.ts";
 import { flagText } from "../http/query.ts";
 import { object, optional } from "../lib/check.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
-import { json, noContent } from "../http/answer.ts";
+import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { agentsOf } from "../store/agents.ts";
 import type { Project, ProjectDefaults } from "../store/projects.ts";
@@ -13,6 +13,8 @@ import { deleteProject, getProject, insertProject, listProjects, updateProject }
 import { isBusy } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 import { assertReady, assertStays } from "./deps.ts";
+import type { Answer } from "./idempotent.ts";
+import { answerLeaving, answerOnce } from "./idempotent.ts";
 import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { projectView } from "./views.ts";
@@ -45,19 +47,25 @@ export function projectRoutes(deps: ApiDeps) {
       body: schemas.newProject,
       bodyBytes: schemas.TEXTS_BYTES,
       success: { status: 201 },
-      handler({ body }) {
-        const project: Project = {
-          name: body.name,
-          cwd: realFolder(body.cwd, config.projects.roots),
-          trusted: body.trusted ?? null,
-          webhook: body.webhook ?? null,
-          defaults: body.defaults ?? {},
-          createdAt: clock.now(),
-        };
-        if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
-        assertDefaults(deps, project.defaults);
-        change(project.name, "project_created", () => insertProject(store, project));
-        return json({ project: view(project) }, { status: 201 });
+      handler({ body, req, bodyBytes }) {
+        return answerOnce(deps, { scope: "projects", req, bodyBytes }, (keep) => {
+          const project: Project = {
+            name: body.name,
+            cwd: realFolder(body.cwd, config.projects.roots),
+            trusted: body.trusted ?? null,
+            webhook: body.webhook ?? null,
+            defaults: body.defaults ?? {},
+            createdAt: clock.now(),
+          };
+          if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
+          assertDefaults(deps, project.defaults);
+          const answer: Answer = { status: 201, body: { project: view(project) } };
+          change(project.name, "project_created", () => {
+            insertProject(store, project);
+            keep(answer);
+          });
+          return answer;
+        });
       },
     }),
     route({
@@ -72,29 +80,35 @@ export function projectRoutes(deps: ApiDeps) {
       summary: "Change a project (JSON Merge Patch: null takes a value away)",
       body: schemas.projectPatch,
       bodyBytes: schemas.TEXTS_BYTES,
-      handler({ params, body }) {
+      handler({ params, body, req, bodyBytes }) {
         assertReady(deps);
         const old = getProject(store, params.name);
-        const project: Project = {
-          ...old,
-          ...(body.trusted === undefined ? {} : { trusted: body.trusted }),
-          ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
-          ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
-          ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
-        };
-        if (project.cwd !== old.cwd && agentsOf(store, old.name).length > 0) {
-          throw new HarnessError(
-            "PROJECT_HAS_AGENTS",
-            "cwd cannot change while the project has agents: delete them, or make another project",
-          );
-        }
-        if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
-        assertDefaults(deps, project.defaults);
-        change(project.name, "project_updated", () => updateProject(store, project));
-        // What is loaded and asked depends on these: running processes are replaced before their next turn.
-        for (const agent of agentsOf(store, project.name))
-          deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
-        return json({ project: view(project) });
+        return answerOnce(deps, { scope: `change ${old.name}`, req, bodyBytes }, (keep) => {
+          const project: Project = {
+            ...old,
+            ...(body.trusted === undefined ? {} : { trusted: body.trusted }),
+            ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+            ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
+            ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
+          };
+          if (project.cwd !== old.cwd && agentsOf(store, old.name).length > 0) {
+            throw new HarnessError(
+              "PROJECT_HAS_AGENTS",
+              "cwd cannot change while the project has agents: delete them, or make another project",
+            );
+          }
+          if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+          assertDefaults(deps, project.defaults);
+          const answer: Answer = { status: 200, body: { project: view(project) } };
+          change(project.name, "project_updated", () => {
+            updateProject(store, project);
+            keep(answer);
+          });
+          // What is loaded and asked depends on these: running processes are replaced before their next turn.
+          for (const agent of agentsOf(store, project.name))
+            deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
+          return answer;
+        });
       },
     }),
     route({
@@ -103,32 +117,35 @@ export function projectRoutes(deps: ApiDeps) {
       summary: "Forget a project and its agents; ?force=1 also ends busy ones",
       query: object({ force: optional(flagText()) }),
       success: { status: 204 },
-      async handler({ params, query }) {
+      handler({ params, query, req, bodyBytes }) {
         assertReady(deps);
-        const project = getProject(store, params.name);
-        const agents = agentsOf(store, project.name);
-        const busy = agents.filter((agent) => isBusy(agent.state.status));
-        if (busy.length > 0 && query.force !== true) {
-          throw new HarnessError(
-            "PROJECT_BUSY",
-            `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
-          );
-        }
-        assertStays(deps, project.name);
-        deps.going.add(project.name);
-        try {
-          // One may have been accepted a moment before: looked at until nobody is left.
-          for (
-            let left = agents, round = 0;
-            left.length > 0 && round < 10;
-            left = agentsOf(store, project.name), round++
-          )
-            await Promise.all(left.map((agent) => deps.supervisor.remove(agent.id)));
-          change(project.name, "project_deleted", () => deleteProject(store, project.name));
-        } finally {
-          deps.going.delete(project.name);
-        }
-        return noContent();
+        return answerLeaving(deps, { scope: `forget ${params.name}`, req, bodyBytes }, async (leave) => {
+          const project = getProject(store, params.name);
+          const agents = agentsOf(store, project.name);
+          const busy = agents.filter((agent) => isBusy(agent.state.status));
+          if (busy.length > 0 && query.force !== true) {
+            throw new HarnessError(
+              "PROJECT_BUSY",
+              `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
+            );
+          }
+          assertStays(deps, project.name);
+          leave();
+          deps.going.add(project.name);
+          try {
+            // One may have been accepted a moment before: looked at until nobody is left.
+            for (
+              let left = agents, round = 0;
+              left.length > 0 && round < 10;
+              left = agentsOf(store, project.name), round++
+            )
+              await Promise.all(left.map((agent) => deps.supervisor.remove(agent.id)));
+            change(project.name, "project_deleted", () => deleteProject(store, project.name));
+          } finally {
+            deps.going.delete(project.name);
+          }
+          return { status: 204, body: undefined };
+        });
       },
     }),
   ];

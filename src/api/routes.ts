@@ -20,7 +20,8 @@ import { providerRoutes } from "./providers.ts";
 import { pulseRoutes } from "./pulse.ts";
 import { turnRoutes } from "./turns.ts";
 
-export function apiRoutes(deps: ApiDeps): readonly Route[] {
+/** `more`: of what the config has added. */
+export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly Route[] {
   const routes: Route[] = [
     ...healthRoutes(deps),
     ...providerRoutes(deps),
@@ -38,6 +39,7 @@ export function apiRoutes(deps: ApiDeps): readonly Route[] {
     ...frameRoutes(deps),
     ...deliveryRoutes(deps),
     ...metricsRoutes(deps),
+    ...more,
     route({
       method: "GET",
       path: "/api/v1/openapi.json",

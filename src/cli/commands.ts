@@ -2,7 +2,8 @@
 import type { Command } from "./command.ts";
 import { ACT } from "./table/act.ts";
 import { BOX } from "./table/box.ts";
+import { FLEET } from "./table/fleet.ts";
 import { LOOK } from "./table/look.ts";
 import { MANAGE } from "./table/manage.ts";
 
-export const COMMANDS: readonly Command[] = [...ACT, ...LOOK, ...MANAGE, ...BOX];
+export const COMMANDS: readonly Command[] = [...ACT, ...LOOK, ...MANAGE, ...FLEET, ...BOX];

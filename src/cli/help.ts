@@ -16,6 +16,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Answer", ["permissions", "approve", "deny"]],
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],
   ["Look closer", ["status", "events", "debug", "providers", "projects", "deliveries", "open", "api"]],
+  ["Many boxes", ["nodes", "fleet"]],
   ["Set up", ["serve", "doctor", "config", "systemd", "completion", "version", "help"]],
 ];
 

@@ -136,6 +136,18 @@ export interface DeliveryShape {
   readonly settledAt: string | null;
 }
 
+export interface NodeShape {
+  readonly name: string;
+  readonly reach: "live" | "late" | "lost";
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly draining: boolean;
+  readonly seenAt: string;
+  readonly busy: number;
+  readonly capacity: number;
+  readonly lag: number | null;
+}
+
 /** What each member of an answer holds. */
 interface Members {
   agent: AgentShape;
@@ -154,6 +166,7 @@ interface Members {
   deliveries: readonly DeliveryShape[];
   turn: TurnShape;
   turns: readonly TurnShape[];
+  nodes: readonly NodeShape[];
 }
 
 /** One member of an answer, in its shape. */

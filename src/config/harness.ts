@@ -10,6 +10,8 @@ import { NAME } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
+import type { FleetConfig } from "./fleet.ts";
+import { fleetSchema, resolveFleet } from "./fleet.ts";
 import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";
 import { loadConfig } from "./load.ts";
 import { defaultStateDir } from "./state-dir.ts";
@@ -53,6 +55,8 @@ export interface HarnessConfig {
     readonly agentCpuWeight: number;
   };
   readonly retention: { readonly eventsDays: number };
+  /** Absent: this box is alone. */
+  readonly fleet?: FleetConfig;
 }
 
 /** The program that a kind runs unless the config says otherwise; also the providers that exist without config. */
@@ -130,6 +134,7 @@ const harnessFile = object({
     }),
   ),
   retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
+  fleet: optional(fleetSchema),
 });
 export type HarnessFile = Infer<typeof harnessFile>;
 
@@ -147,6 +152,8 @@ export const harnessSpec: ConfigSpec<HarnessFile, HarnessConfig> = {
     { variable: "AH_WEBHOOK_URL", key: ["webhook", "url"] },
     { variable: "AH_WEBHOOK_TOKEN", key: ["webhook", "token"], replaces: [["webhook", "tokenFile"]] },
     { variable: "AH_WEBHOOK_SECRET", key: ["webhook", "secret"], replaces: [["webhook", "secretFile"]] },
+    { variable: "AH_FLEET_URL", key: ["fleet", "url"], replaces: [["fleet", "urlFile"]] },
+    { variable: "AH_FLEET_NODE", key: ["fleet", "node"] },
   ],
   resolve: resolveHarness,
 };
@@ -172,6 +179,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
     webhook.secretFile,
     values.signingSecret,
   );
+  const fleet = resolveFleet(file.fleet, context);
   const socketPath = file.listen?.slice("unix:".length);
   const host = file.host ?? "127.0.0.1";
   const tokenIsMeant = token !== undefined || auth.tokenFile !== undefined || context.broken("auth");
@@ -212,6 +220,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       ...limits,
     },
     retention: { eventsDays: retention.eventsDays ?? 30 },
+    ...(fleet === undefined ? {} : { fleet }),
   };
 }
 
@@ -265,5 +274,6 @@ export function printableConfig(config: HarnessConfig): unknown {
     name,
     { ...settings, env: Object.fromEntries(Object.keys(settings.env).map((key) => [key, "[redacted]"])) },
   ]);
-  return redact({ ...config, providers: Object.fromEntries(providers) });
+  const fleet = config.fleet === undefined ? {} : { fleet: { ...config.fleet, url: "[redacted]" } };
+  return redact({ ...config, ...fleet, providers: Object.fromEntries(providers) });
 }

@@ -62,6 +62,8 @@ export interface RouteSpec<P extends string, Q extends Schema<unknown> | undefin
   readonly summary: string;
   /** false = open to everybody who passes the guard. */
   readonly auth?: false;
+  /** false = asked of this very box only, never handed on to another one of its fleet. */
+  readonly relay?: false;
   /** An object schema of text values (`http/query.ts` has numbers, flags and lists). */
   readonly query?: Q;
   readonly body?: B;
@@ -78,6 +80,7 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly auth?: false;
+  readonly relay?: false;
   readonly query?: Schema<unknown>;
   readonly body?: Exclude<BodySpec, undefined>;
   readonly bodyBytes?: number;

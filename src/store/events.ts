@@ -159,11 +159,38 @@ export function newestEvent(store: Store): number {
   return store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
 }
 
-/** One small batch; returns how many went. */
-export function pruneEvents(store: Store, olderThan: number, limit: number): number {
+/** What of one event is never changed, not even when its agent is forgotten. */
+export function findLandmark(store: Store, id: number): Pick<EventRecord, "id" | "type" | "agent" | "at"> | null {
+  const row = store.get<EventRow>("SELECT id, type, agent, at FROM events WHERE id = ?", id);
+  return row === null ? null : { id, type: row.type, agent: row.agent, at: new Date(row.at).toISOString() };
+}
+
+/**
+ * One small batch; returns how many went. Those behind `upTo` are still wanted by somebody: they stay until
+ * `atLatest`.
+ */
+export function pruneEvents(
+  store: Store,
+  olderThan: number,
+  limit: number,
+  kept: { readonly upTo: number; readonly atLatest: number } | null = null,
+): number {
+  const { upTo, atLatest } = kept ?? { upTo: Number.MAX_SAFE_INTEGER, atLatest: olderThan };
   return store.run(
-    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)",
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 AND (id <= ?2 OR at < ?3) ORDER BY at LIMIT ?4)",
     olderThan,
+    upTo,
+    atLatest,
     limit,
   ).changes;
+}
+
+/** How much text lies in events behind an id that are older than a moment. */
+export function eventBytes(store: Store, after: number, olderThan: number): number {
+  const row = store.get<{ bytes: number | null }>(
+    "SELECT sum(octet_length(data)) AS bytes FROM events WHERE at < ? AND id > ?",
+    olderThan,
+    after,
+  );
+  return row?.bytes ?? 0;
 }

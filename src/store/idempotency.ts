@@ -5,9 +5,27 @@ import type { Store } from "./database.ts";
 export const IDEMPOTENCY_TTL_MS = 24 * 60 * 60 * 1000;
 
 export interface KeptAnswer {
-  readonly status: number;
+  /** null: it was begun, and nobody knows how it ended. */
+  readonly status: number | null;
+  /** JSON text; empty: there is none. */
   readonly answer: string;
 }
+
+interface KeyOf {
+  readonly scope: string;
+  readonly key: string;
+  readonly hash: string;
+}
+
+interface Ended {
+  readonly status: number;
+  readonly answer: string;
+  readonly input: number | null;
+  readonly agent: string | null;
+}
+
+/** What stands for the status of what was begun. */
+const BEGUN = 0;
 
 /** Keys of inputs go with their agent; those that made agents outlive it, and go with their project. */
 export const inputScope = (agent: string): string => `input ${agent}`;
@@ -27,29 +45,31 @@ export function keptAnswer(store: Store, scope: string, key: string, bodyHash: s
       "this Idempotency-Key was used with another body: use a new key for a new request",
     );
   }
-  return { status: row.status, answer: row.answer };
+  return { status: row.status === BEGUN ? null : row.status, answer: row.answer };
 }
 
-export function keepAnswer(
-  store: Store,
-  scope: string,
-  key: string,
-  bodyHash: string,
-  kept: KeptAnswer,
-  input: number | null,
-  agent: string,
-  now: number,
-): void {
+const INSERT =
+  "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, agent, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+
+/** In the transaction of what the answer tells. */
+export function keepAnswer(store: Store, kept: KeyOf & Ended, now: number): void {
+  const { scope, key, hash, status, answer, input, agent } = kept;
+  store.run(INSERT, scope, key, hash, status, answer, input, agent, now);
+}
+
+/** Before something is done that a rollback would not undo. */
+export function beginAnswer(store: Store, { scope, key, hash }: KeyOf, now: number): void {
+  store.run(INSERT, scope, key, hash, BEGUN, "", null, null, now);
+}
+
+export function endAnswer(store: Store, { scope, key }: KeyOf, { status, answer, agent }: Ended): void {
   store.run(
-    "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, agent, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "UPDATE idempotency SET status = ?, answer = ?, agent = ? WHERE scope = ? AND key = ?",
+    status,
+    answer,
+    agent,
     scope,
     key,
-    bodyHash,
-    kept.status,
-    kept.answer,
-    input,
-    agent,
-    now,
   );
 }
 

@@ -151,4 +151,11 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE inputs ADD COLUMN origin TEXT NOT NULL DEFAULT 'user';
   ALTER TABLE turns ADD COLUMN verify TEXT;
   `,
+  // What other boxes of a fleet asked of this one.
+  `
+  CREATE TABLE fleet_calls (
+    id TEXT PRIMARY KEY, hash TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('begun', 'left', 'done')),
+    status INTEGER, answer TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -3,32 +3,43 @@ import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "./database.ts";
 import { pruneDeliveries } from "./deliveries.ts";
-import { pruneEvents } from "./events.ts";
+import { eventBytes, pruneEvents } from "./events.ts";
 import { IDEMPOTENCY_TTL_MS, pruneIdempotency } from "./idempotency.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const EVERY_MS = 60 * 60 * 1000;
 const PAUSE_MS = 50;
 const BATCH = 500;
+/** What nobody has copied yet stays twice as long, and no longer when it is so much. */
+const HELD_BYTES = 2 * 1024 * 1024 * 1024;
 
 export function startRetention({
   store,
   clock,
   log,
   eventsDays,
+  copied = null,
 }: {
   store: Store;
   clock: Clock;
   log: Logger;
   eventsDays: number;
+  /** The last event that somebody copies elsewhere has; null: nobody does. */
+  copied?: (() => number) | null;
 }): { stop(): void } {
   let timer: Timer;
+  const held = (now: number) => {
+    if (copied === null) return null;
+    const upTo = copied();
+    const tooMuch = eventBytes(store, upTo, now - eventsDays * DAY_MS) > HELD_BYTES;
+    return tooMuch ? null : { upTo, atLatest: now - 2 * eventsDays * DAY_MS };
+  };
   const run = (): void => {
     try {
       const now = clock.now();
       const gone = store.transact(
         () =>
-          pruneEvents(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneEvents(store, now - eventsDays * DAY_MS, BATCH, held(now)) +
           pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
           pruneIdempotency(store, now - IDEMPOTENCY_TTL_MS, BATCH),
       );

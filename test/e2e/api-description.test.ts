@@ -5,7 +5,7 @@ import { ANSWERS } from "../../src/api/answers/table.ts";
 import type { Api } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
-import { assertDescribed, assertDescribedEvent, apiTable as routes } from "../support/described.ts";
+import { assertDescribed, assertDescribedEvent, fleetTable, apiTable as routes } from "../support/described.ts";
 
 setDefaultTimeout(30_000);
 
@@ -23,7 +23,8 @@ test("the description is made from the table", async () => {
 });
 
 test("every route says what it answers, and every such saying has its route", () => {
-  expect(Object.keys(ANSWERS).sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort());
+  const all = [...routes, ...fleetTable].map(({ method, path }) => `${method} ${path}`);
+  expect(Object.keys(ANSWERS).sort()).toEqual(all.sort());
 });
 
 test("every reference leads to something that is there", () => {

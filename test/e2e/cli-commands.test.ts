@@ -9,6 +9,7 @@ import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
 import type { Cli } from "../support/cli.ts";
 import { cliOf, script } from "../support/cli.ts";
+import { fleetTable } from "../support/described.ts";
 import { startHook } from "../support/hook.ts";
 import type { Hook } from "../support/hook.ts";
 
@@ -343,15 +344,16 @@ test("no output of any command holds a secret, and none in a pipe holds a contro
 
 /** Routes that are not for people: machines ask them, or the page does. */
 const NOT_FOR_PEOPLE =
-  /^GET (\/$|\/inspect|\/healthz|\/readyz|\/metrics|\/api\/v1\/(metrics|activity|event-types|openapi\.json|health)$)|\/frames$|\/messages\/:mid$/;
+  /^GET (\/$|\/inspect|\/healthz|\/readyz|\/metrics|\/api\/v1\/(metrics|activity|event-types|openapi\.json|health|fleet\/(agents|permissions|events)|calls\/:id)$)|\/frames$|\/messages\/:mid$/;
 
 test("every route that a person would use has a command", async () => {
   const { paths } = JSON.parse((await cli("api", "GET", "/openapi.json")).out) as {
     paths: Record<string, Record<string, unknown>>;
   };
-  const served = Object.entries(paths).flatMap(([path, methods]) =>
+  const own = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`),
   );
+  const served = [...own, ...fleetTable.map(({ method, path }) => `${method} ${path}`)];
   const commands = COMMANDS.flatMap((command) => [command, ...(command.subs ?? [])]);
   const named = new Set(commands.flatMap(({ routes = [] }) => routes.map((route) => route.replace(" /", " /api/v1/"))));
   expect(served.filter((route) => !NOT_FOR_PEOPLE.test(route) && !named.has(route))).toEqual([]);

@@ -7,15 +7,21 @@ import { EVENT_SHAPES } from "../../src/api/answers/events.ts";
 import { ANSWERS, errorsOf } from "../../src/api/answers/table.ts";
 import type { ApiDeps } from "../../src/api/deps.ts";
 import { apiRoutes } from "../../src/api/routes.ts";
+import type { FleetDeps } from "../../src/fleet/deps.ts";
+import { fleetRoutes } from "../../src/fleet/routes.ts";
 import { createMatcher } from "../../src/http/match.ts";
 import type { Schema } from "../../src/lib/check.ts";
 import { check } from "../../src/lib/check.ts";
 import { ERRORS } from "../../src/words/errors.ts";
 
 /** The table is only looked at: no handler of it runs, so it needs nothing to work with. */
-export const apiTable = apiRoutes({ config: {}, bus: createBus() } as ApiDeps);
+const nothing = { config: {}, bus: createBus() } as ApiDeps;
+export const apiTable = apiRoutes(nothing);
 
-const match = createMatcher(apiTable);
+/** With what a box of a fleet has besides. */
+export const fleetTable = fleetRoutes({ api: nothing } as FleetDeps);
+
+const match = createMatcher([...apiTable, ...fleetTable]);
 
 /** Throws when the answer of a known route is none that its description allows. `path` may carry a query. */
 export function assertDescribed(method: string, path: string, status: number, body: unknown): void {

@@ -27,7 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   receiver: ["words", "lib", "http", "process", "store", "config", "webhook"],
   inspector: [],
   api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces"],
-  cli: ["words", "lib", "http", "process", "providers", "bridge", "config", "agents", "api", "(the top)"],
+  fleet: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "api"],
+  cli: ["words", "lib", "http", "process", "providers", "bridge", "config", "agents", "api", "fleet", "(the top)"],
 };
 
 /** What a file names, statically or when it runs: relative targets and packages. */

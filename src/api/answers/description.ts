@@ -5,8 +5,9 @@ import type { Route } from "../../http/router.ts";
 import { VERSION } from "../../lib/version.ts";
 import { NOTICES, TEST_EVENT } from "../../words/notices.ts";
 import { notice } from "./notice.ts";
+import { HEADERS, TAGS, isKeyed } from "./route.ts";
 import { namedShapes } from "./shape.ts";
-import { ANSWERS, HEADERS, TAGS, errorsOf } from "./table.ts";
+import { ANSWERS, errorsOf } from "./table.ts";
 
 const WEBHOOK_HEADERS = {
   Authorization: "`Bearer` and the configured token, where there is one",
@@ -35,9 +36,10 @@ export function describeApi(routes: readonly Route[]): unknown {
 
 function describe({ method, path, auth }: Route): Described {
   const { takes = [], ...row } = ANSWERS[`${method} ${path}`] ?? { tag: "box" };
+  const headers = isKeyed(method, path) ? [...takes, "Idempotency-Key" as const] : takes;
   return {
     ...row,
-    headers: Object.fromEntries(takes.map((name) => [name, HEADERS[name]])),
+    headers: Object.fromEntries(headers.map((name) => [name, HEADERS[name]])),
     errors: errorsOf(method, path, auth === false),
   };
 }

@@ -2,46 +2,17 @@
  * What each route answers: the shape of its good answer, its own errors, and the tag it is listed under. A route
  * without a row, and a row without a route, fail a test; so does every answer of a test that does not fit its row.
  */
-import type { Schema } from "../../lib/check.ts";
 import { array, boolean, nullable, object, optional, record, union, unknown } from "../../lib/check.ts";
 import type { ErrorCode } from "../../words/errors.ts";
 import { agent, agentTurn, input, turn } from "./agent.ts";
 import { attachPlan, lease } from "./attach.ts";
 import { boxStatus, counts, debug, delivery, deliveryWithAttempts, frames, health, project, provider } from "./box.ts";
+import { FLEET_ANSWERS } from "./fleet.ts";
 import { eventPage, streamEvent } from "./events.ts";
 import { listedPermission, message, permission } from "./said.ts";
+import type { RouteAnswer } from "./route.ts";
+import { isKeyed } from "./route.ts";
 import { count, text, yes } from "./shape.ts";
-
-export const TAGS = {
-  box: "The daemon, its providers, and what machines ask of it",
-  projects: "A name and a folder",
-  agents: "Made, looked at, changed, ended",
-  inputs: "What is sent to an agent",
-  messages: "What was said, exactly",
-  permissions: "What agents wait for, and the answers",
-  control: "Ending turns and processes, bringing them back, waiting",
-  events: "What happens, numbered",
-  webhooks: "The outbox",
-} as const;
-
-export interface RouteAnswer {
-  readonly tag: keyof typeof TAGS;
-  /** Of the JSON answer; absent: it has none (204), or is no JSON. */
-  readonly answer?: Schema<unknown>;
-  /** Media type and shape of another form of it (`Accept`, or a stream). */
-  readonly also?: { readonly type: string; readonly answer: Schema<unknown> };
-  /** Headers that it understands. */
-  readonly takes?: readonly (keyof typeof HEADERS)[];
-  /** The list says which event it knows of (`X-Event-Cursor`). */
-  readonly cursor?: true;
-  /** Besides those that every route of its kind may give. */
-  readonly errors?: readonly ErrorCode[];
-}
-
-export const HEADERS = {
-  "Idempotency-Key": "The same key and body get the first answer again, for 24 hours",
-  "Last-Event-ID": "Where the stream goes on; beats `since`",
-} as const;
 
 const AGENT = "/api/v1/projects/:name/agents/:id";
 const oneAgent = object({ agent });
@@ -51,7 +22,6 @@ const forgotten = object({ agent: object({ id: text, forgotten: yes }), input: n
 const made: readonly ErrorCode[] = [
   "PROVIDER_UNAVAILABLE",
   "ATTACHMENT_REFUSED",
-  "IDEMPOTENCY_MISMATCH",
   "NAME_TAKEN",
   "PROJECT_GOING",
   "TOO_MANY_AGENTS",
@@ -85,7 +55,6 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "POST /api/v1/projects/:name/agents": {
     tag: "agents",
     answer: union(oneAgent, forgotten),
-    takes: ["Idempotency-Key"],
     errors: made,
   },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
@@ -99,8 +68,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   [`POST ${AGENT}/input`]: {
     tag: "inputs",
     answer: object({ input, turn: optional(agentTurn) }),
-    takes: ["Idempotency-Key"],
-    errors: ["AGENT_BUSY", "ATTACHMENT_REFUSED", "IDEMPOTENCY_MISMATCH"],
+    errors: ["AGENT_BUSY", "ATTACHMENT_REFUSED"],
   },
   [`GET ${AGENT}/inputs`]: { tag: "inputs", answer: object({ inputs: array(input) }) },
   [`DELETE ${AGENT}/inputs/:n`]: { tag: "inputs", errors: ["INPUT_NOT_FOUND", "INPUT_DELIVERED"] },
@@ -171,6 +139,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: ["DELIVERY_NOT_FOUND", "DELIVERY_FORGOTTEN"],
   },
   "POST /api/v1/webhook/test": { tag: "webhooks", answer: object({ delivery }), errors: ["NO_WEBHOOK"] },
+  ...FLEET_ANSWERS,
 };
 
 /** What any route of its kind may give. */
@@ -183,6 +152,7 @@ export function errorsOf(method: string, path: string, open: boolean): readonly 
     ...(path.includes("/projects/:name") ? (["PROJECT_NOT_FOUND"] as const) : []),
     ...(path.startsWith(AGENT) ? (["AGENT_NOT_FOUND"] as const) : []),
     ...(method === "GET" ? [] : (["TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
+    ...(isKeyed(method, path) ? (["IDEMPOTENCY_MISMATCH", "OUTCOME_UNKNOWN"] as const) : []),
     ...(ANSWERS[`${method} ${path}`]?.errors ?? []),
     "INTERNAL",
     "NOT_READY",

@@ -10,6 +10,7 @@ import type { Style } from "../colours.ts";
 import type { Context } from "../command.ts";
 import type { Check } from "../doctor/check.ts";
 import { checkDaemon } from "../doctor/daemon.ts";
+import { checkFleet } from "../doctor/fleet.ts";
 import { checkProviders, lookHere } from "../doctor/providers.ts";
 import { checkSetup } from "../doctor/setup.ts";
 import { checkSystem } from "../doctor/system.ts";
@@ -40,6 +41,7 @@ export async function run({ args, env, io }: Context): Promise<number> {
     ...checkSystem(output),
     ...(reports.length === 0 ? [] : checkProviders(reports, namedProviders(path, env))),
     ...(await webhookOf(setup.config)),
+    ...(setup.config === null ? [] : await checkFleet(setup.config)),
   ];
   if (args.has("json")) printJson(io.out, { checks, providers: reports });
   else {

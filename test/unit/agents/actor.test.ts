@@ -173,10 +173,10 @@ test("settings are changed for everybody at once, when they are stored: who hear
   const seen: unknown[] = [];
   bus.onCommit(({ events }) => seen.push([actor.agent().settings.model, events.map((each) => each.type)]));
   fill(true);
-  expect(() => actor.configure("bob", settings, true)).toThrow("full");
+  expect(() => actor.configure({ name: "bob", settings, restart: true }, () => null)).toThrow("full");
   expect([actor.agent().name, actor.agent().settings.model, seen]).toEqual([null, null, []]);
   fill(false);
-  actor.configure("bob", settings, true);
+  actor.configure({ name: "bob", settings, restart: true }, () => null);
   expect(seen).toEqual([["large", ["agent_updated"]]]);
   expect(actor.agent().name).toBe("bob");
 });

@@ -231,3 +231,40 @@ test("problems are printed one a line, with the file", () => {
     ),
   ).toBe("2 problems in /x.json:\n  port: bad\n  worse");
 });
+
+describe("a fleet", () => {
+  const fleet = (value: unknown, env: Record<string, string> = {}) =>
+    load(env, write("fleet.json", { fleet: value })).value.fleet;
+
+  test("is none where the config says nothing of it", () => {
+    expect(load().value.fleet).toBeUndefined();
+  });
+
+  test("is spoken to over TLS with its name checked, unless the address is this machine or says otherwise", () => {
+    expect(fleet({ url: "postgres://u@db.example/f" })?.url).toBe("postgres://u@db.example/f?sslmode=verify-full");
+    expect(fleet({ url: "postgres://u@db.example/f?sslmode=require" })?.url).toContain("sslmode=require");
+    expect(fleet({ url: "postgres://u@127.0.0.1/f" })?.url).toContain("sslmode=disable");
+    expect(fleet({ url: "postgres://u@localhost/f?host=/run/postgresql" })?.url).not.toContain("sslmode");
+  });
+
+  test("can be had from the environment alone", () => {
+    expect(load({ AH_FLEET_URL: "postgres://u@127.0.0.1/f", AH_FLEET_NODE: "b1" }).value.fleet).toMatchObject({
+      node: "b1",
+      schema: "agent_harness",
+      acceptCalls: true,
+    });
+  });
+
+  test("shows its password to nobody", () => {
+    const { value } = load({ AH_FLEET_URL: "postgres://u:hunter2@127.0.0.1/f" });
+    expect(JSON.stringify(printableConfig(value))).not.toContain("hunter2");
+    const bad = loadHarnessConfig({ env: { HOME: dir, AH_FLEET_URL: "mysql://u:hunter2@db/f" }, systemDir: dir });
+    if (bad.ok) throw new Error("it was taken");
+    expect(formatProblems(bad.problems, null)).not.toContain("hunter2");
+    expect(formatProblems(bad.problems, null)).toContain("AH_FLEET_URL");
+  });
+
+  test("without an address is a mistake that names the three ways to give one", () => {
+    expect(() => fleet({ node: "b1" })).toThrow("fleet.urlFile, or AH_FLEET_URL");
+  });
+});

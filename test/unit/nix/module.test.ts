@@ -116,9 +116,11 @@ function loads(service: Service | undefined, spec: ConfigSpec<unknown, unknown>)
     expect(source).toStartWith("/run/secrets/");
     const value = name.includes("discord")
       ? "https://discord.com/api/webhooks/1/abc"
-      : name.includes("secret")
-        ? `whsec_${btoa("x".repeat(24))}`
-        : "not-a-real-token-1";
+      : name.includes("fleet")
+        ? "postgres://box:not-a-real-password@db.example/fleet"
+        : name.includes("secret")
+          ? `whsec_${btoa("x".repeat(24))}`
+          : "not-a-real-token-1";
     writeFileSync(join(dir, name), value);
   }
   const loaded = loadConfig(spec, { env: { CREDENTIALS_DIRECTORY: dir, [spec.pathVariable]: path } });
@@ -160,6 +162,7 @@ const GOOD: readonly [string, unknown][] = [
     "roots and limits",
     { settings: { projects: { roots: ["/srv"], trustedRoots: ["/srv/own"] }, limits: { maxAgents: 5 } } },
   ],
+  ["a node of a fleet", { settings: { fleet: { urlFile: secrets("f"), labels: { gpu: "1" }, capacity: 2 } } }],
   ["a receiver alone", { enable: false, receiver: { enable: true, settings: { tokenFile: secrets("t") } } }],
   [
     "a receiver with Discord and OpenClaw's hook",
@@ -231,6 +234,11 @@ describe.skipIf(NIX === null)("a configuration with", () => {
       "a signing secret in the store",
       { settings: { webhook: { secret: "x" } } },
       "set services.agent-harness.settings.webhook.secretFile",
+    ],
+    [
+      "the fleet's database in the store",
+      { settings: { fleet: { url: "postgres://x@y/z" } } },
+      `set ${ah}.settings.fleet.urlFile to its path`,
     ],
     [
       "Discord's URL in the store",

@@ -61,12 +61,10 @@ function world(events = 3) {
     for (const scope of [createScope("p"), inputScope("0000000a")])
       keepAnswer(
         store,
-        scope,
-        "key",
-        "hash",
-        { status: 201, answer: JSON.stringify({ agent: { id: "0000000a", systemPrompt: WORD, env: [WORD] } }) },
-        null,
-        "0000000a",
+        {
+          ...{ scope, key: "key", hash: "hash", status: 201, input: null, agent: "0000000a" },
+          answer: JSON.stringify({ agent: { id: "0000000a", systemPrompt: WORD, env: [WORD] } }),
+        },
         1,
       );
   });

@@ -1,0 +1,94 @@
+/** What the routes of a fleet answer. They are there where the config has a `fleet`. */
+import { array, boolean, integer, nullable, object, oneOf, optional, record, unknown } from "../../lib/check.ts";
+import { agent } from "./agent.ts";
+import { permission } from "./said.ts";
+import { about, count, named, text, time } from "./shape.ts";
+import type { RouteAnswer } from "./route.ts";
+
+const reach = oneOf("live", "late", "lost");
+
+const node = named(
+  "FleetNode",
+  "A box of the fleet",
+  object({
+    name: text,
+    uuid: text,
+    version: text,
+    labels: record(text),
+    providers: array(text),
+    projects: array(text),
+    capacity: count,
+    acceptCalls: boolean(),
+    draining: boolean(),
+    reach: about("By the database's clock; nobody is lost while the database is away", reach),
+    seenAt: time,
+    busy: count,
+    ready: boolean(),
+    lag: about("Events that its mirror is behind", nullable(integer())),
+  }),
+);
+
+/** Where something is, and how far away that is. */
+const standing = { node: text, reach };
+
+const AWAY = ["FLEET_AWAY", "FLEET_REFUSED", "FLEET_SCHEMA"] as const;
+
+export const FLEET_ANSWERS: Readonly<Record<string, RouteAnswer>> = {
+  "GET /api/v1/fleet": {
+    tag: "fleet",
+    answer: object({
+      node: text,
+      joined: boolean(),
+      database: oneOf("up", "away"),
+      why: optional(object({ error: text, message: text })),
+      schema: text,
+      nodes: nullable(object({ live: count, late: count, lost: count })),
+      lag: nullable(integer()),
+    }),
+  },
+  "GET /api/v1/fleet/nodes": { tag: "fleet", answer: object({ nodes: array(node) }), errors: AWAY },
+  "POST /api/v1/fleet/nodes/:node/drain": {
+    tag: "fleet",
+    answer: object({ node }),
+    errors: [...AWAY, "NODE_NOT_FOUND"],
+  },
+  "POST /api/v1/fleet/nodes/:node/undrain": {
+    tag: "fleet",
+    answer: object({ node }),
+    errors: [...AWAY, "NODE_NOT_FOUND"],
+  },
+  "DELETE /api/v1/fleet/nodes/:node": { tag: "fleet", errors: [...AWAY, "NODE_NOT_FOUND", "NODE_LIVES"] },
+  "GET /api/v1/fleet/agents": {
+    tag: "fleet",
+    answer: object({
+      agents: array(object({ ...standing, asOf: about("By the database's clock", time), agent })),
+      next: nullable(text),
+    }),
+    errors: AWAY,
+  },
+  "GET /api/v1/fleet/permissions": {
+    tag: "fleet",
+    answer: object({
+      permissions: array(object({ ...standing, project: text, agent: text, name: nullable(text), permission })),
+      next: nullable(text),
+    }),
+    errors: AWAY,
+  },
+  "GET /api/v1/fleet/events": { tag: "fleet", takes: ["Last-Event-ID"], errors: AWAY },
+  "GET /api/v1/calls/:id": {
+    tag: "fleet",
+    answer: object({
+      call: object({
+        id: text,
+        node: text,
+        method: text,
+        path: text,
+        state: oneOf("queued", "claimed", "done", "expired"),
+        status: nullable(integer()),
+        createdAt: time,
+        answer: optional(unknown()),
+      }),
+    }),
+    errors: [...AWAY, "CALL_NOT_FOUND"],
+  },
+};

@@ -1,0 +1,45 @@
+/** What the parts of a fleet and its routes work with, and what they say while the database is away. */
+import type { ApiDeps } from "../api/deps.ts";
+import type { FleetConfig } from "../config/fleet.ts";
+import { HarnessError } from "../lib/errors.ts";
+import type { Asker } from "./asker.ts";
+import type { Ask, Database } from "./database.ts";
+import { DatabaseAway } from "./database.ts";
+import type { Identity } from "./identity.ts";
+import type { Member, Membership } from "./membership.ts";
+import type { Mirror } from "./mirror.ts";
+
+export interface FleetDeps {
+  readonly api: ApiDeps;
+  readonly config: FleetConfig;
+  readonly database: Database;
+  readonly identity: Identity;
+  readonly membership: Membership;
+  readonly mirror: Mirror;
+  readonly asker: Asker;
+  readonly name: string;
+}
+
+/** Throws why this box is in no fleet now. */
+export function memberOf({ membership }: Pick<FleetDeps, "membership">): Member {
+  const member = membership.member();
+  if (member !== null) return member;
+  throw membership.why ?? new HarnessError("FLEET_AWAY", "this box is not in its fleet now: try again in a moment");
+}
+
+/** What is asked of the database for somebody who waits: its absence is an answer of ours. */
+export async function asking<T>(
+  deps: Pick<FleetDeps, "membership" | "database">,
+  work: (ask: Ask) => Promise<T>,
+): Promise<T> {
+  memberOf(deps);
+  try {
+    return await work(deps.database.ask);
+  } catch (error) {
+    if (!(error instanceof DatabaseAway)) throw error;
+    throw new HarnessError("FLEET_AWAY", `${error.message}: try again in a moment`, {
+      cause: error,
+      headers: { "Retry-After": "1" },
+    });
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Joins a box to its fleet: puts the parts together, and takes them apart. Loaded only where the config has a `fleet`.
+ * The box never waits for it.
+ */
+import type { ApiDeps } from "../api/deps.ts";
+import { findProgram } from "../agents/run-settings.ts";
+import type { FleetConfig } from "../config/fleet.ts";
+import { apiRoutes } from "../api/routes.ts";
+import type { Auth } from "../http/auth.ts";
+import type { Guard } from "../http/guard.ts";
+import type { Route } from "../http/router.ts";
+import { createApp } from "../http/router.ts";
+import { VERSION } from "../lib/version.ts";
+import { listProjects } from "../store/projects.ts";
+import { isBusy } from "../words/agent.ts";
+import { createAsker } from "./asker.ts";
+import { createDatabase } from "./database.ts";
+import type { FleetDeps } from "./deps.ts";
+import { memberOf } from "./deps.ts";
+import { channelOf, createHints } from "./hints.ts";
+import { identityOf, mirroredOf } from "./identity.ts";
+import type { Member } from "./membership.ts";
+import { createMembership } from "./membership.ts";
+import { createMirror } from "./mirror.ts";
+import { createOwner } from "./owner.ts";
+import type { NodeCard } from "./registry.ts";
+import { relayRoutes } from "./relay-routes.ts";
+import { fleetRoutes } from "./routes.ts";
+
+export interface Fleet {
+  readonly routes: readonly Route[];
+  /** The last event that the database is known to have. */
+  copied(): number;
+  /** When the box is ready. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface Machine {
+  readonly hostname: string;
+  readonly cores: number;
+}
+
+export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Machine): Promise<Fleet> {
+  const { store, clock, supervisor } = api;
+  const log = api.log.child({ part: "fleet" });
+  const identity = await identityOf(store, api.newUuid);
+  const database = createDatabase({ config, clock, log, random: Math.random });
+  const session = api.newUuid();
+  const name = config.node ?? nodeName(machine.hostname);
+  const card = (): NodeCard => ({
+    uuid: identity.uuid,
+    name,
+    session,
+    version: VERSION,
+    labels: config.labels,
+    providers: usableProviders(api),
+    projects: listProjects(store).map((project) => project.name),
+    capacity: config.capacity ?? machine.cores,
+    acceptCalls: config.acceptCalls,
+    publicKey: identity.publicKey,
+  });
+  const pulse = () => ({
+    busy: supervisor
+      .agents()
+      .filter(({ state }) => isBusy(state.status))
+      .toArray().length,
+    ready: supervisor.ready,
+  });
+  const membership = createMembership({
+    database,
+    schema: config.schema,
+    store,
+    identity,
+    card,
+    pulse,
+    clock,
+    log,
+  });
+  const mirror = createMirror({ store, database, clock, log, epoch: identity.epoch });
+  membership.onJoin((member) => mirror.begin(member));
+  const unsubscribe = api.bus.onCommit(() => mirror.wake());
+  const hints = createHints({
+    database,
+    clock,
+    pooler: config.pooler,
+    channel: () => channelOfMember(config.schema, membership.member()),
+    nonce: api.newUuid,
+  });
+  membership.onJoin(() => hints.begin());
+  // The table of every box: what others may ask of this one, and this one of them.
+  const own = apiRoutes(api);
+  const owner = createOwner({
+    ...{ store, database, schema: config.schema, member: membership.member, hints, clock, log },
+    app: createApp({ routes: own.filter(({ relay }) => relay !== false), auth: OPEN, guard: OPEN_DOOR, log }),
+    privateKey: identity.privateKey,
+    accept: config.acceptCalls,
+  });
+  membership.onJoin(() => owner.start());
+  const asker = createAsker({
+    ...{ database, schema: config.schema, hints, clock, newId: api.newUuid },
+    member: () => memberOf({ membership }),
+  });
+  const deps: FleetDeps = { api, config, database, identity, membership, mirror, asker, name };
+  return {
+    routes: [...fleetRoutes(deps), ...relayRoutes(deps, own)],
+    start: () => membership.start(),
+    copied: () => mirroredOf(store),
+    async stop() {
+      unsubscribe();
+      mirror.stop();
+      owner.stop();
+      asker.stop();
+      hints.stop();
+      membership.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Whoever may write into the tables has the right; the database's roles say who that is. */
+const OPEN: Auth = { require: () => undefined };
+const OPEN_DOOR: Guard = { check: () => undefined };
+
+const channelOfMember = (schema: string, member: Member | null): string | null =>
+  member === null ? null : channelOf(schema, member.no);
+
+/** What of the host's name can be a node's. */
+function nodeName(hostname: string): string {
+  const short =
+    hostname
+      .split(".")[0]
+      ?.replaceAll(/[^A-Za-z0-9._-]/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "") ?? "";
+  return short.slice(0, 64) || "node";
+}
+
+/** Those whose program is there. */
+function usableProviders({ providers, inheritedEnv }: ApiDeps): string[] {
+  return [...providers]
+    .filter(
+      ([, { settings }]) =>
+        settings.enabled && findProgram(settings.command[0] ?? "", inheritedEnv["PATH"], "/") !== null,
+    )
+    .map(([name]) => name)
+    .sort();
+}

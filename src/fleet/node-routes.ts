@@ -1,0 +1,75 @@
+/** The fleet at a glance, and its nodes. */
+import { json, noContent } from "../http/answer.ts";
+import { route } from "../http/router.ts";
+import { asking, memberOf } from "./deps.ts";
+import type { FleetDeps } from "./deps.ts";
+import type { FleetNode } from "./registry.ts";
+import { REACHES, listNodes, removeNode, setDraining } from "./registry.ts";
+
+const ONE = "/api/v1/fleet/nodes/:node";
+
+export function nodeRoutes(deps: FleetDeps) {
+  const drain = (draining: boolean) => ({
+    method: "POST" as const,
+    path: `${ONE}/${draining ? ("drain" as const) : ("undrain" as const)}` as const,
+    summary: draining
+      ? "The node takes nothing more from the pool; what it has goes on"
+      : "The node takes from the pool again",
+    relay: false as const,
+    handler: async ({ params }: { readonly params: { readonly node: string } }) =>
+      json({ node: nodeView(await asking(deps, (ask) => setDraining(ask, params.node, draining))) }),
+  });
+  return [
+    route({
+      method: "GET",
+      path: "/api/v1/fleet",
+      summary:
+        "The fleet at a glance: nodes by reach, agents, what waits, how far the mirror lags; also while its database is away",
+      relay: false,
+      async handler() {
+        const { database, membership, name, config } = deps;
+        const member = membership.member();
+        const why = membership.why;
+        const nodes = member === null || !database.up ? null : await asking(deps, listNodes).catch(() => null);
+        return json({
+          node: name,
+          joined: member !== null,
+          database: database.up ? "up" : "away",
+          ...(why === null ? {} : { why: { error: why.code, message: why.message } }),
+          schema: config.schema,
+          nodes: nodes === null ? null : counted(nodes),
+          lag: nodes?.find((each) => each.no === member?.no)?.lag ?? null,
+        });
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/api/v1/fleet/nodes",
+      summary: "The nodes by name, and which of them live",
+      relay: false,
+      handler: async () => json({ nodes: (await asking(deps, listNodes)).map(nodeView) }),
+    }),
+    route(drain(true)),
+    route(drain(false)),
+    route({
+      method: "DELETE",
+      path: ONE,
+      summary: "Take a lost node out of the fleet, with what it mirrored; its name is free again",
+      relay: false,
+      success: { status: 204 },
+      async handler({ params }) {
+        memberOf(deps);
+        await asking(deps, () => removeNode(deps.database, params.node));
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function counted(nodes: readonly FleetNode[]): Record<string, number> {
+  return Object.fromEntries(REACHES.map((reach) => [reach, nodes.filter((each) => each.reach === reach).length]));
+}
+
+function nodeView({ no: _no, session: _session, publicKey: _key, ...node }: FleetNode): Record<string, unknown> {
+  return node;
+}

@@ -1,0 +1,216 @@
+/**
+ * Which boxes there are, and which of them live. Joining and beating are compare-and-set on the session, so that of two
+ * daemons with one identity only one is a node. All times are the database's: no clock of a node is compared with
+ * another's.
+ */
+import { HarnessError } from "../lib/errors.ts";
+import type { Ask, Database } from "./database.ts";
+import { sqlState } from "./database.ts";
+import type { FleetMeta } from "./schema.ts";
+import { SCHEMA } from "./schema.ts";
+import { jsonOf, numberOf, numberOrNull, safeJson, textOf, timeOf } from "./values.ts";
+
+export interface NodeCard {
+  readonly uuid: string;
+  readonly name: string;
+  readonly session: string;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly providers: readonly string[];
+  readonly projects: readonly string[];
+  readonly capacity: number;
+  readonly acceptCalls: boolean;
+  readonly publicKey: string;
+}
+
+export const REACHES = ["live", "late", "lost"] as const;
+export type Reach = (typeof REACHES)[number];
+
+export interface FleetNode {
+  readonly no: number;
+  readonly name: string;
+  readonly uuid: string;
+  readonly session: string;
+  readonly version: string;
+  readonly labels: unknown;
+  readonly providers: unknown;
+  readonly projects: unknown;
+  readonly capacity: number;
+  readonly acceptCalls: boolean;
+  readonly publicKey: string;
+  readonly draining: boolean;
+  readonly reach: Reach;
+  readonly seenAt: string;
+  readonly busy: number;
+  readonly ready: boolean;
+  /** Events that its store has and the mirror does not, as it said itself last; null: it mirrors none yet. */
+  readonly lag: number | null;
+}
+
+const JOIN = `
+  UPDATE ~nodes n SET session = $2, name = $3, version = $4, schema = $5, labels = $6::text::jsonb,
+    providers = $7::text::jsonb, projects = $8::text::jsonb, capacity = $9, accept_calls = $10, public_key = $11,
+    deleted_at = NULL, told_lost = NULL
+  WHERE uuid = $1 AND (session = ANY ($12::text[]) OR NOT EXISTS (
+    SELECT 1 FROM ~heartbeats h WHERE h.node_no = n.node_no
+      AND h.seen_at > clock_timestamp() - $13::int * interval '1 ms'))
+  RETURNING node_no`;
+
+const ENTER = `
+  INSERT INTO ~nodes (uuid, session, name, version, schema, labels, providers, projects, capacity, accept_calls, public_key)
+  VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8::text::jsonb, $9, $10, $11)
+  ON CONFLICT (uuid) DO NOTHING RETURNING node_no`;
+
+const FIRST_BEAT = `
+  INSERT INTO ~heartbeats (node_no, session, seen_at, since, busy, ready)
+  VALUES ($1, $2, clock_timestamp(), clock_timestamp(), 0, false)
+  ON CONFLICT (node_no) DO UPDATE SET session = excluded.session, seen_at = excluded.seen_at, busy = 0, ready = false,
+    since = CASE WHEN heartbeats.seen_at < clock_timestamp() - $3::int * interval '1 ms' THEN excluded.since ELSE heartbeats.since END`;
+
+/** The number of this box. `sessions`: those that were its own. Throws FLEET_REFUSED, which time may mend. */
+export async function join(
+  database: Database,
+  meta: FleetMeta,
+  card: NodeCard,
+  sessions: readonly string[],
+): Promise<number> {
+  const { uuid, session, name } = card;
+  const facts = [
+    ...[uuid, session, name, card.version, SCHEMA],
+    ...[safeJson(card.labels), safeJson(card.providers), safeJson(card.projects)],
+    ...[card.capacity, card.acceptCalls, card.publicKey],
+  ];
+  try {
+    return await database.transact(async (ask) => {
+      const [known] = await ask("SELECT node_no FROM ~nodes WHERE uuid = $1", uuid);
+      const [row] =
+        known === undefined
+          ? await ask(ENTER, ...facts)
+          : await ask(JOIN, ...facts, textArray([...sessions, session]), meta.lostMs);
+      if (row === undefined)
+        throw new HarnessError(
+          "FLEET_REFUSED",
+          "another daemon with the identity of this state folder is in the fleet: is it a copy? Give each box a folder of its own; this one serves its own agents alone",
+        );
+      const no = numberOf(row, "node_no");
+      await ask(FIRST_BEAT, no, session, meta.lateMs);
+      return no;
+    });
+  } catch (error) {
+    if (sqlState(error) !== "23505") throw error;
+    throw new HarnessError(
+      "FLEET_REFUSED",
+      `the fleet has a node named "${name}": set fleet.node to another name, or delete that one when it is lost for good`,
+      { cause: error },
+    );
+  }
+}
+
+/** An array as PostgreSQL writes it. */
+export const textArray = (texts: readonly string[]): string =>
+  `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`;
+
+const BEAT = `
+  UPDATE ~heartbeats SET seen_at = clock_timestamp(), busy = $3, ready = $4,
+    since = CASE WHEN seen_at < clock_timestamp() - $5::int * interval '1 ms' THEN clock_timestamp() ELSE since END
+  WHERE node_no = $1 AND session = $2`;
+
+/** false: somebody else is this node now. */
+export async function beat(
+  ask: Ask,
+  meta: FleetMeta,
+  node: { readonly no: number; readonly session: string },
+  { busy, ready }: { readonly busy: number; readonly ready: boolean },
+): Promise<boolean> {
+  return (await ask(BEAT, node.no, node.session, busy, ready, meta.lateMs)).count === 1;
+}
+
+const SHOW = `
+  UPDATE ~nodes SET providers = $3::text::jsonb, projects = $4::text::jsonb
+  WHERE node_no = $1 AND session = $2 AND (providers <> $3::text::jsonb OR projects <> $4::text::jsonb)`;
+
+/** What this box can do, when it has changed. */
+export async function showAbilities(
+  ask: Ask,
+  node: { readonly no: number; readonly session: string },
+  abilities: Pick<NodeCard, "providers" | "projects">,
+): Promise<void> {
+  await ask(SHOW, node.no, node.session, safeJson(abilities.providers), safeJson(abilities.projects));
+}
+
+/**
+ * How far away a node is. It is lost only when another one has been beating for as long as that one was silent at
+ * least: while the database was away nobody could beat, and nobody is lost for it.
+ */
+export const REACH = `
+  CASE WHEN h.seen_at > clock_timestamp() - m.late_ms * interval '1 ms' THEN 'live'
+    WHEN h.seen_at > clock_timestamp() - m.lost_ms * interval '1 ms' OR NOT EXISTS (
+      SELECT 1 FROM ~heartbeats o WHERE o.node_no <> h.node_no AND o.seen_at > clock_timestamp() - m.late_ms * interval '1 ms'
+        AND o.since < clock_timestamp() - m.lost_ms * interval '1 ms') THEN 'late'
+    ELSE 'lost' END`;
+
+const NODES = `
+  SELECT n.*, h.seen_at, h.busy, h.ready, ${REACH} AS reach, c.newest - c.id AS lag
+  FROM ~nodes n JOIN ~heartbeats h USING (node_no) CROSS JOIN ~meta m LEFT JOIN ~cursors c USING (node_no)
+  WHERE n.deleted_at IS NULL`;
+
+export async function listNodes(ask: Ask): Promise<readonly FleetNode[]> {
+  return (await ask(`${NODES} ORDER BY n.name`)).map(nodeOf);
+}
+
+/** Throws NODE_NOT_FOUND. */
+export async function getNode(ask: Ask, name: string): Promise<FleetNode> {
+  const [row] = await ask(`${NODES} AND n.name = $1`, name);
+  if (row === undefined)
+    throw new HarnessError("NODE_NOT_FOUND", `the fleet has no node "${name}": GET /api/v1/fleet/nodes lists them`);
+  return nodeOf(row);
+}
+
+function nodeOf(row: Readonly<Record<string, unknown>>): FleetNode {
+  const reach = REACHES.find((each) => each === row["reach"]) ?? "late";
+  return {
+    no: numberOf(row, "node_no"),
+    name: textOf(row, "name"),
+    uuid: textOf(row, "uuid"),
+    session: textOf(row, "session"),
+    version: textOf(row, "version"),
+    labels: jsonOf(row, "labels"),
+    providers: jsonOf(row, "providers"),
+    projects: jsonOf(row, "projects"),
+    capacity: numberOf(row, "capacity"),
+    acceptCalls: row["accept_calls"] === true,
+    publicKey: textOf(row, "public_key"),
+    draining: row["draining"] === true,
+    reach,
+    seenAt: timeOf(row, "seen_at"),
+    busy: numberOf(row, "busy"),
+    ready: row["ready"] === true,
+    lag: numberOrNull(row, "lag"),
+  };
+}
+
+/** A draining node takes nothing from the pool; what it has goes on. */
+export async function setDraining(ask: Ask, name: string, draining: boolean): Promise<FleetNode> {
+  const node = await getNode(ask, name);
+  await ask("UPDATE ~nodes SET draining = $2 WHERE node_no = $1", node.no, draining);
+  return { ...node, draining };
+}
+
+const REMOVE = `
+  UPDATE ~nodes n SET deleted_at = clock_timestamp() FROM ~heartbeats h, ~meta m
+  WHERE n.node_no = $1 AND h.node_no = n.node_no AND n.deleted_at IS NULL
+    AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms'`;
+
+/** Frees the name of one that is gone for good, and forgets what it mirrored. Throws NODE_LIVES. */
+export async function removeNode(database: Database, name: string): Promise<void> {
+  const node = await getNode(database.ask, name);
+  await database.transact(async (ask) => {
+    if ((await ask(REMOVE, node.no)).count === 0)
+      throw new HarnessError(
+        "NODE_LIVES",
+        `node "${name}" was seen at ${node.seenAt}: stop its daemon, and wait until it is lost`,
+      );
+    for (const table of ["agents", "permissions", "messages", "events", "cursors"])
+      await ask(`DELETE FROM ~${table} WHERE node_no = $1`, node.no);
+  });
+}
