@@ -92,9 +92,9 @@ export const NEW_TURN = {
   verify: null,
 } satisfies Partial<Turn>;
 
-const error: Reader<TurnError> = shapeOf({ code: aText, message: aText }, { code: "UNKNOWN", message: "" });
+export const error: Reader<TurnError> = shapeOf({ code: aText, message: aText }, { code: "UNKNOWN", message: "" });
 
-const verified: Reader<Verified> = shapeOf<Verified>(
+export const verified: Reader<Verified> = shapeOf<Verified>(
   { passed: aFlag, exitCode: orNull(aNumber), attempts: aCount, tail: aText },
   { exitCode: null, attempts: 0, tail: "" },
 );
@@ -139,7 +139,7 @@ const turn: Reader<Turn> = shapeOf<Turn>(
 );
 
 const figure = maybe(aNumber);
-const usage: Reader<Usage> = shapeOf<Usage>({
+export const usage: Reader<Usage> = shapeOf<Usage>({
   inputTokens: figure,
   outputTokens: figure,
   cacheReadTokens: figure,

@@ -2,16 +2,17 @@
 import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Stored } from "../lib/stored.ts";
-import { aNumber, aText, listOf, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
+import { aCount, aFlag, aText, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
 import type { Activity, AgentState, CauseFrame, Status } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
-import { NOTICE_EVENTS } from "../words/notices.ts";
 import { salvagedState } from "./agent-salvage.ts";
 import { readState, stateText } from "./agent-state.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
+import { resourceLimits, webhookTarget } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -46,17 +47,9 @@ const settingsReader = shapeOf<AgentSettings>(
     permissions: orNull(oneOf(...PERMISSION_MODES)),
     systemPrompt: orNull(aText),
     env: mapOf(aText),
-    webhook: orNull(
-      shapeOf<WebhookTarget>({ url: aText, token: maybe(aText), events: maybe(listOf(oneOf(...NOTICE_EVENTS))) }),
-    ),
+    webhook: orNull(webhookTarget),
     metadata: mapOf(aText),
-    limits: maybe(
-      shapeOf<ResourceLimits>({
-        agentMemoryBytes: maybe(aNumber),
-        agentTasks: maybe(aNumber),
-        agentCpuWeight: maybe(aNumber),
-      }),
-    ),
+    limits: maybe(resourceLimits),
   },
   NO_SETTINGS,
 );
@@ -90,35 +83,22 @@ export interface Agent {
   readonly resources?: Resources;
 }
 
-interface AgentRow {
-  readonly id: string;
-  readonly project: string;
-  readonly name: string | null;
-  readonly provider: string;
-  readonly uuid: string;
-  readonly state: string;
-  readonly settings: string;
-  readonly created_at: number;
-  readonly updated_at: number;
-}
+const COLUMNS = "id, project, name, provider, uuid, state, settings, created_at AS createdAt, updated_at AS updatedAt";
+
+type Json = "state" | "settings";
+type AgentRow = Omit<Agent, Json | "unreadable" | "activity" | "resources"> & Readonly<Record<Json, string>>;
 
 function fromRow(store: Store, row: AgentRow): Agent {
-  const state = readState(row.state, row.updated_at);
+  const state = readState(row.state, row.updatedAt);
   const settings = readSettings(row.settings);
   const unreadable = {
     ...(state.ok ? {} : { state: state.reason }),
     ...(settings.ok ? {} : { settings: settings.reason }),
   };
   return {
-    id: row.id,
-    project: row.project,
-    name: row.name,
-    provider: row.provider,
-    uuid: row.uuid,
-    state: state.ok ? state.state : salvagedState(store, row.id, row.state, row.updated_at),
+    ...row,
+    state: state.ok ? state.state : salvagedState(store, row.id, row.state, row.updatedAt),
     settings: settings.ok ? settings.state : NO_SETTINGS,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
     ...(state.ok && settings.ok ? {} : { unreadable }),
   };
 }
@@ -161,9 +141,11 @@ export function saveCauseFrame(store: Store, id: string, frame: CauseFrame | nul
   store.run("UPDATE agents SET cause_frame = ? WHERE id = ?", frame === null ? null : toJson(frame), id);
 }
 
+const frameReader = shapeOf<CauseFrame>({ run: aCount, offset: aCount, text: aText, truncated: aFlag });
+
 export function causeFrame(store: Store, id: string): CauseFrame | null {
   const row = store.get<{ frame: string | null }>("SELECT cause_frame AS frame FROM agents WHERE id = ?", id);
-  return row === null || row.frame === null ? null : (JSON.parse(row.frame) as CauseFrame);
+  return fromColumn(frameReader, row?.frame ?? null, null);
 }
 
 export function saveAgentSettings(
@@ -177,15 +159,15 @@ export function saveAgentSettings(
 }
 
 export function findAgent(store: Store, id: string): Agent | null {
-  const row = store.get<AgentRow>("SELECT * FROM agents WHERE id = ?", id);
+  const row = store.get<AgentRow>(`SELECT ${COLUMNS} FROM agents WHERE id = ?`, id);
   return row === null ? null : fromRow(store, row);
 }
 
 /** By id or name within a project; an exact id wins over a name. */
 export function getAgent(store: Store, project: string, idOrName: string): Agent {
   const row =
-    store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND id = ?", project, idOrName) ??
-    store.get<AgentRow>("SELECT * FROM agents WHERE project = ? AND name = ?", project, idOrName);
+    store.get<AgentRow>(`SELECT ${COLUMNS} FROM agents WHERE project = ? AND id = ?`, project, idOrName) ??
+    store.get<AgentRow>(`SELECT ${COLUMNS} FROM agents WHERE project = ? AND name = ?`, project, idOrName);
   if (row === null) {
     throw new HarnessError(
       "AGENT_NOT_FOUND",
@@ -197,7 +179,7 @@ export function getAgent(store: Store, project: string, idOrName: string): Agent
 
 export function agentsOf(store: Store, project: string): Agent[] {
   return store
-    .all<AgentRow>("SELECT * FROM agents WHERE project = ? ORDER BY created_at, id", project)
+    .all<AgentRow>(`SELECT ${COLUMNS} FROM agents WHERE project = ? ORDER BY created_at, id`, project)
     .map((row) => fromRow(store, row));
 }
 

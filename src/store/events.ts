@@ -1,6 +1,8 @@
 /** The event log: numbered, never reused, the one source of every live stream. */
 import { toJson } from "../lib/json.ts";
+import { anything } from "../lib/stored.ts";
 import type { EventData, EventType, StoredEvent } from "../words/events.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 
 export interface EventRecord {
@@ -12,14 +14,7 @@ export interface EventRecord {
   readonly data: unknown;
 }
 
-interface EventRow {
-  readonly id: number;
-  readonly project: string | null;
-  readonly agent: string | null;
-  readonly type: StoredEvent;
-  readonly data: string;
-  readonly at: number;
-}
+type EventRow = Omit<EventRecord, "at" | "data"> & { readonly at: number; readonly data: string };
 
 export interface EventScope {
   readonly project?: string;
@@ -129,7 +124,7 @@ function pageOf(
       Math.max(first, last),
       ...params,
     )
-    .map((row) => ({ ...row, at: new Date(row.at).toISOString(), data: JSON.parse(row.data) as unknown }));
+    .map((row) => ({ ...row, at: new Date(row.at).toISOString(), data: fromColumn(anything, row.data, {}) }));
   return { events, more: count < sizes.length };
 }
 

@@ -2,11 +2,11 @@
  * Conversations that a person has in the program's own screen. A row outlives the daemon, so that no second process is
  * started on a conversation that is open somewhere else.
  */
+import { toJson } from "../lib/json.ts";
+import { aCount, aText, shapeOf } from "../lib/stored.ts";
 import type { ScreenIdentity } from "../words/agent.ts";
-import { isObject } from "../lib/check.ts";
-import { toJson, tryJson } from "../lib/json.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
-
 
 export interface Lease {
   readonly agent: string;
@@ -16,38 +16,25 @@ export interface Lease {
   readonly screen: ScreenIdentity | null;
 }
 
-interface LeaseRow {
-  readonly agent: string;
-  readonly id: string;
-  readonly began_at: number;
-  readonly screen: string | null;
-}
+const COLUMNS = "agent, id, began_at AS beganAt, screen";
 
-const fromRow = ({ agent, id, began_at, screen }: LeaseRow): Lease => ({
-  agent,
-  id,
-  beganAt: began_at,
-  screen: screen === null ? null : asScreen(tryJson(screen)),
-});
+type LeaseRow = Omit<Lease, "screen"> & { readonly screen: string | null };
 
-function asScreen(value: unknown): ScreenIdentity | null {
-  if (!isObject(value)) return null;
-  const { bootId, pid, startTicks } = value;
-  if (typeof bootId !== "string" || typeof pid !== "number" || typeof startTicks !== "number") return null;
-  return { bootId, pid, startTicks };
-}
+const identity = shapeOf<ScreenIdentity>({ bootId: aText, pid: aCount, startTicks: aCount });
+
+const fromRow = (row: LeaseRow): Lease => ({ ...row, screen: fromColumn(identity, row.screen, null) });
 
 export function insertLease(store: Store, { agent, id, beganAt }: Lease): void {
   store.run("INSERT INTO leases (agent, id, began_at, screen) VALUES (?, ?, ?, NULL)", agent, id, beganAt);
 }
 
 export function findLease(store: Store, agent: string): Lease | null {
-  const row = store.get<LeaseRow>("SELECT * FROM leases WHERE agent = ?", agent);
+  const row = store.get<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE agent = ?`, agent);
   return row === null ? null : fromRow(row);
 }
 
 export function allLeases(store: Store): Lease[] {
-  return store.all<LeaseRow>("SELECT * FROM leases").map(fromRow);
+  return store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases`).map(fromRow);
 }
 
 export function saveLeaseScreen(store: Store, agent: string, screen: ScreenIdentity): void {

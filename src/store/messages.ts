@@ -4,35 +4,40 @@
  * twice.
  */
 import { toJson } from "../lib/json.ts";
+import { aFlag, aText, anything, kindsOf, listOf, oneOf, shapeOf } from "../lib/stored.ts";
 import type { Message, MessageRole, Part } from "../words/said.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 
-interface MessageRow {
-  readonly id: number;
+const COLUMNS = "id, run, key, turn AS turnId, role, text, parts, subagent, via, truncated, created_at AS createdAt";
+
+type MessageRow = Pick<Message, "id" | "key" | "turnId" | "role" | "text"> & {
   readonly run: number;
-  readonly key: string;
-  readonly turn: string | null;
-  readonly role: MessageRole;
-  readonly text: string;
   readonly parts: string;
   readonly subagent: string | null;
   readonly via: string | null;
   readonly truncated: number;
-  readonly created_at: number;
-}
+  readonly createdAt: number;
+};
 
-function fromRow(row: MessageRow): Message {
+const parts = listOf(
+  kindsOf<Part, "type">("type", {
+    text: shapeOf({ type: oneOf("text"), text: aText }),
+    thinking: shapeOf({ type: oneOf("thinking"), text: aText }),
+    tool_use: shapeOf({ type: oneOf("tool_use"), id: aText, name: aText, input: anything }),
+    tool_result: shapeOf({ type: oneOf("tool_result"), id: aText, text: aText, isError: aFlag }),
+  }),
+);
+
+function fromRow({ run, key, subagent, via, truncated, createdAt, ...row }: MessageRow): Message {
   return {
-    id: row.id,
-    key: messageKey(row.run, row.key),
-    turnId: row.turn,
-    role: row.role,
-    text: row.text,
-    parts: JSON.parse(row.parts) as Part[],
-    createdAt: new Date(row.created_at).toISOString(),
-    ...(row.subagent === null ? {} : { subagent: row.subagent }),
-    ...(row.via === "attach" ? { via: row.via } : {}),
-    ...(row.truncated === 1 ? { truncated: true } : {}),
+    ...row,
+    key: messageKey(run, key),
+    parts: fromColumn(parts, row.parts, row.text === "" ? [] : [{ type: "text", text: row.text }]),
+    createdAt: new Date(createdAt).toISOString(),
+    ...(subagent === null ? {} : { subagent }),
+    ...(via === "attach" ? { via } : {}),
+    ...(truncated === 1 ? { truncated: true } : {}),
   };
 }
 
@@ -176,9 +181,9 @@ export function insertFromScreen(store: Store, agent: string, said: ScreenMessag
 export function takeUnannounced(store: Store, agent: string, which?: { run: number; key: string }): Message[] {
   const rows =
     which === undefined
-      ? store.all<MessageRow>("SELECT * FROM messages WHERE agent = ? AND announced = 0 ORDER BY id", agent)
+      ? store.all<MessageRow>(`SELECT ${COLUMNS} FROM messages WHERE agent = ? AND announced = 0 ORDER BY id`, agent)
       : store.all<MessageRow>(
-          "SELECT * FROM messages WHERE agent = ? AND run = ? AND key = ? AND announced = 0",
+          `SELECT ${COLUMNS} FROM messages WHERE agent = ? AND run = ? AND key = ? AND announced = 0`,
           agent,
           which.run,
           which.key,
@@ -220,19 +225,19 @@ export function listMessages(
   let bytes = 0;
   const fits = sizes.findIndex((each, i) => i === limit || ((bytes += each.bytes) > PAGE_BYTES && i > 0));
   const ids = (fits === -1 ? sizes : sizes.slice(0, fits)).map(({ id }) => id);
-  const rows = ids.flatMap((id) => store.get<MessageRow>("SELECT * FROM messages WHERE id = ?", id) ?? []);
+  const rows = ids.flatMap((id) => store.get<MessageRow>(`SELECT ${COLUMNS} FROM messages WHERE id = ?`, id) ?? []);
   return { messages: (forward ? rows : rows.reverse()).map(fromRow), more: fits !== -1 };
 }
 
 export function findMessage(store: Store, agent: string, id: number): Message | null {
-  const row = store.get<MessageRow>("SELECT * FROM messages WHERE id = ? AND agent = ?", id, agent);
+  const row = store.get<MessageRow>(`SELECT ${COLUMNS} FROM messages WHERE id = ? AND agent = ?`, id, agent);
   return row === null ? null : fromRow(row);
 }
 
 /** The last thing the agent itself said in words. Messages that hold only tool calls or thoughts say nothing. */
 export function lastAssistantMessage(store: Store, agent: string, turn?: string): Message | null {
   const row = store.get<MessageRow>(
-    `SELECT * FROM messages WHERE agent = ? AND role = 'assistant' AND subagent IS NULL AND text <> '' ${turn === undefined ? "" : "AND turn = ?"}
+    `SELECT ${COLUMNS} FROM messages WHERE agent = ? AND role = 'assistant' AND subagent IS NULL AND text <> '' ${turn === undefined ? "" : "AND turn = ?"}
      ORDER BY id DESC LIMIT 1`,
     ...(turn === undefined ? [agent] : [agent, turn]),
   );

@@ -1,5 +1,7 @@
 /** Rows of permissions: every question an agent ever waited on, and how it was settled. */
 import { toJson } from "../lib/json.ts";
+import type { Reader } from "../lib/stored.ts";
+import { aText, anything, listOf, mapOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
 import type {
   Decision,
   PermissionKind,
@@ -9,6 +11,8 @@ import type {
   Settler,
   Verdict,
 } from "../words/said.ts";
+import { DECISIONS } from "../words/said.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 
 export interface Permission {
@@ -38,14 +42,23 @@ type Json = "detail" | "options" | "data";
 type PermissionRow = Omit<Permission, Json | "answer"> &
   Readonly<Record<Json, string>> & { readonly answer: string | null };
 
+const options = listOf(oneOf(...DECISIONS));
+const chosen: Reader<string | readonly string[]> = (json, path) =>
+  typeof json === "string" ? json : listOf(aText)(json, path);
+const verdict = shapeOf<Verdict>({
+  decision: oneOf(...DECISIONS),
+  message: maybe(aText),
+  answers: maybe(mapOf(chosen)),
+});
+
 /** `Row`: with what else was selected. */
 function fromRow<Row extends PermissionRow>(row: Row): Omit<Row, Json | "answer"> & Pick<Permission, Json | "answer"> {
   return {
     ...row,
-    detail: JSON.parse(row.detail) as unknown,
-    options: JSON.parse(row.options) as Permission["options"],
-    data: JSON.parse(row.data) as unknown,
-    answer: row.answer === null ? null : (JSON.parse(row.answer) as Verdict),
+    detail: fromColumn(anything, row.detail, null),
+    options: fromColumn(options, row.options, []),
+    data: fromColumn(anything, row.data, null),
+    answer: fromColumn(verdict, row.answer, null),
   };
 }
 
@@ -158,10 +171,10 @@ export function permissionsOfAll(store: Store, { state, after, limit }: Permissi
 export function grantsOf(store: Store, agent: string): unknown[] {
   return store
     .all<{ data: string }>(
-      "SELECT data FROM permissions WHERE agent = ? AND state = 'allowed' AND answer ->> 'decision' = 'allow_always' ORDER BY created_at",
+      "SELECT data FROM permissions WHERE agent = ? AND state = 'allowed' AND CASE WHEN json_valid(answer) THEN answer ->> 'decision' END = 'allow_always' ORDER BY created_at",
       agent,
     )
-    .map((row) => JSON.parse(row.data) as unknown);
+    .map((row) => fromColumn(anything, row.data, null));
 }
 
 export function oldestPending(store: Store): {

@@ -1,8 +1,13 @@
 /** Rows of projects: a name, a folder, whether a person trusts it, and what its agents inherit. */
 import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
+import type { Reader } from "../lib/stored.ts";
+import { aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
 import type { PermissionMode } from "../words/kinds.ts";
+import { PERMISSION_MODES } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
+import { NOTICE_EVENTS } from "../words/notices.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetCreateKeys } from "./idempotency.ts";
 
@@ -38,6 +43,29 @@ export interface Project {
   readonly createdAt: number;
 }
 
+export const webhookTarget: Reader<WebhookTarget> = shapeOf<WebhookTarget>({
+  url: aText,
+  token: maybe(aText),
+  events: maybe(listOf(oneOf(...NOTICE_EVENTS))),
+});
+
+export const resourceLimits: Reader<ResourceLimits> = shapeOf<ResourceLimits>({
+  agentMemoryBytes: maybe(aNumber),
+  agentTasks: maybe(aNumber),
+  agentCpuWeight: maybe(aNumber),
+});
+
+const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
+  provider: maybe(aText),
+  model: maybe(aText),
+  permissions: maybe(oneOf(...PERMISSION_MODES)),
+  systemPrompt: maybe(aText),
+  limits: maybe(resourceLimits),
+});
+
+/** Nobody knows what a person had allowed or denied: agents ask nobody and get nothing until it is set again. */
+const UNREADABLE: ProjectDefaults = { permissions: "deny" };
+
 const COLUMNS = "name, cwd, trusted, webhook, defaults, created_at AS createdAt";
 
 type ProjectRow = Pick<Project, "name" | "cwd" | "createdAt"> & {
@@ -50,8 +78,8 @@ function fromRow(row: ProjectRow): Project {
   return {
     ...row,
     trusted: row.trusted === null ? null : row.trusted === 1,
-    webhook: row.webhook === null ? null : (JSON.parse(row.webhook) as WebhookTarget),
-    defaults: JSON.parse(row.defaults) as ProjectDefaults,
+    webhook: fromColumn(webhookTarget, row.webhook, null),
+    defaults: fromColumn(projectDefaults, row.defaults, UNREADABLE),
   };
 }
 

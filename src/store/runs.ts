@@ -2,7 +2,8 @@
  * Rows of runs: one process of an agent each, with the read offset and the codec's state, which are stored together.
  */
 import { toJson } from "../lib/json.ts";
-import { aText, listOf, readStored, shapeOf } from "../lib/stored.ts";
+import { aText, listOf, shapeOf } from "../lib/stored.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 
 /**
@@ -34,25 +35,14 @@ export interface Run {
   readonly memoryPeakBytes: number | null;
 }
 
-interface RunRow {
-  readonly agent: string;
-  readonly n: number;
-  readonly nonce: string;
-  readonly state: Run["state"];
-  readonly identity: string | null;
-  readonly codec: string | null;
-  readonly read_offset: number;
-  readonly frames: number;
-  readonly unknown_frames: number;
-  readonly skipped_lines: number;
-  readonly version: string | null;
-  readonly outbox: string | null;
-  readonly exit_code: number | null;
-  readonly started_at: number;
-  readonly ended_at: number | null;
-  readonly cpu_ms: number | null;
-  readonly memory_peak_bytes: number | null;
-}
+const COLUMNS = `agent, n, nonce, state, identity, codec, read_offset AS "offset", frames,
+  unknown_frames AS unknownFrames, skipped_lines AS skippedLines, version, outbox, exit_code AS exitCode,
+  started_at AS startedAt, ended_at AS endedAt, cpu_ms AS cpuMs, memory_peak_bytes AS memoryPeakBytes`;
+
+const outboxLines = listOf(shapeOf<OutboxLine>({ id: aText, line: aText }));
+
+type Json = "identity" | "codec" | "outbox";
+type RunRow = Omit<Run, Json> & Readonly<Record<Json, string | null>>;
 
 export function insertRun(store: Store, agent: string, n: number, nonce: string, now: number): void {
   store.run(
@@ -120,26 +110,13 @@ export function noncesOf(store: Store, agent: string): string[] {
 }
 
 export function getRun(store: Store, agent: string, n: number): Run | null {
-  const row = store.get<RunRow>("SELECT * FROM runs WHERE agent = ? AND n = ?", agent, n);
+  const row = store.get<RunRow>(`SELECT ${COLUMNS} FROM runs WHERE agent = ? AND n = ?`, agent, n);
   if (row === null) return null;
   return {
-    agent: row.agent,
-    n: row.n,
-    nonce: row.nonce,
-    state: row.state,
+    ...row,
     identity: fromJson(row.identity),
     codec: fromJson(row.codec),
-    offset: row.read_offset,
-    frames: row.frames,
-    unknownFrames: row.unknown_frames,
-    skippedLines: row.skipped_lines,
-    version: row.version,
-    outbox: readOutbox(fromJson(row.outbox)),
-    exitCode: row.exit_code,
-    startedAt: row.started_at,
-    endedAt: row.ended_at,
-    cpuMs: row.cpu_ms,
-    memoryPeakBytes: row.memory_peak_bytes,
+    outbox: fromColumn(outboxLines, row.outbox, []),
   };
 }
 
@@ -151,9 +128,4 @@ function fromJson(json: string | null): unknown {
   } catch {
     return json;
   }
-}
-
-function readOutbox(json: unknown): readonly OutboxLine[] {
-  const read = readStored(listOf(shapeOf<OutboxLine>({ id: aText, line: aText })), json ?? []);
-  return read.ok ? read.state : [];
 }

@@ -2,6 +2,8 @@
 import { toJson } from "../lib/json.ts";
 import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome, Verified } from "../words/agent.ts";
 import type { Usage } from "../words/said.ts";
+import * as readers from "./agent-state.ts";
+import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 
 export interface TurnRecord {
@@ -72,11 +74,13 @@ export function listTurns(
   return { turns: rows.slice(0, limit).reverse().map(fromRow), more: rows.length > limit };
 }
 
+const UNKNOWN: TurnError = { code: "UNKNOWN", message: "what was stored of its error cannot be read" };
+
 function fromRow({ error, usage, verify, ...row }: TurnRow): TurnRecord {
   return {
     ...row,
-    ...(error === null ? {} : { error: JSON.parse(error) as TurnError }),
-    usage: usage === null ? null : (JSON.parse(usage) as Usage),
-    verify: verify === null ? null : (JSON.parse(verify) as Verified),
+    ...(error === null ? {} : { error: fromColumn(readers.error, error, UNKNOWN) }),
+    usage: fromColumn(readers.usage, usage, null),
+    verify: fromColumn(readers.verified, verify, null),
   };
 }
