@@ -36,16 +36,18 @@ export function takeOver(
 
   const one = async (survivor: Survivor): Promise<void> => {
     try {
-      // For want of descriptors nothing can be said about a process: neither that it lives nor that it does not.
+      // For want of descriptors, or of a store that takes it, nothing can be said about a process: neither that it
+      // lives nor that it does not.
       await untilPossible(clock, () => survivor.reconcile());
     } catch (error) {
       log.error("cannot take an agent over", { agent: survivor.id, error });
-      await survivor
-        .giveUp(errorText(error))
-        .catch((again: unknown) => log.error("cannot end an agent's process", { agent: survivor.id, error: again }));
+      const givenUp = untilPossible(clock, () => survivor.giveUp(errorText(error)));
+      await givenUp.catch((again: unknown) =>
+        log.error("cannot end an agent's process", { agent: survivor.id, error: again }),
+      );
     }
+    await untilPossible(clock, () => survivor.activate());
     pending.delete(survivor.id);
-    survivor.activate();
   };
 
   const all = Promise.all(survivors.map(one)).then(() => undefined);

@@ -157,8 +157,14 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       const { id: agent, agentDir } = books;
       return launch({ agent, agentDir, groups, settings: books.runSettings(), run, nonce });
     };
-    const onWait = (error: unknown): void =>
-      books.facts("timer", { type: "start_waits", message: `cannot start now, trying again: ${errorText(error)}` });
+    const onWait = (error: unknown): void => {
+      const message = `cannot start now, trying again: ${errorText(error)}`;
+      try {
+        books.facts("timer", { type: "start_waits", message });
+      } catch (untold) {
+        if (!isShortage(untold)) throw untold; // the store is what is missing: the next wait tells it
+      }
+    };
     try {
       return await untilPossible(clock, attempt, { wanted, onWait });
     } catch (error) {
@@ -184,10 +190,16 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         if (closed) return; // the next daemon finds it by its `pid` file
         if (identity === null) return it.ended(null, undefined, true);
         await untilPossible(clock, () => void (live ?? it.follow(identity, 0)), { wanted: () => !closed });
-        it.begun(identity);
+        await untilPossible(clock, () => it.begun(identity), { wanted: () => !closed });
         if (books.state().intent !== null) live?.end(null);
       } catch (error) {
         if (closed) return;
+        if (isShortage(error)) {
+          // Whether it runs is not known by that: it is looked for as after a restart.
+          live?.close();
+          live = null;
+          throw error;
+        }
         const known = error instanceof LaunchRefused || error instanceof HarnessError;
         if (!known) log.error("cannot start an agent's process", { run, error });
         const code = known ? error.code : "START_FAILED";

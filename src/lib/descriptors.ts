@@ -14,7 +14,11 @@ const SPARE = 16;
 const REFILL_MS = 1000;
 const RETRY_MS = { first: 250, most: 5000 };
 
-const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT"]);
+const SHORTAGES: ReadonlySet<string> = new Set([
+  ...["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT"],
+  // The store's own names for a full disk, and for a lock that somebody else holds for a while.
+  ...["DISK_FULL", "STORE_BUSY"],
+]);
 
 let spare: number[] = [];
 let wanted = 0;
@@ -52,7 +56,7 @@ export function withDescriptors<T>(work: () => T): T {
   }
 }
 
-/** Did this, or what caused it, fail for want of descriptors, processes, memory or disk? Then it says nothing more. */
+/** Did this, or what caused it, fail for want of descriptors, memory, disk or the store? Then it says nothing more. */
 export function isShortage(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
     const code = errorCode(each);

@@ -7,6 +7,7 @@ import { expect, test } from "bun:test";
 import type { Survivor } from "../../../src/agents/boot.ts";
 import { BOOT_MS, takeOver } from "../../../src/agents/boot.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
+import { HarnessError } from "../../../src/lib/errors.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 
 const ticks = async (): Promise<void> => {
@@ -82,4 +83,35 @@ test("what cannot be looked at for want of descriptors is looked at again, not t
   }
   await boot.done;
   expect([tries, said]).toEqual([3, ["a active"]]);
+});
+
+test("a store that takes nothing at the boot is waited for: no agent is given up, and no start fails", async () => {
+  const clock = fakeClock();
+  const said: string[] = [];
+  const full = new HarnessError("DISK_FULL", "no room");
+  const busy = new HarnessError("STORE_BUSY", "somebody holds it");
+  const troubles = { reconcile: [busy, full], giveUp: [busy], activate: [full, busy] };
+  const failing = (trouble: HarnessError[], work: () => void): void => {
+    const next = trouble.shift();
+    if (next !== undefined) throw next;
+    work();
+  };
+  const sound = survivor("a", async () => failing(troubles.reconcile, () => said.push("a looked at")), said);
+  const broken = survivor("b", () => Promise.reject(new Error("EISDIR")), said);
+  const boot = takeOver(
+    [
+      { ...sound, activate: () => failing(troubles.activate, () => said.push("a active")) },
+      { ...broken, giveUp: async () => failing(troubles.giveUp, () => said.push("b given up")) },
+    ],
+    { clock, log: silentLogger },
+  );
+  expect(boot.isPending("a")).toBe(true);
+  for (let n = 0; n < 8; n++) {
+    await ticks();
+    clock.advance(500);
+  }
+  await ticks();
+  expect(said.filter((line) => line.startsWith("a"))).toEqual(["a looked at", "a active"]);
+  expect(said.filter((line) => line.startsWith("b"))).toEqual(["b given up", "b active"]);
+  expect([boot.isPending("a"), boot.isPending("b")]).toEqual([false, false]);
 });
