@@ -115,6 +115,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       nowMs,
       ranMs: ranNow(),
       source,
+      lastWords: false,
       agentId: agent.id,
       permissions,
       limits,

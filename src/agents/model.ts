@@ -169,6 +169,8 @@ export interface Surroundings {
   /** The agent's running time, for what waits. */
   readonly ranMs: number;
   readonly source: CauseSource;
+  /** Its process is gone: what it said before is read now, its exit comes right behind. */
+  readonly lastWords: boolean;
   readonly agentId: string;
   readonly permissions: PermissionMode;
   readonly oneshot: boolean;

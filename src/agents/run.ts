@@ -299,6 +299,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
           const facts = state === null ? [] : codec.exit(state, context);
           // A turn that we ended ends as we said, not as the exit of its program looks.
           const { broken } = books.state();
+          step.lastWords();
           for (const fact of facts) if (broken === null || fact.type !== "turn_ended") step.fact(fact);
           if (stdout?.truncated === true) markTruncated(store, books.id, run);
           if (killed !== null) step.fact({ type: "note", level: "warn", code: "out_of_memory", message: killed });

@@ -83,6 +83,8 @@ export interface StepWork {
   codec(run: (state: unknown) => Step<unknown>): void;
   /** `begin`: where its line begins in the output of the run. */
   frame(frame: Frame, begin?: number): void;
+  /** From here on: its process is gone, and its last words are read. */
+  lastWords(): void;
   /** The program moves on: whatever waits for that counts from here. */
   touched(): void;
   progress(change: Partial<Progress>): void;
@@ -91,7 +93,8 @@ export interface StepWork {
 }
 
 export function beginStep(context: StepContext, state: AgentState, progress: Progress): StepWork {
-  const { store, codec, entry, env } = context;
+  const { store, codec, entry } = context;
+  let { env } = context;
   const lines: Line[] = [];
   const acts: Act[] = [];
   const deltas: Delta[] = [];
@@ -265,6 +268,9 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       });
       reading = null;
       if (!repeats) this.touched();
+    },
+    lastWords() {
+      env = { ...env, lastWords: true };
     },
     touched() {
       const { stalled } = state;

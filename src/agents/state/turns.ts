@@ -73,8 +73,7 @@ export function advance(work: Work): void {
     return;
   }
   if (env.oneshot) return; // its process has had its prompt; the next one needs the exit first
-  // Its last words are being read, its exit comes right behind them: nothing can be written to it any more.
-  if (env.source === "exit") return;
+  if (env.lastWords) return; // nothing can be written to it any more
   const flight = s.flight;
   if (s.turn === null || flight === null || reached(s) || !s.ready) return;
   // Written to a process that died: a provider with a history is asked first (its codec got the input as

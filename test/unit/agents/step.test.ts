@@ -78,6 +78,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
           nowMs: now + 5_000_000,
           ranMs: now,
           source: "api",
+          lastWords: false,
           agentId: AGENT,
           permissions: "ask",
           oneshot: false,

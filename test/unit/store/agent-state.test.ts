@@ -53,6 +53,7 @@ const env: Surroundings = {
   nowMs: 2_000_000,
   ranMs: 2_000_000,
   source: "frame",
+      lastWords: false,
   agentId: "a",
   permissions: "ask",
   oneshot: false,

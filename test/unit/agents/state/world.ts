@@ -15,8 +15,6 @@ export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" |
   readonly alone: boolean;
   /** Who gives the facts: a daemon that has just started, or one that saw them happen. */
   readonly reconciling: boolean;
-  /** Its process is gone; what it said before is read now, and then its exit. */
-  readonly lastWords: boolean;
 }
 
 /** Claude Code's kind of provider. */
@@ -79,7 +77,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
   let fedInputs = 100;
 
   const give = (fact: Fact): void => {
-    const source = terms.lastWords ? "exit" : terms.reconciling ? "reconcile" : sourceOf(fact);
+    const source = terms.reconciling ? "reconcile" : sourceOf(fact);
     const limits = { ...LIMITS, ...terms.limits };
     if (fact.type === "input" || fact.type === "fed") inputs[fact.id] ??= "queued";
     watcher?.before(fact);
