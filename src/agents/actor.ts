@@ -109,7 +109,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
     const { codec, permissions, closing } = deps.runSettings(agent);
-    const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [] } = codec.traits;
+    const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [], metering } = codec.traits;
     const { limits } = deps;
     return {
       nowMs,
@@ -125,6 +125,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       startDeadlineMs,
       carriedTotals,
       closing,
+      totalsDieWithIt: codec.traits.totalsDieWithIt ?? false,
+      tellsUsage: metering.tokens !== "no",
     };
   };
 

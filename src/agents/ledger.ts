@@ -4,7 +4,7 @@ import { getInput, saveInputState } from "../store/inputs.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
-import { addUsage } from "../store/usage.ts";
+import { addTurn, addUsage } from "../store/usage.ts";
 import type { ToldMessage, ToldTurn } from "../words/events.ts";
 import type { Message } from "../words/said.ts";
 import type { AgentState } from "../words/agent.ts";
@@ -24,8 +24,10 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
     case "close_turn":
       announceMessages(entry);
       endTurn(store, effect.turn);
-      addUsage(store, effect.turn.usage ?? {}, now);
+      addTurn(store, entry, effect.turn.usage?.estimated === true, now);
       return event(entry, "turn_ended", { turn: shownTurn(effect.turn) });
+    case "spend":
+      return addUsage(store, entry, effect.usage, now);
     case "input_state": {
       saveInputState(store, effect.id, effect.state, now, {
         ...(effect.turn === undefined ? {} : { turn: effect.turn }),

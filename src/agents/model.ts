@@ -16,7 +16,7 @@ import type {
 import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
-import type { SettledState, Settler, UsageKey, Verdict } from "../words/said.ts";
+import type { SettledState, Settler, Usage, UsageKey, Verdict } from "../words/said.ts";
 
 export type Fact =
   | ProviderFact
@@ -122,6 +122,8 @@ export type StoreEffect =
       readonly by: Settler;
       readonly answer?: Verdict;
     }
+  /** More, or less where what was estimated became known, than was counted before. */
+  | { readonly do: "spend"; readonly usage: Usage }
   | ({ readonly do: "event" } & Told);
 
 /** Becomes lines for the program (`step.ts`). */
@@ -178,6 +180,9 @@ export interface Surroundings {
   readonly tornLine: "restart" | "newline";
   readonly startDeadlineMs: number;
   readonly carriedTotals: readonly UsageKey[];
+  readonly totalsDieWithIt: boolean;
+  /** A turn of which nothing was told has used something all the same. */
+  readonly tellsUsage: boolean;
   readonly limits: Limits;
   /** In their order; none: a turn is over when its program says so. */
   readonly closing: readonly ClosingTerms[];

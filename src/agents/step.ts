@@ -148,6 +148,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
         return record(entry, state, effect);
       case "open_turn":
+      case "spend":
       case "input_state":
       case "open_permission":
       case "settle_permission":

@@ -8,6 +8,7 @@ import { countAgents } from "../store/agents.ts";
 import { countDeliveries } from "../store/deliveries.ts";
 import { eventRange } from "../store/events.ts";
 import { countProjects } from "../store/projects.ts";
+import { usageSince } from "../store/usage.ts";
 import { STATUSES } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 
@@ -15,6 +16,7 @@ export const metricsAnswer = (deps: ApiDeps): Response => metricsResponse(metric
 
 function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Metric[] {
   const agents = countAgents(store);
+  const used = usageSince(store, 0);
   const actors = [...supervisor.actors()];
   const total = (count: (actor: (typeof actors)[number]) => number): number =>
     actors.reduce((sum, actor) => sum + count(actor), 0);
@@ -73,6 +75,29 @@ function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Met
       type: "gauge",
       help: "Inputs that wait for their turn.",
       samples: [{ value: total((actor) => actor.state().queue.length) }],
+    },
+    {
+      name: "agent_harness_tokens_total",
+      type: "counter",
+      help: "Tokens used by all agents there ever were, as far as their programs tell.",
+      samples: [
+        { labels: { kind: "input" }, value: used.inputTokens },
+        { labels: { kind: "output" }, value: used.outputTokens },
+        { labels: { kind: "cache_read" }, value: used.cacheReadTokens },
+        { labels: { kind: "cache_write" }, value: used.cacheWriteTokens },
+      ],
+    },
+    {
+      name: "agent_harness_cost_usd_total",
+      type: "counter",
+      help: "What they cost by the programs' own prices, as far as they tell.",
+      samples: [{ value: used.costUsd }],
+    },
+    {
+      name: "agent_harness_turns_total",
+      type: "counter",
+      help: "Turns that ended.",
+      samples: [{ value: used.turns }],
     },
     {
       name: "agent_harness_events_total",

@@ -2,6 +2,7 @@
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
 import { HarnessError } from "../lib/errors.ts";
+import { startOfDay } from "../lib/day.ts";
 import { VERSION } from "../lib/version.ts";
 import { countAgents } from "../store/agents.ts";
 import { countProjects } from "../store/projects.ts";
@@ -64,9 +65,4 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
       },
     }),
   ];
-}
-
-/** Midnight in the zone of the box. */
-function startOfDay(now: number): number {
-  return new Date(now).setHours(0, 0, 0, 0);
 }

@@ -19,6 +19,7 @@ import { projectRoutes } from "./projects.ts";
 import { providerRoutes } from "./providers.ts";
 import { pulseRoutes } from "./pulse.ts";
 import { turnRoutes } from "./turns.ts";
+import { usageRoutes } from "./usage.ts";
 
 /** `more`: of what the config has added. */
 export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly Route[] {
@@ -30,6 +31,7 @@ export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly 
     ...inputRoutes(deps),
     ...messageRoutes(deps),
     ...turnRoutes(deps),
+    ...usageRoutes(deps),
     ...permissionRoutes(deps),
     ...controlRoutes(deps),
     ...attachRoutes(deps),

@@ -141,16 +141,14 @@ export function createCalls({ client, session, model, system, clock, onInput }: 
       if (limit === null || found.length < limit || found.some(({ info }) => info.id <= anchor)) break;
     }
     const [own, children] = await Promise.all([client.get(path), client.get(`${path}/children`)]);
-    const sessions = [
-      ...(own.ok ? [own.value] : []),
-      ...(children.ok && Array.isArray(children.value) ? children.value : []),
-    ];
+    // Without the sub-agents they would seem to have fallen.
+    const whole = own.ok && children.ok && Array.isArray(children.value);
     return {
       h: "turn_read",
       truth: {
         status: readStatuses(statuses.value).get(session) ?? { type: "idle" },
         messages: found ?? [],
-        totals: addTotals(sessions.map(readTotals)),
+        totals: whole ? addTotals([own.value, ...children.value].map(readTotals)) : null,
       },
     };
   }

@@ -11,7 +11,8 @@ export interface Truth {
 export interface TurnTruth {
   readonly status: SessionStatus;
   readonly messages: readonly WireMessage[];
-  readonly totals: SessionTotals;
+  /** Null: they could not be had whole. */
+  readonly totals: SessionTotals | null;
 }
 
 /** What the core is told. */

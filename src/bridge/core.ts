@@ -3,11 +3,13 @@
  * It decides what is due; the turn and its acts are `turns.ts`, whether it is over is `ending.ts`.
  */
 import type { BridgeCommand } from "../providers/opencode/lines.ts";
+import type { Usage } from "../words/said.ts";
 import { collectActs } from "./acts.ts";
 import { createAsks } from "./asks.ts";
 import { createChildren } from "./children.ts";
 import type { CoreAction, CoreInput, Truth } from "./core-io.ts";
 import { createEnding } from "./ending.ts";
+import { createSteps } from "./steps.ts";
 import { createTranscript } from "./transcript.ts";
 import { ABORT_AGAIN_MS, QUIET_MS, createTurns } from "./turns.ts";
 import { isOfTurn } from "./verdict.ts";
@@ -37,10 +39,15 @@ export function createCore({ session: root, newest }: CoreOptions): Core {
   const { act, tell } = acts;
   const asks = createAsks(root, acts);
   const children = createChildren(root, acts);
+  const steps = createSteps();
   const turns = createTurns({ newest, acts, asks, children, transcript });
-  const ending = createEnding({ turns, transcript, acts, works: (status) => onStatus(root, status) });
+  const ending = createEnding({ turns, steps, transcript, acts, works: (status) => onStatus(root, status) });
   let now = 0;
   let heardAt = -Infinity;
+
+  function told(open: Usage | null): void {
+    if (open !== null) tell({ t: "usage", usage: {}, open });
+  }
 
   function onCommand(command: Exclude<BridgeCommand, { cmd: "start" | "end" }>): void {
     switch (command.cmd) {
@@ -136,7 +143,8 @@ export function createCore({ session: root, newest }: CoreOptions): Core {
         return tell(...transcript.message(info));
       }
       case "part":
-        return tell(...transcript.part(event.part));
+        tell(...transcript.part(event.part));
+        return told(steps.take(event.part));
       case "delta":
         if (event.session !== root) return;
         if (turn?.retrying === true) {

@@ -2,20 +2,22 @@
  * Is the turn over? Asked each time its stored messages were read: it ends once, after everything it said was told, or
  * it is looked at again.
  */
-import type { Usage } from "../words/said.ts";
 import type { Acts } from "./acts.ts";
 import type { TurnTruth } from "./core-io.ts";
+import type { Steps } from "./steps.ts";
+import { usageOf } from "./steps.ts";
 import type { Transcript } from "./transcript.ts";
 import type { Turns } from "./turns.ts";
 import { ABORT_AGAIN_MS } from "./turns.ts";
 import { isOfTurn, judge } from "./verdict.ts";
-import type { SessionStatus, SessionTotals } from "./wire.ts";
+import type { SessionStatus } from "./wire.ts";
 
 /** An aborted input that was never stored is not coming any more. */
 const NEVER_STORED_MS = 5000;
 
 export interface EndingDeps {
   readonly turns: Turns;
+  readonly steps: Steps;
   readonly transcript: Transcript;
   readonly acts: Acts;
   /** It is at work after all. */
@@ -26,7 +28,7 @@ export interface Ending {
   read(truth: TurnTruth, nowMs: number): void;
 }
 
-export function createEnding({ turns, transcript, acts: { act, tell }, works }: EndingDeps): Ending {
+export function createEnding({ turns, steps, transcript, acts: { act, tell }, works }: EndingDeps): Ending {
   return {
     read({ status, messages, totals }, now) {
       const of = turns.running;
@@ -69,18 +71,11 @@ export function createEnding({ turns, transcript, acts: { act, tell }, works }: 
       }
       const last = messages.at(-1);
       if (last !== undefined) turns.newest(last.info.id);
-      tell({ t: "usage", usage: usageOf(totals) });
+      if (totals !== null) {
+        steps.told();
+        tell({ t: "usage", usage: usageOf(totals) });
+      }
       turns.end(of, verdict.outcome, verdict.error);
     },
-  };
-}
-
-function usageOf({ input, output, cacheRead, cacheWrite, cost }: SessionTotals): Usage {
-  return {
-    inputTokens: input,
-    outputTokens: output,
-    cacheReadTokens: cacheRead,
-    cacheWriteTokens: cacheWrite,
-    costUsd: cost,
   };
 }

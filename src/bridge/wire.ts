@@ -36,6 +36,8 @@ export interface WirePart {
   /** Put there by OpenCode, not by the one who speaks. */
   readonly synthetic: boolean;
   readonly tool: WireTool | null;
+  /** What one answer of the model used, behind it. */
+  readonly used: SessionTotals | null;
 }
 
 export interface WireTool {
@@ -179,6 +181,7 @@ function readPart(json: Fields): WirePart {
     text: text(json, "text"),
     ended: typeof fields(json, "time")["end"] === "number",
     synthetic: json["synthetic"] === true || json["ignored"] === true,
+    used: type === "step-finish" ? readTotals(json) : null,
     tool:
       type !== "tool"
         ? null

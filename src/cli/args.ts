@@ -4,9 +4,10 @@
  */
 import { HarnessError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
+import { parseDuration } from "../lib/since.ts";
 import type { Flag, Grammar } from "./grammar.ts";
 import { COMMON_FLAGS } from "./grammar.ts";
-import { checkValue, parseDuration } from "./values.ts";
+import { checkValue } from "./values.ts";
 
 export interface Args {
   /** What is no flag, in order. */

@@ -27,6 +27,18 @@ export interface UsageShape {
   readonly costUsd?: number;
 }
 
+/** What was used in a time. */
+export interface UsageSumShape extends Required<UsageShape> {
+  readonly turns: number;
+  readonly estimated: boolean;
+}
+
+export interface UsageRowShape extends UsageSumShape {
+  readonly key: string;
+  readonly project?: string | null;
+  readonly name?: string | null;
+}
+
 export interface AgentShape {
   readonly id: string;
   readonly project: string;
@@ -166,6 +178,8 @@ interface Members {
   deliveries: readonly DeliveryShape[];
   turn: TurnShape;
   turns: readonly TurnShape[];
+  usage: readonly UsageRowShape[];
+  total: UsageSumShape;
   nodes: readonly NodeShape[];
 }
 

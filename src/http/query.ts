@@ -1,6 +1,7 @@
 /** Query strings: strict parsing, and schemas for values that always arrive as text. */
 import type { Issue, Schema } from "../lib/check.ts";
 import { describe } from "../lib/check.ts";
+import { parseSince } from "../lib/since.ts";
 
 /** Adds an issue for a parameter that stands twice or is not decodable; the result has no prototype to collide with. */
 export function parseQuery(raw: string, issues: Issue[]): Record<string, string> {
@@ -88,4 +89,10 @@ export function listText<T>(item: Schema<T>): Schema<readonly T[]> {
       return [...new Set(parsed)];
     },
   };
+}
+
+/** `?since=12h`: checked, and resolved by whoever knows what time it is. */
+export function sinceText(): Schema<string> {
+  const expects = "the id of an event, a duration such as 12h, or a time such as 2026-02-18T10:00:00Z";
+  return textSchema(expects, { type: "string" }, (text) => (parseSince(text, 0) === undefined ? undefined : text));
 }

@@ -32,6 +32,9 @@ export const aText: Reader<string> = (json, path) =>
 export const aFlag: Reader<boolean> = (json, path) =>
   typeof json === "boolean" ? json : unreadable(json, path, "true or false");
 
+/** A mark that is there or is not. */
+export const aYes: Reader<true> = (json, path) => (json === true ? true : unreadable(json, path, "true"));
+
 export const aNumber: Reader<number> = (json, path) =>
   typeof json === "number" && Number.isFinite(json) ? json : unreadable(json, path, "a number");
 

@@ -31,6 +31,7 @@ export const commandCodec: Codec<CommandState> = {
     tornLine: "newline",
     oneshot: true,
     startDeadlineMs: 10_000,
+    metering: { tokens: "no", costUsd: "no" },
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],

@@ -60,7 +60,7 @@ export type ProviderFact =
   | { readonly type: "retry_over" }
   /** How many background tasks of the program are alive. They never change the status; they prevent parking. */
   | { readonly type: "background"; readonly tasks: number }
-  | { readonly type: "usage"; readonly usage: Usage }
+  | ({ readonly type: "usage" } & ToldUsage)
   /** Something worth an event and a log line, but no status (a refused tool, a compaction, a dropped grant). */
   | {
       readonly type: "note";
@@ -72,6 +72,16 @@ export type ProviderFact =
   | { readonly type: "foreign_output"; readonly line: string }
   /** A frame of a kind this codec does not know: counted, kept raw in `debug`, never fatal. */
   | { readonly type: "unknown_frame"; readonly kind: string };
+
+/** What the program tells of what it uses. A key that is told in none of them is simply not known. */
+export interface ToldUsage {
+  /** Totals of the conversation, or of the process where `carriedTotals` does not name them. */
+  readonly usage: Usage;
+  /** Totals of what the conversation's totals never hold (sub-agents), from zero on in each process. */
+  readonly beside?: Usage;
+  /** What single answers told since `usage` was last told, and what it will hold too. Absent = nothing. */
+  readonly open?: Usage;
+}
 
 export interface Step<S> {
   readonly state: S;
@@ -171,6 +181,14 @@ export interface ExitContext {
   readonly stdout?: { readonly text: string; readonly truncated: boolean };
 }
 
+/** With every answer of the model, only when a turn is over, or not that one could rely on it. */
+export type MeteredAt = "answer" | "turn" | "no";
+
+export interface Metering {
+  readonly tokens: MeteredAt;
+  readonly costUsd: MeteredAt;
+}
+
 export interface Traits {
   /** What may be done with an input that was written but never confirmed when its process died. */
   readonly redelivery: "dedupe" | "history" | "none";
@@ -194,6 +212,10 @@ export interface Traits {
    * Totals of `usage` that a resumed process goes on counting; all others begin at zero with each process.
    */
   readonly carriedTotals?: readonly UsageKey[];
+  /** What it tells of its use, and when: a budget of what it never tells could not be held. */
+  readonly metering: Metering;
+  /** A process that is killed takes with it what its conversation's totals did not yet hold. */
+  readonly totalsDieWithIt?: true;
   /**
    * How pictures reach the program: their bytes in the prompt, or the path of a file. Absent: the program takes plain
    * text and nothing else. Other files are named by their path in the text.

@@ -65,6 +65,7 @@ export function missingProvider(name: string): Provider {
         tornLine: "newline",
         oneshot: false,
         startDeadlineMs: 1000,
+        metering: { tokens: "no", costUsd: "no" },
         maxPromptChars: null,
         passEnv: [],
         stripEnv: [],

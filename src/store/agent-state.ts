@@ -5,7 +5,19 @@
  */
 import { toJson } from "../lib/json.ts";
 import type { Reader, Stored } from "../lib/stored.ts";
-import { aCount, aFlag, aNumber, aText, listOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
+import {
+  aCount,
+  aFlag,
+  aNumber,
+  aText,
+  aYes,
+  listOf,
+  maybe,
+  oneOf,
+  orNull,
+  readStored,
+  shapeOf,
+} from "../lib/stored.ts";
 import type {
   AgentState,
   Closing,
@@ -29,13 +41,23 @@ import {
   TURN_ORIGINS,
   TURN_OUTCOMES,
 } from "../words/agent.ts";
-import type { Usage } from "../words/said.ts";
+import type { Spent, Usage } from "../words/said.ts";
 import { PERMISSION_KINDS } from "../words/said.ts";
 
 /** 0 and 1: waits counted from the wall clock, which goes on here as the running time. */
 export const STATE_VERSION = 2;
 
-export const NOTHING_USED: Meter = { run: 0, total: {}, spent: {} };
+export const NOTHING_USED: Meter = {
+  run: 0,
+  session: null,
+  total: {},
+  beside: {},
+  spent: {},
+  open: {},
+  ahead: {},
+  aheadHere: {},
+  estimated: false,
+};
 
 export function initialState(nowMs: number): AgentState {
   return {
@@ -147,6 +169,15 @@ export const usage: Reader<Usage> = shapeOf<Usage>({
   costUsd: figure,
 });
 
+const spent: Reader<Spent> = shapeOf<Spent>({
+  inputTokens: figure,
+  outputTokens: figure,
+  cacheReadTokens: figure,
+  cacheWriteTokens: figure,
+  costUsd: figure,
+  estimated: maybe(aYes),
+});
+
 const endedTurn: Reader<EndedTurn> = shapeOf<EndedTurn>(
   {
     id: aText,
@@ -155,7 +186,7 @@ const endedTurn: Reader<EndedTurn> = shapeOf<EndedTurn>(
     endedAt: aNumber,
     outcome: oneOf(...TURN_OUTCOMES),
     error: maybe(error),
-    usage: maybe(usage),
+    usage: maybe(spent),
     verify: maybe(verified),
   },
   { origin: "input", startedAt: 0, endedAt: 0 },
@@ -217,7 +248,20 @@ const state = (nowMs: number): Reader<AgentState> =>
       background: aCount,
       retrying: orNull(retrying),
       usage,
-      meter: shapeOf({ run: aCount, total: usage, spent: usage }, NOTHING_USED),
+      meter: shapeOf<Meter>(
+        {
+          run: aCount,
+          session: orNull(aText),
+          total: usage,
+          beside: usage,
+          spent: usage,
+          open: usage,
+          ahead: usage,
+          aheadHere: usage,
+          estimated: aFlag,
+        },
+        NOTHING_USED,
+      ),
       session: orNull(aText),
       lastFrameAt: aNumber,
       progressAt: aNumber,

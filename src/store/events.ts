@@ -154,6 +154,11 @@ export function newestEvent(store: Store): number {
   return store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")?.seq ?? 0;
 }
 
+/** When that event happened, or the first one after it that is still kept; null = none is. */
+export function eventTime(store: Store, id: number): number | null {
+  return store.get<{ at: number }>("SELECT at FROM events WHERE id >= ? ORDER BY id LIMIT 1", id)?.at ?? null;
+}
+
 /** What of one event is never changed, not even when its agent is forgotten. */
 export function findLandmark(store: Store, id: number): Pick<EventRecord, "id" | "type" | "agent" | "at"> | null {
   const row = store.get<EventRow>("SELECT id, type, agent, at FROM events WHERE id = ?", id);

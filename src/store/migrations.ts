@@ -158,4 +158,15 @@ export const MIGRATIONS: readonly string[] = [
     status INTEGER, answer TEXT
   ) STRICT, WITHOUT ROWID;
   `,
+  // Who used what, in each quarter hour.
+  `
+  CREATE TABLE spending (
+    at INTEGER NOT NULL, project TEXT NOT NULL, agent TEXT NOT NULL, account TEXT NOT NULL,
+    turns INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0, input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0, cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+    cache_write_tokens INTEGER NOT NULL DEFAULT 0, cost_usd REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (at, project, agent, account)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX spending_by_project ON spending (project, at);
+  `,
 ];

@@ -5,6 +5,7 @@ import type { Store } from "./database.ts";
 import { pruneDeliveries } from "./deliveries.ts";
 import { eventBytes, pruneEvents } from "./events.ts";
 import { IDEMPOTENCY_TTL_MS, pruneIdempotency } from "./idempotency.ts";
+import { pruneUsage } from "./usage.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const EVERY_MS = 60 * 60 * 1000;
@@ -41,6 +42,7 @@ export function startRetention({
         () =>
           pruneEvents(store, now - eventsDays * DAY_MS, BATCH, held(now)) +
           pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneUsage(store, now - eventsDays * DAY_MS, BATCH) +
           pruneIdempotency(store, now - IDEMPOTENCY_TTL_MS, BATCH),
       );
       timer = clock.setTimer(gone > 0 ? PAUSE_MS : EVERY_MS, run);

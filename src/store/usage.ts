@@ -1,6 +1,6 @@
 /**
- * What was used, by quarters of an hour: one row each, so that a day of any time zone can be added up, and a sum that
- * stays when its agents are forgotten.
+ * What was used, by quarters of an hour, so that a day of any time zone can be added up: one row for all of us, which
+ * stays for good, and one for each agent that used something, which stays as long as events do, also without the agent.
  */
 import type { Usage } from "../words/said.ts";
 import type { Store } from "./database.ts";
@@ -11,32 +11,123 @@ export interface UsageSum extends Required<Usage> {
   readonly turns: number;
 }
 
-/** Of a turn that ended now. */
-export function addUsage(store: Store, usage: Usage, now: number): void {
-  store.run(
-    `INSERT INTO usage (at, turns, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd)
-     VALUES (?, 1, ?, ?, ?, ?, ?)
-     ON CONFLICT (at) DO UPDATE SET turns = turns + 1, input_tokens = input_tokens + excluded.input_tokens,
-       output_tokens = output_tokens + excluded.output_tokens,
-       cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
-       cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens, cost_usd = cost_usd + excluded.cost_usd`,
-    now - (now % QUARTER_MS),
+/** `estimated`: in how many of the turns some of it was never told. */
+export interface UsageRow extends UsageSum {
+  readonly at: number;
+  readonly project: string;
+  readonly agent: string;
+  readonly account: string;
+  readonly estimated: number;
+}
+
+/** Whose it is. */
+export interface Spender {
+  readonly project: string;
+  readonly agent: string;
+}
+
+/** More than was counted before, or less. */
+export function addUsage(store: Store, of: Spender, usage: Usage, now: number): void {
+  add(store, of, { turns: 0, estimated: 0 }, usage, now);
+}
+
+/** A turn ended now; what it used was added before. */
+export function addTurn(store: Store, of: Spender, estimated: boolean, now: number): void {
+  add(store, of, { turns: 1, estimated: estimated ? 1 : 0 }, {}, now);
+}
+
+const FIGURES = "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd";
+const MORE = `turns = turns + excluded.turns, input_tokens = input_tokens + excluded.input_tokens,
+  output_tokens = output_tokens + excluded.output_tokens,
+  cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+  cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens, cost_usd = cost_usd + excluded.cost_usd`;
+
+function add(
+  store: Store,
+  { project, agent }: Spender,
+  { turns, estimated }: { readonly turns: number; readonly estimated: number },
+  usage: Usage,
+  now: number,
+): void {
+  const at = now - (now % QUARTER_MS);
+  const figures = [
     usage.inputTokens ?? 0,
     usage.outputTokens ?? 0,
     usage.cacheReadTokens ?? 0,
     usage.cacheWriteTokens ?? 0,
     usage.costUsd ?? 0,
+  ];
+  store.run(
+    `INSERT INTO usage (at, turns, ${FIGURES}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (at) DO UPDATE SET ${MORE}`,
+    at,
+    turns,
+    ...figures,
+  );
+  store.run(
+    `INSERT INTO spending (at, project, agent, account, turns, estimated, ${FIGURES})
+     VALUES (?, ?, ?, coalesce((SELECT provider FROM agents WHERE id = ?), ''), ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (at, project, agent, account) DO UPDATE SET estimated = estimated + excluded.estimated, ${MORE}`,
+    at,
+    project,
+    agent,
+    agent,
+    turns,
+    estimated,
+    ...figures,
   );
 }
 
-/** Of the turns that ended at `since` or later; 0 = all that was ever counted. */
+/** What was estimated in one quarter hour may have been corrected in the next: no sum is below zero. */
+const SUMS = Object.entries({
+  turns: "turns",
+  inputTokens: "input_tokens",
+  outputTokens: "output_tokens",
+  cacheReadTokens: "cache_read_tokens",
+  cacheWriteTokens: "cache_write_tokens",
+  costUsd: "cost_usd",
+})
+  .map(([name, column]) => `max(0, coalesce(sum(${column}), 0)) AS ${name}`)
+  .join(", ");
+
+const NOTHING: UsageSum = {
+  turns: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  costUsd: 0,
+};
+
+/** From `since` on; 0 = all that was ever counted. */
 export function usageSince(store: Store, since: number): UsageSum {
-  const sum = store.get<UsageSum>(
-    `SELECT coalesce(sum(turns), 0) AS turns, coalesce(sum(input_tokens), 0) AS inputTokens,
-       coalesce(sum(output_tokens), 0) AS outputTokens, coalesce(sum(cache_read_tokens), 0) AS cacheReadTokens,
-       coalesce(sum(cache_write_tokens), 0) AS cacheWriteTokens, coalesce(sum(cost_usd), 0) AS costUsd
-     FROM usage WHERE at >= ?`,
-    since,
+  return store.get<UsageSum>(`SELECT ${SUMS} FROM usage WHERE at >= ?`, quarter(since)) ?? NOTHING;
+}
+
+/** Of all agents of a project, also of those that are gone. */
+export function projectUsageSince(store: Store, project: string, since: number): UsageSum {
+  const sql = `SELECT ${SUMS} FROM spending WHERE project = ? AND at >= ?`;
+  return store.get<UsageSum>(sql, project, quarter(since)) ?? NOTHING;
+}
+
+/** Each quarter hour of each agent. */
+export function usageRows(store: Store, since: number): UsageRow[] {
+  return store.all<UsageRow>(
+    `SELECT at, project, agent, account, turns, estimated, input_tokens AS inputTokens, output_tokens AS outputTokens,
+       cache_read_tokens AS cacheReadTokens, cache_write_tokens AS cacheWriteTokens, cost_usd AS costUsd
+     FROM spending WHERE at >= ? ORDER BY at`,
+    quarter(since),
   );
-  return sum ?? { turns: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 };
+}
+
+export function pruneUsage(store: Store, before: number, batch: number): number {
+  return store.run(
+    "DELETE FROM spending WHERE (at, project, agent, account) IN (SELECT at, project, agent, account FROM spending WHERE at < ? LIMIT ?)",
+    before,
+    batch,
+  ).changes;
+}
+
+/** What began in it is counted whole. */
+function quarter(at: number): number {
+  return at - (at % QUARTER_MS);
 }

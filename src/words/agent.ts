@@ -2,7 +2,7 @@
  * What is known of an agent: its status and the reason for it, its process, its turns and its inputs. Only
  * `agents/state/` decides any of it; everybody else stores, shows or waits for it.
  */
-import type { PermissionKind, Usage } from "./said.ts";
+import type { PermissionKind, Spent, Usage } from "./said.ts";
 
 export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited", "limited"] as const;
 export type Status = (typeof STATUSES)[number];
@@ -142,7 +142,7 @@ export interface EndedTurn {
   readonly outcome: TurnOutcome;
   readonly error?: TurnError;
   /** Spent since the turn before, as far as the provider tells. */
-  readonly usage?: Usage;
+  readonly usage?: Spent;
   /** Where it was checked. */
   readonly verify?: Verified;
 }
@@ -185,13 +185,24 @@ export interface Retrying {
   readonly status: number | null;
 }
 
-/** Counts what is spent out of totals that begin anew with each process. */
+/** Counts what is spent out of totals, each of a run of a conversation. */
 export interface Meter {
-  /** The run that told `total`. */
+  /** The run that told `total`, and its conversation; null = not known. */
   readonly run: number;
+  readonly session: string | null;
   readonly total: Usage;
+  /** What this run's sub-agents have told, from zero on: it is in no total of the conversation. */
+  readonly beside: Usage;
   /** Since the last turn ended. */
   readonly spent: Usage;
+  /** What single answers have told since the last total, which will have it too. */
+  readonly open: Usage;
+  /** Counted from single answers with what is over by now: the next total of the conversation brings it once more. */
+  readonly ahead: Usage;
+  /** The part of it that this run's answers told. */
+  readonly aheadHere: Usage;
+  /** Some of what was spent since the last turn ended was never told. */
+  readonly estimated: boolean;
 }
 
 /**
@@ -235,6 +246,7 @@ export interface AgentState {
   readonly open: readonly OpenPermission[];
   readonly background: number;
   readonly retrying: Retrying | null;
+  /** All that was spent in the agent's life. */
   readonly usage: Usage;
   readonly meter: Meter;
   readonly session: string | null;

@@ -110,5 +110,11 @@ export interface PromptInput {
 export const USAGE_KEYS = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "costUsd"] as const;
 export type UsageKey = (typeof USAGE_KEYS)[number];
 
-/** Totals of the agent's current process or conversation, as far as the provider tells them. Absent = not told. */
+/** As far as the provider tells them. Absent = not told. */
 export type Usage = { readonly [K in UsageKey]?: number };
+
+/** What was spent. `estimated`: some of it was never told, because what would have told it was ended before. */
+export type Spent = Usage & { readonly estimated?: true };
+
+/** What it can be added up by. */
+export const USAGE_BY = ["project", "agent", "account", "day"] as const;

@@ -29,9 +29,15 @@ export interface Session {
     string,
     { readonly request: Record<string, unknown>; settle(response: Record<string, unknown>): void }
   >;
-  cost: number;
+  /** Answers of the model so far, as they were saved with the session: a kill loses what came after the last turn. */
+  answers: number;
+  /** Of them, those of this process: what its budget is compared with. */
+  own: number;
   turns: number;
 }
+
+/** What one answer of the model costs and uses. */
+export const ANSWER = { usd: 0.5, input: 100, output: 20 } as const;
 
 export interface ClaudeWire extends Wire {
   state(state: Session["state"]): void;
@@ -80,11 +86,10 @@ export function claudeWire(
     settings.partial && line({ type: "stream_event", event, parent_tool_use_id: null });
 
   const result = (rest: Record<string, unknown>) => {
-    session.cost += 0.5;
     session.turns += 1;
     const model = {
-      inputTokens: 100 * session.turns,
-      outputTokens: 20 * session.turns,
+      inputTokens: ANSWER.input * session.answers,
+      outputTokens: ANSWER.output * session.answers,
       cacheReadInputTokens: 0,
       cacheCreationInputTokens: 0,
     };
@@ -94,8 +99,8 @@ export function claudeWire(
       is_error: false,
       num_turns: 1,
       stop_reason: "end_turn",
-      total_cost_usd: session.cost,
-      usage: { input_tokens: 100, output_tokens: 20 },
+      total_cost_usd: ANSWER.usd * session.answers,
+      usage: { input_tokens: ANSWER.input, output_tokens: ANSWER.output },
       modelUsage: { [session.model]: model },
       permission_denials: [],
       terminal_reason: "completed",
@@ -108,7 +113,16 @@ export function claudeWire(
   /** One wire for the agent itself, one for each sub-agent: these differ in what every line carries. */
   function speaker(marks: { parent_tool_use_id: string | null; agent_id?: string }) {
     const main = marks.parent_tool_use_id === null;
-    const assistant = (id: string, block: Record<string, unknown>, rest: Record<string, unknown> = {}) =>
+    let answer = "";
+    /** Counts once a message, however many lines and frames it has. */
+    const answered = (id: string): void => {
+      if (id === answer) return;
+      answer = id;
+      session.answers += 1;
+      session.own += 1;
+    };
+    const assistant = (id: string, block: Record<string, unknown>, rest: Record<string, unknown> = {}) => {
+      answered(id);
       line({
         type: "assistant",
         message: {
@@ -118,11 +132,12 @@ export function claudeWire(
           model: session.model,
           content: [block],
           stop_reason: null,
-          usage: { input_tokens: 100, output_tokens: 1 },
+          usage: { input_tokens: ANSWER.input, output_tokens: 1 },
         },
         ...marks,
         ...rest,
       });
+    };
     const user = (content: readonly Record<string, unknown>[], rest: Record<string, unknown> = {}) =>
       line({ type: "user", message: { role: "user", content }, ...marks, ...rest });
     const streamed = (event: Record<string, unknown>) => main && stream(event);
@@ -154,7 +169,11 @@ export function claudeWire(
         assistant(id, { type: "text", text });
         streamed({ type: "content_block_stop", index });
       }
-      streamed({ type: "message_delta", delta: { stop_reason: "end_turn" } });
+      streamed({
+        type: "message_delta",
+        delta: { stop_reason: "end_turn" },
+        usage: { output_tokens: ANSWER.output },
+      });
       streamed({ type: "message_stop" });
     }
 

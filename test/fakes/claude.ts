@@ -14,6 +14,7 @@ import { createEngine } from "./script.ts";
 interface Remembered {
   readonly uuid: string;
   readonly done: boolean;
+  readonly answers?: number;
 }
 
 const args = process.argv.slice(2);
@@ -43,7 +44,8 @@ const session: Session = {
   cwd: process.cwd(),
   rules: new Set(),
   pending: new Map(),
-  cost: 0,
+  answers: 0,
+  own: 0,
   turns: 0,
 };
 if (resumed !== undefined && !existsSync(sessionFile(resumed)))
@@ -62,7 +64,12 @@ const doneBefore = new Set(
 );
 // The totals go on from where the session was saved.
 session.turns = doneBefore.size;
-session.cost = doneBefore.size * 0.5;
+session.answers = Math.max(
+  0,
+  ...history()
+    .read()
+    .map(({ answers = 0 }) => answers),
+);
 const wire = claudeWire(
   out,
   session,
@@ -73,14 +80,17 @@ const wire = claudeWire(
     asks: option("--permission-prompt-tool") === "stdio",
   },
   (turn) => {
-    if (turn.key !== null) history().append({ uuid: turn.key, done: true });
+    if (turn.key !== null) history().append({ uuid: turn.key, done: true, answers: session.answers });
   },
 );
 const engine = createEngine(wire);
 let running: Promise<void> = Promise.resolve();
 let leaving = false;
 
-process.on("SIGTERM", () => process.exit(143));
+process.on("SIGTERM", () => {
+  saveTotals();
+  process.exit(143);
+});
 await readStdin();
 await running; // End of stdin: the running turn is finished first.
 process.exit(0);
@@ -92,6 +102,11 @@ function sessionFile(id: string): string {
 
 function history() {
   return createHistory<Remembered>(sessionFile(session.id));
+}
+
+/** An end that is not a kill saves what was used, also in the middle of a turn. */
+function saveTotals(): void {
+  if (existsSync(sessionFile(session.id))) history().append({ uuid: "", done: false, answers: session.answers });
 }
 
 function failStart(reason: string, rest: Record<string, unknown>): never {

@@ -18,6 +18,8 @@ export type Record_ =
       readonly turn: string;
       readonly text: string;
     }
+  /** The model answered once. */
+  | { readonly kind: "answer"; readonly thread: string; readonly turn: string }
   | {
       readonly kind: "ended";
       readonly thread: string;
@@ -36,6 +38,8 @@ export interface Threads {
   current(): string;
   policy(): string;
   model(): string;
+  /** What all answers in the thread used. */
+  usage(): { readonly method: string; readonly params: Record<string, unknown> };
   /** undefined: not a request about threads. */
   request(method: string, params: unknown): Handled | undefined;
 }
@@ -70,6 +74,21 @@ export function createThreads(history: History, runningTurn: () => string | null
     };
   }
 
+  function usage() {
+    const answers = history.read().filter((record) => record.kind === "answer" && record.thread === thread).length;
+    const of = (count: number) => ({
+      totalTokens: 110 * count,
+      inputTokens: 100 * count,
+      cachedInputTokens: 40 * count,
+      cacheWriteInputTokens: 0,
+      outputTokens: 10 * count,
+      reasoningOutputTokens: 0,
+    });
+    const tokenUsage = { total: of(answers), last: of(1), modelContextWindow: 258_400 };
+    const turnId = runningTurn() ?? "";
+    return { method: "thread/tokenUsage/updated", params: { threadId: thread, turnId, tokenUsage } };
+  }
+
   function turns(): readonly unknown[] {
     const records = history.read().filter((record) => record.thread === thread);
     const ids = [...new Set(records.map((record) => record.turn))].reverse();
@@ -102,6 +121,7 @@ export function createThreads(history: History, runningTurn: () => string | null
     current: () => thread,
     policy: () => policy,
     model: () => model,
+    usage,
     request(method, given) {
       const params: Readonly<Record<string, unknown>> =
         typeof given === "object" && given !== null ? Object.fromEntries(Object.entries(given)) : {};
@@ -127,7 +147,10 @@ export function createThreads(history: History, runningTurn: () => string | null
           const id = word(params["threadId"]);
           if (!history.read().some((record) => record.thread === id))
             return { error: `no rollout found for thread id ${id}` };
-          return begin(id, params);
+          const begun = begin(id, params);
+          if ("error" in begun || !history.read().some((record) => record.kind === "answer" && record.thread === id))
+            return begun;
+          return { ...begun, then: [...(begun.then ?? []), usage()] };
         }
         case "thread/read":
           return { result: { thread: threadView() } };

@@ -36,15 +36,30 @@ const options: Options = JSON.parse(process.env["FAKE_CODEX"] ?? "{}");
 
 /** A turn that was steered: its interrupted run must not end it. */
 let steering = false;
-let tokens = 0;
+/** Answers in the turn that runs. */
+let answers = 0;
 const background: string[] = [];
 let pendingKey: string | null = null;
 
+const own = wireOf(
+  () => threads.current(),
+  () => live.turn?.id ?? "",
+);
+
+/** Told after each answer of the model; the total goes on over resumes, and is told again by each. */
+function answered(): void {
+  answers += 1;
+  history.append({ kind: "answer", thread: threads.current(), turn: live.turn?.id ?? "" });
+  const { method, params } = threads.usage();
+  notify(method, params);
+}
+
 const engine = createEngine({
-  ...wireOf(
-    () => threads.current(),
-    () => live.turn?.id ?? "",
-  ),
+  ...own,
+  async say(...said) {
+    await own.say(...said);
+    answered();
+  },
   async turnStart(start: TurnStart) {
     if (steering) {
       steering = false;
@@ -64,20 +79,8 @@ const engine = createEngine({
     if (steering || live.turn === null) return;
     const { id, lastMessage } = live.turn;
     const thread = threads.current();
-    tokens += 110;
-    const total = {
-      totalTokens: tokens,
-      inputTokens: tokens - 10,
-      cachedInputTokens: 40,
-      cacheWriteInputTokens: 0,
-      outputTokens: 10,
-      reasoningOutputTokens: 0,
-    };
-    notify("thread/tokenUsage/updated", {
-      threadId: thread,
-      turnId: id,
-      tokenUsage: { total, last: total, modelContextWindow: 258_400 },
-    });
+    if (answers === 0) answered();
+    answers = 0;
     const error =
       end.outcome === "failed" ? { message: end.message, codexErrorInfo: end.code, additionalDetails: null } : null;
     notify("thread/status/changed", { threadId: thread, status: { type: error === null ? "idle" : "systemError" } });

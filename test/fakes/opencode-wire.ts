@@ -81,7 +81,8 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
   }
 
   function complete(message: StoredMessage, finish: string): void {
-    addPart(message, { type: "step-finish", reason: finish, cost: 0.001 });
+    const tokens = { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } };
+    addPart(message, { type: "step-finish", reason: finish, cost: 0.001, tokens });
     message.info["finish"] = finish;
     updated(message);
     message.info.time.completed = Date.now();

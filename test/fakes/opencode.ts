@@ -91,13 +91,10 @@ async function respond(request: Request): Promise<Response> {
       return Response.json({
         id: session.id,
         title: session.title,
-        cost: 0.001,
-        tokens: { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } },
+        ...totalsOf(session),
       });
     case "GET /session/:id/children":
-      return Response.json(
-        store.children(id).map((each) => ({ id: each.id, parentID: id, cost: 0.001, tokens: { input: 1, output: 1 } })),
-      );
+      return Response.json(store.children(id).map((each) => ({ id: each.id, parentID: id, ...totalsOf(each) })));
     case "GET /session/:id/message": {
       if (more !== "") {
         const message = session.messages.find((each) => each.info.id === more);
@@ -201,4 +198,11 @@ else {
   });
   setInterval(() => send({ id: newId("evt"), type: "server.heartbeat", properties: {} }), 10_000);
   console.log(`opencode server listening on http://127.0.0.1:${server.port}`);
+}
+
+/** As they are stored with the session: of every answer that was finished. */
+function totalsOf({ messages }: StoredSession): Record<string, unknown> {
+  const steps = messages.flatMap(({ parts }) => parts).filter((part) => part["type"] === "step-finish").length;
+  const tokens = { input: 10 * steps, output: 5 * steps, reasoning: 0, cache: { read: 0, write: 0 } };
+  return { cost: 0.001 * steps, tokens };
 }

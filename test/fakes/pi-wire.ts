@@ -11,6 +11,8 @@ export interface HistoryRecord {
   readonly role: "user" | "assistant";
   readonly text: string;
   readonly timestamp: number;
+  /** Such an answer of the model used nothing. */
+  readonly failed?: true;
 }
 
 export interface PiWireOptions {
@@ -21,6 +23,15 @@ export interface PiWireOptions {
   readonly modern: boolean;
   /** Very old versions have no agent_settled. */
   readonly settles: boolean;
+}
+
+/** What was used by so many answers. */
+export function totalsOf(answers: number): Record<string, unknown> {
+  const [input, output] = [USAGE.input * answers, USAGE.output * answers];
+  return {
+    tokens: { input, output, cacheRead: 0, cacheWrite: 0, total: input + output },
+    cost: USAGE.cost.total * answers,
+  };
 }
 
 export interface PiWire {
@@ -60,9 +71,10 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
   /** An assistant message since the last attempt began: another one begins a new Pi "turn". */
   let spoke = false;
 
-  function save(role: HistoryRecord["role"], text: string): number {
+  function save(role: HistoryRecord["role"], text: string, failed = false): number {
     const timestamp = Date.now();
-    unsaved.push({ id: crypto.randomUUID().slice(0, 8), role, text, timestamp });
+    const id = crypto.randomUUID().slice(0, 8);
+    unsaved.push({ id, role, text, timestamp, ...(failed ? { failed: true as const } : {}) });
     if (role === "user" && history.read().length === 0) return timestamp;
     for (const record of unsaved.splice(0)) history.append(record);
     return timestamp;
@@ -107,7 +119,7 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
     };
     if (!failed) endRetry();
     message(body);
-    save("assistant", content.map((block) => (block.type === "text" ? block.text : "")).join(""));
+    save("assistant", content.map((block) => (block.type === "text" ? block.text : "")).join(""), failed);
     if (stopReason !== "toolUse") out.line({ type: "turn_end", message: body, toolResults: [] });
   }
 

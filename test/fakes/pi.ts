@@ -13,7 +13,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createHistory, createOut } from "./out.ts";
 import { createExtensionHost } from "./pi-host.ts";
-import { createPiWire, type HistoryRecord } from "./pi-wire.ts";
+import { createPiWire, type HistoryRecord, totalsOf } from "./pi-wire.ts";
 import { createEngine } from "./script.ts";
 
 const argv = process.argv.slice(2);
@@ -113,8 +113,7 @@ function command(parsed: unknown): void {
     case "get_session_stats":
       return respond(id, name, {
         sessionId: session,
-        tokens: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, total: 0 },
-        cost: 0,
+        ...totalsOf(pi.entries().filter(({ role, failed }) => role === "assistant" && failed !== true).length),
       });
     case "get_fork_messages":
       return respond(id, name, {

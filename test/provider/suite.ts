@@ -16,6 +16,7 @@ import { deliveryCases } from "./suite-delivery.ts";
 import { failureCases } from "./suite-failures.ts";
 import { permissionCases } from "./suite-permissions.ts";
 import { upgradeCases } from "./suite-upgrade.ts";
+import { usageCases } from "./suite-usage.ts";
 
 export interface UnderTest {
   /** Also the provider's name in the config. */
@@ -96,6 +97,7 @@ export function providerSuite(under: UnderTest): void {
     failureCases(context);
     deliveryCases(context);
     upgradeCases(context);
+    usageCases(context);
   });
 }
 

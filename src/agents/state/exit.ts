@@ -3,6 +3,7 @@ import { isLacking } from "../../providers/lacking.ts";
 import type { Fact } from "../model.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw, wroteInstead } from "./turns.ts";
+import { processGone } from "./spending.ts";
 import type { Work } from "./work.ts";
 
 type ExitFact = Extract<Fact, { type: "exit" }>;
@@ -17,6 +18,7 @@ export function onExit(work: Work, fact: ExitFact | ReplaceFact): void {
   s.intent = null;
   s.background = 0;
   s.retrying = null;
+  processGone(work, fact.code);
   withdraw(work, "exit", () => true);
   if (intent === "delete") return deleted(work);
   if (s.turn !== null && s.turn.closing !== null) endedWhileClosing(work, intent, fact);

@@ -3,8 +3,8 @@ import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { onTurnEnded } from "./ending.ts";
+import { onUsage } from "./spending.ts";
 import { advance, dispatch, endProcess, openTurn, reached } from "./turns.ts";
-import { metered } from "./usage.ts";
 import type { Work } from "./work.ts";
 
 export function onProviderFact(work: Work, fact: ProviderFact): void {
@@ -59,9 +59,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       out.push({ do: "event", type: "background", data: { tasks: fact.tasks } });
       return;
     case "usage":
-      s.usage = fact.usage;
-      s.meter = metered(s.meter, s.run, fact.usage, env.carriedTotals);
-      return;
+      return onUsage(work, fact);
     case "note":
       out.push({ do: "event", type: "note", data: { level: fact.level, code: fact.code, message: fact.message } });
       return;

@@ -2,6 +2,7 @@
 import { NEW_TURN } from "../../store/agent-state.ts";
 import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact } from "../model.ts";
+import { closedTurn } from "./usage.ts";
 import type { Work } from "./work.ts";
 
 /**
@@ -143,6 +144,7 @@ export function closeTurn(
   const turn = s.turn;
   if (turn === null) return;
   withdraw(work, "turn_end", (each) => each.turn === turn.id);
+  const { meter, usage } = closedTurn(s.meter, outcome === "lost" && env.tellsUsage);
   const ended = {
     id: turn.id,
     origin: turn.origin,
@@ -150,11 +152,11 @@ export function closeTurn(
     endedAt: env.nowMs,
     outcome,
     ...(error === undefined ? {} : { error }),
-    ...(Object.keys(s.meter.spent).length === 0 ? {} : { usage: s.meter.spent }),
+    ...(usage === null ? {} : { usage }),
     ...(turn.verify === null ? {} : { verify: turn.verify }),
   };
   if (turn.closing !== null && turn.closing.steps.length > 0) out.push({ do: "close_cancel" });
-  s.meter = { ...s.meter, spent: {} };
+  s.meter = meter;
   s.lastTurn = ended;
   s.turn = null;
   s.retrying = null;

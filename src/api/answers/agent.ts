@@ -14,7 +14,7 @@ import {
 } from "../../words/agent.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { NOTICE_EVENTS } from "../../words/notices.ts";
-import { about, amount, count, named, text, time } from "./shape.ts";
+import { about, amount, count, named, text, time, yes } from "./shape.ts";
 
 export const status = oneOf(...STATUSES);
 
@@ -27,6 +27,7 @@ export const usage = named(
     cacheReadTokens: optional(count),
     cacheWriteTokens: optional(count),
     costUsd: optional(amount),
+    estimated: optional(about("Some of it was never told, because what would have told it was ended before", yes)),
   }),
 );
 
@@ -110,7 +111,7 @@ export const agent = named(
     held: about("The queue waits for a person", boolean()),
     pendingPermissions: count,
     backgroundTasks: count,
-    usage: about("Of its process or conversation, as the provider counts", usage),
+    usage: about("In all its life", usage),
     resources: optional(
       about(
         "Of its latest run, where it has a control group",

@@ -3,6 +3,7 @@ import { array, boolean, integer, nullable, object, oneOf, optional, record, unk
 import type { Schema } from "../../lib/check.ts";
 import { INTENTS, STATUSES } from "../../words/agent.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
+import { USAGE_BY } from "../../words/said.ts";
 import { failure, limits, status, webhook } from "./agent.ts";
 import { about, amount, count, named, text, time } from "./shape.ts";
 
@@ -77,16 +78,29 @@ export const deliveryWithAttempts = named(
   }),
 );
 
-const usageSum = named(
-  "UsageSum",
-  "Of all turns that ended in a time, also of agents that are forgotten",
+const sums = {
+  turns: about("That ended", count),
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWriteTokens: count,
+  costUsd: amount,
+};
+
+const usageSum = named("UsageSum", "What was used in a time, also by agents that are forgotten", object(sums));
+
+const estimated = about("Some of it was never told, because what would have told it was ended before", boolean());
+
+export const usageReport = named(
+  "UsageReport",
+  "Who used what. `key` is the project, the agent's id, the account or the day of the box",
   object({
-    turns: count,
-    inputTokens: count,
-    outputTokens: count,
-    cacheReadTokens: count,
-    cacheWriteTokens: count,
-    costUsd: amount,
+    since: time,
+    by: oneOf(...USAGE_BY),
+    usage: array(
+      object({ key: text, project: optional(nullable(text)), name: optional(nullable(text)), ...sums, estimated }),
+    ),
+    total: object({ ...sums, estimated }),
   }),
 );
 

@@ -6,7 +6,18 @@ import { array, boolean, nullable, object, optional, record, union, unknown } fr
 import type { ErrorCode } from "../../words/errors.ts";
 import { agent, agentTurn, input, turn } from "./agent.ts";
 import { attachPlan, lease } from "./attach.ts";
-import { boxStatus, counts, debug, delivery, deliveryWithAttempts, frames, health, project, provider } from "./box.ts";
+import {
+  boxStatus,
+  counts,
+  debug,
+  delivery,
+  deliveryWithAttempts,
+  frames,
+  health,
+  project,
+  provider,
+  usageReport,
+} from "./box.ts";
 import { FLEET_ANSWERS } from "./fleet.ts";
 import { eventPage, streamEvent } from "./events.ts";
 import { listedPermission, message, permission } from "./said.ts";
@@ -40,6 +51,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "GET /healthz": { tag: "box" },
   "GET /readyz": { tag: "box" },
   "GET /api/v1/providers": { tag: "box", answer: object({ providers: array(provider) }) },
+  "GET /api/v1/usage": { tag: "box", answer: usageReport },
   "GET /api/v1/metrics": { tag: "box" },
   "GET /metrics": { tag: "box" },
   "GET /api/v1/openapi.json": { tag: "box", answer: record(unknown()) },

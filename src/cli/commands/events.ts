@@ -1,4 +1,5 @@
 /** `events`: the event log, of everything, a project or an agent. */
+import { parseSince } from "../../lib/since.ts";
 import { isObject } from "../../lib/check.ts";
 import { HarnessError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
@@ -15,7 +16,6 @@ import { follow } from "../stream.ts";
 import { findAgent } from "../target.ts";
 import { fit, squeezed } from "../text.ts";
 import { timeOfDay } from "../figures.ts";
-import { parseSince } from "../values.ts";
 
 const USUAL = 50;
 const PAGE = 500;

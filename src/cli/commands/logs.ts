@@ -1,4 +1,5 @@
 /** `logs`: the conversation to read, and what comes next with `-f`. */
+import { parseSince } from "../../lib/since.ts";
 import { isObject } from "../../lib/check.ts";
 import { EXIT } from "../../words/exits.ts";
 import type { Client } from "../client.ts";
@@ -12,7 +13,6 @@ import { get, pathOf, withCursor } from "../shapes.ts";
 import type { StreamEvent } from "../stream.ts";
 import { follow } from "../stream.ts";
 import { findAgent } from "../target.ts";
-import { parseSince } from "../values.ts";
 import { eventsSince } from "./events.ts";
 import { newest, pagesOf } from "./messages.ts";
 

@@ -2,6 +2,7 @@
 import type { Command } from "../command.ts";
 import type { Argument, Flag } from "../grammar.ts";
 import { STATUSES } from "../../words/agent.ts";
+import { USAGE_BY } from "../../words/said.ts";
 
 export const TARGET: Argument = { name: "TARGET", kind: "target" };
 const FOLLOW: Flag = { name: "follow", short: "f", what: "go on with what happens from now" };
@@ -15,6 +16,16 @@ const RECONNECT: Flag = {
 export const count = (what: string): Flag => ({ name: "number", short: "n", value: "N", kind: "number", what });
 
 export const LOOK: readonly Command[] = [
+  {
+    name: "usage",
+    what: "says who used what: tokens, cost and turns, today or since a time",
+    args: [],
+    flags: [SINCE, { name: "by", value: "WHAT", kind: { oneOf: USAGE_BY }, what: "default project" }],
+    examples: ["agent-harness usage", "agent-harness usage --since 7d --by day"],
+    exits: [0, 2, 3, 7],
+    routes: ["GET /usage"],
+    load: () => import("../commands/usage.ts"),
+  },
   {
     name: "ps",
     what: "lists the agents, the most urgent first",

@@ -44,6 +44,9 @@ export const acpCodec: Codec<AcpState> = {
     // Some agents are started through a package runner that may have to unpack them first.
     startDeadlineMs: 60_000,
     pictures: "data",
+    carriedTotals: ["costUsd"],
+    // Some agents tell it, and none says beforehand whether it does.
+    metering: { tokens: "no", costUsd: "no" },
     maxPromptChars: null,
     passEnv: [],
     stripEnv: [],

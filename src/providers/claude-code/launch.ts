@@ -12,6 +12,9 @@ export const claudeTraits: Traits = {
   startDeadlineMs: 60_000,
   pictures: "data",
   carriedTotals: USAGE_KEYS,
+  // The cost comes when a turn is over; within one, the program's own fence holds it (`--max-budget-usd`).
+  metering: { tokens: "answer", costUsd: "turn" },
+  totalsDieWithIt: true,
   maxPromptChars: null,
   // Cloud credentials (AWS, Google) are not among them: who runs the model there names them in `passEnv`.
   passEnv: [

@@ -5,6 +5,7 @@
 import { own } from "../../lib/own.ts";
 import { closePermissions } from "./permissions.ts";
 import { type Draft, patchEnding } from "./state.ts";
+import { answerEnds, answerSaid } from "./usage.ts";
 import { resultText } from "./wire.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
@@ -24,6 +25,7 @@ export function assistantLine(work: Draft, line: Fields): void {
     say(work, { type: "message_done", key });
     return;
   }
+  answerSaid(work, message, subagent);
   openMessage(work, key, subagent);
   for (const block of items(message, "content")) {
     const part = partOf(block);
@@ -100,7 +102,10 @@ export function streamEvent(work: Draft, line: Fields): void {
   if (maybeIdOf(line, "parent_tool_use_id") !== undefined) return;
   const event = fields(line, "event");
   switch (event["type"]) {
+    case "message_delta":
+      return answerEnds(work, event);
     case "message_start": {
+      answerSaid(work, fields(event, "message"));
       const key = maybeIdOf(fields(event, "message"), "id");
       if (key === undefined || work.state.message?.key === key) return;
       closeMessage(work, undefined);

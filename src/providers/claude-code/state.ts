@@ -40,7 +40,25 @@ export interface ClaudeState {
   readonly plan: { readonly call: string; readonly text: string } | null;
   readonly retrying: boolean;
   readonly tasks: number;
+  readonly answers: Answers;
 }
+
+interface Figures {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
+/** What the model's answers used since the last totals. */
+export interface Answers {
+  /** The message under way: of the agent itself under the empty name, and of each sub-agent. */
+  readonly lanes: Readonly<Record<string, Figures & { readonly id: string }>>;
+  /** Of the messages before those. */
+  readonly sum: Figures;
+}
+
+export const noAnswers: Answers = { lanes: {}, sum: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 } };
 
 export interface Ending {
   /** Of the last `result`; null = none yet. */
@@ -85,6 +103,7 @@ export function initialState(resuming: string | null): ClaudeState {
     plan: null,
     retrying: false,
     tasks: 0,
+    answers: noAnswers,
   };
 }
 

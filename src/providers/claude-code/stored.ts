@@ -2,6 +2,7 @@
 import {
   aCount,
   aFlag,
+  aNumber,
   aText,
   listOf,
   mapOf,
@@ -13,7 +14,7 @@ import {
   type Reader,
   type Stored,
 } from "../../lib/stored.ts";
-import { type ClaudeState, type Ending, initialState, noEnding } from "./state.ts";
+import { type Answers, type ClaudeState, type Ending, initialState, noAnswers, noEnding } from "./state.ts";
 import { anError, anOutcome } from "../stored.ts";
 
 const ending: Reader<Ending> = shapeOf<Ending>(
@@ -28,6 +29,8 @@ const ending: Reader<Ending> = shapeOf<Ending>(
   noEnding,
   ["result"],
 );
+
+const figures = { input: aNumber, output: aNumber, cacheRead: aNumber, cacheWrite: aNumber };
 
 const state: Reader<ClaudeState> = shapeOf<ClaudeState>(
   {
@@ -48,6 +51,7 @@ const state: Reader<ClaudeState> = shapeOf<ClaudeState>(
     plan: orNull(shapeOf({ call: aText, text: aText })),
     retrying: aFlag,
     tasks: aCount,
+    answers: shapeOf<Answers>({ lanes: mapOf(shapeOf({ id: aText, ...figures })), sum: shapeOf(figures) }, noAnswers),
   },
   initialState(null),
   ["ready", "session", "next", "asked", "says", "turn", "inputs", "ending", "message", "open"],

@@ -7,10 +7,10 @@ import { own } from "../../lib/own.ts";
 import { closeMessage } from "./messages.ts";
 import { closePermissions } from "./permissions.ts";
 import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts";
-import { type Fields, isFields, maybeIdOf, maybeNumber, maybeText, strings } from "../read.ts";
+import { totalsSaid } from "./usage.ts";
+import { type Fields, maybeIdOf, maybeText, strings } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
-import type { Usage } from "../../words/said.ts";
 
 /** `session_state_changed`. */
 export function stateSaid(work: Draft, says: string | undefined): void {
@@ -62,8 +62,7 @@ export function inputProgress(work: Draft, line: Fields): void {
 export function resultLine(work: Draft, line: Fields): void {
   closeMessage(work, undefined);
   patchEnding(work, { result: outcomeOf(line, work.state.ending) });
-  const usage = usageOf(line);
-  if (Object.keys(usage).length > 0) say(work, { type: "usage", usage });
+  totalsSaid(work, line);
 }
 
 function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcome; readonly error?: TurnError } {
@@ -83,24 +82,6 @@ export function resultErrors(line: Fields): string {
   return (
     strings(line, "errors").join("; ") || maybeText(line, "subtype") || "Claude Code reported an error without a text"
   );
-}
-
-/** Totals of the conversation: `usage` is only this turn's, `modelUsage` and the cost go on over the turns. */
-function usageOf(line: Fields): Usage {
-  const byModel = isFields(line["modelUsage"]) ? Object.values(line["modelUsage"]).filter(isFields) : [];
-  const sum = (name: string) => byModel.reduce((total, model) => total + (maybeNumber(model, name) ?? 0), 0);
-  const costUsd = maybeNumber(line, "total_cost_usd");
-  return {
-    ...(byModel.length === 0
-      ? {}
-      : {
-          inputTokens: sum("inputTokens"),
-          outputTokens: sum("outputTokens"),
-          cacheReadTokens: sum("cacheReadInputTokens"),
-          cacheWriteTokens: sum("cacheCreationInputTokens"),
-        }),
-    ...(costUsd === undefined ? {} : { costUsd }),
-  };
 }
 
 /** The answer to our interrupt: an input that it could not reach yet is interrupted when it starts. */

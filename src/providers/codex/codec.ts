@@ -35,9 +35,9 @@ import {
   turnBegan,
   turnCompleted,
   turnStarted,
-  usageSaid,
   warned,
 } from "./turns.ts";
+import { usageSaid } from "./usage.ts";
 import type { Codec } from "../contract.ts";
 import { type Fields, fields, idOf, isFields, text } from "../read.ts";
 import { draftOf, patch, say, send, stepOf, without } from "../draft.ts";
@@ -56,6 +56,7 @@ export const codexCodec: Codec<CodexState> = {
     // A path: as bytes in the line it is echoed several times, and takes many times as long.
     pictures: "path",
     carriedTotals: ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens"],
+    metering: { tokens: "answer", costUsd: "no" },
     // Codex's own limit, over which it refuses the input.
     maxPromptChars: 1_048_576,
     passEnv: [

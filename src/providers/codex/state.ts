@@ -80,7 +80,19 @@ export interface CodexState {
   readonly grants: readonly string[];
   /** Warnings that were passed on; Codex repeats them every turn. */
   readonly warned: readonly string[];
+  /** What the threads of sub-agents told last, and what all of them used in this process. */
+  readonly subagents: { readonly threads: Readonly<Record<string, ThreadTotals>>; readonly sum: ThreadTotals };
 }
+
+/** As Codex counts: what came from the cache is among the input. */
+export interface ThreadTotals {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
+const NOTHING: ThreadTotals = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
 
 export const EMPTY: CodexState = {
   nextId: 1,
@@ -98,6 +110,7 @@ export const EMPTY: CodexState = {
   retrying: false,
   grants: [],
   warned: [],
+  subagents: { threads: {}, sum: NOTHING },
 };
 
 export type Draft = DraftOf<CodexState>;

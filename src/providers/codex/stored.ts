@@ -2,6 +2,7 @@
 import {
   aCount,
   aFlag,
+  aNumber,
   anything,
   aText,
   kindsOf,
@@ -16,7 +17,15 @@ import {
   type Stored,
 } from "../../lib/stored.ts";
 import { aPermission, theFields } from "../stored.ts";
-import { type Ask, type Call, type CodexState, EMPTY, type OpenItem, type Opening } from "./state.ts";
+import {
+  type Ask,
+  type Call,
+  type CodexState,
+  EMPTY,
+  type OpenItem,
+  type Opening,
+  type ThreadTotals,
+} from "./state.ts";
 
 const call: Reader<Call> = kindsOf<Call, "kind">("kind", {
   initialize: shapeOf({ kind: oneOf("initialize") }),
@@ -45,6 +54,13 @@ const item: Reader<OpenItem> = shapeOf<OpenItem>({
   changes: maybe(anything),
 });
 
+const totals: Reader<ThreadTotals> = shapeOf<ThreadTotals>({
+  input: aNumber,
+  output: aNumber,
+  cacheRead: aNumber,
+  cacheWrite: aNumber,
+});
+
 const state: Reader<CodexState> = shapeOf<CodexState>(
   {
     nextId: aCount,
@@ -62,6 +78,7 @@ const state: Reader<CodexState> = shapeOf<CodexState>(
     retrying: aFlag,
     grants: listOf(aText),
     warned: listOf(aText),
+    subagents: shapeOf({ threads: mapOf(totals), sum: totals }, EMPTY.subagents),
   },
   EMPTY,
   ["nextId", "calls", "opening", "thread", "turn", "lastEnded", "interrupting", "asks", "items"],

@@ -140,25 +140,6 @@ export function retryOver(draft: Draft): void {
   say(draft, { type: "retry_over" });
 }
 
-export function usageSaid(draft: Draft, params: Fields): void {
-  if (!isOwn(draft.state, idOf(params, "threadId"))) return;
-  const total = fields(fields(params, "tokenUsage"), "total");
-  const input = maybeNumber(total, "inputTokens");
-  const output = maybeNumber(total, "outputTokens");
-  const cacheRead = maybeNumber(total, "cachedInputTokens");
-  const cacheWrite = maybeNumber(total, "cacheWriteInputTokens");
-  say(draft, {
-    type: "usage",
-    usage: {
-      // Codex counts what came from the cache among the input; here each token is counted once.
-      ...(input === undefined ? {} : { inputTokens: Math.max(0, input - (cacheRead ?? 0)) }),
-      ...(output === undefined ? {} : { outputTokens: output }),
-      ...(cacheRead === undefined ? {} : { cacheReadTokens: cacheRead }),
-      ...(cacheWrite === undefined ? {} : { cacheWriteTokens: cacheWrite }),
-    },
-  });
-}
-
 const MAX_WARNINGS = 20;
 
 /** Codex repeats its warnings every turn; each is worth one event a process. */

@@ -97,7 +97,7 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
     case "background":
       return { type: "background", tasks: line.tasks };
     case "usage":
-      return { type: "usage", usage: line.usage };
+      return { type: "usage", usage: line.usage, ...(line.open === undefined ? {} : { open: line.open }) };
     case "note":
       return { type: "note", level: line.level, code: line.code, message: line.message };
     case "unknown":

@@ -5,6 +5,7 @@
  */
 import type { PermissionRules, StartCommand } from "./lines.ts";
 import { readRules } from "./lines.ts";
+import { USAGE_KEYS } from "../../words/said.ts";
 import type { Launch, LaunchContext, Traits } from "../contract.ts";
 import { LaunchRefused } from "../contract.ts";
 import { isFields } from "../read.ts";
@@ -18,6 +19,9 @@ export const traits: Traits = {
   // A second on a warm home; a new home begins with a database migration.
   startDeadlineMs: 60_000,
   pictures: "path",
+  // They are those of the session as it is stored.
+  carriedTotals: USAGE_KEYS,
+  metering: { tokens: "answer", costUsd: "answer" },
   // One database in the home, migrated by the first of a new version; the others would find it locked.
   startSpacingMs: 5000,
   maxPromptChars: null,

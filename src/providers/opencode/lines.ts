@@ -95,7 +95,7 @@ export type BridgeLine =
   | { readonly t: "retry"; readonly attempt: number; readonly reason: string }
   | { readonly t: "retry_over" }
   | { readonly t: "background"; readonly tasks: number }
-  | { readonly t: "usage"; readonly usage: Usage }
+  | { readonly t: "usage"; readonly usage: Usage; readonly open?: Usage }
   | {
       readonly t: "note";
       readonly level: "info" | "warn";
@@ -157,7 +157,11 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
     case "background":
       return { t, tasks: number(json, "tasks") };
     case "usage":
-      return { t, usage: readUsage(fields(json, "usage")) };
+      return {
+        t,
+        usage: readUsage(fields(json, "usage")),
+        ...(json["open"] === undefined ? {} : { open: readUsage(fields(json, "open")) }),
+      };
     case "note":
       return {
         t,

@@ -2,6 +2,7 @@
  * How Pi is started: the same command line begins a conversation and resumes it. Facts: Pi's docs/cli.md, security.md.
  */
 import { EXTENSION_FILE, EXTENSION_SOURCE } from "./extension.ts";
+import { USAGE_KEYS } from "../../words/said.ts";
 import type { Launch, LaunchContext, Traits } from "../contract.ts";
 
 const SYSTEM_PROMPT_FILE = "pi/system-prompt.md";
@@ -12,6 +13,9 @@ export const traits: Traits = {
   oneshot: false,
   startDeadlineMs: 30_000,
   pictures: "data",
+  // The statistics of the session are asked for at the start.
+  carriedTotals: USAGE_KEYS,
+  metering: { tokens: "answer", costUsd: "answer" },
   maxPromptChars: null,
   passEnv: [
     "PI_CODING_AGENT_DIR",

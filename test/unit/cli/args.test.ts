@@ -4,7 +4,7 @@ import { parseArgs } from "../../../src/cli/args.ts";
 import type { Command } from "../../../src/cli/command.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";
 import { findCommand } from "../../../src/cli/dispatch.ts";
-import { parseDuration, parseSince } from "../../../src/cli/values.ts";
+import { parseDuration, parseSince } from "../../../src/lib/since.ts";
 
 const named = (name: string): Command => {
   const all = COMMANDS.flatMap((command) => [command, ...(command.subs ?? [])]);

@@ -62,6 +62,8 @@ const env: Surroundings = {
   startDeadlineMs: 30_000,
   carriedTotals: [],
   closing: [],
+  totalsDieWithIt: false,
+  tellsUsage: true,
   limits: {
     parkIdleMs: 600_000,
     turnTimeoutMs: 1000,

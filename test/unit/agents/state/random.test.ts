@@ -54,6 +54,8 @@ function provider(next: Random): Under {
     startDeadlineMs: 5000,
     carriedTotals: [],
     closing: pick(next, CLOSINGS),
+    totalsDieWithIt: false,
+    tellsUsage: true,
     alone: next() < 0.8,
     reconciling: next() < 0.1,
     lastWords: false,

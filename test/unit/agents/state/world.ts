@@ -25,6 +25,8 @@ const DEFAULTS: Under = {
   tornLine: "restart",
   startDeadlineMs: 30_000,
   carriedTotals: [],
+  totalsDieWithIt: false,
+  tellsUsage: true,
   limits: {},
   closing: [],
   alone: true,
@@ -199,6 +201,8 @@ function told(effect: Effect): string {
       return `${effect.turn.id} ${outcomeText(effect.turn)}`;
     case "input_state":
       return `input ${effect.id} ${effect.state}`;
+    case "spend":
+      return "spend";
     case "open_permission":
       return `${effect.id} asked`;
     case "settle_permission":
