@@ -169,7 +169,7 @@ export const usage: Reader<Usage> = shapeOf<Usage>({
   costUsd: figure,
 });
 
-const spent: Reader<Spent> = shapeOf<Spent>({
+export const spent: Reader<Spent> = shapeOf<Spent>({
   inputTokens: figure,
   outputTokens: figure,
   cacheReadTokens: figure,

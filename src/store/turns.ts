@@ -1,7 +1,7 @@
 /** Rows of turns: opened and closed exactly once each. */
 import { toJson } from "../lib/json.ts";
 import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome, Verified } from "../words/agent.ts";
-import type { Usage } from "../words/said.ts";
+import type { Spent } from "../words/said.ts";
 import * as readers from "./agent-state.ts";
 import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
@@ -18,7 +18,7 @@ export interface TurnRecord {
   readonly outcome: TurnOutcome | null;
   readonly error?: TurnError;
   /** What was spent on it, as far as the provider tells; null: nothing was told. */
-  readonly usage: Usage | null;
+  readonly usage: Spent | null;
   /** What a check said, where there was one. */
   readonly verify: Verified | null;
 }
@@ -80,7 +80,7 @@ function fromRow({ error, usage, verify, ...row }: TurnRow): TurnRecord {
   return {
     ...row,
     ...(error === null ? {} : { error: fromColumn(readers.error, error, UNKNOWN) }),
-    usage: fromColumn(readers.usage, usage, null),
+    usage: fromColumn(readers.spent, usage, null),
     verify: fromColumn(readers.verified, verify, null),
   };
 }

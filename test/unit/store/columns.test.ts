@@ -54,7 +54,7 @@ endTurn(store, {
   endedAt: 2,
   outcome: "failed",
   error: { code: "X", message: "x" },
-  usage: { inputTokens: 3, costUsd: 0.5 },
+  usage: { inputTokens: 3, costUsd: 0.5, estimated: true },
   verify: { passed: false, exitCode: 1, attempts: 2, tail: "no" },
 });
 const said = { agent, turn: "t-1", run: 1, at: 3 } as const;
