@@ -216,21 +216,21 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     }
   };
 
+  const ownProcesses = (): number => deps.runSettings(agent).codec.ownProcesses?.(progress.codec) ?? 1;
+
   const carryOut = (act: Act): void => {
     const live = run.live();
     switch (act.do) {
       case "spawn":
         run
           .start(act.run, act.nonce)
-          .catch((error: unknown) =>
-            log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }),
-          );
+          .catch((error: unknown) => log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }));
         return;
       case "end":
         run.giveUpStart();
         return live?.end(act.gently ? deps.runSettings(agent).codec.farewell(progress.codec) : null);
       case "inspect_tree":
-        if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone() });
+        if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone(ownProcesses()) });
         return;
       case "purge":
         return forget();

@@ -63,8 +63,8 @@ export interface Live {
   send(lines: readonly Line[]): void;
   /** Ends the process and all it started; null = no farewell, signals at once. */
   end(farewell: Farewell | null): void;
-  /** Does nothing run in its tree but the program itself? */
-  isAlone(): boolean;
+  /** Does nothing run in its tree but the program itself, which is so many processes? */
+  isAlone(ownProcesses: number): boolean;
   tree(): readonly ProcessInfo[];
   /** Resolves when everything that was written so far is stored, and the end when it is over. */
   catchUp(): Promise<void>;
@@ -87,7 +87,7 @@ const STDOUT_CAP_BYTES = 16 * 1024 * 1024;
 
 export interface LiveOptions {
   readonly listener: LiveListener;
-  readonly traits: Pick<Traits, "oneshot" | "tornLine" | "ownProcesses">;
+  readonly traits: Pick<Traits, "oneshot" | "tornLine">;
   readonly paths: RunPaths;
   readonly identity: Identity;
   readonly offset: number;
@@ -257,7 +257,7 @@ export function openLive(options: LiveOptions): Live {
         await live.finish();
       })().catch((error: unknown) => log.error("cannot end the agent's process", { error: errorText(error) }));
     },
-    isAlone: () => treeOf(identity, where).length <= (traits.ownProcesses ?? 1),
+    isAlone: (ownProcesses) => treeOf(identity, where).length <= ownProcesses,
     tree: () => treeOf(identity, where),
     async catchUp() {
       await tail.drain();

@@ -196,11 +196,6 @@ export interface Traits {
   readonly tornLine: "restart" | "newline";
   /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
   readonly oneshot: boolean;
-  /**
-   * How many processes the program itself consists of when it is idle; 1 when absent. More in its tree is work of its
-   * own.
-   */
-  readonly ownProcesses?: number;
   /** From the spawn to `ready`. */
   readonly startDeadlineMs: number;
   /**
@@ -264,6 +259,11 @@ export interface Codec<S> {
   interrupt(state: S, nowMs: number): Step<S>;
   answer(state: S, answer: Answer, nowMs: number): Step<S>;
   farewell(state: S): Farewell;
+  /**
+   * How many processes the program itself consists of when it is idle; 1 when absent. More in its tree is work of its
+   * own.
+   */
+  ownProcesses?(state: S): number;
   /** A stored state of this codec, whatever became of it; never throws. */
   read(json: unknown): Stored<S>;
   /**

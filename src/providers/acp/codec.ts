@@ -9,7 +9,7 @@ import { type Draft as DraftOf, draftOf, note, say, send, stepOf } from "../draf
 import { isFields, maybeText } from "../read.ts";
 import { begin, proceed, refused } from "./handshake.ts";
 import { answered, asked, askWithdrawn } from "./permissions.ts";
-import { programExtras } from "./programs.ts";
+import { processesOf, programExtras } from "./programs.ts";
 import { type AcpState, type Draft, lines } from "./state.ts";
 import { readAcpState } from "./stored.ts";
 import {
@@ -90,6 +90,7 @@ export const acpCodec: Codec<AcpState> = {
     return { lines: worked(state, cancelPrompt).lines, graceMs: 1_000 };
   },
 
+  ownProcesses: ({ agent }) => processesOf(agent.program),
   exit: (state) => worked(state, lastWords).facts,
 };
 

@@ -96,14 +96,15 @@ export function refused(draft: Draft, error: RpcError): void {
 
 function initialized(draft: Draft, result: unknown): void {
   const info = fields(result, "agentInfo");
-  const name = maybeText(info, "title") ?? maybeText(info, "name") ?? draft.state.agent.name;
+  const program = maybeText(info, "name") ?? null;
+  const name = maybeText(info, "title") ?? program ?? draft.state.agent.name;
   const authMethods = items(result, "authMethods").map((method) => {
     const id = maybeIdOf(method, "id") ?? "";
     return { id, name: maybeText(method, "name") ?? id, description: text(method, "description") };
   });
   const capabilities = fields(result, "agentCapabilities");
   const images = fields(capabilities, "promptCapabilities")["image"] === true;
-  patch(draft, { agent: { name, images, version: maybeText(info, "version") ?? null, authMethods } });
+  patch(draft, { agent: { name, program, images, version: maybeText(info, "version") ?? null, authMethods } });
   const version = maybeNumber(result, "protocolVersion");
   // An agent that tells what it can do, but not by which version, is taken by what it can do.
   const taken = version === undefined && isFields(result) && isFields(result["agentCapabilities"]);

@@ -137,11 +137,23 @@ const OUTLIVES =
   /project|workspace|global|permanent|future|folder|director|settings|(?<![a-z])(sav|repo|users?(?![a-z]))|everywhere/i;
 
 /**
+ * "Yes, and don't ask again for npm run * commands": claude-agent-acp 0.101.0 writes that into the project's settings,
+ * codex-acp 2.6.0 into the user's rules. Both say so where a grant ends with the session.
+ */
+const SAVED = /don['’]t ask again/i;
+const ENDS = /session|conversation/i;
+
+function outlives({ name, optionId }: Option): boolean {
+  const words = `${name} ${optionId}`;
+  return OUTLIVES.test(words) || (SAVED.test(words) && !ENDS.test(words));
+}
+
+/**
  * A grant holds for the agent's life and for what was asked: never one that the agent would save, rather not a whole
  * server's.
  */
 function grantOf(options: readonly Option[]): Option | undefined {
-  const narrow = options.filter(({ name, optionId }) => !OUTLIVES.test(`${name} ${optionId}`));
+  const narrow = options.filter((option) => !outlives(option));
   return narrow.find(({ name, optionId }) => !/server|\ball\b/i.test(`${name} ${optionId}`)) ?? narrow[0];
 }
 

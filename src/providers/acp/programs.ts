@@ -13,15 +13,28 @@ interface Extras {
 }
 
 export function programExtras(context: LaunchContext): Extras {
-  return isGemini(context) ? gemini(context) : { env: {}, enforcesTrust: false, login: null };
+  if (runs(GEMINI, context)) return gemini(context);
+  return { env: runs(QWEN, context) ? qwen : {}, enforcesTrust: false, login: null };
 }
 
-/**
- * `gemini`, a path to it, `node …/gemini.js`, or the package for a package runner: the command or a leading argument.
- */
-function isGemini({ command }: LaunchContext): boolean {
-  return command.some((word) => /(^|\/)gemini(\.js|-cli(@[\w.-]+)?)?$/.test(word));
+/** By the name that the program gives itself: adapters that run the agent proper as a second process. */
+const OF_TWO_PROCESSES = ["@agentclientprotocol/claude-agent-acp", "@agentclientprotocol/codex-acp"];
+
+export function processesOf(program: string | null): number {
+  return program !== null && OF_TWO_PROCESSES.includes(program) ? 2 : 1;
 }
+
+/** A program, a path to it, its script for `node`, or its package for a package runner. */
+const GEMINI = /(^|\/)gemini(\.js|-cli(@[\w.-]+)?)?$/;
+const QWEN = /(^|\/)(qwen|qwen-code(@[\w.-]+)?|qwen-code\/(cli|cli-entry)\.js)$/;
+
+/** It is the command or a leading argument. */
+function runs(program: RegExp, { command }: LaunchContext): boolean {
+  return command.some((word) => program.test(word));
+}
+
+/** Qwen Code 0.24.4: without it a parent process starts a second one, of another 200 MB. */
+const qwen = { QWEN_CODE_NO_RELAUNCH: "true" };
 
 /** Facts about Gemini CLI 0.61.0. */
 function gemini({ env, trusted }: LaunchContext): Extras {

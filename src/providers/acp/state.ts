@@ -76,7 +76,10 @@ export interface Offered {
 }
 
 export interface Agent {
+  /** For people. */
   readonly name: string;
+  /** What the program calls itself. */
+  readonly program: string | null;
   /** Does it take pictures in a prompt? */
   readonly images: boolean;
   readonly version: string | null;
@@ -145,7 +148,7 @@ export function initialState(setup: Setup): AcpState {
     offered: null,
     askingMode: null,
     opening: null,
-    agent: { name: "the agent", images: false, version: null, authMethods: [] },
+    agent: { name: "the agent", program: null, images: false, version: null, authMethods: [] },
     session: setup.resume,
     sessionTold: false,
     preamble: null,

@@ -44,13 +44,14 @@ const opening: Reader<Opening> = shapeOf<Opening>({ phase: oneOf("open", "load")
 const agent: Reader<Agent> = shapeOf<Agent>(
   {
     name: aText,
+    program: orNull(aText),
     images: aFlag,
     version: orNull(aText),
     authMethods: listOf(
       shapeOf<Agent["authMethods"][number]>({ id: aText, name: aText, description: aText }, { description: "" }),
     ),
   },
-  { images: false },
+  { images: false, program: null },
 );
 
 const prompt: Reader<OpenPrompt> = shapeOf<OpenPrompt>(

@@ -50,8 +50,6 @@ export const codexCodec: Codec<CodexState> = {
     redelivery: "history",
     tornLine: "newline",
     oneshot: false,
-    // The npm package's `codex` is a Node launcher that stays as the parent of the program.
-    ownProcesses: 2,
     startDeadlineMs: 60_000,
     // A path: as bytes in the line it is echoed several times, and takes many times as long.
     pictures: "path",
@@ -155,6 +153,8 @@ export const codexCodec: Codec<CodexState> = {
 
   /** Codex has no word for goodbye; it ends cleanly on SIGTERM. */
   farewell: () => ({ lines: [], graceMs: 0 }),
+  /** The npm package's `codex` is a Node launcher that stays as the parent of the program. */
+  ownProcesses: () => 2,
   exit: () => [],
 };
 

@@ -33,6 +33,8 @@ export const opencodeCodec: Codec<OpenCodeState> = {
   interrupt: (state) => ({ state, facts: [], lines: lines({ cmd: "interrupt" }) }),
   answer: (state, answer) => ({ state, facts: [], lines: lines(answerCommand(answer)) }),
   farewell: () => ({ lines: lines({ cmd: "end" }), graceMs: 6000 }),
+  /** The bridge, the server, and the shell that ends the server should the bridge be killed. */
+  ownProcesses: () => 3,
   exit: () => [],
 };
 

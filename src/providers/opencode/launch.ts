@@ -14,8 +14,6 @@ export const traits: Traits = {
   redelivery: "dedupe",
   tornLine: "newline",
   oneshot: false,
-  // The bridge, the server, and the shell that ends the server should the bridge be killed.
-  ownProcesses: 3,
   // A second on a warm home; a new home begins with a database migration.
   startDeadlineMs: 60_000,
   pictures: "path",

@@ -262,9 +262,25 @@ describe("launch", () => {
     expect(drive({ command, trusted }).began).toEqual([]);
   });
 
-  test("takes no other program for Gemini CLI", () => {
-    for (const word of ["gemini-proxy", "my-gemini", "gemini.sh"])
+  test("has Qwen Code stay one process, however it is run", () => {
+    for (const command of [["qwen"], ["node", "/opt/@qwen-code/qwen-code/cli.js"], ["npx", "@qwen-code/qwen-code@1"]])
+      expect(acpCodec.launch(launchOf({ command })).env).toEqual({ QWEN_CODE_NO_RELAUNCH: "true" });
+  });
+
+  test("takes no other program for Gemini CLI or Qwen Code", () => {
+    for (const word of ["gemini-proxy", "my-gemini", "gemini.sh", "qwen2", "/srv/qwen-code/src/x.js"])
       expect(acpCodec.launch(launchOf({ command: [word] })).env).toEqual({});
+  });
+
+  test("knows the adapters that run the agent proper as a second process by their own names", () => {
+    const processes = (agentInfo: object) => {
+      const driven = drive();
+      driven.says({ id: 1, result: { protocolVersion: 1, agentCapabilities: {}, agentInfo } });
+      return acpCodec.ownProcesses?.(driven.state);
+    };
+    expect(processes({ name: "@agentclientprotocol/codex-acp", title: "Codex", version: "2.6.0" })).toBe(2);
+    expect(processes({ name: "codex-acp", title: "Codex", version: "0.16.0" })).toBe(1);
+    expect(processes({})).toBe(1);
   });
 
   test("says that the missing trust is not enforced for other programs", () => {

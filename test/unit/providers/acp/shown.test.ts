@@ -112,6 +112,8 @@ describe("a grant", () => {
     "folder",
     "Always allow in this directory",
     "user_settings",
+    "Yes, and don't ask again for npm run * commands",
+    "Yes, and don’t ask again for example.com",
   ])("for %s is never chosen", (word) => {
     const driven = prompted();
     const asked = asks(driven, { options: [grant(`proceed_always_${word}`), ONCE, NO] });
@@ -120,6 +122,14 @@ describe("a grant", () => {
       { type: "note", code: "grant_not_offered" },
     ]);
     expect(driven.sent()).toMatchObject([{ result: { outcome: { optionId: "once" } } }]);
+  });
+
+  test.each([
+    ["allow-with-updates", "Yes, allow all edits during this session"],
+    ["allow_for_session", "Yes, and don't ask again for these files"],
+    ["allow_for_session", "Yes, and don't ask again for this command in this session"],
+  ])("that ends with the session is offered: %s, %s", (optionId, name) => {
+    expect(asks(prompted(), { options: [grant(optionId, name), ONCE, NO] }).options).toContain("allow_always");
   });
 
   test("for the session is chosen, though a wider one is offered first", () => {
