@@ -1,5 +1,5 @@
 /** The processes of a storm's box, by what they are; found by the box's folder in their environment or arguments. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 export type Role = "program" | "bridge" | "server" | "wrapper" | "writer" | "child" | "other";
 
@@ -53,6 +53,20 @@ export function stateOf(pid: number): string | null {
 
 export function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** What they lead to, by kind, for a person who looks for a leak: `12 socket, 3 /state/harness.db`. */
+export function descriptorKinds(pid: number): string {
+  const counts = new Map<string, number>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const kind = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[.*$/, "");
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    } catch {
+      // closed meanwhile
+    }
+  }
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
 }
 
 /** In KiB: what is its own and cannot be read again from a file. */

@@ -13,7 +13,7 @@ import { programFaults } from "./faults/programs.ts";
 import { resourceFaults } from "./faults/resources.ts";
 import { gather, settle } from "./gather.ts";
 import { planAgents, type ProviderPlan } from "./plan.ts";
-import { anonymousKiB, descriptorsOf, zombiesOf } from "./processes.ts";
+import { anonymousKiB, descriptorKinds, descriptorsOf, zombiesOf } from "./processes.ts";
 import { makeWorld, type World } from "./world.ts";
 
 export const FAULTS: readonly Fault[] = [...programFaults, ...resourceFaults, ...fileFaults, ...networkFaults];
@@ -80,7 +80,11 @@ export async function storm({
       strikes,
       askedAgain,
       baseline,
-      measure: (before: readonly Resources[]) => calmResources(world, before),
+      measure: async (before: readonly Resources[]) => {
+        const calm = await calmResources(world, before);
+        if (world.daemon.pid() !== 0) say(`the daemon holds ${descriptorKinds(world.daemon.pid())}`);
+        return calm;
+      },
     };
     const evidence = await gather(world, drive, noted);
     result = { flaws: flawsOf(evidence), evidence, struck, skipped: missing, dir: world.dir };
