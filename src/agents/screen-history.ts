@@ -7,7 +7,8 @@ import type { LaunchContext } from "../providers/contract.ts";
 import type { HistorySource, Kept, ProviderScreen } from "../providers/screen.ts";
 
 const MAX_BYTES = 32 * 1024 * 1024;
-const PRINT_MS = 30_000;
+/** Some programs take half a minute to start on a busy machine, and what is not waited for is a gap. */
+const PRINT_MS = 60_000;
 
 export type Said = { readonly ok: true; readonly said: readonly Kept[] } | { readonly ok: false; readonly why: string };
 

@@ -1,7 +1,7 @@
 /** What was said, exactly; and the child's raw output for debugging. */
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
-import { object, oneOf, optional } from "../lib/check.ts";
+import { object, oneOf, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { runPaths } from "../process/paths.ts";
 import { readTailBytes } from "../process/tail.ts";
@@ -25,12 +25,14 @@ export function messageRoutes(deps: ApiDeps) {
     route({
       method: "GET",
       path: `${ONE}/messages`,
-      summary: "Messages, oldest first: the newest page, or a page after or before an id; `more` = it goes on",
+      summary:
+        "Messages, oldest first: the newest page, or a page after or before an id; `more` = it goes on; `contains` = only what has this text",
       query: object({
         limit: optional(schemas.count(1000)),
         after: id,
         before: id,
         role: optional(oneOf(...MESSAGE_ROLES)),
+        contains: optional(string({ min: 1, max: 200 })),
         clip: optional(schemas.clip),
       }),
       handler({ params, query: { clip, limit = 100, ...query } }) {

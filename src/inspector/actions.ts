@@ -5,6 +5,7 @@ import { copyText } from "./copy.ts";
 import { openDialog } from "./dialog.ts";
 import { attr, fill, h, setText } from "./dom.ts";
 import { isBusy, nameOf } from "./looks.ts";
+import { isMuted, mute } from "./notify.ts";
 import { agentHash, go } from "./route.ts";
 import type { Agent } from "./shapes.ts";
 
@@ -80,10 +81,13 @@ export function createActions({ client, refresh }: AppContext, first: Agent): Ac
     const entries: (readonly [string, () => void])[] = [
       running ? ["Stop the process", () => void stop()] : ["Resume the process", () => void resume()],
       ["Name, model, permissions …", settings],
+      isMuted(agent.id)
+        ? ["Notify about it again", () => mute(agent.id, false)]
+        : ["Mute its notifications", () => mute(agent.id, true)],
       ["Copy link", () => void copyText(location.href.split("#")[0] + agentHash(agent))],
       ["Copy id", () => void copyText(agent.id)],
       ...(agent.session === null ? [] : [["Copy session", () => void copyText(agent.session ?? "")] as const]),
-      ["Copy terminal command", () => void copyText(`agent-harness show ${agent.project}/${nameOf(agent)}`)],
+      ["Copy attach command", () => void copyText(`agent-harness attach ${agent.project}/${nameOf(agent)}`)],
       ["Copy last answer", () => void copyLast()],
       ["Copy conversation as Markdown", () => void whole("markdown")],
       ["Download conversation (JSONL)", () => void whole("jsonl")],

@@ -59,11 +59,13 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
       },
     },
   });
-  const mac = /mac|iphone|ipad/i.test(navigator.userAgent);
+  // A shortcut is of no use to who has no keys.
+  const touched = matchMedia("(pointer: coarse)").matches;
+  const mac = /mac/i.test(navigator.userAgent);
   const commands = h(
     "button",
     { class: "quiet commands", "aria-label": "Commands", on: { click: onCommands } },
-    mac ? "⌘K" : "Ctrl K",
+    touched ? "Find" : mac ? "⌘K" : "Ctrl K",
   );
   const element = h(
     "header",

@@ -159,7 +159,7 @@ function toolCall(call: Call, context: DrawContext): Child {
   const state = failed
     ? h("span", { class: "status s-error" }, shape("error"), "Failed")
     : result === null
-      ? h("span", { class: "dim" }, lost ? "no answer" : "running")
+      ? h("span", { class: "dim" }, lost ? "no answer" : "no result yet")
       : null;
   const change = added + removed > 0 && h("span", { class: "mono dim" }, `+${added} −${removed}`);
   return folded(

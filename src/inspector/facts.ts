@@ -34,7 +34,7 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     });
     return { element: h("section", {}, h("h2", {}, title), facts), update: keyed.update };
   });
-  const command = `agent-harness show ${first.project}/${first.name ?? first.id}`;
+  const command = `agent-harness attach ${first.project}/${first.name ?? first.id}`;
   const element = h(
     "aside",
     { class: "side", "aria-label": "Facts" },
@@ -42,7 +42,7 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     h(
       "section",
       {},
-      h("h2", {}, "From a terminal"),
+      h("h2", {}, "Take over"),
       h(
         "div",
         { class: "takeover" },

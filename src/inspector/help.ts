@@ -3,6 +3,8 @@ import type { Page } from "./app.ts";
 import { h } from "./dom.ts";
 import { KEYS } from "./keys.ts";
 
+const ARROWS: Readonly<Record<string, string>> = { ArrowDown: "↓", ArrowUp: "↑" };
+
 export function createHelp(): Page {
   const places = [...new Set(KEYS.map(({ place }) => place))];
   const element = h(
@@ -25,7 +27,7 @@ export function createHelp(): Page {
               h(
                 "dt",
                 {},
-                keys.map((key) => [h("kbd", {}, key), " "]),
+                keys.map((key) => [h("kbd", {}, ARROWS[key] ?? key), " "]),
               ),
               h("dd", {}, does),
             ),

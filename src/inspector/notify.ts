@@ -26,8 +26,6 @@ export interface Notifier {
   state(): "on" | "off" | "insecure" | "denied";
   turnOn(): Promise<void>;
   turnOff(): void;
-  isMuted(agent: string): boolean;
-  mute(agent: string, muted: boolean): void;
   /** The page's own part of the title. */
   setTitle(title: string | null): void;
 }
@@ -138,11 +136,6 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
       keep(ON_KEY, null);
       follow();
     },
-    isMuted,
-    mute(agent, muted) {
-      const all = mutedAgents().filter((each) => each !== agent);
-      keep(MUTED_KEY, [...all, ...(muted ? [agent] : [])].join(" "));
-    },
     setTitle(next) {
       title = next;
       drawTitle();
@@ -157,7 +150,13 @@ function titleOf({ tool, title }: Permission): string {
 }
 
 const mutedAgents = (): string[] => (stored(MUTED_KEY) ?? "").split(" ").filter((each) => each !== "");
-const isMuted = (agent: string): boolean => mutedAgents().includes(agent);
+export const isMuted = (agent: string): boolean => mutedAgents().includes(agent);
+
+/** In this browser; the agent itself does not know. */
+export function mute(agent: string, muted: boolean): void {
+  const all = mutedAgents().filter((each) => each !== agent);
+  keep(MUTED_KEY, [...all, ...(muted ? [agent] : [])].join(" "));
+}
 
 function stored(key: string): string | null {
   try {

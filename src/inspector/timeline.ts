@@ -138,6 +138,12 @@ function readEvent(value: unknown): Event | null {
   return { id: number(event["id"]), type: text(event["type"]), at: time(event["at"]) ?? 0, data: event };
 }
 
+/** A message without text: which tools it calls. */
+function callsOf(parts: unknown): string {
+  const names = (Array.isArray(parts) ? parts : []).map((part) => text(fields(part)["name"]));
+  return names.filter((name) => name !== "").join(", ") || "(no text)";
+}
+
 /** What a person looks for in an event, in a line; of a type that is not known, its data. */
 function summaryOf(event: Fields): string {
   const data = fields(event["data"]);
@@ -150,7 +156,7 @@ function summaryOf(event: Fields): string {
       return `${text(data["from"])} → ${text(data["to"])} · ${text(cause["source"])}: ${text(cause["detail"])}`;
     }
     case "message":
-      return `${text(message?.["role"])}: ${firstLine(text(message?.["text"])) || "(no text)"}`;
+      return `${text(message?.["role"])}: ${firstLine(text(message?.["text"])) || callsOf(message?.["parts"])}`;
     case "permission_requested":
       return `${text(permission?.["id"])} ${text(permission?.["title"])}`;
     case "permission_settled":

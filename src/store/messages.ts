@@ -196,6 +196,8 @@ export interface MessagePage {
   readonly after?: number;
   readonly before?: number;
   readonly role?: MessageRole;
+  /** Only those whose text has it; ASCII letters in either case. */
+  readonly contains?: string;
   readonly limit: number;
 }
 
@@ -210,17 +212,20 @@ export const PAGE_BYTES = 32 * 1024 * 1024;
 export function listMessages(
   store: Store,
   agent: string,
-  { after, before, role, limit }: MessagePage,
+  { after, before, role, contains, limit }: MessagePage,
 ): { messages: Message[]; more: boolean } {
   const forward = after !== undefined;
   const sizes = store.all<{ id: number; bytes: number }>(
     `SELECT id, length(text) + length(parts) AS bytes FROM messages
-     WHERE agent = ?1 AND id > ?2 AND id < ?3 ${role === undefined ? "" : "AND role = ?5"} ORDER BY id ${forward ? "" : "DESC"} LIMIT ?4`,
+     WHERE agent = ? AND id > ? AND id < ? ${role === undefined ? "" : "AND role = ?"}
+       ${contains === undefined ? "" : "AND instr(lower(text), lower(?)) > 0"}
+     ORDER BY id ${forward ? "" : "DESC"} LIMIT ?`,
     agent,
     after ?? 0,
     before ?? Number.MAX_SAFE_INTEGER,
-    limit + 1,
     ...(role === undefined ? [] : [role]),
+    ...(contains === undefined ? [] : [contains]),
+    limit + 1,
   );
   let bytes = 0;
   const fits = sizes.findIndex((each, i) => i === limit || ((bytes += each.bytes) > PAGE_BYTES && i > 0));

@@ -72,4 +72,32 @@ describeInBrowser("notifications", (browser) => {
     expect([...(await told(first)), ...(await told(second))]).toHaveLength(1);
     for (const tab of [first, second]) await tab.close();
   });
+
+  test("nothing of a muted agent, until it is no longer muted", async () => {
+    const tab = await open();
+    const { agents } = await stage.box.api().get("/agents");
+    const first = [...(agents ?? [])].find((each) => String(each["name"]) === "asker-1");
+    const menu = async (entry: string): Promise<void> => {
+      await tab.look(`location.hash = "#/a/shop/${String(first?.["id"])}"`);
+      await tab.click("[aria-label='More actions']");
+      await tab.click("[role=menuitem]", entry);
+    };
+    const again = async (): Promise<void> => {
+      await stage.box.api().post("/projects/shop/agents/asker-1/abort");
+      await tab.setHidden(true);
+      const ask = [{ ask: "Bash", input: { command: "echo again" } }];
+      await stage.box.api().post("/projects/shop/agents/asker-1/input", { text: `SCRIPT ${JSON.stringify(ask)}` });
+      await stage.status("shop", "asker-1", "waiting_input");
+    };
+    await menu("Mute its notifications");
+    await again();
+    await Bun.sleep(7000);
+    expect(await told(tab)).toEqual([]);
+    await tab.setHidden(false);
+    await menu("Notify about it again");
+    await again();
+    await tab.until("window.told.length === 1");
+    expect((await told(tab))[0]?.[0]).toBe("asker-1 waits for you");
+    await tab.close();
+  });
 });

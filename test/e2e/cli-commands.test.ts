@@ -138,6 +138,8 @@ test("messages and logs print the conversation, newest last", async () => {
     .split("\n")
     .map((line) => JSON.parse(line).id as number);
   expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+  expect((await cli("messages", "quiet", "--contains", "ECHO")).out).toMatch(/^\S+ assistant #\d+\necho: hello\n\n$/);
+  expect((await cli("messages", "quiet", "--all", "--contains", "nowhere said")).out).toBe("");
   const logs = (await cli("logs", "quiet")).out
     .trimEnd()
     .split("\n")

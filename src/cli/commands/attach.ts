@@ -22,6 +22,8 @@ import { busy, busyWords } from "./stop.ts";
 const RENEW_MS = 10_000;
 /** Longer than the daemon takes to end a process. */
 const TAKE_MS = 30_000;
+/** Longer than the daemon waits for the program's own history. */
+const HISTORY_MS = 90_000;
 /** After the screen: how long a daemon that is being started again is waited for. */
 const GIVE_BACK_MS = 20_000;
 
@@ -95,7 +97,7 @@ async function giveBack({ io, args }: Context, client: Client, path: string, too
   const deadline = performance.now() + GIVE_BACK_MS;
   for (;;) {
     try {
-      const answer = await client.call(path, { method: "DELETE", timeoutMs: 60_000 });
+      const answer = await client.call(path, { method: "DELETE", timeoutMs: HISTORY_MS });
       const n = isObject(answer) ? Number(answer["messages"]) : 0;
       io.say(`taken back after ${duration(tookMs)}, ${n} ${n === 1 ? "message" : "messages"} brought in`);
       return EXIT.ok;

@@ -43,27 +43,38 @@ export async function run(context: Context): Promise<number> {
   const keep = (message: MessageShape): boolean =>
     args.value("turn") === undefined || message.turnId === args.value("turn");
   if (args.has("all") || args.value("turn") !== undefined) {
-    for await (const page of pagesOf(client, agent, args.value("role"))) print(page.filter(keep));
+    for await (const page of pagesOf(client, agent, filterOf(context))) print(page.filter(keep));
     return EXIT.ok;
   }
-  const messages = await newest(client, agent, args.number("number") ?? USUAL, args.value("role"));
+  const messages = await newest(client, agent, args.number("number") ?? USUAL, filterOf(context));
   print(messages);
   if (messages.length === 0 && io.out.isTty && !args.has("json")) io.out.line("nothing was said yet");
   return EXIT.ok;
 }
 
+/** Members of the question, as the API names them. */
+type Filter = Readonly<Record<string, string>>;
+
+const filterOf = ({ args }: Context): Filter =>
+  Object.fromEntries(
+    ["role", "contains"].flatMap((name) => {
+      const value = args.value(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
 /** Everything that was said, oldest first, a page at a time. */
 export async function* pagesOf(
   client: Client,
   agent: AgentShape,
-  role?: string,
+  filter: Filter = {},
   after = 0,
 ): AsyncGenerator<readonly MessageShape[]> {
   for (let last = after; ;) {
     const query = new URLSearchParams({
       after: String(last),
       limit: String(PAGE),
-      ...(role === undefined ? {} : { role }),
+      ...filter,
     });
     const answer = await client.call(`/api/v1${pathOf(agent)}/messages?${query}`);
     const page = member(answer, "messages");
@@ -78,7 +89,7 @@ export async function newest(
   client: Client,
   agent: AgentShape,
   wanted: number,
-  role?: string,
+  filter: Filter = {},
 ): Promise<readonly MessageShape[]> {
   let found: readonly MessageShape[] = [];
   while (found.length < wanted) {
@@ -86,7 +97,7 @@ export async function newest(
     const query = new URLSearchParams({
       limit: String(Math.min(PAGE, wanted - found.length)),
       ...(before === undefined ? {} : { before: String(before) }),
-      ...(role === undefined ? {} : { role }),
+      ...filter,
     });
     const page = await get(client, `${pathOf(agent)}/messages?${query}`, "messages");
     if (page.length === 0) break;

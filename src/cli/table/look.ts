@@ -82,6 +82,7 @@ export const LOOK: readonly Command[] = [
         what: "only this one's",
       },
       { name: "turn", value: "ID", kind: "text", what: "only this turn's" },
+      { name: "contains", value: "TEXT", kind: "text", what: "only what has this text" },
       { name: "last", what: "only the text of the last answer" },
       { name: "raw", what: "keep escape sequences on a terminal" },
     ],

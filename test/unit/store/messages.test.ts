@@ -50,3 +50,31 @@ test("a limit that is exactly met is no cut", () => {
   expect(listMessages(store, "a", { after: 0, limit: 3 }).more).toBe(false);
   expect(listMessages(store, "a", { after: 0, limit: 2 }).more).toBe(true);
 });
+
+test("a text is looked for in what was said, in either case, and % and _ stand for themselves", () => {
+  const store = openStore(":memory:");
+  store.run("INSERT INTO projects (name, cwd, created_at) VALUES ('p', '/', 0)");
+  store.run(
+    "INSERT INTO agents (id, project, provider, uuid, status, state, settings, created_at, updated_at) VALUES ('a', 'p', 'x', 'u', 'idle', '{}', '{}', 0, 0)",
+  );
+  const said = ["The Rounding was wrong", "50 % of it", "snake_case", "all 5000 rounds"];
+  for (const [i, text] of said.entries())
+    appendPart(store, {
+      agent: "a",
+      turn: null,
+      run: 1,
+      key: `m${i}`,
+      role: "assistant",
+      part: { type: "text", text },
+      at: i,
+    });
+  const found = (contains: string, more = {}) =>
+    listMessages(store, "a", { contains, limit: 10, ...more }).messages.map(({ text }) => text);
+  expect(found("rounding")).toEqual(["The Rounding was wrong"]);
+  expect(found("round")).toEqual(["The Rounding was wrong", "all 5000 rounds"]);
+  expect(found("round", { role: "user" })).toEqual([]);
+  expect(found("0 %")).toEqual(["50 % of it"]);
+  expect(found("e_c")).toEqual(["snake_case"]);
+  expect(found("type")).toEqual([]); // how a part is kept is not what was said
+  expect(listMessages(store, "a", { contains: "o", after: 0, limit: 1 }).more).toBe(true);
+});
