@@ -1,4 +1,4 @@
-/** The palette: agents, pages and commands by a few letters; in a conversation also what was said; and what is muted. */
+/** The palette: agents, pages and commands by a few letters, and in a conversation also what was said. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./describe.ts";
