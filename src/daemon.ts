@@ -173,7 +173,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       ? null
       : await (
           await import("./fleet/fleet.ts")
-        ).createFleet(deps, config.fleet, { hostname: hostname(), cores: availableParallelism() });
+        ).createFleet(deps, config.fleet, { hostname: hostname(), cores: availableParallelism(), seam });
   front.become(
     createApp({
       routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],

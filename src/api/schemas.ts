@@ -138,7 +138,10 @@ export const projectPatch = object({
 
 const text = string({ min: 0, max: TEXT_MAX });
 
-export const newAgent = object({
+export const taskText = text;
+
+/** Of a new agent, wherever it will be. */
+export const newAgentShape = {
   provider: optional(projectName),
   task: optional(text),
   name: optional(agentName),
@@ -150,7 +153,9 @@ export const newAgent = object({
   metadata: optional(metadata),
   limits: optional(limits),
   attachments: optional(attachments),
-});
+};
+
+export const newAgent = object(newAgentShape);
 
 export const agentPatch = object({
   name: optional(nullable(agentName)),

@@ -40,18 +40,29 @@ export interface Client {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Another box may take its time to be heard of. */
+const NODE_TIMEOUT_MS = 45_000;
 
-export function createClient({ url, socket, shown, token, tokenProblem }: Address): Client {
+/** `node`: everything is asked of that box of the fleet, by way of the daemon. */
+export function createClient({ url, socket, shown, token, tokenProblem }: Address, node?: string): Client {
+  const at = (path: string): string =>
+    node === undefined ? path : path.replace(/^\/api\/v1\//, `/api/v1/nodes/${encodeURIComponent(node)}/`);
   const open = async (
     path: string,
-    { method = "GET", body, headers = {}, timeoutMs = TIMEOUT_MS, signal }: Ask = {},
+    {
+      method = "GET",
+      body,
+      headers = {},
+      timeoutMs = node === undefined ? TIMEOUT_MS : NODE_TIMEOUT_MS,
+      signal,
+    }: Ask = {},
   ) => {
     const signals = [
       ...(signal === undefined ? [] : [signal]),
       ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
     ];
     try {
-      return await request(`${url}${path}`, {
+      return await request(`${url}${at(path)}`, {
         method,
         headers: {
           ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
@@ -96,7 +107,13 @@ export function createClient({ url, socket, shown, token, tokenProblem }: Addres
   const exchange = async (path: string, ask?: Ask): Promise<Exchange> => {
     const { status, headers, bytes } = await send(path, ask);
     if (status >= 400) throw refused(status, bytes);
-    return { answer: bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes)), headers };
+    const answer: unknown = bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes));
+    if (node !== undefined && status === 202 && isObject(answer) && typeof answer["call"] === "string")
+      throw new HarnessError(
+        "NODE_SILENT",
+        `node "${node}" has not answered yet, and may still do it: agent-harness fleet call ${answer["call"]}`,
+      );
+    return { answer, headers };
   };
   return {
     where: shown,

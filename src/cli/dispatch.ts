@@ -4,7 +4,7 @@ import { usage } from "./args.ts";
 import type { Command } from "./command.ts";
 import { oneLine } from "./text.ts";
 
-const VALUED = new Set(["--url", "--config", "--color"]);
+const VALUED = new Set(["--url", "--node", "--config", "--color"]);
 
 /** Where the word stands that names the command; behind the end when there is none. */
 function wordAt(argv: readonly string[]): number {

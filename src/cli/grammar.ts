@@ -66,6 +66,7 @@ export const COMMON_FLAGS: readonly Flag[] = [
   { name: "json", what: "the API's answer as it came" },
   { name: "quiet", short: "q", what: "say nothing on success" },
   { name: "url", value: "URL", kind: "url", what: "the daemon's address (http://host:port or unix:/path)" },
+  { name: "node", value: "NAME", kind: "text", what: "ask this box of the fleet, through the daemon" },
   { name: "config", value: "FILE", kind: "file", what: "the config file" },
   { name: "color", value: "WHEN", kind: { oneOf: ["auto", "always", "never"] }, what: "colours" },
   { name: "no-input", what: "never ask on the terminal" },

@@ -16,7 +16,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Answer", ["permissions", "approve", "deny"]],
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],
   ["Look closer", ["status", "usage", "events", "debug", "providers", "projects", "deliveries", "open", "api"]],
-  ["Many boxes", ["nodes", "fleet"]],
+  ["Many boxes", ["nodes", "tasks", "fleet"]],
   ["Set up", ["serve", "doctor", "config", "systemd", "completion", "version", "help"]],
 ];
 

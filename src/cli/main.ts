@@ -5,7 +5,7 @@
 import { HarnessError, errorText, exitOf } from "../lib/errors.ts";
 import { EXIT } from "../words/exits.ts";
 import type { Args } from "./args.ts";
-import { parseArgs } from "./args.ts";
+import { parseArgs, usage } from "./args.ts";
 import type { Environment } from "../config/load.ts";
 import type { Client } from "./client.ts";
 import type { Command, Context } from "./command.ts";
@@ -33,8 +33,10 @@ export async function main(argv: readonly string[], env: Environment): Promise<n
     let client: Client | undefined;
     const connect = async (): Promise<void> => {
       const [{ findAddress }, { createClient }] = await Promise.all([import("./address.ts"), import("./client.ts")]);
-      client = createClient(findAddress(args, env));
+      client = createClient(findAddress(args, env), args.value("node"));
     };
+    if (args.has("node") && command.routes === undefined)
+      throw usage(`--node: ${name} is about this machine alone; only what asks a daemon can ask another one`);
     if (command.routes !== undefined) await connect();
     const context: Context = {
       args,

@@ -160,6 +160,22 @@ export interface NodeShape {
   readonly lag: number | null;
 }
 
+export interface TaskShape {
+  readonly id: string;
+  readonly state: string;
+  readonly project: string;
+  readonly provider: string | null;
+  readonly holder: string | null;
+  readonly reach?: string | null;
+  readonly blockedBy?: string;
+  readonly agent: string | null;
+  readonly error: string | null;
+  readonly createdBy: string;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+}
+
 /** What each member of an answer holds. */
 interface Members {
   agent: AgentShape;
@@ -181,6 +197,8 @@ interface Members {
   usage: readonly UsageRowShape[];
   total: UsageSumShape;
   nodes: readonly NodeShape[];
+  task: TaskShape;
+  tasks: readonly TaskShape[];
 }
 
 /** One member of an answer, in its shape. */

@@ -1,5 +1,6 @@
 /** Which agents the words of a command line mean. An exact id wins; what is not clear is listed, never guessed. */
 import { realpathSync } from "node:fs";
+import { basename } from "node:path";
 import { HarnessError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import { NAME } from "../words/names.ts";
@@ -89,4 +90,13 @@ export function projectAt(projects: readonly ProjectShape[], folder: string): Pr
   return projects
     .filter(({ cwd }) => folder === cwd || folder.startsWith(cwd === "/" ? "/" : `${cwd}/`))
     .toSorted((a, b) => b.cwd.length - a.cwd.length)[0];
+}
+
+/** A project's name out of a folder's: what a name may not hold becomes a dash. */
+export function nameFor(folder: string): string {
+  const name = basename(folder)
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 60);
+  return NAME.test(name) ? name : "project";
 }

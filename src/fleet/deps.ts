@@ -8,6 +8,7 @@ import { DatabaseAway } from "./database.ts";
 import type { Identity } from "./identity.ts";
 import type { Member, Membership } from "./membership.ts";
 import type { Mirror } from "./mirror.ts";
+import type { Pool } from "./pool.ts";
 
 export interface FleetDeps {
   readonly api: ApiDeps;
@@ -17,6 +18,7 @@ export interface FleetDeps {
   readonly membership: Membership;
   readonly mirror: Mirror;
   readonly asker: Asker;
+  readonly pool: Pool;
   readonly name: string;
 }
 

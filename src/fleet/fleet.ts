@@ -12,7 +12,6 @@ import type { Route } from "../http/router.ts";
 import { createApp } from "../http/router.ts";
 import { VERSION } from "../lib/version.ts";
 import { listProjects } from "../store/projects.ts";
-import { isBusy } from "../words/agent.ts";
 import { createAsker } from "./asker.ts";
 import { createDatabase } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
@@ -23,6 +22,7 @@ import type { Member } from "./membership.ts";
 import { createMembership } from "./membership.ts";
 import { createMirror } from "./mirror.ts";
 import { createOwner } from "./owner.ts";
+import { createPool } from "./pool.ts";
 import type { NodeCard } from "./registry.ts";
 import { relayRoutes } from "./relay-routes.ts";
 import { fleetRoutes } from "./routes.ts";
@@ -39,6 +39,8 @@ export interface Fleet {
 export interface Machine {
   readonly hostname: string;
   readonly cores: number;
+  /** A named moment at which a test may kill us. */
+  readonly seam: (name: string) => void;
 }
 
 export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Machine): Promise<Fleet> {
@@ -48,6 +50,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   const database = createDatabase({ config, clock, log, random: Math.random });
   const session = api.newUuid();
   const name = config.node ?? nodeName(machine.hostname);
+  const capacity = config.capacity ?? machine.cores;
   const card = (): NodeCard => ({
     uuid: identity.uuid,
     name,
@@ -56,15 +59,12 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     labels: config.labels,
     providers: usableProviders(api),
     projects: listProjects(store).map((project) => project.name),
-    capacity: config.capacity ?? machine.cores,
+    capacity,
     acceptCalls: config.acceptCalls,
     publicKey: identity.publicKey,
   });
   const pulse = () => ({
-    busy: supervisor
-      .agents()
-      .filter(({ state }) => isBusy(state.status))
-      .toArray().length,
+    busy: pool.busy(),
     ready: supervisor.ready,
   });
   const membership = createMembership({
@@ -79,7 +79,10 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   });
   const mirror = createMirror({ store, database, clock, log, epoch: identity.epoch });
   membership.onJoin((member) => mirror.begin(member));
-  const unsubscribe = api.bus.onCommit(() => mirror.wake());
+  const unsubscribe = api.bus.onCommit(({ agent }) => {
+    mirror.wake();
+    if (agent !== null) pool.changed(agent);
+  });
   const hints = createHints({
     database,
     clock,
@@ -90,9 +93,16 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   membership.onJoin(() => hints.begin());
   // The table of every box: what others may ask of this one, and this one of them.
   const own = apiRoutes(api);
+  const app = createApp({
+    ...{ routes: own.filter(({ relay }) => relay !== false), auth: OPEN, guard: OPEN_DOOR, log },
+  });
+  const pool = createPool({
+    ...{ api, database, member: membership.member, hints, app, capacity, log, seam: machine.seam },
+  });
+  membership.onJoin(() => pool.wake());
   const owner = createOwner({
     ...{ store, database, schema: config.schema, member: membership.member, hints, clock, log },
-    app: createApp({ routes: own.filter(({ relay }) => relay !== false), auth: OPEN, guard: OPEN_DOOR, log }),
+    app,
     privateKey: identity.privateKey,
     accept: config.acceptCalls,
   });
@@ -101,7 +111,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     ...{ database, schema: config.schema, hints, clock, newId: api.newUuid },
     member: () => memberOf({ membership }),
   });
-  const deps: FleetDeps = { api, config, database, identity, membership, mirror, asker, name };
+  const deps: FleetDeps = { api, config, database, identity, membership, mirror, asker, pool, name };
   return {
     routes: [...fleetRoutes(deps), ...relayRoutes(deps, own)],
     start: () => membership.start(),
@@ -110,6 +120,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
       unsubscribe();
       mirror.stop();
       owner.stop();
+      pool.stop();
       asker.stop();
       hints.stop();
       membership.stop();

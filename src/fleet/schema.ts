@@ -83,6 +83,7 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE TABLE ~task_keys (
        key text PRIMARY KEY, hash text NOT NULL, task text NOT NULL REFERENCES ~tasks ON DELETE CASCADE)`,
   ],
+  ["ALTER TABLE ~tasks ADD COLUMN cancel boolean NOT NULL DEFAULT false"],
 ];
 
 /** The schema that this program writes. */

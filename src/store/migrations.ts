@@ -169,4 +169,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX spending_by_project ON spending (project, at);
   `,
+  // Tasks that this box took from a fleet's pool.
+  `
+  CREATE TABLE fleet_tasks (
+    task TEXT PRIMARY KEY, claim INTEGER NOT NULL, step TEXT NOT NULL CHECK (step IN ('held', 'running')),
+    project TEXT NOT NULL, body TEXT NOT NULL, agent TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

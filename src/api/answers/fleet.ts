@@ -31,6 +31,31 @@ const node = named(
 /** Where something is, and how far away that is. */
 const standing = { node: text, reach };
 
+const task = named(
+  "FleetTask",
+  "A task of the pool",
+  object({
+    id: text,
+    seq: count,
+    state: oneOf("queued", "claimed", "starting", "started", "done", "failed", "cancelled"),
+    claim: about("How often it was taken", count),
+    cancel: about("Somebody wants it ended", boolean()),
+    project: text,
+    provider: nullable(text),
+    node: about("The only one that may take it", nullable(text)),
+    labels: record(text),
+    holder: about("The node that has it", nullable(text)),
+    reach: optional(oneOf("live", "lost")),
+    blockedBy: optional(about("Why nobody takes it", text)),
+    agent: nullable(text),
+    error: nullable(text),
+    createdBy: text,
+    createdAt: time,
+    startedAt: nullable(time),
+    endedAt: nullable(time),
+  }),
+);
+
 const AWAY = ["FLEET_AWAY", "FLEET_REFUSED", "FLEET_SCHEMA"] as const;
 
 export const FLEET_ANSWERS: Readonly<Record<string, RouteAnswer>> = {
@@ -90,5 +115,22 @@ export const FLEET_ANSWERS: Readonly<Record<string, RouteAnswer>> = {
       }),
     }),
     errors: [...AWAY, "CALL_NOT_FOUND"],
+  },
+  "POST /api/v1/fleet/tasks": { tag: "fleet", answer: object({ task }), errors: AWAY },
+  "GET /api/v1/fleet/tasks": {
+    tag: "fleet",
+    answer: object({ tasks: array(task), next: nullable(count) }),
+    errors: AWAY,
+  },
+  "GET /api/v1/fleet/tasks/:id": { tag: "fleet", answer: object({ task }), errors: [...AWAY, "TASK_NOT_FOUND"] },
+  "POST /api/v1/fleet/tasks/:id/cancel": {
+    tag: "fleet",
+    answer: object({ task }),
+    errors: [...AWAY, "TASK_NOT_FOUND"],
+  },
+  "POST /api/v1/fleet/tasks/:id/reassign": {
+    tag: "fleet",
+    answer: object({ task }),
+    errors: [...AWAY, "TASK_NOT_FOUND", "TASK_SETTLED"],
   },
 };

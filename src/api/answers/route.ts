@@ -36,5 +36,6 @@ export const HEADERS = {
 
 /** What changes something takes a key, but where the state that it asks for is all there is to it. */
 export function isKeyed(method: string, path: string): boolean {
-  return method !== "GET" && !path.endsWith("/attach") && !path.startsWith("/api/v1/fleet/nodes/");
+  if (path.startsWith("/api/v1/fleet/")) return method === "POST" && path === "/api/v1/fleet/tasks";
+  return method !== "GET" && !path.endsWith("/attach");
 }

@@ -31,6 +31,19 @@ export async function run(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
+export async function call(context: Context): Promise<number> {
+  const [id = ""] = context.args.words;
+  const answer = await context.client().call(`/api/v1/calls/${encodeURIComponent(id)}`);
+  if (asJson(context, answer)) return EXIT.ok;
+  const found = isObject(answer) && isObject(answer["call"]) ? answer["call"] : {};
+  printFacts(
+    context.io.out,
+    ["node", "method", "path", "state", "status", "createdAt"].map((key) => [key, String(found[key] ?? "-")] as const),
+  );
+  if (found["answer"] !== undefined) printJson(context.io.out, found["answer"]);
+  return EXIT.ok;
+}
+
 export async function migrate({ args, env, io }: Context): Promise<number> {
   const path = args.value("config");
   const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });

@@ -14,6 +14,7 @@ import { duration } from "../figures.ts";
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
+  if (args.has("fleet")) return (await import("../fleet-list.ts")).listWaiting(context);
   const client = context.client();
   const [target] = args.words;
   const state = args.has("all") ? null : "pending";

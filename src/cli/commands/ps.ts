@@ -9,6 +9,7 @@ import { printTable } from "../table.ts";
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
+  if (args.has("fleet")) return (await import("../fleet-list.ts")).listAgents(context);
   if (args.has("watch")) return (await import("./watch.ts")).run(context);
   const client = context.client();
   const [project] = args.words;

@@ -1,10 +1,8 @@
 /** `run`: a task for an agent in this folder, and its answer on stdout. */
 import { realpathSync } from "node:fs";
-import { basename } from "node:path";
 import { errorText } from "../../lib/errors.ts";
 import { isObject } from "../../lib/check.ts";
 import { EXIT } from "../../words/exits.ts";
-import { NAME } from "../../words/names.ts";
 import { usage } from "../args.ts";
 import { attachmentsOf } from "../attachments.ts";
 import type { Client } from "../client.ts";
@@ -14,7 +12,7 @@ import { newestEvent, stay } from "../run/stay.ts";
 import type { ProjectShape } from "../shapes.ts";
 import { get, member, nameOf } from "../shapes.ts";
 import { readStdin } from "../stdin.ts";
-import { projectAt } from "../target.ts";
+import { nameFor, projectAt } from "../target.ts";
 import { pad } from "../text.ts";
 import { splitPair } from "../values.ts";
 import { trustWords } from "./projects.ts";
@@ -27,6 +25,12 @@ export async function run(context: Context): Promise<number> {
     if (args.has("detach") && args.has(flag)) throw usage(`--${flag} and --detach exclude each other`);
   const attachments = attachmentsOf(args);
   const client = context.client();
+  if (args.has("fleet")) {
+    const body = { ...members(context), ...(attachments === undefined ? {} : { attachments }) };
+    const text = given === "-" ? readStdin(io) : given;
+    return (await import("../run/fleet.ts")).runInFleet(context, text, body);
+  }
+  if (args.has("require")) throw usage("--require says what a box of the fleet must have: it goes with --fleet");
   const project = await projectFor(context, client);
   const provider = args.value("provider") ?? project.defaults["provider"] ?? (await onlyReady(client));
   const text = given === "-" ? readStdin(io) : given;
@@ -101,15 +105,6 @@ function realFolder(dir: string): string {
   } catch (error) {
     throw usage(`-C: cannot use ${dir}: ${errorText(error)}`);
   }
-}
-
-/** A project's name out of a folder's: what a name may not hold becomes a dash. */
-export function nameFor(folder: string): string {
-  const name = basename(folder)
-    .replace(/[^A-Za-z0-9._-]+/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "")
-    .slice(0, 60);
-  return NAME.test(name) ? name : "project";
 }
 
 async function onlyReady(client: Client): Promise<string> {

@@ -36,6 +36,14 @@ export const ACT: readonly Command[] = [
       { name: "meta", value: "K=V", kind: "pair", repeat: true, what: "metadata, told in webhooks" },
       { name: "webhook", value: "URL", kind: "url", what: "where its notices go" },
       ATTACHMENT,
+      { name: "fleet", what: "on any box of the fleet that has the project and room" },
+      {
+        name: "require",
+        value: "K=V",
+        kind: "pair",
+        repeat: true,
+        what: "with --fleet: a label that the box must have",
+      },
       { name: "detach", short: "d", what: "do not stay; prints project/name" },
       { name: "timeout", value: "DURATION", kind: "duration", what: "abort the turn after it (124)" },
       { name: "wait-input", what: "stay while it waits for somebody's answer" },
@@ -45,7 +53,7 @@ export const ACT: readonly Command[] = [
     ],
     examples: ['agent-harness run "fix the failing test"', "agent-harness run --detach --name nightly - < task.md"],
     exits: [0, 1, 2, 3, 4, 5, 6, 7, 124, 130],
-    routes: ["POST /projects/:name/agents", "POST /projects"],
+    routes: ["POST /projects/:name/agents", "POST /projects", "POST /fleet/tasks"],
     load: () => import("../commands/run.ts"),
   },
   {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { requestText } from "../../../src/cli/asks.ts";
 import { wantedAt } from "../../../src/cli/candidates.ts";
-import { nameFor } from "../../../src/cli/commands/run.ts";
+import { nameFor } from "../../../src/cli/target.ts";
 import { AGENT_SETTINGS } from "../../../src/cli/commands/set.ts";
 import { codeOf, worse } from "../../../src/cli/commands/wait.ts";
 import { COMMANDS } from "../../../src/cli/commands.ts";

@@ -1,0 +1,44 @@
+/** Why nobody takes a queued task: pure, from the nodes there are. */
+import type { FleetNode } from "./registry.ts";
+
+export interface Wanted {
+  readonly project: string;
+  readonly provider: string | null;
+  readonly node: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly refused: Readonly<Record<string, string>>;
+}
+
+const has = (list: unknown, wanted: string): boolean => Array.isArray(list) && list.includes(wanted);
+
+/** null: some node will take it. The reason names what would have to be mended. */
+export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | null {
+  let left = nodes.filter(({ reach }) => reach === "live");
+  if (left.length === 0) return "no node is live";
+  const narrow = (keep: (node: FleetNode) => boolean): boolean => {
+    left = left.filter(keep);
+    return left.length > 0;
+  };
+  const { node, provider, project, labels, refused } = task;
+  if (node !== null && !narrow(({ name }) => name === node)) return `node "${node}" is not live`;
+  for (const [label, value] of Object.entries(labels))
+    if (
+      !narrow(
+        (each) =>
+          typeof each.labels === "object" &&
+          Object.entries(each.labels ?? {}).some(([n, v]) => n === label && v === value),
+      )
+    )
+      return `no node that is live has the label ${label}=${value}`;
+  if (!narrow(({ projects }) => has(projects, project))) return `no node that fits has a project "${project}"`;
+  if (provider !== null && !narrow(({ providers }) => has(providers, provider)))
+    return `no node that fits has the provider "${provider}"`;
+  const before = left;
+  if (!narrow(({ no }) => !Object.hasOwn(refused, String(no)))) {
+    const [first] = before;
+    return `every node that fits gave it back: ${refused[String(first?.no)] ?? "?"}`;
+  }
+  if (!narrow(({ draining }) => !draining)) return "every node that fits is draining";
+  if (!narrow(({ capacity }) => capacity > 0)) return "every node that fits has a capacity of 0";
+  return narrow(({ busy, capacity }) => busy < capacity) ? null : "every node that fits is full";
+}

@@ -1,0 +1,268 @@
+/**
+ * Tasks of the pool, and their statements. Every change is a compare-and-set on the claim: whoever comes late, however
+ * late, changes nothing. Times are the database's.
+ */
+import type { Ask } from "./database.ts";
+import type { Member } from "./membership.ts";
+import type { RemoteTask, TaskEnd, TaskState } from "./task-core.ts";
+import { TASK_STATES } from "./task-core.ts";
+import { textArray } from "./registry.ts";
+import {
+  jsonOf,
+  numberOf,
+  numberOrNull,
+  safeJson,
+  safeText,
+  textOf,
+  textOrNull,
+  timeOf,
+  timeOrNull,
+} from "./values.ts";
+
+export interface NewTask {
+  readonly id: string;
+  readonly project: string;
+  readonly provider: string | null;
+  readonly node: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the request that makes its agent. */
+  readonly body: unknown;
+  readonly createdBy: string;
+  readonly queueTtlMs: number | null;
+}
+
+export interface Task extends RemoteTask {
+  readonly id: string;
+  readonly seq: number;
+  readonly project: string;
+  readonly provider: string | null;
+  readonly node: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Who has it, by name. */
+  readonly holder: string | null;
+  readonly agent: string | null;
+  readonly error: string | null;
+  /** Why nodes that took it gave it back, by their number. */
+  readonly refused: Readonly<Record<string, string>>;
+  readonly createdBy: string;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly reach: string | null;
+}
+
+const INSERT = `
+  INSERT INTO ~tasks (id, project, provider, node, labels, body, created_by, expires_at)
+  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7, clock_timestamp() + $8::bigint * interval '1 ms')`;
+
+export async function insertTask(ask: Ask, task: NewTask): Promise<void> {
+  const { id, project, provider, node, labels, body, createdBy, queueTtlMs } = task;
+  await ask(INSERT, id, project, provider, node, safeJson(labels), safeJson(body), createdBy, queueTtlMs);
+}
+
+/** What fits a node stands here alone: who takes, and who says why nobody does, ask the same. */
+const FITS = `(t.node IS NULL OR t.node = n.name) AND n.labels @> t.labels
+  AND (t.provider IS NULL OR n.providers ? t.provider) AND n.projects ? t.project AND NOT t.refused ? n.node_no::text`;
+
+const CLAIM = `
+  UPDATE ~tasks SET state = 'claimed', claim = claim + 1, claimed_by = $1, session = $2, claimed_at = clock_timestamp()
+  WHERE id IN (
+    SELECT t.id FROM ~tasks t, ~nodes n
+    WHERE t.state = 'queued' AND n.node_no = $1 AND n.session = $2 AND NOT n.draining AND n.deleted_at IS NULL
+      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()) AND ${FITS}
+    ORDER BY t.seq LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
+  RETURNING id, claim, project, body`;
+
+export interface TakenTask {
+  readonly id: string;
+  readonly claim: number;
+  readonly project: string;
+  readonly body: string;
+}
+
+/** The oldest that fit this node, and no more than it has room for. */
+export async function claimTasks(ask: Ask, { no, session }: Member, room: number): Promise<readonly TakenTask[]> {
+  return (await ask(CLAIM, no, session, room)).map(takenOf);
+}
+
+const takenOf = (row: Readonly<Record<string, unknown>>): TakenTask => ({
+  id: textOf(row, "id"),
+  claim: numberOf(row, "claim"),
+  project: textOf(row, "project"),
+  body: textOf(row, "body"),
+});
+
+/** Those that the database says are this node's, and those of these names. */
+export async function tasksOf(
+  ask: Ask,
+  { no }: Member,
+  ids: readonly string[],
+): Promise<readonly (TakenTask & RemoteTask)[]> {
+  const rows = await ask(
+    `SELECT id, claim, project, body, state, claimed_by, session, cancel FROM ~tasks
+     WHERE claimed_by = $1 AND state IN ('claimed', 'starting', 'started')
+     UNION SELECT id, claim, project, body, state, claimed_by, session, cancel FROM ~tasks WHERE id = ANY ($2::text[])`,
+    no,
+    textArray(ids),
+  );
+  return rows.map((row) => ({ ...takenOf(row), ...remoteOf(row) }));
+}
+
+const remoteOf = (row: Readonly<Record<string, unknown>>): RemoteTask => ({
+  state: TASK_STATES.find((each) => each === row["state"]) ?? "queued",
+  claim: numberOf(row, "claim"),
+  claimedBy: numberOrNull(row, "claimed_by"),
+  session: textOrNull(row, "session"),
+  cancel: row["cancel"] === true,
+});
+
+const MINE = "id = $1 AND claim = $2 AND claimed_by = $3";
+
+/** Only who holds the claim, and in this very session, may start. The answer decides, and nothing else does. */
+export async function askStart(ask: Ask, { no, session }: Member, id: string, claim: number): Promise<boolean> {
+  const statement = `UPDATE ~tasks SET state = 'starting' WHERE ${MINE} AND session = $4 AND state = 'claimed'`;
+  return (await ask(statement, id, claim, no, session)).count === 1;
+}
+
+/** What an earlier daemon of this box held. Only for who is this node now. */
+export async function takeOver(ask: Ask, { no, session }: Member, id: string, claim: number): Promise<void> {
+  await ask(
+    `UPDATE ~tasks SET session = $4 WHERE ${MINE} AND state IN ('claimed', 'starting')
+       AND EXISTS (SELECT 1 FROM ~nodes WHERE node_no = $3 AND session = $4)`,
+    id,
+    claim,
+    no,
+    session,
+  );
+}
+
+/** Back to the queue: it has run nothing. `why`: this node will not be given it again. */
+export async function giveBack(ask: Ask, { no }: Member, id: string, claim: number, why: string | null): Promise<void> {
+  await ask(
+    `UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL,
+       refused = refused || $4::text::jsonb
+     WHERE ${MINE} AND state IN ('claimed', 'starting')`,
+    id,
+    claim,
+    no,
+    safeJson(why === null ? {} : { [String(no)]: why }),
+  );
+}
+
+export async function markStarted(ask: Ask, { no }: Member, id: string, claim: number, agent: string): Promise<void> {
+  await ask(
+    `UPDATE ~tasks SET state = 'started', agent = $4, started_at = clock_timestamp() WHERE ${MINE} AND state = 'starting'`,
+    id,
+    claim,
+    no,
+    agent,
+  );
+}
+
+export async function reportEnd(
+  ask: Ask,
+  { no }: Member,
+  id: string,
+  claim: number,
+  { end, agent, error }: { readonly end: TaskEnd; readonly agent: string | null; readonly error: string | null },
+): Promise<void> {
+  await ask(
+    `UPDATE ~tasks SET state = $4, agent = coalesce($5, agent), error = $6, ended_at = clock_timestamp(),
+       started_at = coalesce(started_at, clock_timestamp())
+     WHERE ${MINE} AND state IN ('starting', 'started')`,
+    id,
+    claim,
+    no,
+    end,
+    agent,
+    error === null ? null : safeText(error),
+  );
+}
+
+/** A node that was not heard of for so long has run nothing of what it only claimed; what began is never handed on. */
+const REQUEUE = `
+  UPDATE ~tasks t SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL
+  FROM ~heartbeats h, ~meta m
+  WHERE t.state = 'claimed' AND h.node_no = t.claimed_by AND t.claimed_at < clock_timestamp() - m.lost_ms * interval '1 ms'
+    AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms')`;
+
+const EXPIRE = `
+  UPDATE ~tasks SET state = 'failed', error = 'nobody had room for it in time (queueTtlMs)', ended_at = clock_timestamp()
+  WHERE state = 'queued' AND expires_at < clock_timestamp()`;
+
+/** Any node may, whenever it likes. */
+export async function sweepTasks(ask: Ask): Promise<void> {
+  await ask(REQUEUE);
+  await ask(EXPIRE);
+}
+
+const TASK = `
+  SELECT t.*, n.name AS holder, r.reach FROM ~tasks t LEFT JOIN ~nodes n ON n.node_no = t.claimed_by
+  LEFT JOIN LATERAL (SELECT CASE WHEN h.seen_at > clock_timestamp() - m.lost_ms * interval '1 ms' THEN 'live' ELSE 'lost' END AS reach
+    FROM ~heartbeats h, ~meta m WHERE h.node_no = t.claimed_by) r ON true`;
+
+/** By number. */
+export async function findTask(ask: Ask, id: string): Promise<Task | null> {
+  const [row] = await ask(`${TASK} WHERE t.id = $1`, id);
+  return row === undefined ? null : taskOf(row);
+}
+
+/** Newest first. */
+export async function listTasks(
+  ask: Ask,
+  {
+    states,
+    before,
+    limit,
+  }: { readonly states: readonly TaskState[] | null; readonly before: number; readonly limit: number },
+): Promise<readonly Task[]> {
+  const rows = await ask(
+    `${TASK} WHERE t.seq < $1::bigint AND ($2::text[] IS NULL OR t.state = ANY ($2::text[])) ORDER BY t.seq DESC LIMIT $3`,
+    before,
+    states === null ? null : textArray(states),
+    limit,
+  );
+  return rows.map(taskOf);
+}
+
+function taskOf(row: Readonly<Record<string, unknown>>): Task {
+  return {
+    ...remoteOf(row),
+    id: textOf(row, "id"),
+    seq: numberOf(row, "seq"),
+    project: textOf(row, "project"),
+    provider: textOrNull(row, "provider"),
+    node: textOrNull(row, "node"),
+    labels: jsonOf(row, "labels") as Record<string, string>, // checked when it came in
+    holder: textOrNull(row, "holder"),
+    agent: textOrNull(row, "agent"),
+    error: textOrNull(row, "error"),
+    refused: jsonOf(row, "refused") as Record<string, string>, // written by `giveBack`
+    createdBy: textOf(row, "created_by"),
+    createdAt: timeOf(row, "created_at"),
+    startedAt: timeOrNull(row, "started_at"),
+    endedAt: timeOrNull(row, "ended_at"),
+    reach: textOrNull(row, "reach"),
+  };
+}
+
+/** Not begun: it is over at once. Else whoever runs it is asked to end it. */
+export async function cancelTask(ask: Ask, id: string): Promise<void> {
+  await ask(
+    `UPDATE ~tasks SET state = CASE WHEN state IN ('queued', 'claimed') THEN 'cancelled' ELSE state END, cancel = true,
+       ended_at = CASE WHEN state IN ('queued', 'claimed') THEN clock_timestamp() ELSE ended_at END
+     WHERE id = $1 AND state IN ('queued', 'claimed', 'starting', 'started')`,
+    id,
+  );
+}
+
+/** A person says that whoever has it is gone. It may run twice when that one comes back. */
+export async function reassignTask(ask: Ask, id: string): Promise<boolean> {
+  const done = await ask(
+    `UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL, agent = NULL,
+       started_at = NULL, cancel = false
+     WHERE id = $1 AND state IN ('claimed', 'starting', 'started')`,
+    id,
+  );
+  return done.count === 1;
+}

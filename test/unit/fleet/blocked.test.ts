@@ -1,0 +1,38 @@
+/** Why nobody takes a task: the first thing that would have to be mended. */
+import { expect, test } from "bun:test";
+import type { Wanted } from "../../../src/fleet/blocked.ts";
+import { blockedBy } from "../../../src/fleet/blocked.ts";
+import type { FleetNode } from "../../../src/fleet/registry.ts";
+
+const node = (change: Partial<FleetNode> = {}): FleetNode => ({
+  ...{ no: 1, name: "one", uuid: "u", session: "s", version: "1", publicKey: "", seenAt: "", lag: 0 },
+  ...{ labels: { gpu: "1" }, providers: ["pi"], projects: ["shop"], capacity: 2, busy: 0 },
+  ...{ acceptCalls: true, draining: false, ready: true, reach: "live" },
+  ...change,
+});
+const task = (change: Partial<Wanted> = {}): Wanted => ({
+  ...{ project: "shop", provider: "pi", node: null, labels: {}, refused: {} },
+  ...change,
+});
+
+test.each<[string, Wanted, readonly FleetNode[], string | null]>([
+  ["nothing", task(), [node()], null],
+  ["nobody lives", task(), [node({ reach: "late" })], "no node is live"],
+  ["another node is wanted", task({ node: "two" }), [node()], 'node "two" is not live'],
+  ["a label of another value", task({ labels: { gpu: "2" } }), [node()], "no node that is live has the label gpu=2"],
+  ["a project", task({ project: "x" }), [node()], 'no node that fits has a project "x"'],
+  ["a provider", task({ provider: "x" }), [node()], 'no node that fits has the provider "x"'],
+  [
+    "a provider that only a node without the project has",
+    task({ provider: "x" }),
+    [node(), node({ no: 2, projects: [], providers: ["x"] })],
+    'no node that fits has the provider "x"',
+  ],
+  ["it was given back", task({ refused: { "1": "why" } }), [node()], "every node that fits gave it back: why"],
+  ["draining", task(), [node({ draining: true })], "every node that fits is draining"],
+  ["no room ever", task(), [node({ capacity: 0 })], "every node that fits has a capacity of 0"],
+  ["no room now", task(), [node({ busy: 2 })], "every node that fits is full"],
+  ["one of two has room", task(), [node({ busy: 2 }), node({ no: 2, name: "two" })], null],
+])("%s", (_, wanted, nodes, expected) => {
+  expect(blockedBy(wanted, nodes)).toBe(expected);
+});
