@@ -13,7 +13,7 @@ export function codexHome(root: string, name: string, modelUrl: string, binary: 
   const cwd = join(home, "project");
   mkdirSync(cwd, { recursive: true });
   mkdirSync(join(home, "tmp"), { recursive: true });
-  writeCodexSettings(join(home, ".codex"), modelUrl, more);
+  writeCodexSettings(join(home, ".codex"), modelUrl, { more });
   const env = {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
     HOME: home,
@@ -25,11 +25,15 @@ export function codexHome(root: string, name: string, modelUrl: string, binary: 
 }
 
 /** The stub as Codex's model service, with its key in STUB_KEY. */
-export function writeCodexSettings(folder: string, modelUrl: string, more = ""): void {
+export function writeCodexSettings(
+  folder: string,
+  modelUrl: string,
+  { model = "stub-model", more = "" }: { readonly model?: string; readonly more?: string } = {},
+): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     join(folder, "config.toml"),
-    `model = "stub-model"
+    `model = "${model}"
 model_provider = "stub"
 [model_providers.stub]
 name = "stub"

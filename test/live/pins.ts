@@ -11,11 +11,12 @@ export interface Pin {
 }
 
 export const PINS = {
-  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.330" },
+  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.332" },
   CODEX: { title: "Codex", kind: "codex", newest: "0.169.0" },
   OPENCODE: { title: "OpenCode", kind: "opencode", newest: "1.18.33" },
-  PI: { title: "Pi", kind: "pi", newest: "0.87.1" },
+  PI: { title: "Pi", kind: "pi", newest: "1.5.2" },
   GEMINI: { title: "Gemini CLI", kind: "acp", newest: "0.61.0" },
+  QWEN: { title: "Qwen Code", kind: "acp", newest: "0.24.4" },
 } as const satisfies Record<string, Pin>;
 
 export type Program = keyof typeof PINS;

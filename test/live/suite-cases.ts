@@ -104,26 +104,36 @@ function permissions(
     if (tellsWhyDenied) expect(lastRequest()).toContain("not in this house");
   });
 
-  test("what is allowed always is not asked again, in a new process neither, or it is told to be dropped", async () => {
-    const same = (then: string) => ask.run("echo once > always.txt", then);
-    const agent = await make(same("first"));
-    await agent.reach("waiting_input");
-    await agent.answer(await agent.pending(), "allow_always");
-    await agent.reach("idle");
-    await agent.send(same("second"));
-    await agent.reach("idle");
-    await api().post(`${agent.path}/stop`);
-    beforeResume?.(box());
-    await agent.send(same("third"));
-    if (!keepsGrants) {
+  if (!abilities.allowAlways)
+    test("what the program would write into settings is not offered for good, so here nothing is", async () => {
+      const agent = await make(ask.run("npm run once", "first"));
       await agent.reach("waiting_input");
-      expect((await agent.events("note")).map(({ data }) => String(data?.["code"]))).toContain("grants_dropped");
-      await agent.answer(await agent.pending(), "allow");
-    }
-    await agent.reach("idle");
-    expect(await agent.said()).toEqual(["first", "second", "third"]);
-    expect(await agent.events("permission_requested")).toHaveLength(keepsGrants ? 1 : 2);
-  });
+      const asked = await agent.pending();
+      expect([...(asked["options"] as Json)].map(String)).toEqual(["allow", "deny"]);
+      await agent.answer(asked, "allow");
+      await agent.reach("idle");
+    });
+  else
+    test("what is allowed always is not asked again, in a new process neither, or it is told to be dropped", async () => {
+      const same = (then: string) => ask.run("echo once > always.txt", then);
+      const agent = await make(same("first"));
+      await agent.reach("waiting_input");
+      await agent.answer(await agent.pending(), "allow_always");
+      await agent.reach("idle");
+      await agent.send(same("second"));
+      await agent.reach("idle");
+      await api().post(`${agent.path}/stop`);
+      beforeResume?.(box());
+      await agent.send(same("third"));
+      if (!keepsGrants) {
+        await agent.reach("waiting_input");
+        expect((await agent.events("note")).map(({ data }) => String(data?.["code"]))).toContain("grants_dropped");
+        await agent.answer(await agent.pending(), "allow");
+      }
+      await agent.reach("idle");
+      expect(await agent.said()).toEqual(["first", "second", "third"]);
+      expect(await agent.events("permission_requested")).toHaveLength(keepsGrants ? 1 : 2);
+    });
 
   test("an abort takes the open permission along", async () => {
     const agent = await make(ask.run("echo made > never.txt", "never said"));
