@@ -5,6 +5,7 @@ import { createGroups } from "./agents/groups.ts";
 import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
+import type { Closer } from "./agents/closing.ts";
 import type { Reporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
@@ -34,6 +35,7 @@ import { missingProvider, providerTable } from "./providers/index.ts";
 import { screenOfKind } from "./providers/screens.ts";
 import { lookForStrays, lost, makeStateDir, takeLock, useStore, writeOwner } from "./state.ts";
 import type { StateLock, Store } from "./store/database.ts";
+import { hasChecks } from "./store/checks.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
 import { startRetention } from "./store/retention.ts";
@@ -107,6 +109,10 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       ),
   });
 
+  const newNonce = (): string => randomHex(16);
+  const checks = { store, clock, log, groups, outputBytes: config.limits.runOutputBytes, newNonce, seam };
+  let checker: Promise<Closer> | null = null;
+
   const supervisor = createSupervisor({
     store,
     journal,
@@ -128,9 +134,11 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     enqueue(agent, notice, state) {
       if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
     },
-    newNonce: () => randomHex(16),
+    newNonce,
     newUuid: () => crypto.randomUUID(),
-    closers: {},
+    closers: {
+      check: () => (checker ??= import("./agents/check.ts").then(({ createCheckCloser }) => createCheckCloser(checks))),
+    },
   });
 
   const attachments = createAttachments({
@@ -192,6 +200,10 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   bus.onCommit(service.changed);
   if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
+  if (hasChecks(store))
+    void import("./agents/check.ts").then(({ endLeftChecks }) =>
+      endLeftChecks(checks, (agent, turn) => supervisor.find(agent)?.state().turn?.id === turn),
+    );
   attachments.boot();
   worker.wake();
   fleet?.start();

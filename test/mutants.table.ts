@@ -50,7 +50,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   "src/agents/state/closing.ts": [
     ["wanted.filter((step) => STEPS[step].lasts || !asked)", "wanted"],
     ["outcome = late ? \"failed\" : \"interrupted\";", ""],
-    ["if (fed >= attempts || !mayFeed(s)) return close(work);", "if (!mayFeed(s)) return close(work);"],
+    ["fed >= attempts || !mayFeed(s)) return close(work);", "!mayFeed(s)) return close(work);"],
     ["if (closing.lost === 0) return begin", "return begin"],
     ["if (fact.turn !== turn.id || fact.step !== step) return;", ""],
     ["{ id: fact.id, key: fact.key, run: null, fed: true }, ...s.queue]", "...s.queue, { id: fact.id, key: fact.key, run: null, fed: true }]"],

@@ -65,6 +65,7 @@ export function childEnvironment({
   return { ...env, ...configured, ...requested, ...ours };
 }
 
-function matches(name: string, patterns: readonly string[]): boolean {
+/** A name, or a prefix that ends in `*`. */
+export function matches(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
 }

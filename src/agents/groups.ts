@@ -18,10 +18,10 @@ export interface RunLimits {
 export interface Groups {
   /** For `doctor` and the log: what is to be had here. */
   readonly delegation: Delegation | null;
-  /** The group of a run that is about to be spawned; undefined where none can be made. */
-  make(agent: string, run: number, limits: RunLimits): string | undefined;
+  /** The group of a run, or of a check by its name, that is about to be spawned; undefined where none can be made. */
+  make(agent: string, run: number | string, limits: RunLimits): string | undefined;
   /** Of a run that an earlier daemon may have spawned. */
-  find(agent: string, run: number): string | undefined;
+  find(agent: string, run: number | string): string | undefined;
   /** Ends whatever any run of the agent has left, and removes their groups. */
   forget(agent: string): void;
 }

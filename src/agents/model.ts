@@ -69,12 +69,12 @@ export type Fact =
 /** What a step before a turn's end came to. `checked`: of one that ran a check. */
 export type Finding =
   | { readonly is: "good"; readonly checked?: Omit<Verified, "attempts"> }
-  /** The turn fails with it, and the agent is told, as often as its terms say. */
+  /** The turn fails with it, and the agent is told, as often as its terms say; null: it can do nothing about it. */
   | {
       readonly is: "bad";
       readonly code: string;
       readonly message: string;
-      readonly feedback: string;
+      readonly feedback: string | null;
       readonly checked?: Omit<Verified, "attempts">;
     }
   /** Nobody knows: it is done once more, and then given up. */

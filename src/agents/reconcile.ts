@@ -97,7 +97,8 @@ function unreadableState(reason: string): { code: string; message: string } {
   return { code: "STATE_UNREADABLE", message: `what was stored of this agent cannot be read: ${reason}` };
 }
 
-async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {
+/** What a wrapper records that was being spawned when we died; null when it did not come to be. */
+export async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {
   const deadline = clock.monotonic() + SPAWN_GRACE_MS;
   for (;;) {
     const identity = readIdentity(paths);
@@ -108,7 +109,7 @@ async function recorded(paths: { readonly pid: string }, nonce: string, clock: C
 }
 
 /** The row holds what `saveRunIdentity` was given. */
-function asIdentity(value: unknown): Identity | null {
+export function asIdentity(value: unknown): Identity | null {
   if (typeof value !== "object" || value === null || !("bootId" in value) || !("pid" in value)) return null;
   return value as Identity;
 }

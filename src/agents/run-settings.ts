@@ -8,8 +8,9 @@ import type { Store } from "../store/database.ts";
 import { getInput } from "../store/inputs.ts";
 import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
+import type { Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
-import { childEnvironment } from "./environment.ts";
+import { childEnvironment, matches } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
 import type { ClosingTerms } from "./model.ts";
 
@@ -21,6 +22,16 @@ export interface RunSettings {
   /** What is done when its program has ended a turn, and before that counts. */
   readonly closing: readonly ClosingTerms[];
   readonly launch: (run: number) => LaunchContext;
+  readonly verify: Verify | null;
+  /** What the check of a turn runs under: nothing of what pays for the agent. */
+  readonly checking: (turn: string) => CheckContext;
+}
+
+export interface CheckContext {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** It runs what the repository brings. */
+  readonly trusted: boolean;
 }
 
 export interface RunSettingsSources {
@@ -39,11 +50,14 @@ export function runSettingsOf(
   agentDir: string,
 ): RunSettings {
   const project = getProject(sources.store, agent.project);
+  const verify = agent.settings.verify ?? project.defaults.verify ?? null;
   return {
     codec: provider.codec,
     permissions: permissionsOf(agent, project, provider),
     limits: limitsOf(sources.limits, project.defaults.limits, agent.settings.limits),
-    closing: [],
+    closing: verify === null ? [] : [{ step: "check", limitMs: verify.timeoutMs, attempts: verify.attempts }],
+    verify,
+    checking: (turn) => checkContext(sources, agent, project, provider, turn),
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
   };
 }
@@ -97,6 +111,26 @@ function launchContext(
     self: sources.self,
     ...(input === null ? {} : { prompt: { text: input.text, as: settings.promptAs ?? "stdin" } }),
   };
+}
+
+function checkContext(
+  { inheritedEnv, trustedRoots }: RunSettingsSources,
+  { id, settings }: Agent,
+  project: Project,
+  { codec, settings: { passEnv } }: Provider,
+  turn: string,
+): CheckContext {
+  // What the provider reads is what it is paid with, whoever gave it.
+  const paying = [...codec.traits.passEnv, ...passEnv];
+  const env = childEnvironment({
+    inherited: inheritedEnv,
+    traits: { passEnv: [], stripEnv: codec.traits.stripEnv },
+    passEnv: [],
+    configured: {},
+    requested: Object.fromEntries(Object.entries(settings.env).filter(([name]) => !matches(name, paying))),
+    ours: { AH_AGENT_ID: id, AH_PROJECT: project.name, AH_TURN: turn },
+  });
+  return { cwd: project.cwd, env, trusted: isTrusted(project, trustedRoots) };
 }
 
 function resolveCommand(

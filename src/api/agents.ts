@@ -20,6 +20,7 @@ import type { AgentFilter } from "./listing.ts";
 import { agentsPage } from "./listing.ts";
 import { assertAvailable, unknownProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
+import { assertMayVerify, verifyOf } from "./verify.ts";
 import { agentView } from "./views.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
 
@@ -112,7 +113,9 @@ export function agentRoutes(deps: ApiDeps) {
             webhook: body.webhook ?? null,
             metadata: body.metadata ?? {},
             ...(body.limits === undefined ? {} : { limits: body.limits }),
+            ...(body.verify === undefined ? {} : { verify: verifyOf(body.verify) }),
           };
+          assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
           const agent: Agent = {
             id: freeId(deps),
             project: project.name,
@@ -163,8 +166,12 @@ export function agentRoutes(deps: ApiDeps) {
           const name = body.name === undefined ? agent.name : body.name;
           if (name !== agent.name) assertNameFree(store, agent.project, name);
           if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+          const { verify, ...others } = agent.settings;
+          const checked = body.verify === undefined ? verify : body.verify === null ? undefined : verifyOf(body.verify);
+          if (body.verify) assertMayVerify(deps, getProject(store, agent.project), checked);
           const settings: AgentSettings = {
-            ...agent.settings,
+            ...others,
+            ...(checked === undefined ? {} : { verify: checked }),
             ...(body.model === undefined ? {} : { model: body.model }),
             ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
             ...(body.webhook === undefined ? {} : { webhook: body.webhook }),

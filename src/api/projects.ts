@@ -17,6 +17,7 @@ import type { Answer } from "./idempotent.ts";
 import { answerLeaving, answerOnce } from "./idempotent.ts";
 import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
+import { assertMayVerify, verifyOf } from "./verify.ts";
 import { projectView } from "./views.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
 
@@ -54,11 +55,12 @@ export function projectRoutes(deps: ApiDeps) {
             cwd: realFolder(body.cwd, config.projects.roots),
             trusted: body.trusted ?? null,
             webhook: body.webhook ?? null,
-            defaults: body.defaults ?? {},
+            defaults: filled(body.defaults ?? {}),
             createdAt: clock.now(),
           };
           if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
           assertDefaults(deps, project.defaults);
+          assertMayVerify(deps, project, project.defaults.verify);
           const answer: Answer = { status: 201, body: { project: view(project) } };
           change(project.name, "project_created", () => {
             insertProject(store, project);
@@ -99,6 +101,8 @@ export function projectRoutes(deps: ApiDeps) {
           }
           if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
           assertDefaults(deps, project.defaults);
+          // Taking the trust away is never refused: without it no check runs.
+          if (body.defaults?.verify) assertMayVerify(deps, project, project.defaults.verify);
           const answer: Answer = { status: 200, body: { project: view(project) } };
           change(project.name, "project_updated", () => {
             updateProject(store, project);
@@ -151,16 +155,22 @@ export function projectRoutes(deps: ApiDeps) {
   ];
 }
 
-function assertDefaults(deps: ApiDeps, defaults: ProjectDefaults): void {
-  if (defaults.provider !== undefined) assertProvider(deps, defaults.provider, "defaults.provider");
+function assertDefaults(deps: ApiDeps, { provider }: ProjectDefaults): void {
+  if (provider !== undefined) assertProvider(deps, provider, "defaults.provider");
+}
+
+type Given = Omit<ProjectDefaults, "verify"> & { readonly verify?: Parameters<typeof verifyOf>[0] };
+
+function filled({ verify, ...others }: Given): ProjectDefaults {
+  return { ...others, ...(verify === undefined ? {} : { verify: verifyOf(verify) }) };
 }
 
 /** JSON Merge Patch: null takes a value away. */
 type Patch<T> = { readonly [K in keyof T]?: T[K] | null };
 
-function merge(old: ProjectDefaults, patch: Patch<ProjectDefaults> | null): ProjectDefaults {
+function merge(old: ProjectDefaults, patch: Patch<Given> | null): ProjectDefaults {
   if (patch === null) return {};
-  return Object.fromEntries(Object.entries({ ...old, ...patch }).filter(([, value]) => value !== null));
+  return filled(Object.fromEntries(Object.entries({ ...old, ...patch }).filter(([, value]) => value !== null)));
 }
 
 /** The folder after symlinks. 400 when it is not there, no folder, or outside `projects.roots`. */

@@ -1,7 +1,19 @@
 /** The shapes of request bodies, written once for the routes, the OpenAPI page and the CLI. */
 import { attachments } from "./attachments.ts";
 import { integerText } from "../http/query.ts";
-import { array, boolean, nullable, object, oneOf, optional, record, refined, string, union } from "../lib/check.ts";
+import {
+  array,
+  boolean,
+  integer,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  record,
+  refined,
+  string,
+  union,
+} from "../lib/check.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { cutText } from "../lib/text.ts";
 import { MAX_STRING_BYTES } from "../process/exec-limits.ts";
@@ -89,6 +101,17 @@ export const env = refined(
 
 export const limits = object(resourceLimits);
 
+const word = string({ max: 65_536, pattern: /^[^\0]*$/, what: "a text of at most 65536 characters without NUL" });
+
+const verify = object({
+  command: union(
+    string({ min: 1, max: 65_536, pattern: /\S/, what: "a command for a shell" }),
+    refined(array(word, { max: 256 }), ([program]) => (program ? undefined : "a program and its arguments")),
+  ),
+  timeoutMs: optional(integer({ min: 1000, max: 86_400_000 })),
+  attempts: optional(integer({ min: 0, max: 20 })),
+});
+
 function tooLarge(variables: Readonly<Record<string, string>>): string | undefined {
   let total = 0;
   for (const [name, text] of Object.entries(variables)) {
@@ -106,6 +129,7 @@ export const defaults = object({
   permissions: optional(permissions),
   systemPrompt: optional(systemPrompt),
   limits: optional(limits),
+  verify: optional(verify),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
@@ -131,6 +155,7 @@ export const projectPatch = object({
         permissions: optional(nullable(permissions)),
         systemPrompt: optional(nullable(systemPrompt)),
         limits: optional(nullable(limits)),
+        verify: optional(nullable(verify)),
       }),
     ),
   ),
@@ -152,6 +177,7 @@ export const newAgentShape = {
   webhook: optional(webhook),
   metadata: optional(metadata),
   limits: optional(limits),
+  verify: optional(verify),
   attachments: optional(attachments),
 };
 
@@ -171,6 +197,7 @@ export const agentPatch = object({
   webhook: optional(nullable(webhook)),
   model: optional(nullable(model)),
   permissions: optional(nullable(permissions)),
+  verify: optional(nullable(verify)),
 });
 
 export const newInput = object({

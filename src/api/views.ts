@@ -89,6 +89,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     webhook: webhookView(settings.webhook),
     metadata: settings.metadata,
     ...(settings.limits === undefined ? {} : { limits: settings.limits }),
+    ...(settings.verify === undefined ? {} : { verify: settings.verify }),
     session: state.session,
     createdAt: iso(agent.createdAt),
     updatedAt: iso(agent.updatedAt),

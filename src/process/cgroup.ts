@@ -100,7 +100,8 @@ function enable(base: string, controller: Controller): boolean {
 }
 
 /** `base/run-<agent>-<n>`: found again by the next daemon of the same service. */
-export const runGroup = (base: string, agent: string, run: number): string => join(base, `run-${agent}-${run}`);
+export const runGroup = (base: string, agent: string, run: number | string): string =>
+  join(base, `run-${agent}-${run}`);
 
 /**
  * Makes the group of a run and sets its limits. Throws when the group cannot be made; a limit that cannot be set is

@@ -22,7 +22,15 @@ export interface RunPaths {
 
 /** `agentDir` is absolute; `run` counts from 1. */
 export function runPaths(agentDir: string, run: number): RunPaths {
-  const dir = join(agentDir, "run", String(run));
+  return filesIn(join(agentDir, "run", String(run)));
+}
+
+/** `name` is new for each check of the agent. */
+export function checkPaths(agentDir: string, name: string): RunPaths {
+  return filesIn(join(agentDir, "check", name));
+}
+
+function filesIn(dir: string): RunPaths {
   return {
     dir,
     pid: join(dir, "pid"),

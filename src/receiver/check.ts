@@ -61,6 +61,7 @@ export async function sendTest({
     name: null,
     error: null,
     question: null,
+    verify: null,
     durationMs: null,
     metadata: {},
     truncated: false,

@@ -21,6 +21,8 @@ export interface HarnessEvent {
   readonly error: string | null;
   /** What a person is asked, for `agent_waiting_input`. */
   readonly question: string | null;
+  /** What a check said of the last turn: "passed", "did not pass (code 2)". */
+  readonly verify: string | null;
   /** Of the last turn. */
   readonly durationMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -69,6 +71,7 @@ export function readEvent(json: unknown): ReadEvent {
       question: isObject(json["permission"])
         ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))
         : null,
+      verify: readVerify(json["verify"]),
       durationMs: readDuration(json["turns"]),
       metadata,
       truncated: json["truncated"] === true,
@@ -90,6 +93,15 @@ function readError(value: unknown): string | null {
   return parts.length > 0 ? parts.join(": ") : null;
 }
 
+function readVerify(value: unknown): string | null {
+  if (!isObject(value) || typeof value["passed"] !== "boolean") return null;
+  const { passed, exitCode, attempts } = value;
+  const again =
+    typeof attempts === "number" && attempts > 0 ? `, told the agent ${attempts} time${attempts === 1 ? "" : "s"}` : "";
+  if (passed) return `passed${again}`;
+  return `did not pass${typeof exitCode === "number" ? ` (code ${exitCode})` : ""}${again}`;
+}
+
 function readDuration(turns: unknown): number | null {
   const last: unknown = Array.isArray(turns) ? turns.at(-1) : undefined;
   if (!isObject(last) || typeof last["startedAt"] !== "string" || typeof last["endedAt"] !== "string") return null;
@@ -101,6 +113,10 @@ function readDuration(turns: unknown): number | null {
 export function agentLabel({ name, agentId }: HarnessEvent): string {
   return name ?? agentId;
 }
+
+/** What is worth saying of a check: that it failed is in the error already. */
+export const checkText = ({ verify, error }: HarnessEvent): string | null =>
+  verify === null || error !== null ? null : `check ${verify}`;
 
 const VERBS: Readonly<Record<KnownEvent, string>> = {
   agent_completed: "completed",

@@ -3,7 +3,7 @@ import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Stored } from "../lib/stored.ts";
 import { aCount, aFlag, aText, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
-import type { Activity, AgentState, CauseFrame, Status } from "../words/agent.ts";
+import type { Activity, AgentState, CauseFrame, Status, Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import { salvagedState } from "./agent-salvage.ts";
@@ -12,7 +12,7 @@ import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
-import { resourceLimits, webhookTarget } from "./projects.ts";
+import { resourceLimits, verifyTerms, webhookTarget } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -24,6 +24,7 @@ export interface AgentSettings {
   readonly metadata: Readonly<Record<string, string>>;
   /** What a run may use, where the agent has its own word about it. */
   readonly limits?: ResourceLimits;
+  readonly verify?: Verify;
 }
 
 export interface Resources {
@@ -50,6 +51,7 @@ const settingsReader = shapeOf<AgentSettings>(
     webhook: orNull(webhookTarget),
     metadata: mapOf(aText),
     limits: maybe(resourceLimits),
+    verify: maybe(verifyTerms),
   },
   NO_SETTINGS,
 );

@@ -176,4 +176,13 @@ export const MIGRATIONS: readonly string[] = [
     project TEXT NOT NULL, body TEXT NOT NULL, agent TEXT
   ) STRICT, WITHOUT ROWID;
   `,
+  // Checks under way.
+  `
+  CREATE TABLE checks (
+    agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, turn TEXT NOT NULL, n INTEGER NOT NULL,
+    nonce TEXT NOT NULL, identity TEXT,
+    PRIMARY KEY (turn, n)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX checks_by_agent ON checks (agent);
+  `,
 ];

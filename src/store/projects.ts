@@ -3,6 +3,7 @@ import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Reader } from "../lib/stored.ts";
 import { aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
+import type { Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import type { NoticeEvent } from "../words/notices.ts";
@@ -30,6 +31,7 @@ export interface ProjectDefaults {
   readonly permissions?: PermissionMode;
   readonly systemPrompt?: string;
   readonly limits?: ResourceLimits;
+  readonly verify?: Verify;
 }
 
 export interface Project {
@@ -49,6 +51,11 @@ export const webhookTarget: Reader<WebhookTarget> = shapeOf<WebhookTarget>({
   events: maybe(listOf(oneOf(...NOTICE_EVENTS))),
 });
 
+const words: Reader<string | readonly string[]> = (json, path) =>
+  typeof json === "string" ? json : listOf(aText)(json, path);
+
+export const verifyTerms: Reader<Verify> = shapeOf<Verify>({ command: words, timeoutMs: aNumber, attempts: aNumber });
+
 export const resourceLimits: Reader<ResourceLimits> = shapeOf<ResourceLimits>({
   agentMemoryBytes: maybe(aNumber),
   agentTasks: maybe(aNumber),
@@ -61,6 +68,7 @@ const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   permissions: maybe(oneOf(...PERMISSION_MODES)),
   systemPrompt: maybe(aText),
   limits: maybe(resourceLimits),
+  verify: maybe(verifyTerms),
 });
 
 /** Nobody knows what a person had allowed or denied: agents ask nobody and get nothing until it is set again. */

@@ -104,9 +104,14 @@ export function endRun(
   );
 }
 
-/** Of all its runs: what carries one of them in its environment was started by the agent. */
+/** Of all its runs, and of a check under way: what carries one of them in its environment was started by the agent. */
 export function noncesOf(store: Store, agent: string): string[] {
-  return store.all<{ nonce: string }>("SELECT nonce FROM runs WHERE agent = ?", agent).map(({ nonce }) => nonce);
+  return store
+    .all<{ nonce: string }>(
+      "SELECT nonce FROM runs WHERE agent = ?1 UNION ALL SELECT nonce FROM checks WHERE agent = ?1",
+      agent,
+    )
+    .map(({ nonce }) => nonce);
 }
 
 export function getRun(store: Store, agent: string, n: number): Run | null {

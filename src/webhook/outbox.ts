@@ -114,6 +114,8 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     ];
   });
   const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
+  const ended = notice.turns.at(-1);
+  const verify = ended === undefined ? null : (findTurn(store, agent.id, ended)?.verify ?? null);
   const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
   const turnId = running ?? turns.at(-1)?.id;
   const { metadata } = agent.settings;
@@ -125,9 +127,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     status: notice.permission === undefined ? state.status : "waiting_input",
     lastMessage: lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
     timestampMs: now,
-    ...(notice.error === undefined
-      ? {}
-      : { error: { code: notice.error.code, message: notice.error.message } }),
+    ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: notice.error.message } }),
     ...(turnId === undefined ? {} : { turnId }),
     ...(turns.length === 0 ? {} : { turns }),
     ...(agent.name === null ? {} : { name: agent.name }),
@@ -142,6 +142,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
             options: permission.options,
           },
         }),
+    ...(verify === null ? {} : { verify }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }

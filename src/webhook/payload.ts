@@ -4,6 +4,7 @@
  */
 import { toJson } from "../lib/json.ts";
 import { cutText, excerpt } from "../lib/text.ts";
+import type { Verified } from "../words/agent.ts";
 import type { KnownEvent } from "../words/notices.ts";
 
 /** In UTF-16 units. Receivers get the whole text from the API. */
@@ -12,6 +13,7 @@ export const LAST_MESSAGE_MAX = 16_384;
 export const BODY_MAX_BYTES = 200 * 1024;
 const ERROR_MAX = 8192;
 const TITLE_MAX = 4096;
+const TAIL_MAX = 8192;
 /** Of what is a word and no text: a code, a tool's name, an option. */
 const WORD_MAX = 200;
 const OPTIONS_MAX = 50;
@@ -51,6 +53,8 @@ export interface Notice {
   readonly turns?: readonly EndedTurn[];
   readonly name?: string;
   readonly permission?: NoticePermission;
+  /** What the check of the last turn said. */
+  readonly verify?: Verified;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -81,6 +85,7 @@ function bodyWithin(notice: Notice, share: number): string {
     title: excerpt(notice.permission.title, Math.max(WORD_MAX, TITLE_MAX * share)),
     options: notice.permission.options.slice(0, OPTIONS_MAX).map((option) => excerpt(option, WORD_MAX)),
   };
+  const verify = notice.verify && { ...notice.verify, tail: lastOf(notice.verify.tail, TAIL_MAX * share) };
   const turns = notice.turns?.slice(-Math.max(1, Math.floor(TURNS_MAX * share)));
   return toJson({
     event,
@@ -96,7 +101,11 @@ function bodyWithin(notice: Notice, share: number): string {
     turns,
     name,
     permission,
+    verify,
     metadata,
     truncated: text !== lastMessage ? true : undefined,
   });
 }
+
+/** What was printed last says why. */
+const lastOf = (text: string, max: number): string => (max < 1 ? "" : text.slice(-max));

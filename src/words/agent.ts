@@ -27,7 +27,7 @@ export function isBusy(status: Status): boolean {
 export const PROCESS_STATES = ["none", "running", "parking", "parked", "stopped", "gone", "attached"] as const;
 export type ProcessState = (typeof PROCESS_STATES)[number];
 
-export const CAUSE_SOURCES = ["frame", "exit", "timer", "api", "reconcile"] as const;
+export const CAUSE_SOURCES = ["frame", "exit", "timer", "api", "reconcile", "check"] as const;
 export type CauseSource = (typeof CAUSE_SOURCES)[number];
 
 export interface Cause {
@@ -69,6 +69,15 @@ export type InputMode = (typeof INPUT_MODES)[number];
 /** What is done when the program has ended its turn, and before that counts: in this order. */
 export const CLOSING_STEPS = ["snapshot", "result", "check"] as const;
 export type ClosingStep = (typeof CLOSING_STEPS)[number];
+
+/** How it is checked what an agent has done. */
+export interface Verify {
+  /** For a shell, or a program with its arguments. */
+  readonly command: string | readonly string[];
+  readonly timeoutMs: number;
+  /** How often a failure is told the agent; 0 = only looked at. */
+  readonly attempts: number;
+}
 
 /** How often something was fed back to the agent since the last input of somebody else. */
 export type Fed = Readonly<Partial<Record<ClosingStep, number>>>;

@@ -58,6 +58,7 @@ const TABLE = {
   UNSUPPORTED_MEDIA_TYPE: refused(415, "the body is not declared as JSON"),
   PROVIDER_UNAVAILABLE: refused(422, "the provider is unknown, switched off, or its program is missing"),
   GIT_MISSING: refused(422, "the work needs git, and there is none"),
+  PROJECT_UNTRUSTED: refused(422, "it would run what the repository brings, and nobody trusts the project"),
   NO_SCREEN: refused(422, "the conversation cannot be taken over in a screen"),
   ATTACHMENT_REFUSED: refused(422, "the program cannot be given such a file, or it is not what it says"),
   IDEMPOTENCY_MISMATCH: refused(422, "the key was used for another body"),

@@ -109,7 +109,7 @@ function judge(work: Work, before: Turn, closing: Closing, { step, left, found }
       const attempts = env.closing.find((each) => each.step === step)?.attempts ?? 0;
       const failed: Closing = { ...closing, steps: [], outcome: "failed", error: { code, message } };
       s.turn = { ...turn, closing: failed };
-      if (fed >= attempts || !mayFeed(s)) return close(work);
+      if (feedback === null || fed >= attempts || !mayFeed(s)) return close(work);
       out.push({ do: "feed", text: feedback, fed: { ...s.fed, [step]: fed + 1 } });
       return;
     }

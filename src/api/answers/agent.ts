@@ -1,5 +1,5 @@
 /** What is shown of an agent: its status and why, its turns and its inputs. */
-import { array, boolean, integer, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
+import { array, boolean, integer, nullable, object, oneOf, optional, record, union } from "../../lib/check.ts";
 import {
   ACTIVITY_KINDS,
   CAUSE_SOURCES,
@@ -88,6 +88,12 @@ export const limits = named(
   object({ agentMemoryBytes: optional(count), agentTasks: optional(count), agentCpuWeight: optional(count) }),
 );
 
+export const verify = named(
+  "Verify",
+  "How it is checked what an agent has done; `attempts`: how often a failure is told it",
+  object({ command: union(text, array(text)), timeoutMs: count, attempts: count }),
+);
+
 export const activity = named(
   "Activity",
   "What the agent does now, in a line of at most 160 characters",
@@ -127,6 +133,7 @@ export const agent = named(
     webhook: nullable(webhook),
     metadata: record(text),
     limits: optional(limits),
+    verify: optional(verify),
     session: about("The provider's id of the conversation", nullable(text)),
     createdAt: time,
     updatedAt: time,

@@ -4,7 +4,7 @@ import type { Schema } from "../../lib/check.ts";
 import { INTENTS, STATUSES } from "../../words/agent.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { USAGE_BY } from "../../words/said.ts";
-import { failure, limits, status, webhook } from "./agent.ts";
+import { failure, limits, status, verify, webhook } from "./agent.ts";
 import { about, amount, count, named, text, time } from "./shape.ts";
 
 export const project = named(
@@ -21,6 +21,7 @@ export const project = named(
       permissions: optional(oneOf(...PERMISSION_MODES)),
       systemPrompt: optional(text),
       limits: optional(limits),
+      verify: optional(verify),
     }),
     createdAt: time,
   }),

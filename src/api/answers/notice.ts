@@ -2,7 +2,7 @@
 import { array, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
 import { TURN_OUTCOMES } from "../../words/agent.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../../words/notices.ts";
-import { failure, status } from "./agent.ts";
+import { failure, status, verified } from "./agent.ts";
 import { about, named, text, time, yes } from "./shape.ts";
 
 export const notice = named(
@@ -21,6 +21,7 @@ export const notice = named(
     turns: optional(array(object({ id: text, outcome: oneOf(...TURN_OUTCOMES), startedAt: time, endedAt: time }))),
     name: optional(text),
     permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
+    verify: optional(verified),
     metadata: optional(record(text)),
     truncated: optional(about("`lastMessage` was cut", yes)),
   }),

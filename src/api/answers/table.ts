@@ -31,6 +31,7 @@ const pageOfAgents = object({ agents: array(agent), next: nullable(text) });
 /** A replay under an `Idempotency-Key` whose agent was deleted meanwhile. */
 const forgotten = object({ agent: object({ id: text, forgotten: yes }), input: nullable(count) });
 const made: readonly ErrorCode[] = [
+  "PROJECT_UNTRUSTED",
   "PROVIDER_UNAVAILABLE",
   "ATTACHMENT_REFUSED",
   "NAME_TAKEN",
@@ -57,9 +58,9 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "GET /api/v1/openapi.json": { tag: "box", answer: record(unknown()) },
 
   "GET /api/v1/projects": { tag: "projects", answer: object({ projects: array(project) }) },
-  "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS"] },
+  "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"] },
   "GET /api/v1/projects/:name": { tag: "projects", answer: object({ project }) },
-  "PATCH /api/v1/projects/:name": { tag: "projects", answer: object({ project }), errors: ["PROJECT_HAS_AGENTS"] },
+  "PATCH /api/v1/projects/:name": { tag: "projects", answer: object({ project }), errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED"] },
   "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING"] },
 
   "GET /api/v1/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
@@ -70,7 +71,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: made,
   },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
-  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN"] },
+  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED"] },
   [`DELETE ${AGENT}`]: { tag: "agents" },
   [`GET ${AGENT}/turns`]: { tag: "agents", answer: object({ turns: array(turn), more: boolean() }), cursor: true },
   [`GET ${AGENT}/debug`]: { tag: "agents", answer: debug },

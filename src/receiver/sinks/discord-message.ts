@@ -6,7 +6,7 @@
 import { cutText, excerpt, oneLine } from "../../lib/text.ts";
 import { duration } from "../../lib/duration.ts";
 import type { KnownEvent } from "../../words/notices.ts";
-import { agentLabel, eventVerb, isKnown, type HarnessEvent } from "../event.ts";
+import { agentLabel, checkText, eventVerb, isKnown, type HarnessEvent } from "../event.ts";
 import { escapeMarkdown, fenced, manyLines } from "../text.ts";
 
 const CONTENT_MAX = 2000;
@@ -77,6 +77,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
     field("Provider", event.provider),
     field("Status", event.status),
     ...(event.durationMs === null ? [] : [field("Duration", duration(event.durationMs))]),
+    ...(event.verify === null ? [] : [field("Check", event.verify)]),
     ...(event.error === null ? [] : [quoteField("Error", event.error)]),
     ...(event.question === null ? [] : [quoteField("Waits for", event.question)]),
     ...(event.truncated ? [field("Note", "the message was cut by the sender, the whole is in the harness")] : []),
@@ -100,7 +101,9 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
 /** The same news without embed and attachment, for the one retry after Discord called the full form invalid. */
 export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): DiscordMessage {
   const head = `${headline(event)} (delivery ${deliveryId})`;
-  const said = [event.error, event.question, event.lastMessage].filter((text) => text !== null).join("\n\n");
+  const said = [event.error, checkText(event), event.question, event.lastMessage]
+    .filter((text) => text !== null)
+    .join("\n\n");
   // The fence is built from already cut text: breaking backtick runs adds units, so a tenth is kept free and checked.
   let room = CONTENT_MAX - head.length - 10;
   let quote = fenced(excerpt(manyLines(said).trim(), room));

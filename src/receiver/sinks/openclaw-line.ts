@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../lib/errors.ts";
 import { excerpt, oneLine } from "../../lib/text.ts";
-import { agentLabel, eventVerb, type HarnessEvent } from "../event.ts";
+import { agentLabel, checkText, eventVerb, type HarnessEvent } from "../event.ts";
 
 export const LINE_MAX = 1000;
 /** Agents named in one line. More wait for the next line rather than being left out. */
@@ -86,7 +86,9 @@ function count(events: readonly Reported[]): string {
 }
 
 function quote(event: HarnessEvent, max: number): string {
-  const said = oneLine([event.error, event.question, event.lastMessage].filter((text) => text !== null).join(" · "));
+  const said = oneLine(
+    [event.error, checkText(event), event.question, event.lastMessage].filter((text) => text !== null).join(" · "),
+  );
   // Its own quotation marks must not seem to end the quote.
   return said === "" ? "" : `: "${excerpt(said.replaceAll('"', "'"), max)}"`;
 }

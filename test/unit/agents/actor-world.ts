@@ -66,6 +66,8 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       permissions: "ask",
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       closing: closing.terms,
+      verify: null,
+      checking: () => ({ cwd: "/", env: {}, trusted: true }),
       launch: () => {
         throw new Error("not asked for here");
       },

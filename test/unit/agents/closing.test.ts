@@ -43,7 +43,7 @@ function stage() {
     heard,
     async finish(found: Finding, record?: Found["record"]) {
       await settled();
-      ends.pop()?.({ found, source: "exit", ...(record === undefined ? {} : { record }) });
+      ends.pop()?.({ found, source: "check", ...(record === undefined ? {} : { record }) });
       await settled();
     },
     ended: () => it.actor.facts("frame", { type: "turn_ended", outcome: "completed" }),

@@ -38,6 +38,7 @@ describe("reading an event", () => {
         },
       ],
       permission: { id: "1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow"] },
+      verify: { passed: false, exitCode: 2, attempts: 2, tail: "red" },
     });
     expect(readEvent(JSON.parse(body))).toEqual({
       ok: true,
@@ -55,6 +56,7 @@ describe("reading an event", () => {
           name: "fix",
           error: "rate_limit: slow",
           question: "rm -rf build",
+          verify: "did not pass (code 2), told the agent 2 times",
           durationMs: 192_000,
           metadata: { k: "v" },
           truncated: false,

@@ -26,7 +26,7 @@ export const closingTables: readonly Table[] = [
         under: checked, given: WORKING, when: [ended()], does: ["input 1 ended", "turn_closing", "a-1 check"],
         then: { status: "processing", turn: "a-1", cause: "frame: verifying", last: null },
       },
-      { says: "passed: it ends completed, and only then somebody is told", under: checked, given: CHECKING, when: [passed()], does: ["a-1 completed", "processing → idle", "notice agent_completed a-1"], then: { status: "idle", last: "completed", cause: "exit: turn completed" } },
+      { says: "passed: it ends completed, and only then somebody is told", under: checked, given: CHECKING, when: [passed()], does: ["a-1 completed", "processing → idle", "notice agent_completed a-1"], then: { status: "idle", last: "completed", cause: "check: turn completed" } },
       { says: "it is saved first, then checked", under: both, given: WORKING, when: [ended(), good("snapshot"), passed()], does: ["input 1 ended", "turn_closing", "a-1 snapshot", "turn_closing", "a-1 check", "a-1 completed", "processing → idle", "notice agent_completed a-1"], then: { status: "idle" } },
       { says: "a failed turn is saved and not checked", under: both, given: WORKING, when: [failed("x"), good("snapshot")], does: ["input 1 ended", "turn_closing", "a-1 snapshot", "a-1 failed x", "processing → error", "notice agent_error a-1 x"], then: { status: "error" } },
       { says: "so is a lost one, and it is exited then", under: both, given: WORKING, when: [exit(1), good("snapshot")], does: ["input 1 ended", "turn_closing", "a-1 snapshot", "a-1 lost TURN_LOST", "processing → exited", "notice agent_exited a-1 TURN_LOST"], then: { status: "exited", process: "gone" } },

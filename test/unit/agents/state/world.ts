@@ -160,7 +160,7 @@ function sourceOf({ type }: Fact): Surroundings["source"] {
   if (USER_FACTS.includes(type)) return "api";
   if (TIMER_FACTS.includes(type)) return "timer";
   if (type === "exit" || type === "torn") return "exit";
-  if (type === "step_done") return "exit";
+  if (type === "step_done") return "check";
   return type === "replace" || type === "broken" ? "reconcile" : "frame";
 }
 

@@ -19,6 +19,7 @@ const event: HarnessEvent = {
   name: "fix-login",
   error: null,
   question: null,
+  verify: null,
   durationMs: 192_000,
   metadata: {},
   truncated: false,

@@ -16,6 +16,7 @@ const event: HarnessEvent = {
     name: null,
     error: null,
     question: null,
+  verify: null,
     durationMs: null,
     metadata: {},
     truncated: false,
