@@ -75,6 +75,7 @@ let
         "stdin"
         "arg"
       ]) "How a program of kind command gets its task.";
+      account = optional types.str "Who pays for it: providers of one kind that name the same account share its limits; null = found by its login.";
     };
   };
 in
@@ -109,11 +110,16 @@ in
       stallWarnMs = milliseconds 300000 "Silence that is told.";
       toolStallWarnMs = milliseconds 1800000 "Silence that is told while a tool runs.";
       permissionTimeoutMs = milliseconds 0 "A question is answered with deny after this time; 0 = never.";
+      limitMaxWaitMs = milliseconds 86400000 "A turn waits so long for its account's allowance, all its waits together; 0 = as long as it takes.";
       runOutputBytes = option types.ints.positive 1073741824 "What the output of one run may hold of the disk; a run beyond it is ended.";
       agentMemoryBytes = count 0 "Memory of each run; 0 = no limit.";
       agentTasks = count 0 "Processes and threads of each run; 0 = no limit.";
       agentCpuWeight = option (types.ints.between 0 10000) 0 "Share of a busy processor of each run, 1 to 10000, others have 100; 0 = as others.";
     } "Bounds.";
+    onLimit = option (types.enum [
+      "park"
+      "fail"
+    ]) "park" "What becomes of a turn whose account is at its limit: it waits and goes on, or it fails.";
     retention = group {
       eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";
     } "How long things are kept.";

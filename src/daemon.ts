@@ -2,6 +2,7 @@
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createGroups } from "./agents/groups.ts";
+import { createAccounts } from "./agents/accounts.ts";
 import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
@@ -30,12 +31,14 @@ import { keepFilesPrivate } from "./lib/umask.ts";
 import { ownDelegation } from "./process/delegation.ts";
 import { startService } from "./process/service.ts";
 import { pageFiles } from "./page.ts";
+import type { Keeper } from "./night/keeper.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { missingProvider, providerTable } from "./providers/index.ts";
 import { screenOfKind } from "./providers/screens.ts";
 import { lookForStrays, lost, makeStateDir, takeLock, useStore, writeOwner } from "./state.ts";
 import type { StateLock, Store } from "./store/database.ts";
 import { hasChecks } from "./store/checks.ts";
+import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
 import { startRetention } from "./store/retention.ts";
@@ -88,12 +91,37 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const groups = createGroups(await ownDelegation(), log);
   const sources = {
     store,
+    onLimit: config.onLimit,
     limits: config.limits,
     trustedRoots: config.projects.trustedRoots,
     inheritedEnv: env,
     isRoot: process.getuid?.() === 0,
     self: selfCommand(),
   };
+
+  const pace = paceFrom(env);
+  const accounts = createAccounts({
+    store,
+    async loadIdentity() {
+      const { createIdentify } = await import("./night/identify.ts");
+      const identify = createIdentify(store);
+      return (agent) => identify(supervisor.payerOf(agent));
+    },
+  });
+  let kept: Promise<Keeper> | null = null;
+  const keeper = (): Promise<Keeper> =>
+    (kept ??= import("./night/keeper.ts").then(({ createKeeper }) =>
+      createKeeper({
+        store,
+        clock,
+        log,
+        pace,
+        newKey: () => crypto.randomUUID(),
+        actors: () => supervisor.actors(),
+        isPending: (id) => supervisor.isPending(id),
+        accountOf: (actor) => accounts.of(actor.agent()),
+      }),
+    ));
 
   const worker = createWorker({
     store,
@@ -132,13 +160,16 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     provider: async (name) => (await providers.get(name)?.load()) ?? missingProvider(name),
     runSettings: (provider, agent, agentDir) => runSettingsOf(sources, provider, agent, agentDir),
     enqueue(agent, notice, state) {
-      if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId(), clock.now())) worker.wake();
+      if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId, clock.now())) worker.wake();
     },
     newNonce,
     newUuid: () => crypto.randomUUID(),
     closers: {
       check: () => (checker ??= import("./agents/check.ts").then(({ createCheckCloser }) => createCheckCloser(checks))),
     },
+    accounts,
+    pace,
+    limitsChanged: () => void keeper().then((it) => it.look()),
   });
 
   const attachments = createAttachments({
@@ -165,6 +196,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     log,
     startedAt,
     inheritedEnv: env,
+    keeper,
+    accounts,
     newDeliveryId,
     wakeWebhooks: worker.wake,
     tryWebhook: worker.tryNow,
@@ -204,6 +237,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     void import("./agents/check.ts").then(({ endLeftChecks }) =>
       endLeftChecks(checks, (agent, turn) => supervisor.find(agent)?.state().turn?.id === turn),
     );
+  if (hasLimits(store) || supervisor.agents().some(({ state }) => state.limited !== null)) (await keeper()).look();
   attachments.boot();
   worker.wake();
   fleet?.start();
@@ -230,6 +264,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       await listener.stop({ graceMs: 300 });
       await fleet?.stop();
       attachments.close();
+      void kept?.then((it) => it.close());
       supervisor.close();
       await worker.close();
       store.close();
@@ -292,6 +327,12 @@ export function selfCommand(): readonly string[] {
   if (Bun.main.startsWith("/$bunfs/")) return [process.execPath];
   // From source, the runtime would take a .env and a bunfig.toml of the folder it is started in: an agent's project.
   return [process.execPath, "--no-env-file", "--config=/dev/null", join(import.meta.dir, "cli.ts")];
+}
+
+/** `AH_TEST_PACE=0.01`: waits for limits of accounts are so much shorter, for tests. */
+function paceFrom(env: DaemonOptions["env"]): number {
+  const pace = Number(env["AH_TEST_PACE"] ?? 1);
+  return pace > 0 && pace < 1 ? pace : 1;
 }
 
 /** `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it. */

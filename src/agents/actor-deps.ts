@@ -6,6 +6,7 @@ import type { Identity } from "../process/identity.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/database.ts";
 import type { AgentState, Elapsed } from "../words/agent.ts";
+import type { Accounts } from "./accounts.ts";
 import type { Bus } from "./bus.ts";
 import type { Closers } from "./closing.ts";
 import type { Groups } from "./groups.ts";
@@ -35,6 +36,11 @@ export interface ActorDeps {
   readonly running: RunningTime;
   readonly machine: () => Omit<Elapsed, "ms">;
   readonly gate: StartGate;
+  readonly accounts: Accounts;
+  /** Of the waits for limits: 1 but in tests. */
+  readonly pace: number;
+  /** Whoever keeps the time of limits is to look again. */
+  readonly limitsChanged: () => void;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;

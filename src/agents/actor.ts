@@ -29,6 +29,7 @@ import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { surroundingsOf } from "./surroundings.ts";
 
 export interface Actor {
   readonly id: string;
@@ -107,28 +108,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   let notBefore = 0;
   const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
-  const surroundings = (source: CauseSource, nowMs: number): Surroundings => {
-    const { codec, permissions, closing } = deps.runSettings(agent);
-    const { oneshot, redelivery, tornLine, startDeadlineMs, carriedTotals = [], metering } = codec.traits;
-    const { limits } = deps;
-    return {
-      nowMs,
-      ranMs: ranNow(),
-      source,
-      lastWords: false,
-      agentId: agent.id,
-      permissions,
-      limits,
-      oneshot,
-      redelivery,
-      tornLine,
-      startDeadlineMs,
-      carriedTotals,
-      closing,
-      totalsDieWithIt: codec.traits.totalsDieWithIt ?? false,
-      tellsUsage: metering.tokens !== "no",
-    };
-  };
+  const surroundings = (source: CauseSource, nowMs: number): Surroundings =>
+    surroundingsOf(deps, agent, { nowMs, ranMs: ranNow(), source });
 
   const elapsed = (): Elapsed => ({ ms: ranNow(), ...deps.machine() });
 
@@ -139,6 +120,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       entry,
       codec: deps.runSettings(agent).codec,
       env: surroundings(source, entry.now),
+      accountLimits: () => deps.accounts.standing(agent).accountLimits,
       newNonce: deps.newNonce,
       newUuid: deps.newUuid,
       promptOf: (input: Input) =>
@@ -232,6 +214,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       case "inspect_tree":
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone(ownProcesses()) });
         return;
+      case "limits_changed":
+        return deps.limitsChanged();
       case "purge":
         return forget();
       case "close_step":
@@ -252,6 +236,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     });
     actor.close();
     deps.groups.forget(agent.id);
+    deps.accounts.forget(agent.id);
     deps.purged(agent.id);
     void discardAgentFolder(deps.agentDir).then((error) => {
       if (error !== null) log.warn("cannot remove the agent's folder, the next start tries again", { error });
@@ -391,6 +376,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       outputBytes: deps.limits.runOutputBytes,
       gate: deps.gate,
       launch: deps.launch,
+      payer: () => deps.accounts.identify(agent),
       seam: deps.seam,
     },
     actor,

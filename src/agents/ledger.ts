@@ -1,6 +1,7 @@
 /** Writes what the reducer decided into the store. Always inside the transaction of the step that decided it. */
 import { unreachable } from "../lib/unreachable.ts";
 import { getInput, saveInputState } from "../store/inputs.ts";
+import { deleteLimit, saveAllowances, saveLimit } from "../store/limits.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
@@ -36,7 +37,8 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
       const input = getInput(store, effect.id);
       if (input === null) return;
       event(entry, "input", { input: { n: input.n, state: effect.state, turnId: input.turn } });
-      if (effect.turn !== undefined) {
+      // That a turn goes on is no person's word.
+      if (effect.turn !== undefined && input.origin !== "limit") {
         saveUserMessage(store, { agent, turn: effect.turn, key: `input-${input.n}`, text: input.text, at: now });
         announceMessages(entry);
       }
@@ -51,6 +53,12 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
     case "settle_permission":
       settlePermission(store, agent, effect.id, effect.state, effect.by, effect.answer ?? null, now);
       return event(entry, "permission_settled", { permission: { id: effect.id, state: effect.state, by: effect.by } });
+    case "limit_found":
+      return saveLimit(store, effect.limit);
+    case "limit_over":
+      return deleteLimit(store, effect.account, effect.scope);
+    case "allowance":
+      return saveAllowances(store, effect.account, effect.windows, now);
     case "event":
       return tell(entry, effect);
     default:
@@ -75,5 +83,15 @@ function shownInEvent(message: Message): ToldMessage {
 }
 
 function shownTurn(turn: NonNullable<AgentState["lastTurn"]>): ToldTurn {
-  return { ...turn, startedAt: new Date(turn.startedAt).toISOString(), endedAt: new Date(turn.endedAt).toISOString() };
+  const { parked, ...rest } = turn;
+  return {
+    ...rest,
+    startedAt: iso(turn.startedAt),
+    endedAt: iso(turn.endedAt),
+    ...(parked === undefined
+      ? {}
+      : { parked: parked.map(({ from, to }) => ({ from: iso(from), to: to === null ? null : iso(to) })) }),
+  };
 }
+
+const iso = (at: number): string => new Date(at).toISOString();

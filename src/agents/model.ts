@@ -15,6 +15,7 @@ import type {
 } from "../words/agent.ts";
 import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
+import type { AccountLimit, Allowance, OnLimit } from "../words/limits.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import type { SettledState, Settler, Usage, UsageKey, Verdict } from "../words/said.ts";
 
@@ -37,6 +38,13 @@ export type Fact =
   /** The screen is closed: what came in meanwhile goes on. */
   | { readonly type: "detach" }
   | { readonly type: "configured" }
+  /**
+   * The time has come for a turn that waits for its account. `input`: a stored one that makes the program go on; null
+   * where the turn's own input has not been written yet.
+   */
+  | { readonly type: "go_on"; readonly input: { readonly id: number; readonly key: string } | null }
+  /** What is known of when that will be has changed. */
+  | ({ readonly type: "limit_moved" } & Pick<AccountLimit, "resetsAt" | "guessed"> & { readonly resumesAt: number })
   | ({ readonly type: "decide"; readonly id: string } & Verdict)
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */
   | { readonly type: "park"; readonly clean: boolean }
@@ -124,6 +132,9 @@ export type StoreEffect =
     }
   /** More, or less where what was estimated became known, than was counted before. */
   | { readonly do: "spend"; readonly usage: Usage }
+  | { readonly do: "limit_found"; readonly limit: AccountLimit }
+  | { readonly do: "limit_over"; readonly account: string; readonly scope: string }
+  | { readonly do: "allowance"; readonly account: string; readonly windows: readonly Allowance[] }
   | ({ readonly do: "event" } & Told);
 
 /** Becomes lines for the program (`step.ts`). */
@@ -138,6 +149,8 @@ export type WorldEffect =
   | { readonly do: "end"; readonly gently: boolean }
   | { readonly do: "inspect_tree" }
   | { readonly do: "purge" }
+  /** Whoever keeps the time of limits looks again. */
+  | { readonly do: "limits_changed" }
   | { readonly do: "close_step"; readonly turn: string; readonly step: ClosingStep }
   /** The step under way is to end now and to say how. */
   | { readonly do: "close_expired" }
@@ -154,6 +167,8 @@ export interface Notice {
   readonly turn?: string;
   readonly permission?: string;
   readonly error?: TurnError;
+  /** What it is about is a matter of the whole account: told once for it, whoever of its agents meets it. */
+  readonly limit?: AccountLimit;
 }
 
 export interface Limits {
@@ -162,6 +177,7 @@ export interface Limits {
   readonly stallWarnMs: number;
   readonly toolStallWarnMs: number;
   readonly permissionTimeoutMs: number;
+  readonly limitMaxWaitMs: number;
 }
 
 /** What the reducer may know besides the state. */
@@ -186,6 +202,15 @@ export interface Surroundings {
   readonly limits: Limits;
   /** In their order; none: a turn is over when its program says so. */
   readonly closing: readonly ClosingTerms[];
+  /** Who pays for what it does; "" as long as that is not known. */
+  readonly account: string;
+  /** What is known to be used up there. */
+  readonly accountLimits: readonly AccountLimit[];
+  /** null: the provider's own choice. */
+  readonly model: string | null;
+  readonly onLimit: OnLimit;
+  /** Of the waits for limits, 1 but in tests. */
+  readonly pace: number;
 }
 
 export interface Outcome {

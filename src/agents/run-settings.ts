@@ -9,7 +9,8 @@ import { getInput } from "../store/inputs.ts";
 import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
 import type { Verify } from "../words/agent.ts";
-import type { PermissionMode } from "../words/kinds.ts";
+import type { PermissionMode, ProviderKind } from "../words/kinds.ts";
+import type { OnLimit } from "../words/limits.ts";
 import { childEnvironment, matches } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
 import type { ClosingTerms } from "./model.ts";
@@ -21,7 +22,11 @@ export interface RunSettings {
   readonly limits: RunLimits;
   /** What is done when its program has ended a turn, and before that counts. */
   readonly closing: readonly ClosingTerms[];
+  readonly model: string | null;
+  readonly onLimit: OnLimit;
   readonly launch: (run: number) => LaunchContext;
+  readonly payer: () => Payer;
+
   readonly verify: Verify | null;
   /** What the check of a turn runs under: nothing of what pays for the agent. */
   readonly checking: (turn: string) => CheckContext;
@@ -34,8 +39,19 @@ export interface CheckContext {
   readonly trusted: boolean;
 }
 
+/** What tells who pays for what it does. */
+export interface Payer {
+  readonly kind: ProviderKind;
+  /** As the config names it. */
+  readonly account?: string;
+  readonly model: string | null;
+  /** The child's environment, without what is ours. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export interface RunSettingsSources {
   readonly store: Store;
+  readonly onLimit: OnLimit;
   readonly limits: RunLimits;
   readonly trustedRoots: readonly string[];
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
@@ -58,8 +74,36 @@ export function runSettingsOf(
     closing: verify === null ? [] : [{ step: "check", limitMs: verify.timeoutMs, attempts: verify.attempts }],
     verify,
     checking: (turn) => checkContext(sources, agent, project, provider, turn),
+    model: modelOf(agent, project, provider),
+    onLimit: agent.settings.onLimit ?? project.defaults.onLimit ?? sources.onLimit,
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
+    payer: () => ({
+      kind: provider.settings.kind,
+      ...(provider.settings.account === undefined ? {} : { account: provider.settings.account }),
+      model: modelOf(agent, project, provider),
+      env: environmentOf(sources, agent, provider, {}),
+    }),
   };
+}
+
+function modelOf(agent: Agent, project: Project, provider: Provider): string | null {
+  return agent.settings.model ?? project.defaults.model ?? provider.settings.model ?? null;
+}
+
+function environmentOf(
+  { inheritedEnv }: RunSettingsSources,
+  agent: Agent,
+  { settings, codec }: Provider,
+  ours: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return childEnvironment({
+    inherited: inheritedEnv,
+    traits: codec.traits,
+    passEnv: settings.passEnv,
+    configured: settings.env,
+    requested: agent.settings.env,
+    ours,
+  });
 }
 
 function permissionsOf(agent: Agent, project: Project, provider: Provider): PermissionMode {
@@ -84,14 +128,8 @@ function launchContext(
   run: number,
 ): LaunchContext {
   const { settings, codec } = provider;
-  const env = childEnvironment({
-    inherited: sources.inheritedEnv,
-    traits: codec.traits,
-    passEnv: settings.passEnv,
-    configured: settings.env,
-    requested: agent.settings.env,
-    ours: { AH_AGENT_ID: agent.id, AH_PROJECT: project.name, AH_RUN: String(run) },
-  });
+  const ours = { AH_AGENT_ID: agent.id, AH_PROJECT: project.name, AH_RUN: String(run) };
+  const env = environmentOf(sources, agent, provider, ours);
   const flight = agent.state.flight;
   const input = codec.traits.oneshot && flight !== null ? getInput(sources.store, flight.input) : null;
   return {
@@ -102,7 +140,7 @@ function launchContext(
     session: agent.state.session,
     cwd: project.cwd,
     agentDir,
-    model: agent.settings.model ?? project.defaults.model ?? settings.model ?? null,
+    model: modelOf(agent, project, provider),
     permissions: permissionsOf(agent, project, provider),
     systemPrompt: agent.settings.systemPrompt ?? project.defaults.systemPrompt ?? null,
     trusted: isTrusted(project, sources.trustedRoots),

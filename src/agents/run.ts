@@ -18,7 +18,7 @@ import type { Store } from "../store/database.ts";
 import { asPrompt, getInput } from "../store/inputs.ts";
 import { markTruncated } from "../store/messages.ts";
 import { grantsOf } from "../store/permissions.ts";
-import { endRun, saveRunIdentity } from "../store/runs.ts";
+import { endRun, saveRunAccount, saveRunIdentity } from "../store/runs.ts";
 import { isBusy } from "../words/agent.ts";
 import type { AgentState, CauseSource } from "../words/agent.ts";
 import type { PromptInput } from "../words/said.ts";
@@ -56,6 +56,8 @@ export interface RunDeps {
   /** Of all agents: starts of one provider wait for each other where it needs that. */
   readonly gate: StartGate;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
+  /** Which account its next process is on. */
+  readonly payer: () => Promise<string>;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }
@@ -79,7 +81,7 @@ export interface AgentRun {
   follow(identity: Identity, offset: number): Live;
   attach(live: Live): void;
   /** It is there and was told nothing yet: stores its identity and begins the handshake. */
-  begun(identity: Identity): void;
+  begun(identity: Identity, account?: string): void;
   /** All that its program has written is stored, its end too when it is gone. */
   caughtUp(): Promise<void>;
   /** The same process, found by a new daemon with its output read. */
@@ -97,7 +99,7 @@ export interface AgentRun {
 }
 
 export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
-  const { store, clock, log, groups, outputBytes, gate, launch, seam } = deps;
+  const { store, clock, log, groups, outputBytes, gate, launch, payer, seam } = deps;
   let live: Live | null = null;
   let left: readonly ProcessInfo[] = [];
   let closed = false;
@@ -185,12 +187,13 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
           if (!closed) it.ended(null, undefined, true);
           return;
         }
+        const account = await payer();
         const identity = await launched(run, nonce);
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
         if (identity === null) return it.ended(null, undefined, true);
         await untilPossible(clock, () => void (live ?? it.follow(identity, 0)), { wanted: () => !closed });
-        await untilPossible(clock, () => it.begun(identity), { wanted: () => !closed });
+        await untilPossible(clock, () => it.begun(identity, account), { wanted: () => !closed });
         if (books.state().intent !== null) live?.end(null);
       } catch (error) {
         if (closed) return;
@@ -240,10 +243,11 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       live?.close();
       live = next;
     },
-    begun(identity) {
+    begun(identity, account) {
       const { run } = books.state();
       books.step("frame", (step) => {
         saveRunIdentity(store, books.id, run, identity);
+        if (account !== undefined) saveRunAccount(store, books.id, run, account);
         const settings = books.runSettings();
         const { codec } = settings;
         step.codec(() =>
@@ -265,7 +269,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     adopt() {
       const { codec } = books.runSettings();
       books.step("reconcile", (step) => {
-        const { open, turn } = step.state();
+        const { open, turn, limited } = step.state();
         step.codec((state) =>
           codec.adopt(state, {
             nowMs: clock.now(),
@@ -275,7 +279,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
               .filter((each) => each.answered)
               .flatMap((each) => storedAnswer(store, books.id, each.id) ?? []),
             open: open.map((each) => each.ref),
-            interrupting: turn !== null && turn.interrupt !== null,
+            interrupting: turn !== null && (turn.interrupt !== null || limited?.stage === "leaving"),
           }),
         );
       });

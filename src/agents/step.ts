@@ -57,6 +57,8 @@ export interface StepContext {
   readonly codec: AnyCodec;
   readonly entry: AgentEntry;
   readonly env: Surroundings;
+  /** What is stored of its account's limits by now. */
+  readonly accountLimits: () => Surroundings["accountLimits"];
   readonly newNonce: () => string;
   readonly newUuid: () => string;
   /** The input with what goes with it, as the codec is given it. */
@@ -135,6 +137,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         return context.enqueue(effect, state);
       case "end":
       case "inspect_tree":
+      case "limits_changed":
       case "purge":
       case "close_step":
       case "close_expired":
@@ -152,8 +155,15 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "input_state":
       case "open_permission":
       case "settle_permission":
+      case "allowance":
         messages.settle();
         return record(entry, state, effect);
+      case "limit_found":
+      case "limit_over":
+        record(entry, state, effect);
+        // What comes later in this step must know of it.
+        env = { ...env, accountLimits: context.accountLimits() };
+        return;
       case "event":
         messages.settle();
         return record(entry, state, effect.type === "agent_status" ? withFrame(effect) : effect);

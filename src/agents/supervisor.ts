@@ -16,6 +16,7 @@ import type { ProcessInfo } from "../process/proc.ts";
 import type { Store } from "../store/database.ts";
 import { noncesOf } from "../store/runs.ts";
 import type { AgentState } from "../words/agent.ts";
+import type { Accounts } from "./accounts.ts";
 import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
 import { takeOver } from "./boot.ts";
@@ -27,7 +28,7 @@ import { launchRun } from "./launch.ts";
 import type { Limits, Notice } from "./model.ts";
 import { createSalvage, giveUp, reconcile } from "./reconcile.ts";
 import type { StepWork } from "./step.ts";
-import type { RunSettings } from "./run-settings.ts";
+import type { Payer, RunSettings } from "./run-settings.ts";
 import { createStartGate } from "./start-gate.ts";
 
 /** So many sweeps without a commit are a quiet time: half a minute. */
@@ -53,6 +54,9 @@ export interface SupervisorDeps {
   readonly newNonce: () => string;
   readonly newUuid: () => string;
   readonly closers: Closers;
+  readonly accounts: Accounts;
+  readonly pace: number;
+  readonly limitsChanged: () => void;
   readonly seam: (name: string) => void;
   readonly sweepMs: number;
   /** Nothing happened for a while: what was only kept to be fast may go. */
@@ -74,6 +78,8 @@ export interface Supervisor {
    */
   remove(id: string): Promise<readonly ProcessInfo[]>;
   find(id: string): Actor | null;
+  /** What tells who pays for it. Throws for an agent that is not there. */
+  payerOf(agent: Agent): Payer;
   /** Not yet compared with what lives: nothing can be said about it, nor asked of it. */
   isPending(id: string): boolean;
   actors(): Iterable<Actor>;
@@ -123,6 +129,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         running,
         machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
         gate,
+        accounts: deps.accounts,
+        pace: deps.pace,
+        limitsChanged: deps.limitsChanged,
         launch: launchRun,
       },
       agent,
@@ -162,6 +171,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const agent = findAgent(store, id);
         if (agent !== null) build(agent, await deps.provider(agent.provider));
       }
+      if (actors.size > 0) await deps.accounts.load();
       if (closed) return;
       running.beat(deps.sweepMs);
       const survivors = [...actors.values()].map((actor) => ({
@@ -212,6 +222,11 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return endLeftovers(nonces, actor.run.left(), clock);
     },
     find: (id) => actors.get(id) ?? null,
+    payerOf(agent) {
+      const actor = actors.get(agent.id);
+      if (actor === undefined) throw new HarnessError("AGENT_NOT_FOUND", `there is no agent ${agent.id}`);
+      return actor.runSettings().payer();
+    },
     isPending: (id) => isPending(id),
     actors: () => actors.values(),
     agents: () => actors.values().map((actor) => actor.agent()),

@@ -114,6 +114,7 @@ export function agentRoutes(deps: ApiDeps) {
             metadata: body.metadata ?? {},
             ...(body.limits === undefined ? {} : { limits: body.limits }),
             ...(body.verify === undefined ? {} : { verify: verifyOf(body.verify) }),
+            ...(body.onLimit === undefined ? {} : { onLimit: body.onLimit }),
           };
           assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
           const agent: Agent = {

@@ -1,5 +1,7 @@
 /** What the API's handlers work with. Made once, in `cli/serve.ts`. */
 import type { Attachments } from "../agents/attach.ts";
+import type { Accounts } from "../agents/accounts.ts";
+import type { Keeper } from "../night/keeper.ts";
 import type { Bus } from "../agents/bus.ts";
 import type { Actor } from "../agents/actor.ts";
 import type { Journal } from "../agents/journal.ts";
@@ -35,6 +37,9 @@ export interface ApiDeps {
   /** Loaded when somebody asks how a provider stands. */
   readonly reporter: () => Promise<Reporter>;
   readonly attachments: Attachments;
+  readonly accounts: Accounts;
+  /** Loaded when an account is at its limit, or when somebody asks for one. */
+  readonly keeper: () => Promise<Keeper>;
   /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
   readonly going: Set<string>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;

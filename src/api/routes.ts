@@ -2,6 +2,7 @@
 import { json } from "../http/answer.ts";
 import type { Route } from "../http/router.ts";
 import { route } from "../http/router.ts";
+import { accountRoutes } from "./accounts.ts";
 import { agentRoutes } from "./agents.ts";
 import { attachRoutes } from "./attach.ts";
 import { controlRoutes } from "./control.ts";
@@ -34,6 +35,7 @@ export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly 
     ...usageRoutes(deps),
     ...permissionRoutes(deps),
     ...controlRoutes(deps),
+    ...accountRoutes(deps),
     ...attachRoutes(deps),
     ...eventRoutes(deps),
     ...pulseRoutes(deps),

@@ -18,6 +18,7 @@ import { resourceLimits } from "../lib/resources.ts";
 import { cutText } from "../lib/text.ts";
 import { MAX_STRING_BYTES } from "../process/exec-limits.ts";
 import { INPUT_MODES, STATUSES } from "../words/agent.ts";
+import { ON_LIMIT } from "../words/limits.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import { AGENT_ID, NAME, NAME_WORDS, OUR_VARIABLES, VARIABLE } from "../words/names.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
@@ -112,6 +113,8 @@ const verify = object({
   attempts: optional(integer({ min: 0, max: 20 })),
 });
 
+export const onLimit = oneOf(...ON_LIMIT);
+
 function tooLarge(variables: Readonly<Record<string, string>>): string | undefined {
   let total = 0;
   for (const [name, text] of Object.entries(variables)) {
@@ -130,6 +133,7 @@ export const defaults = object({
   systemPrompt: optional(systemPrompt),
   limits: optional(limits),
   verify: optional(verify),
+  onLimit: optional(onLimit),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
@@ -156,6 +160,7 @@ export const projectPatch = object({
         systemPrompt: optional(nullable(systemPrompt)),
         limits: optional(nullable(limits)),
         verify: optional(nullable(verify)),
+        onLimit: optional(nullable(onLimit)),
       }),
     ),
   ),
@@ -178,6 +183,7 @@ export const newAgentShape = {
   metadata: optional(metadata),
   limits: optional(limits),
   verify: optional(verify),
+  onLimit: optional(onLimit),
   attachments: optional(attachments),
 };
 

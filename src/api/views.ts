@@ -1,5 +1,6 @@
 /** How stored things look in the API. Secrets never get in: environment values and webhook tokens stay behind. */
 import { sha256 } from "../lib/digest.ts";
+import type { Limited, Parking } from "../words/limits.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Attachment } from "../store/attachments.ts";
 import type { Input } from "../store/inputs.ts";
@@ -11,7 +12,7 @@ import type { AgentState, EndedTurn, Turn } from "../words/agent.ts";
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
 
 function webhookView(webhook: WebhookTarget | null): unknown {
   if (webhook === null) return null;
@@ -49,12 +50,23 @@ export function turnView(turn: Turn | EndedTurn | null): unknown {
     ...(ended && turn.error !== undefined ? { error: turn.error } : {}),
     ...(turn.verify ? { verify: turn.verify } : {}),
     ...("closing" in turn && turn.closing !== null ? { closing: turn.closing.steps[0] ?? null } : {}),
+    ...parkedView(turn.parked),
   };
+}
+
+function parkedView(parked: readonly Parking[] = []): { readonly parked?: readonly unknown[] } {
+  if (parked.length === 0) return {};
+  return { parked: parked.map(({ from, to }) => ({ from: iso(from), to: isoOrNull(to) })) };
+}
+
+function limitView({ stage: _, stageAt: __, since, resetsAt, resumesAt, ...limit }: Limited): unknown {
+  return { ...limit, since: iso(since), resetsAt: isoOrNull(resetsAt), resumesAt: iso(resumesAt) };
 }
 
 /** A turn as it is stored: with its number, its input's number and what it used. */
 export function turnRecordView(turn: TurnRecord): Record<string, unknown> {
-  return { ...turn, startedAt: iso(turn.startedAt), endedAt: isoOrNull(turn.endedAt) };
+  const { parked, ...rest } = turn;
+  return { ...rest, startedAt: iso(turn.startedAt), endedAt: isoOrNull(turn.endedAt), ...parkedView(parked) };
 }
 
 export function activityView(activity: Activity | null | undefined): Record<string, unknown> | null {
@@ -81,6 +93,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     usage: state.usage,
     ...(agent.resources === undefined ? {} : { resources: agent.resources }),
     retrying: state.retrying,
+    ...(state.limited === null ? {} : { limit: limitView(state.limited) }),
     ...(state.startError === null ? {} : { error: state.startError }),
     model: settings.model,
     permissions: settings.permissions,
@@ -90,6 +103,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     metadata: settings.metadata,
     ...(settings.limits === undefined ? {} : { limits: settings.limits }),
     ...(settings.verify === undefined ? {} : { verify: settings.verify }),
+    ...(settings.onLimit === undefined ? {} : { onLimit: settings.onLimit }),
     session: state.session,
     createdAt: iso(agent.createdAt),
     updatedAt: iso(agent.updatedAt),

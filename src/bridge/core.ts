@@ -14,6 +14,7 @@ import { createTranscript } from "./transcript.ts";
 import { ABORT_AGAIN_MS, QUIET_MS, createTurns } from "./turns.ts";
 import { isOfTurn } from "./verdict.ts";
 import type { SessionStatus, WireAsk, WireEvent } from "./wire.ts";
+import { reasonOf } from "./wire.ts";
 
 export interface CoreOptions {
   readonly session: string;
@@ -118,7 +119,8 @@ export function createCore({ session: root, newest }: CoreOptions): Core {
     if (status.type === "retry") {
       turns.show(of);
       of.retrying = true;
-      tell({ t: "retry", attempt: status.attempt, reason: status.message });
+      const { type: _, message: reason, ...more } = status;
+      tell({ t: "retry", reason, ...more });
     }
     // An abort that came before the work began has ended nothing.
     if (turns.mayAbortAgain(of, now, begins ? 0 : ABORT_AGAIN_MS)) turns.abort(of, now);
@@ -132,7 +134,7 @@ export function createCore({ session: root, newest }: CoreOptions): Core {
         return onStatus(event.session, event.status);
       case "error":
         if (event.session === root && turn !== null && turn.busy && !event.error.aborted) {
-          turn.error ??= { code: event.error.code, message: event.error.message };
+          turn.error ??= reasonOf(event.error);
         }
         return;
       case "message": {

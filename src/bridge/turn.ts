@@ -1,6 +1,6 @@
 /** What the bridge knows of the turn that runs. Changed by `core.ts`, `turns.ts` and `ending.ts` alone. */
 import type { PromptFile } from "../providers/opencode/lines.ts";
-import type { TurnError } from "../words/agent.ts";
+import type { WireError } from "./wire.ts";
 
 export interface Turn {
   /** Null: it began without an input of ours. */
@@ -14,7 +14,7 @@ export interface Turn {
   posts: number;
   /** Seen at work: from then on an error or an idle can be its own. */
   busy: boolean;
-  error: TurnError | null;
+  error: WireError | null;
   retrying: boolean;
   /** Since when it looks like the end. */
   idleSince: number | null;

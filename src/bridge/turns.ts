@@ -3,11 +3,11 @@
  * `core.ts` decides.
  */
 import type { BridgeLine, PromptFile } from "../providers/opencode/lines.ts";
-import type { TurnError } from "../words/agent.ts";
 import type { Acts } from "./acts.ts";
 import type { Asks } from "./asks.ts";
 import type { Children } from "./children.ts";
 import type { Transcript } from "./transcript.ts";
+import type { WireError } from "./wire.ts";
 import type { Turn } from "./turn.ts";
 import { newTurn } from "./turn.ts";
 
@@ -36,7 +36,7 @@ export interface Turns {
   abort(turn: Turn, nowMs: number): void;
   /** An abort that did not end it is tried again; `since`: so long after the one before. */
   mayAbortAgain(turn: Turn, nowMs: number, since: number): boolean;
-  end(turn: Turn, outcome: Outcome, error: TurnError | null): void;
+  end(turn: Turn, outcome: Outcome, error: WireError | null): void;
   /** The newest message of the conversation: what the next turn says comes behind it. */
   newest(id: string): void;
 }
@@ -112,7 +112,7 @@ export function createTurns({ newest: atStart, acts: { act, tell }, asks, childr
       // What is still open belongs to a sub-agent that was cancelled: nothing waits for the answer.
       asks.drop();
       if (outcome !== "completed") children.cancelled();
-      tell(...transcript.close(), { t: "turn", outcome, error });
+      tell(...transcript.close(), turnLine(outcome, error));
       running = null;
     },
     newest(id) {
@@ -120,4 +120,10 @@ export function createTurns({ newest: atStart, acts: { act, tell }, asks, childr
     },
   };
   return turns;
+}
+
+function turnLine(outcome: Outcome, failure: WireError | null): BridgeLine {
+  if (failure === null) return { t: "turn", outcome, error: null };
+  const { code, message, account } = failure;
+  return { t: "turn", outcome, error: { code, message }, ...(account === undefined ? {} : { account }) };
 }

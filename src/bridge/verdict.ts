@@ -2,8 +2,9 @@
  * Is the turn over, and how did it end? Decided from the stored messages alone: the stream says idle twice after
  * failures and aborts, before the message that tells why is complete, and it says idle for every sub-agent. Pure.
  */
-import type { TurnError, TurnOutcome } from "../words/agent.ts";
-import type { MessageInfo, SessionStatus, WireMessage } from "./wire.ts";
+import type { TurnOutcome } from "../words/agent.ts";
+import type { MessageInfo, SessionStatus, WireError, WireMessage } from "./wire.ts";
+import { reasonOf } from "./wire.ts";
 
 export interface Question {
   readonly status: SessionStatus;
@@ -12,7 +13,7 @@ export interface Question {
   /** Our user message, or the newest message from before the turn: what is newer belongs to the turn. */
   readonly anchor: string;
   /** The turn's `session.error`: all that is known when the turn failed before there was an answer (no such model). */
-  readonly error: TurnError | null;
+  readonly error: WireError | null;
   readonly interrupting: boolean;
   /** The interrupt refused a question of a sub-agent. */
   readonly refused: boolean;
@@ -24,7 +25,7 @@ export interface Question {
 
 export type Verdict =
   | { readonly over: false; readonly why: "busy" | "incomplete" }
-  | { readonly over: true; readonly outcome: TurnOutcome; readonly error: TurnError | null };
+  | { readonly over: true; readonly outcome: TurnOutcome; readonly error: WireError | null };
 
 /** The message that tells the outcome is stored some ms after the first idle. */
 const INCOMPLETE_MS = 20_000;
@@ -52,7 +53,10 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
     return {
       over: true,
       outcome: "failed",
-      error: { code: "NO_ANSWER", message: "OpenCode became idle without an answer and without telling why" },
+      error: {
+        code: "NO_ANSWER",
+        message: "OpenCode became idle without an answer and without telling why",
+      },
     };
   }
   if (!last.completed) {
@@ -61,7 +65,10 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
     return {
       over: true,
       outcome: "failed",
-      error: error ?? { code: "INCOMPLETE", message: "OpenCode became idle and left its answer incomplete" },
+      error: error ?? {
+        code: "INCOMPLETE",
+        message: "OpenCode became idle and left its answer incomplete",
+      },
     };
   }
   if (waitedMs < UNCOMPLETED_MS && answers.some(({ info }) => !info.completed))
@@ -69,7 +76,7 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
   if (last.error !== null) {
     return last.error.aborted
       ? { over: true, outcome: "interrupted", error: null }
-      : { over: true, outcome: "failed", error: { code: last.error.code, message: last.error.message } };
+      : { over: true, outcome: "failed", error: reasonOf(last.error) };
   }
   // A step that ran beside the others may be the one that was cut off; and a parent whose sub-agent was refused may
   // have said its last words before the abort that follows the refusal could reach it.
@@ -80,7 +87,7 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
   return { over: true, outcome: "completed", error: null };
 }
 
-const LOST: TurnError = {
+const LOST: WireError = {
   code: "TURN_LOST",
   message: "the server ended in the middle of the turn, and its answer was never completed",
 };

@@ -2,16 +2,27 @@
  * What `opencode serve` says, checked: JSON becomes values here and nowhere else in the bridge. Facts: its own OpenAPI
  * (`GET /doc`) and wire captures of 1.18.33.
  */
-import type { Asked, QuestionItem } from "../providers/opencode/lines.ts";
+import { accountOfError } from "../providers/opencode/limit.ts";
+import type { AccountTrouble, Asked, QuestionItem } from "../providers/opencode/lines.ts";
 import { readAsked, readQuestions } from "../providers/opencode/lines.ts";
-import { type Fields, fields, isFields, list, number, text } from "../providers/read.ts";
+import { type Fields, fields, isFields, list, maybeNumber, maybeText, number, text } from "../providers/read.ts";
 import type { TurnError } from "../words/agent.ts";
 
 /** "busy" also stands for states of newer versions: whatever is not idle works. */
 export type SessionStatus =
   | { readonly type: "idle" }
   | { readonly type: "busy" }
-  | { readonly type: "retry"; readonly attempt: number; readonly message: string };
+  | {
+      readonly type: "retry";
+      readonly attempt: number;
+      readonly message: string;
+      /** Epoch ms of the next try. */
+      readonly next?: number;
+      readonly action?: string;
+    };
+
+/** `account`: only a person can mend it, by paying or at the login. */
+export type WireError = TurnError & { readonly account?: AccountTrouble };
 
 export interface MessageInfo {
   readonly id: string;
@@ -22,7 +33,7 @@ export interface MessageInfo {
   readonly completed: boolean;
   /** Why the model stopped: "stop", "tool-calls", "length" …; empty while it runs, and for good when it was aborted. */
   readonly finish: string;
-  readonly error: (TurnError & { readonly aborted: boolean }) | null;
+  readonly error: (WireError & { readonly aborted: boolean }) | null;
 }
 
 export interface WirePart {
@@ -136,8 +147,23 @@ export function readEvent(json: unknown): WireEvent {
 
 function readStatus(json: Fields): SessionStatus {
   const type = text(json, "type");
-  if (type === "retry") return { type, attempt: number(json, "attempt"), message: text(json, "message") };
+  if (type === "retry") {
+    const next = maybeNumber(json, "next");
+    const action = maybeText(fields(json, "action"), "reason");
+    return {
+      type,
+      attempt: number(json, "attempt"),
+      message: text(json, "message"),
+      ...(next === undefined ? {} : { next }),
+      ...(action === undefined ? {} : { action }),
+    };
+  }
   return { type: type === "idle" ? "idle" : "busy" };
+}
+
+/** What of it is told as the reason. */
+export function reasonOf({ code, message, account }: WireError): WireError {
+  return { code, message, ...(account === undefined ? {} : { account }) };
 }
 
 /** `GET /session/status`: sessions that are idle are not in it. */
@@ -202,9 +228,11 @@ function readError(json: Fields): NonNullable<MessageInfo["error"]> {
   const status = number(inner, "statusCode");
   const message =
     (text(inner, "message") || text(json, "message") || name || "OpenCode tells no reason").split("\n    at ")[0] ?? "";
+  const account = accountOfError(inner);
   return {
     code: name === "" ? "UnknownError" : name,
     message: status === 0 ? message : `${message} (HTTP ${status})`,
+    ...(account === null ? {} : { account }),
     aborted: name === "MessageAbortedError",
   };
 }

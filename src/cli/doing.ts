@@ -16,7 +16,9 @@ export function doingOf(agent: AgentShape, asks?: Pick<PermissionShape, "title" 
       if (retrying !== null) return `tries again (${retrying.attempt}): ${squeezed(retrying.reason)}`;
       return squeezed(activity?.text ?? cause.detail);
     case "limited":
-      return agent.limit?.resumesAt == null ? squeezed(cause.detail) : `goes on at ${agent.limit.resumesAt}`;
+      return agent.limit === undefined
+        ? squeezed(cause.detail)
+        : `${agent.limit.scope} used up, ${agent.limit.guessed ? "tries at" : "goes on at"} ${agent.limit.resumesAt.slice(0, 16)}Z${queue}`;
     default:
       return `${squeezed(activity?.text ?? cause.detail)}${queue}`;
   }

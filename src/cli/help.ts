@@ -15,7 +15,10 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Work", ["run", "send", "ps", "show", "logs", "messages", "wait", "set", "inputs"]],
   ["Answer", ["permissions", "approve", "deny"]],
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],
-  ["Look closer", ["status", "usage", "events", "debug", "providers", "projects", "deliveries", "open", "api"]],
+  [
+    "Look closer",
+    ["status", "usage", "accounts", "events", "debug", "providers", "projects", "deliveries", "open", "api"],
+  ],
   ["Many boxes", ["nodes", "tasks", "fleet"]],
   ["Set up", ["serve", "doctor", "config", "systemd", "completion", "version", "help"]],
 ];

@@ -56,7 +56,14 @@ export interface AgentShape {
   readonly retrying: { readonly attempt: number; readonly reason: string; readonly status: number | null } | null;
   readonly error?: { readonly code: string; readonly message: string };
   readonly activity?: { readonly kind: string; readonly text: string; readonly at: string } | null;
-  readonly limit?: { readonly resumesAt: string | null } | null;
+  readonly limit?: {
+    readonly account: string;
+    readonly scope: string;
+    readonly message: string;
+    readonly resumesAt: string;
+    readonly guessed: boolean;
+    readonly attempts: number;
+  };
   readonly model: string | null;
   readonly permissions: string | null;
   readonly env: readonly string[];
@@ -65,6 +72,14 @@ export interface AgentShape {
   readonly session: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+export interface AccountShape {
+  readonly name: string;
+  readonly agents: readonly { readonly project: string; readonly id: string; readonly status: string }[];
+  readonly limits: readonly { readonly class: "limit" | "billing" | "auth"; readonly scope: string }[];
+  readonly allowances: readonly { readonly scope: string; readonly usedPercent: number }[];
+  readonly resumesAt: string | null;
 }
 
 export interface PartShape {
@@ -178,6 +193,7 @@ export interface TaskShape {
 
 /** What each member of an answer holds. */
 interface Members {
+  accounts: readonly AccountShape[];
   agent: AgentShape;
   agents: readonly AgentShape[];
   messages: readonly MessageShape[];

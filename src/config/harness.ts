@@ -6,7 +6,9 @@ import { LOG_LEVELS, redact } from "../lib/log.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { isLoopback } from "../lib/ip.ts";
 import { PERMISSION_MODES, PROMPT_WAYS, PROVIDER_KINDS } from "../words/kinds.ts";
-import { NAME } from "../words/names.ts";
+import type { OnLimit } from "../words/limits.ts";
+import { ON_LIMIT } from "../words/limits.ts";
+import { NAME, NAME_WORDS } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
@@ -47,6 +49,8 @@ export interface HarnessConfig {
     readonly stallWarnMs: number;
     readonly toolStallWarnMs: number;
     readonly permissionTimeoutMs: number;
+    /** How long a turn waits for its account's allowance, all waits together; 0 = as long as it takes. */
+    readonly limitMaxWaitMs: number;
     /** What the output of one run may hold of the disk. */
     readonly runOutputBytes: number;
     /** Of each run, where a control group can be had; 0 = no limit. */
@@ -54,6 +58,7 @@ export interface HarnessConfig {
     readonly agentTasks: number;
     readonly agentCpuWeight: number;
   };
+  readonly onLimit: OnLimit;
   readonly retention: { readonly eventsDays: number };
   /** Absent: this box is alone. */
   readonly fleet?: FleetConfig;
@@ -86,6 +91,7 @@ const provider = object({
   permissions: optional(oneOf(...PERMISSION_MODES)),
   enabled: optional(boolean()),
   promptAs: optional(oneOf(...PROMPT_WAYS)),
+  account: optional(string({ pattern: NAME, what: NAME_WORDS })),
 });
 
 const socket = refined(
@@ -129,10 +135,12 @@ const harnessFile = object({
       stallWarnMs: optional(milliseconds),
       toolStallWarnMs: optional(milliseconds),
       permissionTimeoutMs: optional(milliseconds),
+      limitMaxWaitMs: optional(milliseconds),
       runOutputBytes: optional(integer({ min: 1024 * 1024 })),
       ...resourceLimits,
     }),
   ),
+  onLimit: optional(oneOf(...ON_LIMIT)),
   retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
   fleet: optional(fleetSchema),
 });
@@ -213,12 +221,14 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       stallWarnMs: 300_000,
       toolStallWarnMs: 1_800_000,
       permissionTimeoutMs: 0,
+      limitMaxWaitMs: 24 * 60 * 60 * 1000,
       runOutputBytes: 1024 * 1024 * 1024,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,
       ...limits,
     },
+    onLimit: file.onLimit ?? "park",
     retention: { eventsDays: retention.eventsDays ?? 30 },
     ...(fleet === undefined ? {} : { fleet }),
   };

@@ -5,6 +5,7 @@
  */
 import { excerpt } from "../lib/text.ts";
 import type { TurnError } from "../words/agent.ts";
+import type { LimitFound } from "../words/limits.ts";
 import type { Part } from "../words/said.ts";
 import type { ProviderFact } from "./contract.ts";
 import { FrameRefused, ID_BYTES } from "./read.ts";
@@ -15,6 +16,8 @@ const NAME_CHARS = 200;
 const TITLE_CHARS = 500;
 /** A reason, with whatever the program quotes in it. */
 const REASON_CHARS = 4000;
+/** Allowances of one account. */
+const MAX_WINDOWS = 20;
 
 const name = (text: string): string => excerpt(text, NAME_CHARS);
 const reason = (text: string): string => excerpt(text, REASON_CHARS);
@@ -26,6 +29,10 @@ function ref(what: string, id: string): string {
 
 function error({ code, message }: TurnError): TurnError {
   return { code: name(code), message: reason(message) };
+}
+
+function limit(found: LimitFound): LimitFound {
+  return { class: found.class, scope: name(found.scope), resetsAt: found.resetsAt, message: reason(found.message) };
 }
 
 function part(said: Part): Part {
@@ -57,7 +64,18 @@ export function admitted(fact: ProviderFact): ProviderFact {
     case "input_unknown":
       return { ...fact, key: ref("key of an input", fact.key), message: reason(fact.message) };
     case "turn_ended":
-      return fact.error === undefined ? fact : { ...fact, error: error(fact.error) };
+      return {
+        ...fact,
+        ...(fact.error === undefined ? {} : { error: error(fact.error) }),
+        ...(fact.limit === undefined ? {} : { limit: limit(fact.limit) }),
+      };
+    case "limited":
+      return { ...fact, ...limit(fact) };
+    case "allowance":
+      return {
+        ...fact,
+        windows: fact.windows.slice(0, MAX_WINDOWS).map((each) => ({ ...each, scope: name(each.scope) })),
+      };
     case "part":
       return { ...fact, key: ref("id of a message", fact.key), part: part(fact.part), ...subagent(fact) };
     case "message_done":

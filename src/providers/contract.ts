@@ -9,6 +9,7 @@
 
 import type { Stored } from "../lib/stored.ts";
 import type { TurnError, TurnOutcome } from "../words/agent.ts";
+import type { Allowance, LimitFound } from "../words/limits.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { Answer, MessageRole, Part, PermissionRequest, PromptInput, Usage, UsageKey } from "../words/said.ts";
 
@@ -30,8 +31,18 @@ export type ProviderFact =
   | { readonly type: "input_unknown"; readonly key: string; readonly message: string }
   /** Work began. Repeats within a turn are harmless; without an open turn it opens one of origin "agent". */
   | { readonly type: "turn_started" }
-  /** THE end of a turn, said once by the program's authoritative frame. Duplicates without an open turn are ignored. */
-  | { readonly type: "turn_ended"; readonly outcome: TurnOutcome; readonly error?: TurnError }
+  /** THE end of a turn, said once by the program's authoritative frame. Duplicates without an open turn are ignored.
+   *  `limit`: it failed because its account cannot work on; failures that pass by themselves are none. */
+  | {
+      readonly type: "turn_ended";
+      readonly outcome: TurnOutcome;
+      readonly error?: TurnError;
+      readonly limit?: LimitFound;
+    }
+  /** The program waits in the middle of the turn for its account, for longer than a process is worth. */
+  | ({ readonly type: "limited" } & LimitFound)
+  /** How much of its account's allowances is used. Told when it changes. */
+  | { readonly type: "allowance"; readonly windows: readonly Allowance[] }
   /** One whole content block. `key` groups the blocks of one message (unique in the run). Never built from deltas
    *  where the provider sends the whole text. `subagent`: it was not the agent itself who said it. */
   | {
@@ -56,6 +67,8 @@ export type ProviderFact =
       readonly attempt: number;
       readonly reason: string;
       readonly status: number | null;
+      /** Epoch ms of the next try, where the program tells it. */
+      readonly nextAt?: number;
     }
   | { readonly type: "retry_over" }
   /** How many background tasks of the program are alive. They never change the status; they prevent parking. */

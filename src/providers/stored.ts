@@ -1,6 +1,7 @@
 /** Readers of stored shapes that several codecs keep: words of the product, and what is sent again as it was. */
-import { aNumber, anything, aText, listOf, mapOf, maybe, oneOf, type Reader, shapeOf } from "../lib/stored.ts";
+import { aNumber, anything, aText, listOf, mapOf, maybe, oneOf, orNull, type Reader, shapeOf } from "../lib/stored.ts";
 import { TURN_OUTCOMES, type TurnError, type TurnOutcome } from "../words/agent.ts";
+import { LIMIT_CLASSES, type LimitFound } from "../words/limits.ts";
 import { DECISIONS, PERMISSION_KINDS, type Usage } from "../words/said.ts";
 import type { ProviderFact } from "./contract.ts";
 import type { Fields } from "./read.ts";
@@ -8,6 +9,11 @@ import type { Fields } from "./read.ts";
 type PermissionFact = Extract<ProviderFact, { type: "permission" }>;
 
 export const anOutcome: Reader<TurnOutcome> = oneOf(...TURN_OUTCOMES);
+
+export const aLimit: Reader<LimitFound> = shapeOf<LimitFound>(
+  { class: oneOf(...LIMIT_CLASSES), scope: aText, resetsAt: orNull(aNumber), message: aText },
+  { resetsAt: null, message: "" },
+);
 
 export const anError: Reader<TurnError> = shapeOf<TurnError>({ code: aText, message: aText });
 

@@ -62,6 +62,7 @@ export async function sendTest({
     error: null,
     question: null,
     verify: null,
+    account: null,
     durationMs: null,
     metadata: {},
     truncated: false,

@@ -23,6 +23,8 @@ export interface HarnessEvent {
   readonly question: string | null;
   /** What a check said of the last turn: "passed", "did not pass (code 2)". */
   readonly verify: string | null;
+  /** What the whole account waits for, as the end of "agent X …", for `agent_limited` and `agent_resumed`. */
+  readonly account: string | null;
   /** Of the last turn. */
   readonly durationMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -72,6 +74,7 @@ export function readEvent(json: unknown): ReadEvent {
         ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))
         : null,
       verify: readVerify(json["verify"]),
+      account: readAccount(rest.event, json["account"]),
       durationMs: readDuration(json["turns"]),
       metadata,
       truncated: json["truncated"] === true,
@@ -100,6 +103,29 @@ function readVerify(value: unknown): string | null {
     typeof attempts === "number" && attempts > 0 ? `, told the agent ${attempts} time${attempts === 1 ? "" : "s"}` : "";
   if (passed) return `passed${again}`;
   return `did not pass${typeof exitCode === "number" ? ` (code ${exitCode})` : ""}${again}`;
+}
+
+/** "claude-code account work is used up (five_hour), 7 agents wait, goes on at 02:05 UTC". */
+function readAccount(event: string, value: unknown): string | null {
+  if (!isObject(value)) return null;
+  const [kind = "", ...name] = (text(value["name"]) ?? "").split(":");
+  if (kind === "") return null;
+  const who = name.length === 0 ? `account ${kind}` : `${kind} account ${name.join(":")}`;
+  const agents = typeof value["agents"] === "number" && value["agents"] > 0 ? value["agents"] : 1;
+  const wait = `${agents} ${agents === 1 ? "agent waits" : "agents wait"}`;
+  if (event === "agent_resumed") return `${who} works again`;
+  if (event !== "agent_limited") return who;
+  const scope = text(value["scope"]);
+  const at = text(value["resumesAt"]);
+  const when =
+    at === null || !isIsoTime(at) ? "" : `, ${value["guessed"] === true ? "tries again" : "goes on"} at ${hour(at)}`;
+  return `${who} is at its limit${scope === null ? "" : ` (${scope})`}, ${wait}${when}`;
+}
+
+/** "02:05 UTC", with the day where it is another one than the event's: a person reads it elsewhere and later. */
+function hour(at: string): string {
+  const text = new Date(at).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`;
 }
 
 function readDuration(turns: unknown): number | null {

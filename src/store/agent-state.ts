@@ -41,6 +41,8 @@ import {
   TURN_ORIGINS,
   TURN_OUTCOMES,
 } from "../words/agent.ts";
+import type { Limited, Parking } from "../words/limits.ts";
+import { LIMIT_CLASSES, LIMIT_STAGES } from "../words/limits.ts";
 import type { Spent, Usage } from "../words/said.ts";
 import { PERMISSION_KINDS } from "../words/said.ts";
 
@@ -79,6 +81,7 @@ export function initialState(nowMs: number): AgentState {
     flight: null,
     fed: {},
     held: false,
+    limited: null,
     permissions: 0,
     open: [],
     background: 0,
@@ -112,6 +115,8 @@ export const NEW_TURN = {
   fed: false,
   closing: null,
   verify: null,
+  parked: [],
+  limitedFrom: null,
 } satisfies Partial<Turn>;
 
 export const error: Reader<TurnError> = shapeOf({ code: aText, message: aText }, { code: "UNKNOWN", message: "" });
@@ -140,6 +145,27 @@ const closing: Reader<Closing> = shapeOf<Closing>(
   { error: null, held: false, rest: null, steps: [], since: 0, limitMs: 0, lost: 0, expired: false, again: false },
 );
 
+const parking: Reader<Parking> = shapeOf<Parking>({ from: aNumber, to: orNull(aNumber) }, { to: null });
+
+export const parkings: Reader<readonly Parking[]> = listOf(parking);
+
+const limited: Reader<Limited> = shapeOf<Limited>(
+  {
+    stage: oneOf(...LIMIT_STAGES),
+    stageAt: aNumber,
+    class: oneOf(...LIMIT_CLASSES),
+    account: aText,
+    scope: aText,
+    message: aText,
+    resetsAt: orNull(aNumber),
+    resumesAt: aNumber,
+    guessed: aFlag,
+    since: aNumber,
+    attempts: aCount,
+  },
+  { stageAt: 0, class: "limit", message: "", resetsAt: null, resumesAt: 0, guessed: true, since: 0, attempts: 0 },
+);
+
 const turn: Reader<Turn> = shapeOf<Turn>(
   {
     id: aText,
@@ -156,6 +182,8 @@ const turn: Reader<Turn> = shapeOf<Turn>(
     fed: aFlag,
     closing: orNull(closing),
     verify: orNull(verified),
+    parked: parkings,
+    limitedFrom: orNull(aNumber),
   },
   { ...NEW_TURN, origin: "input", input: null, startedAt: 0 },
 );
@@ -188,6 +216,7 @@ const endedTurn: Reader<EndedTurn> = shapeOf<EndedTurn>(
     error: maybe(error),
     usage: maybe(spent),
     verify: maybe(verified),
+    parked: maybe(parkings),
   },
   { origin: "input", startedAt: 0, endedAt: 0 },
 );
@@ -209,7 +238,7 @@ const open: Reader<OpenPermission> = shapeOf<OpenPermission>(
 );
 
 const retrying: Reader<Retrying> = shapeOf<Retrying>(
-  { attempt: aCount, reason: aText, status: orNull(aNumber) },
+  { attempt: aCount, reason: aText, status: orNull(aNumber), nextAt: maybe(aNumber) },
   { attempt: 1, reason: "", status: null },
 );
 
@@ -243,6 +272,7 @@ const state = (nowMs: number): Reader<AgentState> =>
       flight: orNull(flight),
       fed,
       held: aFlag,
+      limited: orNull(limited),
       permissions: aCount,
       open: listOf(open),
       background: aCount,

@@ -6,6 +6,8 @@ import { aCount, aFlag, aText, mapOf, maybe, oneOf, orNull, readStored, shapeOf 
 import type { Activity, AgentState, CauseFrame, Status, Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
+import type { OnLimit } from "../words/limits.ts";
+import { ON_LIMIT } from "../words/limits.ts";
 import { salvagedState } from "./agent-salvage.ts";
 import { readState, stateText } from "./agent-state.ts";
 import { fromColumn } from "./columns.ts";
@@ -25,6 +27,7 @@ export interface AgentSettings {
   /** What a run may use, where the agent has its own word about it. */
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
+  readonly onLimit?: OnLimit;
 }
 
 export interface Resources {
@@ -52,6 +55,7 @@ const settingsReader = shapeOf<AgentSettings>(
     metadata: mapOf(aText),
     limits: maybe(resourceLimits),
     verify: maybe(verifyTerms),
+    onLimit: maybe(oneOf(...ON_LIMIT)),
   },
   NO_SETTINGS,
 );

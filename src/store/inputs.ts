@@ -35,6 +35,7 @@ export function insertInput(
 ): Input {
   const n =
     store.get<{ n: number }>("SELECT coalesce(max(n), 0) + 1 AS n FROM inputs WHERE agent = ?", input.agent)?.n ?? 1;
+  const { origin = "user" } = input;
   const { lastId } = store.run(
     `INSERT INTO inputs (agent, n, key, text, raw, mode, origin, state, created_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?)`,
@@ -49,6 +50,7 @@ export function insertInput(
   );
   return {
     ...input,
+    origin,
     id: lastId,
     n,
     state: "queued",

@@ -185,4 +185,23 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX checks_by_agent ON checks (agent);
   `,
+  // What keeps an account from working, whom it was told, and how much of its allowances is used; who pays for a run,
+  // and when a turn waited for that.
+  `
+  CREATE TABLE account_limits (
+    account TEXT NOT NULL, scope TEXT NOT NULL, class TEXT NOT NULL, message TEXT NOT NULL, since INTEGER NOT NULL,
+    resets_at INTEGER, resumes_at INTEGER, guessed INTEGER NOT NULL, attempts INTEGER NOT NULL, agent TEXT NOT NULL,
+    PRIMARY KEY (account, scope)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE limit_told (
+    account TEXT NOT NULL, scope TEXT NOT NULL, since INTEGER NOT NULL, target TEXT NOT NULL, agent TEXT NOT NULL,
+    PRIMARY KEY (account, scope, since, target)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE allowances (
+    account TEXT NOT NULL, scope TEXT NOT NULL, used_percent REAL NOT NULL, resets_at INTEGER, at INTEGER NOT NULL,
+    PRIMARY KEY (account, scope)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE runs ADD COLUMN account TEXT;
+  ALTER TABLE turns ADD COLUMN parked TEXT;
+  `,
 ];

@@ -6,6 +6,8 @@ import { aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts"
 import type { Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
+import type { OnLimit } from "../words/limits.ts";
+import { ON_LIMIT } from "../words/limits.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import { fromColumn } from "./columns.ts";
@@ -32,6 +34,7 @@ export interface ProjectDefaults {
   readonly systemPrompt?: string;
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
+  readonly onLimit?: OnLimit;
 }
 
 export interface Project {
@@ -69,6 +72,7 @@ const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   systemPrompt: maybe(aText),
   limits: maybe(resourceLimits),
   verify: maybe(verifyTerms),
+  onLimit: maybe(oneOf(...ON_LIMIT)),
 });
 
 /** Nobody knows what a person had allowed or denied: agents ask nobody and get nothing until it is set again. */

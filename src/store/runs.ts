@@ -54,6 +54,18 @@ export function insertRun(store: Store, agent: string, n: number, nonce: string,
   );
 }
 
+/** Who pays for what it does. */
+export function saveRunAccount(store: Store, agent: string, n: number, account: string): void {
+  store.run("UPDATE runs SET account = ? WHERE agent = ? AND n = ?", account, agent, n);
+}
+
+export function accountOfRun(store: Store, agent: string, n: number): string | null {
+  return (
+    store.get<{ account: string | null }>("SELECT account FROM runs WHERE agent = ? AND n = ?", agent, n)?.account ??
+    null
+  );
+}
+
 export function saveRunIdentity(store: Store, agent: string, n: number, identity: unknown): void {
   store.run("UPDATE runs SET state = 'running', identity = ? WHERE agent = ? AND n = ?", toJson(identity), agent, n);
 }

@@ -1,6 +1,7 @@
 /** Rows of turns: opened and closed exactly once each. */
 import { toJson } from "../lib/json.ts";
 import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome, Verified } from "../words/agent.ts";
+import type { Parking } from "../words/limits.ts";
 import type { Spent } from "../words/said.ts";
 import * as readers from "./agent-state.ts";
 import { fromColumn } from "./columns.ts";
@@ -21,9 +22,11 @@ export interface TurnRecord {
   readonly usage: Spent | null;
   /** What a check said, where there was one. */
   readonly verify: Verified | null;
+  /** When it waited for its account. */
+  readonly parked?: readonly Parking[];
 }
 
-type Told = "error" | "usage" | "verify";
+type Told = "error" | "usage" | "verify" | "parked";
 type TurnRow = Omit<TurnRecord, Told> & Readonly<Record<Told, string | null>>;
 
 export function insertTurn(store: Store, agent: string, n: number, turn: Turn): void {
@@ -40,18 +43,19 @@ export function insertTurn(store: Store, agent: string, n: number, turn: Turn): 
 
 export function endTurn(store: Store, turn: EndedTurn): void {
   store.run(
-    "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ?, verify = ? WHERE id = ?",
+    "UPDATE turns SET ended_at = ?, outcome = ?, error = ?, usage = ?, verify = ?, parked = ? WHERE id = ?",
     turn.endedAt,
     turn.outcome,
     turn.error === undefined ? null : toJson(turn.error),
     turn.usage === undefined ? null : toJson(turn.usage),
     turn.verify === undefined ? null : toJson(turn.verify),
+    turn.parked === undefined ? null : toJson(turn.parked),
     turn.id,
   );
 }
 
 const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at AS startedAt, t.ended_at AS endedAt,
-  t.outcome, t.error, t.usage, t.verify
+  t.outcome, t.error, t.usage, t.verify, t.parked
   FROM turns t LEFT JOIN inputs i ON i.id = t.input`;
 
 export function findTurn(store: Store, agent: string, id: string): TurnRecord | null {
@@ -76,11 +80,12 @@ export function listTurns(
 
 const UNKNOWN: TurnError = { code: "UNKNOWN", message: "what was stored of its error cannot be read" };
 
-function fromRow({ error, usage, verify, ...row }: TurnRow): TurnRecord {
+function fromRow({ error, usage, verify, parked, ...row }: TurnRow): TurnRecord {
   return {
     ...row,
     ...(error === null ? {} : { error: fromColumn(readers.error, error, UNKNOWN) }),
     usage: fromColumn(readers.spent, usage, null),
     verify: fromColumn(readers.verified, verify, null),
+    ...(parked === null ? {} : { parked: fromColumn(readers.parkings, parked, []) }),
   };
 }

@@ -9,8 +9,10 @@ import { getPermission } from "../store/permissions.ts";
 import type { WebhookTarget } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
 import { findTurn } from "../store/turns.ts";
-import type { AgentState, TurnError } from "../words/agent.ts";
+import type { AgentState, Status, TurnError } from "../words/agent.ts";
+import type { AccountLimit } from "../words/limits.ts";
 import type { NoticeEvent } from "../words/notices.ts";
+import { accountOf, namedIn } from "./limited.ts";
 import type { Notice } from "./payload.ts";
 import { webhookBody } from "./payload.ts";
 
@@ -30,10 +32,31 @@ export interface NoticeRequest {
   readonly turn?: string;
   readonly permission?: string;
   readonly error?: TurnError;
+  /** Of the whole account: told once for all of its agents. */
+  readonly limit?: AccountLimit;
 }
 
 /** Inside the transaction of the step that decided the notice. False when nobody wants to be told. */
 export function enqueueNotice(
+  store: Store,
+  config: OutboxConfig,
+  agent: Agent,
+  notice: NoticeRequest,
+  state: AgentState,
+  newId: () => string,
+  now: number,
+): boolean {
+  if (notice.limit === undefined) return enqueueOne(store, config, agent, notice, state, newId(), now);
+  const target = targetOf(store, config, agent);
+  let told = false;
+  for (const named of namedIn(store, notice.event, notice.limit, agent.id, target?.url ?? null)) {
+    const other = named.agent === agent.id ? null : findAgent(store, named.agent);
+    told = enqueueOne(store, config, other ?? agent, notice, other?.state ?? state, newId(), now) || told;
+  }
+  return told;
+}
+
+function enqueueOne(
   store: Store,
   config: OutboxConfig,
   agent: Agent,
@@ -119,13 +142,14 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
   const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
   const turnId = running ?? turns.at(-1)?.id;
   const { metadata } = agent.settings;
+  const aboutAccount = notice.event === "agent_limited" || notice.event === "agent_resumed";
   return {
     event: notice.event,
     project: agent.project,
     agentId: agent.id,
     provider: agent.provider,
-    status: notice.permission === undefined ? state.status : "waiting_input",
-    lastMessage: lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
+    status: statusIn(notice, state),
+    lastMessage: aboutAccount ? null : lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
     timestampMs: now,
     ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: notice.error.message } }),
     ...(turnId === undefined ? {} : { turnId }),
@@ -143,6 +167,13 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
           },
         }),
     ...(verify === null ? {} : { verify }),
+    ...(notice.limit === undefined ? {} : { account: accountOf(store, notice.limit) }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
+}
+
+/** A notice is put together before its status is stored. */
+function statusIn({ event, permission }: NoticeRequest, { status }: AgentState): Status {
+  if (event === "agent_limited") return "limited";
+  return permission === undefined ? status : "waiting_input";
 }

@@ -6,6 +6,7 @@ import { toJson } from "../lib/json.ts";
 import { cutText, excerpt } from "../lib/text.ts";
 import type { Verified } from "../words/agent.ts";
 import type { KnownEvent } from "../words/notices.ts";
+import type { NoticeAccount } from "./limited.ts";
 
 /** In UTF-16 units. Receivers get the whole text from the API. */
 export const LAST_MESSAGE_MAX = 16_384;
@@ -55,6 +56,7 @@ export interface Notice {
   readonly permission?: NoticePermission;
   /** What the check of the last turn said. */
   readonly verify?: Verified;
+  readonly account?: NoticeAccount;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -86,6 +88,11 @@ function bodyWithin(notice: Notice, share: number): string {
     options: notice.permission.options.slice(0, OPTIONS_MAX).map((option) => excerpt(option, WORD_MAX)),
   };
   const verify = notice.verify && { ...notice.verify, tail: lastOf(notice.verify.tail, TAIL_MAX * share) };
+  const account = notice.account && {
+    ...notice.account,
+    name: cutText(notice.account.name, WORD_MAX),
+    scope: cutText(notice.account.scope, WORD_MAX),
+  };
   const turns = notice.turns?.slice(-Math.max(1, Math.floor(TURNS_MAX * share)));
   return toJson({
     event,
@@ -102,6 +109,7 @@ function bodyWithin(notice: Notice, share: number): string {
     name,
     permission,
     verify,
+    account,
     metadata,
     truncated: text !== lastMessage ? true : undefined,
   });

@@ -2,6 +2,7 @@
  * What is known of an agent: its status and the reason for it, its process, its turns and its inputs. Only
  * `agents/state/` decides any of it; everybody else stores, shows or waits for it.
  */
+import type { Limited, Parking } from "./limits.ts";
 import type { PermissionKind, Spent, Usage } from "./said.ts";
 
 export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited", "limited"] as const;
@@ -141,6 +142,10 @@ export interface Turn {
   readonly closing: Closing | null;
   /** What a check said of it so far. */
   readonly verify: Verified | null;
+  /** When it waited for its account. */
+  readonly parked: readonly Parking[];
+  /** A moment of the running time: what `limits.limitMaxWaitMs` counts from. */
+  readonly limitedFrom: number | null;
 }
 
 export interface EndedTurn {
@@ -154,6 +159,7 @@ export interface EndedTurn {
   readonly usage?: Spent;
   /** Where it was checked. */
   readonly verify?: Verified;
+  readonly parked?: readonly Parking[];
 }
 
 /** The input that the open turn answers. */
@@ -192,6 +198,8 @@ export interface Retrying {
   readonly attempt: number;
   readonly reason: string;
   readonly status: number | null;
+  /** Epoch ms of the next try, where the program tells it. */
+  readonly nextAt?: number;
 }
 
 /** Counts what is spent out of totals, each of a run of a conversation. */
@@ -251,6 +259,8 @@ export interface AgentState {
   readonly flight: Flight | null;
   readonly fed: Fed;
   readonly held: boolean;
+  /** The open turn waits for its account's allowance, or was taken up again and has no answer yet. */
+  readonly limited: Limited | null;
   readonly permissions: number;
   readonly open: readonly OpenPermission[];
   readonly background: number;

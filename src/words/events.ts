@@ -32,9 +32,11 @@ export type EventType = keyof typeof EVENT_TYPES;
 export const EVENT_NAMES = Object.keys(EVENT_TYPES) as readonly EventType[] as readonly [EventType, ...EventType[]];
 
 /** A turn as it is told: times as text. */
-export type ToldTurn = Omit<EndedTurn, "startedAt" | "endedAt"> & {
+export type ToldTurn = Omit<EndedTurn, "startedAt" | "endedAt" | "parked"> & {
   readonly startedAt: string;
   readonly endedAt: string;
+  /** When it waited for its account. */
+  readonly parked?: readonly { readonly from: string; readonly to: string | null }[];
 };
 
 /** `frame`: the line that decided it, where one did. */

@@ -22,4 +22,6 @@ export interface ProviderSettings {
   readonly permissions?: PermissionMode;
   readonly enabled: boolean;
   readonly promptAs?: PromptWay;
+  /** Whoever names the same account of a kind shares its limits. */
+  readonly account?: string;
 }

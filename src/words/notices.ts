@@ -8,8 +8,9 @@ export const NOTICES = {
   agent_waiting_input: "it waits for an answer",
   agent_stalled:
     "a turn made no progress for `limits.stallWarnMs` (`limits.toolStallWarnMs` while a tool runs); told once a turn, nothing is ended",
-  agent_limited: "reserved, not sent yet: the account's allowance is used up; the work goes on by itself at the time it names",
-  agent_resumed: "reserved, not sent yet: the work that waited for an allowance goes on",
+  agent_limited:
+    "the account's allowance is used up: its agents wait and go on by themselves at the time it names; told once for all of them",
+  agent_resumed: "the first of the agents that waited for the account got an answer again",
   agent_budget: "reserved, not sent yet: a budget is nearly or wholly spent",
   agent_unreachable: "reserved, not sent yet: the machine that the agent works on has not been heard of",
 } as const;

@@ -52,11 +52,22 @@ const ASKED: Readonly<Record<string, () => Promise<readonly [string, unknown?]>>
   "POST /api/v1/projects/:name/agents/:id/abort": async () => [`${await make()}/abort`],
   "POST /api/v1/projects/:name/agents/:id/stop": async () => [`${await make()}/stop`],
   "POST /api/v1/projects/:name/agents/:id/resume": async () => [`${await make()}/resume`],
+  "POST /api/v1/accounts/:account/retry": async () => {
+    await make();
+    const name = await eventually("an account", async () => {
+      const accounts = (await daemon.api().get("/accounts"))["accounts"];
+      return accounts?.[0]?.["name"];
+    });
+    return [`/accounts/${encodeURIComponent(String(name))}/retry`];
+  },
   "POST /api/v1/deliveries/:id/redeliver": async () => [`${await delivery()}/redeliver?fresh=1`],
   "POST /api/v1/webhook/test": async () => ["/webhook/test"],
 };
-/** Needs an agent that asks; the permission tests of the providers go through the same door. */
-const ELSEWHERE = ["POST /api/v1/projects/:name/agents/:id/permissions/:pid"];
+/** They need an agent that asks, or waits for its account; the tests of the providers go through the same door. */
+const ELSEWHERE = [
+  "POST /api/v1/projects/:name/agents/:id/permissions/:pid",
+  "POST /api/v1/projects/:name/agents/:id/limit/skip",
+];
 
 let keys = 0;
 const newKey = () => ({ "Idempotency-Key": `key-${++keys}` });

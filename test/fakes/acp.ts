@@ -10,6 +10,7 @@ import { shownData } from "./pictures.ts";
 import { classifyRpc, type RpcId, rpcLines } from "../../src/lib/jsonrpc.ts";
 import { MODES as AGENT_MODES, options } from "./acp-options.ts";
 import { createHistory, createOut } from "./out.ts";
+import { acpRefusal, type Refusal } from "./limits.ts";
 import { createEngine, type Decision, type SubWire, type ToolCall, type Wire } from "./script.ts";
 
 type Record_ =
@@ -210,7 +211,7 @@ const engine = createEngine({
     const usage = { inputTokens: 100, outputTokens: 10, totalTokens: 110 };
     update(session, { sessionUpdate: "usage_update", used: 110, size: 1000, cost: { amount: 0.001, currency: "USD" } });
     if (end.outcome === "completed") send(rpc.result(prompt, { stopReason: "end_turn", usage, _meta: {} }));
-    else if (end.outcome === "failed") failed(prompt, end.code, end.message);
+    else if (end.outcome === "failed") failed(prompt, end);
     else if (options.cancelled === "error") send(rpc.error(prompt, { code: -32800, message: "Request cancelled" }));
     else send(rpc.result(prompt, { stopReason: options.cancelled ?? "cancelled", usage }));
   },
@@ -237,18 +238,9 @@ const engine = createEngine({
 /**
  * "max_tokens" and its like are stop reasons, "401" is a model service's number, everything else the agent's own error.
  */
-function failed(id: RpcId, code: string, message: string): void {
-  if (["max_tokens", "max_turn_requests", "refusal"].includes(code)) send(rpc.result(id, { stopReason: code }));
-  else if (/^\d{3}$/.test(code))
-    send(rpc.error(id, { code: Number(code), message: JSON.stringify({ error: { code: Number(code), message } }) }));
-  else
-    send(
-      rpc.error(id, {
-        code: -32603,
-        message: `Internal error: ${message}`,
-        data: { service: "session", errorName: code },
-      }),
-    );
+function failed(id: RpcId, end: Refusal): void {
+  const stops = ["max_tokens", "max_turn_requests", "refusal"].includes(end.code);
+  send(stops ? rpc.result(id, { stopReason: end.code }) : rpc.error(id, acpRefusal(end)));
 }
 
 function sessionResult(): Record<string, unknown> {

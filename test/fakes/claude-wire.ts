@@ -3,6 +3,7 @@
  * the misleading ones included. Owns what a turn looks like; knows nothing of stdin.
  */
 import type { Out } from "./out.ts";
+import { claudeFailure, claudeRefusal, claudeWait } from "./limits.ts";
 import type { Decision, Question, SubWire, ToolCall, ToolOutcome, TurnEnd, TurnStart, Wire } from "./script.ts";
 
 export interface Settings {
@@ -294,6 +295,11 @@ export function claudeWire(
       const error = status === 401 ? "authentication_failed" : "overloaded";
       system("api_retry", { attempt, max_retries: of, retry_delay_ms: 500, error_status: status, error });
     },
+    limitWait(until) {
+      const { event, retry } = claudeWait(until);
+      line(event);
+      system("api_retry", retry);
+    },
     background(tasks) {
       const list = Array.from({ length: tasks }, (_, n) => ({
         task_id: `task${n}`,
@@ -338,14 +344,10 @@ export function claudeWire(
         result({ result: end.lastText, ...origin });
         return;
       case "failed": {
-        const message = {
-          id: crypto.randomUUID(),
-          model: "<synthetic>",
-          role: "assistant",
-          stop_reason: "stop_sequence",
-          content: [{ type: "text", text: end.message }],
-        };
-        const status = retried > 0 ? 529 : 400;
+        const message = claudeFailure(end.message);
+        const refusal = claudeRefusal(end);
+        const status = refusal?.status ?? (retried > 0 ? 529 : 400);
+        for (const frame of refusal?.frames ?? []) line(frame);
         line({
           type: "assistant",
           message,
@@ -353,6 +355,7 @@ export function claudeWire(
           error: end.code,
           is_api_error_message: true,
           api_error_status: status,
+          ...refusal?.line,
         });
         // The trap: the subtype of a failure is "success".
         result({

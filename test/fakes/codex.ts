@@ -9,6 +9,7 @@
  */
 import { classifyRpc, type RpcId } from "../../src/lib/jsonrpc.ts";
 import { shownFile } from "./pictures.ts";
+import { codexRefusal } from "./limits.ts";
 import { createEngine, type SubWire, type TurnEnd, type TurnStart } from "./script.ts";
 import {
   member,
@@ -81,8 +82,12 @@ const engine = createEngine({
     const thread = threads.current();
     if (answers === 0) answered();
     answers = 0;
+    const refusal = end.outcome === "failed" ? codexRefusal(end) : null;
+    if (refusal?.limits) notify("account/rateLimits/updated", { rateLimits: refusal.limits });
     const error =
-      end.outcome === "failed" ? { message: end.message, codexErrorInfo: end.code, additionalDetails: null } : null;
+      end.outcome === "failed"
+        ? (refusal?.error ?? { message: end.message, codexErrorInfo: end.code, additionalDetails: null })
+        : null;
     notify("thread/status/changed", { threadId: thread, status: { type: error === null ? "idle" : "systemError" } });
     if (error !== null) notify("error", { error, willRetry: false, threadId: thread, turnId: id });
     history.append({ kind: "ended", thread, turn: id, status: end.outcome });

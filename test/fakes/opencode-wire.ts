@@ -2,6 +2,7 @@
  * The script engine's steps in OpenCode's shapes and in its order, the misleading ones included: idle twice around a
  * failure and an abort, child sessions with an idle of their own, a second error after the idle.
  */
+import { opencodeRefusal } from "./limits.ts";
 import type { Decision, SubWire, ToolCall, ToolOutcome, TurnEnd, TurnStart, Wire } from "./script.ts";
 import type { FakeStore, Json, StoredMessage, StoredSession } from "./opencode-store.ts";
 import { newId } from "./opencode-store.ts";
@@ -190,7 +191,10 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       }
       const error =
         end.outcome === "failed"
-          ? { name: "APIError", data: { message: end.message, statusCode: 529, isRetryable: false } }
+          ? {
+              name: "APIError",
+              data: opencodeRefusal(end) ?? { message: end.message, statusCode: 529, isRetryable: false },
+            }
           : { name: "MessageAbortedError", data: { message: "Aborted" } };
       for (const { part } of open.values()) {
         part["state"] = { ...(part["state"] as Json), status: "error", error: "Tool execution aborted" };
@@ -208,6 +212,10 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       await Bun.sleep(40);
       failure(last, error);
       status({ type: "idle" });
+    },
+    limitWait: (until, message) => {
+      const action = { reason: "account_rate_limit", provider: "fake", title: "limit reached" };
+      status({ type: "retry", attempt: 1, message, action, next: until });
     },
     say: (blocks, chunks, pause) => speak("text", blocks, chunks, pause),
     think: (text) => speak("reasoning", [text], 1, async () => undefined),

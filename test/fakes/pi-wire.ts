@@ -4,6 +4,7 @@
  */
 import type { createHistory, Out } from "./out.ts";
 import type { ExtensionHost } from "./pi-host.ts";
+import { piRefusal } from "./limits.ts";
 import type { ToolCall, TurnStart, Wire } from "./script.ts";
 
 export interface HistoryRecord {
@@ -238,9 +239,9 @@ export function createPiWire({ out, history, host, modern, settles }: PiWireOpti
     turnEnd(_turn, end) {
       if (end.outcome === "failed") {
         const body = JSON.stringify({ message: end.message, type: end.code, code: end.code });
-        failAttempt(`500: ${body}`, false);
-        if (retries > 0)
-          out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError: `500: ${body}` });
+        const finalError = piRefusal(end) ?? `500: ${body}`;
+        failAttempt(finalError, false);
+        if (retries > 0) out.line({ type: "auto_retry_end", success: false, attempt: retries, finalError });
       } else {
         if (end.outcome === "interrupted" && !abortedSaid) {
           for (const call of end.openTools) toolEnd(call, "Command aborted", true);

@@ -30,7 +30,10 @@ export type ScriptStep =
   | { readonly question: string; readonly options: readonly string[] }
   | { readonly withdraw: AskStep }
   | { readonly retry: number; readonly status: number; readonly gate?: string }
-  | { readonly fail: string; readonly message: string }
+  /** `resetsAt`: epoch ms, for what fails by the account. */
+  | { readonly fail: string; readonly message: string; readonly resetsAt?: number }
+  /** The program waits by itself until this epoch ms, which does not come: until it is interrupted. */
+  | { readonly waitsUntil: number; readonly message: string }
   | { readonly empty: true }
   | { readonly crash: true }
   | { readonly exit: number }
@@ -62,7 +65,8 @@ const stepKeys = {
   question: ["options"],
   withdraw: [],
   retry: ["status", "gate"],
-  fail: ["message"],
+  fail: ["message", "resetsAt"],
+  waitsUntil: ["message"],
   empty: [],
   crash: [],
   exit: [],

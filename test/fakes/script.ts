@@ -4,6 +4,7 @@
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { journaled } from "./journal.ts";
+import { limitedUntil } from "./limits.ts";
 import { type AskStep, parseScript, type ScriptStep } from "./script-steps.ts";
 
 export { parseScript } from "./script-steps.ts";
@@ -43,7 +44,7 @@ export interface TurnStart {
 
 export type TurnEnd =
   | { readonly outcome: "completed"; readonly lastText: string }
-  | { readonly outcome: "failed"; readonly code: string; readonly message: string }
+  | { readonly outcome: "failed"; readonly code: string; readonly message: string; readonly resetsAt?: number }
   /** `openTools` had been called and have no result yet. */
   | { readonly outcome: "interrupted"; readonly openTools: readonly ToolCall[] };
 
@@ -76,6 +77,8 @@ export interface Wire {
   withdraw(id: string): void | Promise<void>;
   /** A notice that attempt `attempt` failed and is tried again. */
   retry(attempt: number, of: number, status: number): void | Promise<void>;
+  /** It waits by itself for its account, and says so. Absent: the program never does. */
+  limitWait?(until: number, message: string): void | Promise<void>;
   /** The number of background tasks changed. */
   background?(tasks: number): void | Promise<void>;
   /** A sub-agent begins (its spawn frames go out now). Absent: the provider has none, the step is skipped. */
@@ -111,6 +114,7 @@ class Failed extends Error {
   constructor(
     readonly code: string,
     message: string,
+    readonly resetsAt?: number,
   ) {
     super(message);
   }
@@ -237,7 +241,10 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
     } else if ("retry" in step) {
       for (let attempt = 1; attempt <= step.retry; attempt += 1) await target.retry(attempt, step.retry, step.status);
       if (step.gate !== undefined) await gateOpen(step.gate, signal);
-    } else if ("fail" in step) throw new Failed(step.fail, step.message);
+    } else if ("waitsUntil" in step) {
+      await target.limitWait?.(step.waitsUntil, step.message);
+      await gateOpen("/nowhere/never", signal);
+    } else if ("fail" in step) throw new Failed(step.fail, step.message, step.resetsAt);
     else if ("empty" in step) {
       await target.empty();
       lastText = "";
@@ -272,6 +279,8 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
   };
 
   try {
+    const until = limitedUntil();
+    if (until !== null) throw new Failed("usage_limit", "the allowance is used up", until);
     await runAll(wire, steps);
     const parentText = lastText;
     if (subs.length > 0) await wire.parentDone?.(turn, parentText);
@@ -283,7 +292,10 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
     }
     return { end: { outcome: "completed", lastText: parentText }, later };
   } catch (error) {
-    if (error instanceof Failed) return { end: { outcome: "failed", code: error.code, message: error.message }, later };
+    if (error instanceof Failed) {
+      const { code, message, resetsAt } = error;
+      return { end: { outcome: "failed", code, message, ...(resetsAt === undefined ? {} : { resetsAt }) }, later };
+    }
     if (!(error instanceof Interrupted)) throw error;
     wire.release();
     for (const id of openAsks) await wire.withdraw(id);

@@ -31,6 +31,14 @@ export interface Abilities {
   readonly tokens: boolean;
   /** The program tells what it cost. */
   readonly cost: boolean;
+  /** A used up allowance ends the turn, and can be told from other failures. */
+  readonly limits: boolean;
+  /** … with the time at which it is there again. */
+  readonly tellsReset: boolean;
+  /** The program waits for its allowance by itself, and says so. */
+  readonly waitsForLimit: boolean;
+  /** That somebody has to pay or to log in can be told from other failures. */
+  readonly unpaid: boolean;
 }
 
 export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
@@ -49,6 +57,10 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: true,
     tokens: true,
     cost: true,
+    limits: true,
+    tellsReset: true,
+    waitsForLimit: true,
+    unpaid: true,
   },
   codex: {
     permissions: true,
@@ -65,6 +77,10 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: true,
     tokens: true,
     cost: false,
+    limits: true,
+    tellsReset: true,
+    waitsForLimit: false,
+    unpaid: true,
   },
   opencode: {
     permissions: true,
@@ -81,6 +97,10 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: true,
     tokens: true,
     cost: true,
+    limits: false,
+    tellsReset: false,
+    waitsForLimit: true,
+    unpaid: true,
   },
   pi: {
     permissions: true,
@@ -97,6 +117,10 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: true,
     tokens: true,
     cost: true,
+    limits: true,
+    tellsReset: true,
+    waitsForLimit: false,
+    unpaid: true,
   },
   acp: {
     permissions: true,
@@ -113,6 +137,10 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: true,
     tokens: true,
     cost: true,
+    limits: true,
+    tellsReset: false,
+    waitsForLimit: false,
+    unpaid: true,
   },
   command: {
     oneshot: true,
@@ -130,5 +158,9 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     tools: false,
     tokens: false,
     cost: false,
+    limits: false,
+    tellsReset: false,
+    waitsForLimit: false,
+    unpaid: false,
   },
 };

@@ -14,6 +14,7 @@ import type { Abilities } from "./abilities.ts";
 import { conversationCases } from "./suite-conversation.ts";
 import { deliveryCases } from "./suite-delivery.ts";
 import { failureCases } from "./suite-failures.ts";
+import { limitCases } from "./suite-limits.ts";
 import { permissionCases } from "./suite-permissions.ts";
 import { upgradeCases } from "./suite-upgrade.ts";
 import { usageCases } from "./suite-usage.ts";
@@ -98,6 +99,7 @@ export function providerSuite(under: UnderTest): void {
     deliveryCases(context);
     upgradeCases(context);
     usageCases(context);
+    limitCases(context);
   });
 }
 

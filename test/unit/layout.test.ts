@@ -24,9 +24,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   webhook: ["words", "lib", "store"],
   agents: ["words", "lib", "process", "store", "providers", "webhook"],
   workspaces: ["words", "lib", "process", "store", "agents"],
+  night: ["words", "lib", "process", "store", "providers", "agents"],
   receiver: ["words", "lib", "http", "process", "store", "config", "webhook"],
   inspector: [],
-  api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces"],
+  api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces", "night"],
   fleet: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "api"],
   cli: ["words", "lib", "http", "process", "providers", "bridge", "config", "agents", "api", "fleet", "(the top)"],
 };

@@ -6,7 +6,8 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { AgentState, Closing, ClosingStep, Turn, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact, Finding } from "../model.ts";
-import { closeTurn, dispatch, interrupt, openTurn, settleInput, timeoutError, withdraw } from "./turns.ts";
+import { closeTurn, dispatch, interrupt, openTurn, settleInput, timeoutError } from "./turns.ts";
+import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
 
 /** `lasts`: it is done after every turn, and an abort does not take it back. Others only look at what was completed. */
@@ -37,6 +38,11 @@ export function finishTurn(
   const { s, env } = work;
   const { turn, intent } = s;
   if (turn === null) return;
+  // It waits for nothing any more.
+  if (s.limited !== null) {
+    s.limited = null;
+    work.out.push({ do: "limits_changed" });
+  }
   const ending = intent === "stop" || intent === "attach";
   const asked = ending || turn.interrupt !== null;
   const wanted = env.closing.map(({ step }) => step).filter((step) => STEPS[step].lasts || outcome === "completed");

@@ -2,8 +2,11 @@
 import { isLacking } from "../../providers/lacking.ts";
 import type { Fact } from "../model.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
-import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, withdraw, wroteInstead } from "./turns.ts";
+import { outlivesExit } from "./limit.ts";
+import { waits } from "./parked.ts";
 import { processGone } from "./spending.ts";
+import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, wroteInstead } from "./turns.ts";
+import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
 
 type ExitFact = Extract<Fact, { type: "exit" }>;
@@ -85,8 +88,10 @@ const DETAIL_AFTER = {
 function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout" | "interrupt"): void {
   const { s } = work;
   s.process = intent === "park" ? "parked" : intent === "attach" ? "attached" : "stopped";
-  const rest = intent === "stop" || intent === "attach" ? "idle" : null;
-  if (s.turn !== null && reached(s)) {
+  const asked = intent === "stop" || intent === "attach";
+  const rest = asked ? "idle" : null;
+  if (!asked && outlivesExit(work)) s.process = "parked";
+  else if (s.turn !== null && reached(s)) {
     if (s.turn.interrupt?.reason === "timeout") finishTurn(work, "failed", timeoutError(work), { rest });
     else if (intent === "park")
       finishTurn(work, "lost", {
@@ -105,6 +110,10 @@ function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout"
  */
 function restarted(work: Work, fact: ExitFact): void {
   const { s } = work;
+  if (outlivesExit(work)) {
+    s.process = "parked";
+    return;
+  }
   if (s.turn !== null && reached(s)) return died(work, fact);
   s.process = "none";
 }
@@ -115,6 +124,10 @@ function died(work: Work, fact: ExitFact): void {
   s.process = "gone";
   s.wanted = false;
   work.detail = s.broken?.message ?? describeExit(fact);
+  if (outlivesExit(work)) {
+    s.process = "parked";
+    return;
+  }
   if (s.turn !== null) {
     if (s.turn.interrupt?.reason === "timeout") return finishTurn(work, "failed", timeoutError(work));
     const again = mayBeSentAgain(work);
@@ -155,7 +168,8 @@ function startFailed(work: Work, fact: ExitFact): void {
   s.again = null;
   s.process = "gone";
   // A process that nobody waits for any more ends like an idle one: nobody is told.
-  s.startFailed = s.turn !== null || s.wanted;
+  const waiting = waits(s);
+  s.startFailed = !waiting && (s.turn !== null || s.wanted);
   s.wanted = false;
   const error = s.startError ?? {
     code: "START_FAILED",
@@ -163,6 +177,10 @@ function startFailed(work: Work, fact: ExitFact): void {
   };
   s.startError = error;
   work.detail = error.message;
+  if (waiting) {
+    s.process = "parked";
+    return;
+  }
   // The input stays first in the queue: the next user action tries once more.
   if (s.turn !== null) closeTurn(work, "failed", error, "requeue");
   s.rest = "exited";

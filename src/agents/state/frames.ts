@@ -4,6 +4,7 @@ import type { ProviderFact } from "../../providers/contract.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { onTurnEnded } from "./ending.ts";
 import { onUsage } from "./spending.ts";
+import { answered, takeOut } from "./limit.ts";
 import { advance, dispatch, endProcess, openTurn, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
 
@@ -35,6 +36,11 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return;
     case "turn_ended":
       return onTurnEnded(work, fact);
+    case "limited":
+      return takeOut(work, fact);
+    case "allowance":
+      if (env.account !== "") out.push({ do: "allowance", account: env.account, windows: fact.windows });
+      return;
     case "permission":
       return onPermission(work, fact);
     case "permission_closed": {
@@ -46,7 +52,12 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return;
     }
     case "retrying":
-      s.retrying = { attempt: fact.attempt, reason: fact.reason, status: fact.status };
+      s.retrying = {
+        attempt: fact.attempt,
+        reason: fact.reason,
+        status: fact.status,
+        ...(fact.nextAt === undefined ? {} : { nextAt: fact.nextAt }),
+      };
       out.push({ do: "event", type: "retrying", data: s.retrying });
       return;
     case "retry_over":
@@ -70,6 +81,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       if (s.retrying !== null) s.retrying = null;
       if (fact.part.type === "tool_use") s.tool = { id: fact.part.id, name: fact.part.name };
       if (fact.part.type === "tool_result" && s.tool?.id === fact.part.id) s.tool = null;
+      if (fact.role === "assistant" && fact.subagent === undefined && s.turn !== null) answered(work);
       return;
     case "login":
     case "message_done":

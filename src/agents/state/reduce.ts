@@ -12,13 +12,21 @@ import type { NoticeEvent } from "../../words/notices.ts";
 import { onClosing } from "./closing.ts";
 import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
+import { goOn, limitMoved } from "./limit.ts";
+import { waits } from "./parked.ts";
 import { onTick } from "./time.ts";
 import { onStartTurn, reached } from "./turns.ts";
 import { onUserFact } from "./user.ts";
 import type { Work } from "./work.ts";
 
 export function reduce(state: AgentState, fact: Fact, env: Surroundings): Outcome {
-  const work: Work = { s: { ...state }, out: [], env, detail: fact.type };
+  const work: Work = {
+    s: { ...state },
+    out: [],
+    env,
+    detail: fact.type,
+    accountLimits: env.accountLimits,
+  };
   apply(work, fact);
   settle(work, state);
   return { state: work.s, effects: work.out };
@@ -41,6 +49,10 @@ function apply(work: Work, fact: Fact): void {
     case "start_in_line":
     case "start_begins":
       return onStartTurn(work, fact);
+    case "go_on":
+      return goOn(work, fact);
+    case "limit_moved":
+      return limitMoved(work, fact);
     case "tick":
     case "park":
     case "start_waits":
@@ -61,6 +73,7 @@ function apply(work: Work, fact: Fact): void {
 /** What the agent is, from what goes on. */
 export function statusOf(s: AgentState): Status {
   if (s.process === "running" && s.ready && s.open.some((each) => !each.answered)) return "waiting_input";
+  if (waits(s)) return "limited";
   if (s.turn !== null) {
     if (s.turn.closing !== null) return "processing";
     const live = s.process === "running" && s.ready;
@@ -76,7 +89,7 @@ function settle(work: Work, before: AgentState): void {
   const status = statusOf(s);
   countActiveTime(work, status);
   if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;
-  if (s.turn === null && !s.wanted) s.again = null; // nobody waits for it any more
+  if ((s.turn === null || waits(s)) && !s.wanted) s.again = null; // nobody waits for it any more
   if (status !== before.status) {
     s.cause = { source: env.source, detail: work.detail, at: env.nowMs };
     s.status = status;
@@ -94,18 +107,21 @@ function settle(work: Work, before: AgentState): void {
 
 const told = (cause: Cause): ToldCause => ({ ...cause, at: new Date(cause.at).toISOString() });
 
-/** Waiting for a person does not count as the turn's time, nor what is done when its program is ready with it. */
+/**
+ * Waiting for a person, or for the account's allowance, does not count as the turn's time, nor what is done when its
+ * program is ready with it.
+ */
 function countActiveTime({ s, env }: Work, status: Status): void {
   const turn = s.turn;
   if (turn === null) return;
-  const counts = status !== "waiting_input" && turn.closing === null;
+  const counts = status !== "waiting_input" && status !== "limited" && turn.closing === null;
   if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.ranMs };
   if (!counts && turn.countingSince !== null) {
     s.turn = { ...turn, activeMs: turn.activeMs + env.ranMs - turn.countingSince, countingSince: null };
   }
 }
 
-function notify({ s, out }: Work, status: Status): void {
+function notify({ s, out, limit }: Work, status: Status): void {
   if (s.unnoticed.length === 0 && !s.startFailed) return;
   const error = status === "exited" ? (s.startError ?? s.lastTurn?.error) : s.lastTurn?.error;
   out.push({
@@ -113,6 +129,7 @@ function notify({ s, out }: Work, status: Status): void {
     event: noticeFor(s, status),
     turns: s.unnoticed,
     ...(error === undefined ? {} : { error }),
+    ...(limit === undefined ? {} : { limit }),
   });
   s.unnoticed = [];
   s.startFailed = false;

@@ -5,7 +5,9 @@ import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
 import { closingDue, onClosingDue } from "./closing.ts";
-import { advance, endProcess, interrupt, wantsProcess, wroteInstead } from "./turns.ts";
+import { gaveUp } from "./limit.ts";
+import { isParked } from "./parked.ts";
+import { advance, dispatch, endProcess, interrupt, wantsProcess, wroteInstead } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" | "start_waits" }>): void {
@@ -43,6 +45,13 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
         break;
       case "interrupt":
         endProcess(work, "timeout", false);
+        break;
+      case "leave":
+        endProcess(work, "park", false);
+        break;
+      case "limit":
+        gaveUp(work);
+        dispatch(work);
         break;
       case "stall":
         stall(work);
@@ -82,6 +91,12 @@ function startWaits({ s, out, env }: Work, message: string): void {
   out.push({ do: "event", type: "note", data: { level: "warn", code: "start_waits", message } });
 }
 
+/** What is known of a model call that is tried again and again. */
+function retried({ reason, status, nextAt }: NonNullable<AgentState["retrying"]>): string {
+  const next = nextAt === undefined ? "" : `, next try ${new Date(nextAt).toISOString().slice(0, 16)}Z`;
+  return `${status === null ? "" : `${status} `}${reason}${next}`;
+}
+
 /** A tool may be silent for longer than a model. 0 = never told. */
 function stallLimit({ tool }: AgentState, limits: Limits): number {
   return tool === null ? limits.stallWarnMs : limits.toolStallWarnMs;
@@ -93,7 +108,7 @@ function stall({ s, out, env }: Work): void {
   const limitMs = stallLimit(s, env.limits);
   const why =
     retrying !== null
-      ? `no progress for ${limitMs} ms: attempt ${retrying.attempt} of the model call, ${retrying.reason}`
+      ? `no progress for ${limitMs} ms: attempt ${retrying.attempt} of the model call, ${retried(retrying)}`
       : tool !== null
         ? `no frame for ${limitMs} ms: the tool ${tool.name} runs`
         : `no frame for ${limitMs} ms`;
@@ -113,7 +128,10 @@ function stall({ s, out, env }: Work): void {
 }
 
 type Deadline =
-  | { readonly what: "start" | "again" | "closing" | "turn" | "interrupt" | "stall" | "park"; readonly at: number }
+  | {
+      readonly what: "start" | "again" | "closing" | "turn" | "interrupt" | "leave" | "limit" | "stall" | "park";
+      readonly at: number;
+    }
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
 
 function mayPark(s: AgentState): boolean {
@@ -121,10 +139,9 @@ function mayPark(s: AgentState): boolean {
     s.process === "running" &&
     s.ready &&
     s.intent === null &&
-    !isBusy(s.status) &&
-    s.turn === null &&
-    s.queue.length === 0 &&
-    s.background === 0
+    s.background === 0 &&
+    // A turn that waits for its account needs no process, whatever waits behind it.
+    (isParked(s) || (!isBusy(s.status) && s.turn === null && s.queue.length === 0))
   );
 }
 
@@ -140,7 +157,10 @@ export function deadlines(
   if (s.again !== null && AWAY.includes(s.process) && wantsProcess(s)) due.push({ what: "again", at: s.again.at });
   const closing = closingDue(s);
   if (closing !== null) due.push({ what: "closing", at: closing });
+  if (limits.limitMaxWaitMs > 0 && isParked(s) && s.turn !== null && s.turn.limitedFrom !== null)
+    due.push({ what: "limit", at: s.turn.limitedFrom + limits.limitMaxWaitMs });
   if (s.process === "running" && s.intent === null) {
+    if (s.limited?.stage === "leaving") due.push({ what: "leave", at: s.limited.stageAt + INTERRUPT_GRACE_MS });
     if (!s.ready && !s.startInLine) due.push({ what: "start", at: s.spawnedAt + env.startDeadlineMs });
     const turn = s.turn;
     if (turn !== null && turn.closing === null && s.ready) {

@@ -3,6 +3,8 @@ import { NEW_TURN } from "../../store/agent-state.ts";
 import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact } from "../model.ts";
 import { closedTurn } from "./usage.ts";
+import { isParked, layDown, limitAhead } from "./parked.ts";
+import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
 
 /**
@@ -29,6 +31,8 @@ export function dispatch(work: Work): void {
   if (next.fed !== true) s.fed = {};
   openTurn(work, "input", next.fed);
   out.push({ do: "input_state", id: next.id, state: next.run === null ? "queued" : "written", turn: turnId(work) });
+  const limit = next.run === null ? limitAhead(work) : null;
+  if (limit !== null) layDown(work, limit);
   advance(work);
 }
 
@@ -68,6 +72,8 @@ export function onStartTurn({ s, env }: Work, fact: Extract<Fact, { type: "start
 export function advance(work: Work): void {
   const { s, env } = work;
   if (s.intent !== null || s.process === "attached") return;
+  // Its turn waits, and a process is only for what was asked for besides.
+  if (isParked(s) && (s.process === "running" || !s.wanted)) return;
   if (s.process !== "running") {
     const waits = s.again !== null && s.again.at > env.ranMs;
     if (wantsProcess(s) && !waits) spawn(work);
@@ -154,16 +160,20 @@ export function closeTurn(
     ...(error === undefined ? {} : { error }),
     ...(usage === null ? {} : { usage }),
     ...(turn.verify === null ? {} : { verify: turn.verify }),
+    ...(turn.parked.length === 0 ? {} : { parked: turn.parked.map((each) => ({ ...each, to: each.to ?? env.nowMs })) }),
   };
   if (turn.closing !== null && turn.closing.steps.length > 0) out.push({ do: "close_cancel" });
   s.meter = meter;
   s.lastTurn = ended;
   s.turn = null;
+  const wasLimited = s.limited !== null;
+  s.limited = null;
   s.retrying = null;
   s.tool = null;
   s.unnoticed = [...s.unnoticed, turn.id];
   s.rest = REST_AFTER[outcome];
   out.push({ do: "close_turn", turn: ended });
+  if (wasLimited) out.push({ do: "limits_changed" });
   // Somebody has to look first; but who sent an input to end this turn has looked.
   if (outcome === "lost" || (outcome === "failed" && turn.interrupt?.reason !== "input")) s.held = true;
   if (input !== "requeue") return settleInput(work, outcome, input);
@@ -192,6 +202,7 @@ export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): vo
     return closeTurn(work, "interrupted");
   }
   if (s.turn.interrupt?.reason !== "timeout") s.turn = { ...s.turn, interrupt: { at: env.ranMs, reason } };
+  if (s.limited?.stage === "leaving") return; // it was interrupted already
   if (env.oneshot) {
     if (s.intent !== null) return;
     out.push({ do: "interrupt" }); // its codec has to know that the exit to come was asked for
@@ -214,18 +225,6 @@ function fate({ s }: Work, outcome: TurnOutcome): InputState {
   if (flight.run === null) return "cancelled";
   const confirmable = reached(s) && s.process === "running" && outcome !== "lost";
   return confirmable ? "ended" : "unknown";
-}
-
-/** Nobody waits for these answers any more. */
-export function withdraw(
-  { s, out }: Work,
-  by: "turn_end" | "exit",
-  which: (permission: AgentState["open"][number]) => boolean,
-): void {
-  for (const each of s.open) {
-    if (which(each) && !each.answered) out.push({ do: "settle_permission", id: each.id, state: "withdrawn", by });
-  }
-  s.open = s.open.filter((each) => !which(each));
 }
 
 export function cancelQueue({ s, out }: Work): void {

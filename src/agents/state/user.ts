@@ -2,6 +2,8 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { Fact } from "../model.ts";
 import { cutClosing } from "./closing.ts";
+import { endWaiting } from "./limit.ts";
+import { isParked } from "./parked.ts";
 import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
 
@@ -35,7 +37,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
       s.starts = 1;
       startNow(work);
       work.detail = s.process === "attached" ? ATTACHED : "input";
-      if (fact.mode === "interrupt" && !cutClosing(work, "input")) interrupt(work, "input");
+      if (fact.mode === "interrupt" && !cutClosing(work, "input") && !endWaiting(work)) interrupt(work, "input");
       return dispatch(work);
     }
     case "drop_input": {
@@ -57,7 +59,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "abort":
       if (!fact.keepQueued) cancelQueue(work);
       s.held = s.queue.length > 0;
-      if (!cutClosing(work, "abort")) interrupt(work, "abort");
+      if (!cutClosing(work, "abort") && !endWaiting(work)) interrupt(work, "abort");
       return;
     case "stop":
       return stop(work);
@@ -120,7 +122,10 @@ function stop(work: Work): void {
   work.detail = "stopped on request";
   s.wanted = false;
   cutClosing(work, "stop");
-  if (s.turn !== null && !reached(s)) closeTurn(work, "interrupted", undefined, "requeue");
+  // What a process had that is gone by now is not at work either.
+  const away = s.process === "attached" && s.flight !== null;
+  if (s.turn !== null && (away || !reached(s))) closeTurn(work, "interrupted", undefined, "requeue");
+  else endWaiting(work);
   s.held = true;
   s.rest = "idle";
   // What a person has on the screen is not ours to end.
@@ -135,6 +140,8 @@ function attach(work: Work): void {
   const { s, env } = work;
   // A plain command has no screen, and its process is its turn.
   if (env.oneshot || s.intent === "delete" || s.process === "attached") return;
+  if (isParked(s) && s.flight !== null) closeTurn(work, "interrupted", undefined, "requeue");
+  else endWaiting(work);
   work.detail = ATTACHED;
   s.wanted = false;
   cutClosing(work, "stop");

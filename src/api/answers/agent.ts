@@ -12,6 +12,7 @@ import {
   TURN_ORIGINS,
   TURN_OUTCOMES,
 } from "../../words/agent.ts";
+import { LIMIT_CLASSES, ON_LIMIT } from "../../words/limits.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { NOTICE_EVENTS } from "../../words/notices.ts";
 import { about, amount, count, named, text, time, yes } from "./shape.ts";
@@ -49,6 +50,18 @@ export const cause = named(
   object({ source: oneOf(...CAUSE_SOURCES), detail: text, at: time, frame: optional(causeFrame) }),
 );
 
+export const parkings = about(
+  "When it waited for its account's allowance",
+  array(object({ from: time, to: nullable(time) })),
+);
+
+export const retrying = object({
+  attempt: count,
+  reason: text,
+  status: nullable(integer()),
+  nextAt: optional(about("Epoch ms of the next try, where the program tells it", count)),
+});
+
 const turnShape = {
   id: text,
   origin: oneOf(...TURN_ORIGINS),
@@ -56,6 +69,7 @@ const turnShape = {
   endedAt: nullable(time),
   outcome: nullable(oneOf(...TURN_OUTCOMES)),
   error: optional(failure),
+  parked: optional(parkings),
 };
 
 export const verified = named(
@@ -100,6 +114,22 @@ export const activity = named(
   object({ kind: oneOf(...ACTIVITY_KINDS), text, at: time }),
 );
 
+export const limit = named(
+  "Limit",
+  "What an agent waits for: it goes on by itself at `resumesAt`",
+  object({
+    class: oneOf(...LIMIT_CLASSES),
+    account: text,
+    scope: about("Which allowance, in the provider's word", text),
+    message: text,
+    since: time,
+    resetsAt: nullable(time),
+    resumesAt: time,
+    guessed: about("The provider told no time", boolean()),
+    attempts: about("How often the turn was taken up again", count),
+  }),
+);
+
 export const agent = named(
   "Agent",
   "One conversation of one provider in one project",
@@ -124,7 +154,8 @@ export const agent = named(
         object({ cpuMs: nullable(count), memoryPeakBytes: nullable(count) }),
       ),
     ),
-    retrying: nullable(object({ attempt: count, reason: text, status: nullable(integer()) })),
+    retrying: nullable(retrying),
+    limit: optional(about("While it waits for its account's allowance", limit)),
     error: optional(failure),
     model: nullable(text),
     permissions: nullable(oneOf(...PERMISSION_MODES)),
@@ -134,6 +165,7 @@ export const agent = named(
     metadata: record(text),
     limits: optional(limits),
     verify: optional(verify),
+    onLimit: optional(oneOf(...ON_LIMIT)),
     session: about("The provider's id of the conversation", nullable(text)),
     createdAt: time,
     updatedAt: time,
@@ -148,7 +180,10 @@ export const input = named(
     text,
     raw: boolean(),
     mode: oneOf(...INPUT_MODES),
-    origin: about("Whose it is; `verify`: what was wrong with the turn before, fed back", oneOf(...INPUT_ORIGINS)),
+    origin: about(
+      "Whose it is; `verify`: what was wrong with the turn before, fed back; `limit`: it made a turn go on",
+      oneOf(...INPUT_ORIGINS),
+    ),
     state: oneOf(...INPUT_STATES),
     turnId: nullable(text),
     attachments: optional(array(object({ name: text, mediaType: text, bytes: count }))),

@@ -8,7 +8,7 @@ import { CLOSING_STEPS, INPUT_STATES, TURN_ORIGINS, TURN_OUTCOMES } from "../../
 import type { LiveEvent, StoredEvent } from "../../words/events.ts";
 import { EVENT_TYPES } from "../../words/events.ts";
 import { DECISIONS, PERMISSION_KINDS, PERMISSION_STATES, SETTLERS } from "../../words/said.ts";
-import { activity, cause, failure, status, usage, verified } from "./agent.ts";
+import { activity, cause, failure, parkings, retrying, status, usage, verified } from "./agent.ts";
 import { message, messageShape } from "./said.ts";
 import type { Named } from "./shape.ts";
 import { about, count, named, text, time, yes } from "./shape.ts";
@@ -35,6 +35,7 @@ const endedTurn = named(
     error: optional(failure),
     usage: optional(usage),
     verify: optional(verified),
+    parked: optional(parkings),
   }),
 );
 
@@ -66,7 +67,7 @@ const DATA: Readonly<Record<StoredEvent, Schema<unknown>>> = {
   permission_settled: object({
     permission: object({ id: text, state: oneOf(...PERMISSION_STATES), by: oneOf(...SETTLERS) }),
   }),
-  retrying: object({ attempt: count, reason: text, status: nullable(integer()) }),
+  retrying,
   background: object({ tasks: count }),
   note: object({ level: oneOf("info", "warn"), code: text, message: text }),
   delivery: object({ delivery: object({ id: text, event: text, state: text }) }),

@@ -1,9 +1,9 @@
 /** What the daemon posts to a webhook: seven keys in a fixed order, then what is known besides. */
-import { array, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
+import { array, boolean, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
 import { TURN_OUTCOMES } from "../../words/agent.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../../words/notices.ts";
 import { failure, status, verified } from "./agent.ts";
-import { about, named, text, time, yes } from "./shape.ts";
+import { about, count, named, text, time, yes } from "./shape.ts";
 
 export const notice = named(
   "Notice",
@@ -22,6 +22,19 @@ export const notice = named(
     name: optional(text),
     permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
     verify: optional(verified),
+    account: optional(
+      about(
+        "What the whole account is at, in notices that are sent once for all of its agents",
+        object({
+          name: text,
+          scope: text,
+          resetsAt: nullable(time),
+          resumesAt: nullable(time),
+          guessed: boolean(),
+          agents: about("How many agents of it have work to do", count),
+        }),
+      ),
+    ),
     metadata: optional(record(text)),
     truncated: optional(about("`lastMessage` was cut", yes)),
   }),

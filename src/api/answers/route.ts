@@ -4,6 +4,7 @@ import type { ErrorCode } from "../../words/errors.ts";
 
 export const TAGS = {
   box: "The daemon, its providers, and what machines ask of it",
+  accounts: "Who pays for agents, and what is used up there",
   projects: "A name and a folder",
   agents: "Made, looked at, changed, ended",
   inputs: "What is sent to an agent",

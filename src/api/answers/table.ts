@@ -4,6 +4,7 @@
  */
 import { array, boolean, nullable, object, optional, record, union, unknown } from "../../lib/check.ts";
 import type { ErrorCode } from "../../words/errors.ts";
+import { account } from "./accounts.ts";
 import { agent, agentTurn, input, turn } from "./agent.ts";
 import { attachPlan, lease } from "./attach.ts";
 import {
@@ -56,6 +57,14 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "GET /api/v1/metrics": { tag: "box" },
   "GET /metrics": { tag: "box" },
   "GET /api/v1/openapi.json": { tag: "box", answer: record(unknown()) },
+
+  "GET /api/v1/accounts": { tag: "accounts", answer: object({ accounts: array(account) }) },
+  "POST /api/v1/accounts/:account/retry": {
+    tag: "accounts",
+    answer: object({ agents: count }),
+    errors: ["ACCOUNT_NOT_FOUND"],
+  },
+  [`POST ${AGENT}/limit/skip`]: { tag: "accounts", answer: oneAgent, errors: ["NOT_LIMITED"] },
 
   "GET /api/v1/projects": { tag: "projects", answer: object({ projects: array(project) }) },
   "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"] },

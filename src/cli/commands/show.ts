@@ -29,6 +29,7 @@ export async function run(context: Context): Promise<number> {
     ["process", agent.process],
     ...turnFacts(agent),
     ...asked.map((each) => [`asks ${each.id}`, each.title] as const),
+    ...limitFacts(agent),
     ["queue", `${agent.queuedInputs} ${agent.held ? "held: agent-harness inputs release" : "queued"}`],
     ...(agent.backgroundTasks === 0 ? [] : [["background", `${agent.backgroundTasks} tasks`] as const]),
     ...usageFacts(agent),
@@ -42,6 +43,15 @@ export async function run(context: Context): Promise<number> {
     ["take over", `agent-harness attach ${nameOf(agent)}`],
   ]);
   return EXIT.ok;
+}
+
+function limitFacts({ limit }: AgentShape): readonly (readonly [string, string])[] {
+  if (limit === undefined) return [];
+  const { account, scope, message, resumesAt, guessed, attempts } = limit;
+  return [
+    ["account", `${account}, ${scope}: ${message}`],
+    ["goes on", `${resumesAt}${guessed ? " (guessed)" : ""}${attempts === 0 ? "" : `, tried ${attempts} times`}`],
+  ];
 }
 
 function turnFacts({ turn }: AgentShape): readonly (readonly [string, string | Cell])[] {

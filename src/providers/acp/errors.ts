@@ -2,7 +2,9 @@
 import type { RpcError } from "../../lib/jsonrpc.ts";
 import type { AcpState } from "./state.ts";
 import { isFields, maybeText } from "../read.ts";
+import { accountFailure } from "../account-words.ts";
 import type { TurnError } from "../../words/agent.ts";
+import type { LimitFound } from "../../words/limits.ts";
 
 const AUTH_REQUIRED = -32000;
 
@@ -14,6 +16,16 @@ export function isAuthError(error: RpcError): boolean {
 export function turnError(state: AcpState, error: RpcError): TurnError {
   if (isAuthError(error)) return { code: "AUTH_REQUIRED", message: authMessage(state, error) };
   return { code: maybeText(error.data, "errorName") ?? String(error.code), message: errorMessage(error) };
+}
+
+/**
+ * Whether it lies with the account, as far as an agent's own words tell. Times in them are those of strangers: a limit
+ * is tried again after a while.
+ */
+export function accountTrouble({ code, message }: TurnError): LimitFound | null {
+  if (code === "AUTH_REQUIRED") return { class: "auth", scope: "auth", resetsAt: null, message };
+  const found = accountFailure(message, 0);
+  return found === null ? null : { ...found, resetsAt: null };
 }
 
 /** A model service behind the agent that refused a key: logging in to the agent would mend nothing. */

@@ -10,7 +10,7 @@ import type { PromptInput } from "../../words/said.ts";
 import { note, patch, say, send } from "../draft.ts";
 import { fields, maybeIdOf, maybeText, text } from "../read.ts";
 import { contentText } from "./content.ts";
-import { turnError } from "./errors.ts";
+import { accountTrouble, turnError } from "./errors.ts";
 import { closeMessage, textChunk, thoughtChunk } from "./message.ts";
 import { answerSeen, cancelAsks, closeAsks } from "./permissions.ts";
 import { type AcpState, type Draft, lines, request } from "./state.ts";
@@ -155,7 +155,13 @@ export function finish(draft: Draft): void {
   closeTools(draft);
   const { outcome, error } = ending;
   patch(draft, { ending: null });
-  say(draft, { type: "turn_ended", outcome, ...(error === null ? {} : { error }) });
+  const limit = error === null ? null : accountTrouble(error);
+  say(draft, {
+    type: "turn_ended",
+    outcome,
+    ...(error === null ? {} : { error }),
+    ...(limit === null ? {} : { limit }),
+  });
 }
 
 export function cancelPrompt(draft: Draft): void {

@@ -52,9 +52,9 @@ export const claudeCodec: Codec<ClaudeState> = {
 
   isFrame: (json) => maybeText(json, "type") !== undefined,
 
-  frame(state, { raw, json }) {
+  frame(state, { raw, json }, nowMs) {
     const work = draftOf(state);
-    readLine(work, raw, json);
+    readLine(work, raw, json, nowMs);
     return stepOf(work);
   },
 

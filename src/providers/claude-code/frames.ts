@@ -2,11 +2,12 @@
 import { own } from "../../lib/own.ts";
 import { initialized, refuse, startFailed } from "./handshake.ts";
 import { assistantLine, streamEvent, userLine } from "./messages.ts";
+import { rateLimitEvent, retryAnnounced } from "./limit.ts";
 import { closePermissions, permissionAsked } from "./permissions.ts";
 import { type Draft } from "./state.ts";
 import { inputProgress, interruptAnswered, resultLine, retryOver, stateSaid } from "./turn.ts";
 import { refusalLine } from "./wire.ts";
-import { type Fields, fields, isFields, items, maybeIdOf, maybeNumber, maybeText } from "../read.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say, send, without } from "../draft.ts";
 
 /** Known kinds that carry nothing for us: progress of tasks and hooks, listings, screen matters. */
@@ -57,16 +58,9 @@ const notedSystem: Readonly<Record<string, "info" | "warn">> = {
   agents_killed: "info",
   late_allow_not_run: "warn",
 };
-const silentTypes = new Set([
-  "keep_alive",
-  "prompt_suggestion",
-  "tool_progress",
-  "tool_use_summary",
-  "rate_limit_event",
-  "auth_status",
-]);
+const silentTypes = new Set(["keep_alive", "prompt_suggestion", "tool_progress", "tool_use_summary", "auth_status"]);
 
-export function readLine(work: Draft, raw: string, line: unknown): void {
+export function readLine(work: Draft, raw: string, line: unknown, nowMs: number): void {
   if (!isFields(line)) {
     if (raw.trim() !== "") say(work, { type: "unknown_frame", kind: "no JSON object" });
     return;
@@ -81,7 +75,7 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
   sessionSeen(work, type, line);
   switch (type) {
     case "system":
-      return systemLine(work, line);
+      return systemLine(work, line, nowMs);
     case "command_lifecycle":
       return inputProgress(work, line);
     case "assistant":
@@ -99,6 +93,8 @@ export function readLine(work: Draft, raw: string, line: unknown): void {
       return controlRequest(work, line);
     case "control_cancel_request":
       return closePermissions(work, (_open, id) => id === maybeIdOf(line, "request_id"));
+    case "rate_limit_event":
+      return rateLimitEvent(work, line);
     case "conversation_reset":
       // `/clear`. Its `new_conversation_id` cannot be resumed; the id that can is in the lines that follow.
       say(work, {
@@ -127,20 +123,13 @@ function sessionSeen(work: Draft, type: string, line: Fields): void {
   say(work, { type: "session", id });
 }
 
-function systemLine(work: Draft, line: Fields): void {
+function systemLine(work: Draft, line: Fields, nowMs: number): void {
   const subtype = maybeText(line, "subtype") ?? "?";
   switch (subtype) {
     case "session_state_changed":
       return stateSaid(work, maybeText(line, "state"));
     case "api_retry":
-      patch(work, { retrying: true });
-      say(work, {
-        type: "retrying",
-        attempt: maybeNumber(line, "attempt") ?? 1,
-        reason: maybeText(line, "error") ?? "unknown",
-        status: maybeNumber(line, "error_status") ?? null,
-      });
-      return;
+      return retryAnnounced(work, line, nowMs);
     case "init": {
       // Told before every turn; older programs name their version nowhere else.
       const version = maybeText(line, "claude_code_version");

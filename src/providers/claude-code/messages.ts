@@ -3,6 +3,7 @@
  * `stream_event` lines. Owns which blocks make one message and when it is whole; deltas are shown and never stored.
  */
 import { own } from "../../lib/own.ts";
+import { accountFailure } from "./limit.ts";
 import { closePermissions } from "./permissions.ts";
 import { type Draft, patchEnding } from "./state.ts";
 import { answerEnds, answerSaid } from "./usage.ts";
@@ -19,7 +20,7 @@ export function assistantLine(work: Draft, line: Fields): void {
   if (error !== undefined || line["is_api_error_message"] === true) {
     // Not the model's words: the program made this message of an API failure, and the `result` will call it a success.
     closeMessage(work, subagent);
-    if (subagent === undefined) patchEnding(work, { apiError: error ?? "api_error" });
+    if (subagent === undefined) patchEnding(work, { apiError: error ?? "api_error", limit: accountFailure(line) });
     for (const block of items(message, "content"))
       addPart(work, key, "system", { type: "text", text: maybeText(block, "text") ?? "" }, subagent);
     say(work, { type: "message_done", key });

@@ -4,6 +4,7 @@ import type { Fields } from "../read.ts";
 import type { Draft as DraftOf } from "../draft.ts";
 import { patch, send } from "../draft.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { LimitFound } from "../../words/limits.ts";
 
 export interface ClaudeState {
   readonly ready: boolean;
@@ -62,9 +63,13 @@ export const noAnswers: Answers = { lanes: {}, sum: { input: 0, output: 0, cache
 
 export interface Ending {
   /** Of the last `result`; null = none yet. */
-  readonly result: { readonly outcome: TurnOutcome; readonly error?: TurnError } | null;
+  readonly result: { readonly outcome: TurnOutcome; readonly error?: TurnError; readonly limit?: LimitFound } | null;
   /** Code of the last API error that was shown as a message. */
   readonly apiError: string | null;
+  /** The account cannot work on: of the last API error that was shown. */
+  readonly limit: LimitFound | null;
+  /** What the API refused last for want of allowance, as long as nothing else is known of it. */
+  readonly rejected: { readonly scope: string; readonly resetsAt: number | null } | null;
   /** An input was completed without having run in this process: an earlier one had it. */
   readonly duplicate: boolean;
   /** An input was cancelled before the model saw it. */
@@ -78,6 +83,8 @@ export interface Ending {
 export const noEnding: Ending = {
   result: null,
   apiError: null,
+  limit: null,
+  rejected: null,
   duplicate: false,
   cancelled: false,
   cutShort: false,

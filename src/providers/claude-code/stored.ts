@@ -15,12 +15,16 @@ import {
   type Stored,
 } from "../../lib/stored.ts";
 import { type Answers, type ClaudeState, type Ending, initialState, noAnswers, noEnding } from "./state.ts";
-import { anError, anOutcome } from "../stored.ts";
+import { aLimit, anError, anOutcome } from "../stored.ts";
 
 const ending: Reader<Ending> = shapeOf<Ending>(
   {
-    result: orNull(shapeOf<NonNullable<Ending["result"]>>({ outcome: anOutcome, error: maybe(anError) })),
+    result: orNull(
+      shapeOf<NonNullable<Ending["result"]>>({ outcome: anOutcome, error: maybe(anError), limit: maybe(aLimit) }),
+    ),
     apiError: orNull(aText),
+    limit: orNull(aLimit),
+    rejected: orNull(shapeOf<NonNullable<Ending["rejected"]>>({ scope: aText, resetsAt: orNull(aNumber) })),
     duplicate: aFlag,
     cancelled: aFlag,
     cutShort: aFlag,

@@ -10,7 +10,6 @@ import { ask, type Draft, type Ending, noEnding, patchEnding } from "./state.ts"
 import { totalsSaid } from "./usage.ts";
 import { type Fields, maybeIdOf, maybeText, strings } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
-import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 
 /** `session_state_changed`. */
 export function stateSaid(work: Draft, says: string | undefined): void {
@@ -65,7 +64,7 @@ export function resultLine(work: Draft, line: Fields): void {
   totalsSaid(work, line);
 }
 
-function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcome; readonly error?: TurnError } {
+function outcomeOf(line: Fields, ending: Ending): NonNullable<Ending["result"]> {
   const reason = maybeText(line, "terminal_reason");
   if (reason?.startsWith("aborted") === true) return { outcome: "interrupted" };
   if (line["is_error"] !== true) return { outcome: "completed" };
@@ -75,6 +74,7 @@ function outcomeOf(line: Fields, ending: Ending): { readonly outcome: TurnOutcom
   return {
     outcome: "failed",
     error: { code, message: words === undefined || words === "" ? resultErrors(line) : words },
+    ...(ending.limit === null ? {} : { limit: ending.limit }),
   };
 }
 
@@ -97,12 +97,12 @@ function endIfOver(work: Draft): void {
   for (const subagent of Object.keys(work.state.subagents)) closeMessage(work, subagent);
   closePermissions(work, () => true);
   retryOver(work);
-  const { outcome, error } = outcomeAtEnd(work.state.ending);
+  const end = outcomeAtEnd(work.state.ending);
   patch(work, { turn: false, ending: noEnding, plan: null });
-  say(work, { type: "turn_ended", outcome, ...(error === undefined ? {} : { error }) });
+  say(work, { type: "turn_ended", ...end });
 }
 
-function outcomeAtEnd(ending: Ending): { readonly outcome: TurnOutcome; readonly error?: TurnError } {
+function outcomeAtEnd(ending: Ending): NonNullable<Ending["result"]> {
   if (ending.result === null) {
     if (ending.cancelled) return { outcome: "interrupted" };
     if (ending.duplicate) {

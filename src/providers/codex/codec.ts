@@ -23,6 +23,7 @@ import {
 import { itemCompleted, itemStarted, messageKey } from "./items.ts";
 import { codexLaunch, threadParams } from "./launch.ts";
 import { ask, type Call, type CodexState, type Draft, EMPTY, isOwn } from "./state.ts";
+import { quiet, quietMs, rateLimitsSaid } from "./limit.ts";
 import { readCodexState } from "./stored.ts";
 import {
   commandsAlive,
@@ -104,7 +105,7 @@ export const codexCodec: Codec<CodexState> = {
 
   isFrame: (json) => classifyRpc(json).kind !== "invalid",
 
-  frame(state, { json }) {
+  frame(state, { json }, nowMs) {
     const draft = draftOf(state);
     const message = classifyRpc(json);
     switch (message.kind) {
@@ -112,7 +113,7 @@ export const codexCodec: Codec<CodexState> = {
         serverRequest(draft, message.id, message.method, message.params);
         break;
       case "notification":
-        notification(draft, message.method, isFields(message.params) ? message.params : {});
+        notification(draft, message.method, isFields(message.params) ? message.params : {}, nowMs);
         break;
       case "result":
         answered(draft, rpcIdKey(message.id), message.result);
@@ -123,6 +124,13 @@ export const codexCodec: Codec<CodexState> = {
       case "invalid":
         say(draft, { type: "unknown_frame", kind: message.reason });
     }
+    return stepOf(draft);
+  },
+
+  quietMs,
+  quiet(state, nowMs) {
+    const draft = draftOf(state);
+    if (quietMs(state, nowMs) === 0) quiet(draft);
     return stepOf(draft);
   },
 
@@ -236,14 +244,14 @@ function refused(draft: Draft, id: string, error: RpcError): void {
   }
 }
 
-function notification(draft: Draft, method: string, params: Fields): void {
+function notification(draft: Draft, method: string, params: Fields, nowMs: number): void {
   const thread = idOf(params, "threadId");
   const turn = idOf(params, "turnId");
   switch (method) {
     case "turn/started":
       return turnStarted(draft, thread, idOf(fields(params, "turn"), "id"));
     case "turn/completed":
-      return turnCompleted(draft, thread, fields(params, "turn"));
+      return turnCompleted(draft, thread, fields(params, "turn"), nowMs);
     case "item/started":
       if (isOwn(draft.state, thread)) retryOver(draft);
       return itemStarted(draft, fields(params, "item"), { thread, turn });
@@ -255,7 +263,9 @@ function notification(draft: Draft, method: string, params: Fields): void {
         say(draft, { type: "delta", key: messageKey(turn, idOf(params, "itemId")), text: text(params, "delta") });
       return;
     case "error":
-      return errorSaid(draft, params);
+      return errorSaid(draft, params, nowMs);
+    case "account/rateLimits/updated":
+      return rateLimitsSaid(draft, params);
     case "serverRequest/resolved":
       return requestResolved(draft, params);
     case "thread/tokenUsage/updated":
@@ -266,7 +276,7 @@ function notification(draft: Draft, method: string, params: Fields): void {
     case "configWarning":
       return warned(draft, "info", text(params, "summary"));
     case "thread/closed":
-      if (isOwn(draft.state, thread)) threadClosed(draft);
+      if (isOwn(draft.state, thread)) threadClosed(draft, nowMs);
       return;
     default:
       if (!QUIET.test(method)) say(draft, { type: "unknown_frame", kind: method });
@@ -274,10 +284,10 @@ function notification(draft: Draft, method: string, params: Fields): void {
 }
 
 /** A thread that Codex let go runs nothing any more. */
-function threadClosed(draft: Draft): void {
+function threadClosed(draft: Draft, nowMs: number): void {
   const { turn } = draft.state;
   warned(draft, "warn", "Codex closed the thread of this agent: stop and resume it");
-  if (turn !== null) endTurn(draft, turn.id, "interrupted", {});
+  if (turn !== null) endTurn(draft, turn.id, "interrupted", {}, nowMs);
 }
 
 /** Known, and of no use here: progress, accounts, catalogues, and the status that says less than the turns do. */

@@ -129,7 +129,7 @@ function catchUp(draft: Draft, newest: unknown): void {
   if (status === "inProgress") {
     if (turn?.id !== id) turnBegan(draft, id, null, true);
   } else if (turn?.id === id) {
-    endTurn(draft, id, status, fields(newest, "error"));
+    endTurn(draft, id, status, fields(newest, "error"), 0); // of a window, that it is full must do
   }
 }
 

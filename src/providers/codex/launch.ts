@@ -30,7 +30,15 @@ export const switches = (): readonly string[] => SWITCHED_OFF.flatMap((name) => 
 export function codexLaunch(context: LaunchContext): Launch {
   const { command, args, cwd, trusted, permissions } = context;
   return {
-    argv: [...command, "app-server", ...switches(), "-c", folderTrust(cwd, trusted), ...questions(permissions), ...args],
+    argv: [
+      ...command,
+      "app-server",
+      ...switches(),
+      "-c",
+      folderTrust(cwd, trusted),
+      ...questions(permissions),
+      ...args,
+    ],
     env: {},
   };
 }

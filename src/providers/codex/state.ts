@@ -48,6 +48,13 @@ export interface Ask {
   readonly permission: Extract<ProviderFact, { type: "permission" }>;
 }
 
+/** An allowance; `resetsAt` in epoch ms. */
+export interface Window {
+  readonly scope: string;
+  readonly usedPercent: number;
+  readonly resetsAt: number | null;
+}
+
 export interface Reply {
   readonly thread: string;
   readonly line: string;
@@ -77,6 +84,10 @@ export interface CodexState {
   /** As last told. */
   readonly background: number;
   readonly retrying: boolean;
+  /** When a refused call (429) was announced to be tried again, and nothing came since. */
+  readonly stuckAt: number | null;
+  /** The account's allowances, as last told. */
+  readonly windows: readonly Window[];
   readonly grants: readonly string[];
   /** Warnings that were passed on; Codex repeats them every turn. */
   readonly warned: readonly string[];
@@ -108,6 +119,8 @@ export const EMPTY: CodexState = {
   others: {},
   background: 0,
   retrying: false,
+  stuckAt: null,
+  windows: [],
   grants: [],
   warned: [],
   subagents: { threads: {}, sum: NOTHING },

@@ -25,6 +25,7 @@ import {
   type OpenItem,
   type Opening,
   type ThreadTotals,
+  type Window,
 } from "./state.ts";
 
 const call: Reader<Call> = kindsOf<Call, "kind">("kind", {
@@ -76,6 +77,8 @@ const state: Reader<CodexState> = shapeOf<CodexState>(
     others: mapOf(aText),
     background: aCount,
     retrying: aFlag,
+    stuckAt: orNull(aNumber),
+    windows: listOf(shapeOf<Window>({ scope: aText, usedPercent: aNumber, resetsAt: orNull(aNumber) })),
     grants: listOf(aText),
     warned: listOf(aText),
     subagents: shapeOf({ threads: mapOf(totals), sum: totals }, EMPTY.subagents),

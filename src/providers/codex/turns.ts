@@ -4,9 +4,10 @@
  * same stream.
  */
 import { ask, type Draft, isOwn } from "./state.ts";
-import { type Fields, fields, idOf, isFields, list, maybeNumber, text } from "../read.ts";
+import { type Fields, fields, idOf, list, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
-import type { TurnError } from "../../words/agent.ts";
+import { accountFailure, stuckSince } from "./limit.ts";
+import { httpStatus, turnError } from "./turn-error.ts";
 
 /** `turn/started`, or the answer to `turn/start`: whichever comes first. */
 export function turnBegan(draft: Draft, id: string, key: string | null, begun: boolean): void {
@@ -26,17 +27,17 @@ export function turnStarted(draft: Draft, thread: string, turn: string): void {
   tellBackground(draft);
 }
 
-export function turnCompleted(draft: Draft, thread: string, turn: Fields): void {
+export function turnCompleted(draft: Draft, thread: string, turn: Fields, nowMs: number): void {
   if (!isOwn(draft.state, thread)) {
     patch(draft, { others: without(draft.state.others, thread), items: withoutCalls(draft, thread) });
     return tellBackground(draft);
   }
   const id = idOf(turn, "id");
   if (id === draft.state.lastEnded) return;
-  endTurn(draft, id, text(turn, "status"), fields(turn, "error"));
+  endTurn(draft, id, text(turn, "status"), fields(turn, "error"), nowMs);
 }
 
-export function endTurn(draft: Draft, id: string, status: string, error: Fields): void {
+export function endTurn(draft: Draft, id: string, status: string, error: Fields, nowMs: number): void {
   const { turn, thread, asks, replies } = draft.state;
   // It ran, so it had its input, whether or not the echo was seen.
   if (turn?.key != null) say(draft, { type: "input_accepted", key: turn.key });
@@ -51,8 +52,15 @@ export function endTurn(draft: Draft, id: string, status: string, error: Fields)
     items: withoutCalls(draft, thread ?? ""),
     replies: Object.fromEntries(Object.entries(replies).filter(([, each]) => each.thread !== thread)),
   });
-  if (status === "failed") say(draft, { type: "turn_ended", outcome: "failed", error: turnError(error) });
-  else say(draft, { type: "turn_ended", outcome: status === "interrupted" ? "interrupted" : "completed" });
+  if (status === "failed") {
+    const limit = accountFailure(draft.state, error, nowMs);
+    say(draft, {
+      type: "turn_ended",
+      outcome: "failed",
+      error: turnError(error),
+      ...(limit === null ? {} : { limit }),
+    });
+  } else say(draft, { type: "turn_ended", outcome: status === "interrupted" ? "interrupted" : "completed" });
   for (const { permission } of Object.values(elsewhere)) say(draft, permission);
   settleCommands(draft, status);
 }
@@ -120,12 +128,13 @@ function sendInterrupt(draft: Draft): void {
 }
 
 /** `error`: only its announcement of another attempt means something; the end is told by `turn/completed`. */
-export function errorSaid(draft: Draft, params: Fields): void {
+export function errorSaid(draft: Draft, params: Fields, nowMs: number): void {
   if (params["willRetry"] !== true || !isOwn(draft.state, idOf(params, "threadId"))) return;
   const error = fields(params, "error");
   const message = text(error, "message");
   const attempt = Number(/(\d+)\/\d+/.exec(message)?.[1] ?? 1);
   patch(draft, { retrying: true });
+  stuckSince(draft, httpStatus(error), nowMs);
   say(draft, {
     type: "retrying",
     attempt,
@@ -136,7 +145,7 @@ export function errorSaid(draft: Draft, params: Fields): void {
 
 export function retryOver(draft: Draft): void {
   if (!draft.state.retrying) return;
-  patch(draft, { retrying: false });
+  patch(draft, { retrying: false, stuckAt: null });
   say(draft, { type: "retry_over" });
 }
 
@@ -149,26 +158,4 @@ export function warned(draft: Draft, level: "info" | "warn", message: string): v
   if (start === "" || told.includes(start) || told.length >= MAX_WARNINGS) return;
   patch(draft, { warned: [...told, start] });
   note(draft, level, "codex_warning", message);
-}
-
-/** The code is Codex's own word: a string, or the only key of an object that holds the HTTP status. */
-export function turnError(error: Fields): TurnError {
-  const kind = error["codexErrorInfo"];
-  const code = typeof kind === "string" ? kind : isFields(kind) ? (Object.keys(kind)[0] ?? "other") : "other";
-  const message = text(error, "message");
-  const more = text(error, "additionalDetails");
-  return {
-    code,
-    message: more === "" || message.includes(more) ? message || "Codex gave no reason" : `${message}: ${more}`,
-  };
-}
-
-function httpStatus(error: Fields): number | null {
-  const kind = error["codexErrorInfo"];
-  if (!isFields(kind)) return null;
-  return (
-    Object.values(kind)
-      .map((value) => maybeNumber(value, "httpStatusCode"))
-      .find((status) => status !== undefined) ?? null
-  );
 }

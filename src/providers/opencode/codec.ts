@@ -4,6 +4,7 @@
  */
 import { answerCommand, permissionFact, questionFact } from "./asks.ts";
 import { launch, startCommand, traits } from "./launch.ts";
+import { limitOfRetry } from "./limit.ts";
 import type { BridgeCommand, BridgeLine } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
 import type { OpenCodeState } from "./state.ts";
@@ -50,10 +51,10 @@ function promptCommand({ key, text, writtenAtMs, pictures = [] }: PromptInput): 
 
 const fileUrl = (path: string): string => `file://${path.split("/").map(encodeURIComponent).join("/")}`;
 
-function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
+function onFrame(state: OpenCodeState, { json }: Frame, nowMs: number): Step<OpenCodeState> {
   const line = readBridgeLine(json);
   if (line === null) return { state, facts: [{ type: "unknown_frame", kind: "no line of the bridge" }], lines: [] };
-  if (line.t !== "ready") return { state, facts: [toFact(line)], lines: [] };
+  if (line.t !== "ready") return { state, facts: toFacts(line, nowMs), lines: [] };
   return {
     state: { start: null, session: line.session },
     facts: [
@@ -64,7 +65,17 @@ function onFrame(state: OpenCodeState, { json }: Frame): Step<OpenCodeState> {
   };
 }
 
-function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
+function toFacts(line: Exclude<BridgeLine, { t: "ready" }>, nowMs: number): readonly ProviderFact[] {
+  if (line.t !== "retry") return [toFact(line)];
+  const { attempt, reason, next } = line;
+  const limit = limitOfRetry(line, nowMs);
+  return [
+    { type: "retrying", attempt, reason, status: null, ...(next === undefined ? {} : { nextAt: next }) },
+    ...(limit === null ? [] : [{ type: "limited" as const, ...limit }]),
+  ];
+}
+
+function toFact(line: Exclude<BridgeLine, { t: "ready" | "retry" }>): ProviderFact {
   switch (line.t) {
     case "start_failed":
       return { type: "start_failed", code: line.code, message: line.message };
@@ -73,7 +84,16 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
     case "busy":
       return { type: "turn_started" };
     case "turn":
-      return { type: "turn_ended", outcome: line.outcome, ...(line.error === null ? {} : { error: line.error }) };
+      return {
+        type: "turn_ended",
+        outcome: line.outcome,
+        ...(line.error === null ? {} : { error: line.error }),
+        ...(line.account === undefined
+          ? {}
+          : {
+              limit: { class: line.account, scope: line.account, resetsAt: null, message: line.error?.message ?? "" },
+            }),
+      };
     case "part":
       return {
         type: "part",
@@ -92,8 +112,6 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" }>): ProviderFact {
       return questionFact(line.id, line.questions, line.child);
     case "closed":
       return { type: "permission_closed", id: line.id };
-    case "retry":
-      return { type: "retrying", attempt: line.attempt, reason: line.reason, status: null };
     case "retry_over":
       return { type: "retry_over" };
     case "background":

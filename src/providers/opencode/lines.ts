@@ -2,9 +2,12 @@
  * The lines between the codec and the bridge, one JSON object each. An old bridge may talk to a newer daemon (agents
  * outlive upgrades), so both sides check what they read, ignore members they do not know, and never rename one.
  */
-import { type Fields, fields, isFields, items, list, maybeText, number, strings, text } from "../read.ts";
+import { type Fields, fields, isFields, items, list, maybeNumber, maybeText, number, strings, text } from "../read.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { LimitClass } from "../../words/limits.ts";
 import type { MessageRole, Part, Usage } from "../../words/said.ts";
+
+export type AccountTrouble = Exclude<LimitClass, "limit">;
 
 /** OpenCode's permission rules: `{"bash":{"*":"ask","git status *":"allow"},"edit":"ask"}`; the last match wins. */
 export type PermissionRules = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
@@ -74,7 +77,13 @@ export type BridgeLine =
   | { readonly t: "start_failed"; readonly code: string; readonly message: string }
   | { readonly t: "accepted"; readonly key: string }
   | { readonly t: "busy" }
-  | { readonly t: "turn"; readonly outcome: TurnOutcome; readonly error: TurnError | null }
+  | {
+      readonly t: "turn";
+      readonly outcome: TurnOutcome;
+      readonly error: TurnError | null;
+      /** The account cannot work on, and only a person can mend that. */
+      readonly account?: AccountTrouble;
+    }
   | {
       readonly t: "part";
       readonly message: string;
@@ -92,7 +101,15 @@ export type BridgeLine =
       readonly child: string | null;
     }
   | { readonly t: "closed"; readonly id: string }
-  | { readonly t: "retry"; readonly attempt: number; readonly reason: string }
+  | {
+      readonly t: "retry";
+      readonly attempt: number;
+      readonly reason: string;
+      /** Epoch ms of the next try. */
+      readonly next?: number;
+      /** OpenCode's word for what a person could do about it; there at a limit alone. */
+      readonly action?: string;
+    }
   | { readonly t: "retry_over" }
   | { readonly t: "background"; readonly tasks: number }
   | { readonly t: "usage"; readonly usage: Usage; readonly open?: Usage }
@@ -124,6 +141,7 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
         t,
         outcome: readOutcome(text(json, "outcome")),
         error: isFields(error) ? { code: text(error, "code"), message: text(error, "message") } : null,
+        ...readTrouble(text(json, "account")),
       };
     }
     case "part": {
@@ -152,8 +170,17 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
       };
     case "closed":
       return { t, id: text(json, "id") };
-    case "retry":
-      return { t, attempt: number(json, "attempt"), reason: text(json, "reason") };
+    case "retry": {
+      const next = maybeNumber(json, "next");
+      const action = maybeText(json, "action");
+      return {
+        t,
+        attempt: number(json, "attempt"),
+        reason: text(json, "reason"),
+        ...(next === undefined ? {} : { next }),
+        ...(action === undefined ? {} : { action }),
+      };
+    }
     case "background":
       return { t, tasks: number(json, "tasks") };
     case "usage":
@@ -256,6 +283,10 @@ export function readQuestions(items: readonly unknown[]): readonly QuestionItem[
       .map((option) => ({ label: text(option, "label"), description: text(option, "description") })),
     multiple: item["multiple"] === true,
   }));
+}
+
+function readTrouble(account: string): { readonly account?: AccountTrouble } {
+  return account === "billing" || account === "auth" ? { account } : {};
 }
 
 function readOutcome(outcome: string): TurnOutcome {

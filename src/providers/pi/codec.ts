@@ -54,7 +54,7 @@ export const piCodec: Codec<PiState> = {
   start,
   adopt,
   isFrame: (json) => text(json, "type") !== "",
-  frame: (state, frame) => onFrame(state, frame),
+  frame: onFrame,
   prompt,
   interrupt(state) {
     const work = draftOf(state);
@@ -123,18 +123,18 @@ function prompt(state: PiState, input: PromptInput): Step<PiState> {
   return stepOf(work);
 }
 
-function onFrame(state: PiState, { json }: Frame): Step<PiState> {
+function onFrame(state: PiState, { json }: Frame, nowMs: number): Step<PiState> {
   const work = draftOf(state);
   const frame = readPiFrame(json);
   closeDialogs(work, frame);
-  apply(work, frame);
+  apply(work, frame, nowMs);
   return stepOf(work);
 }
 
-function apply(work: Draft, frame: PiFrame): void {
+function apply(work: Draft, frame: PiFrame, nowMs: number): void {
   switch (frame.kind) {
     case "response":
-      return onResponse(work, frame);
+      return onResponse(work, frame, nowMs);
     case "agent_start":
       return onAgentStart(work);
     case "turn_end":
@@ -142,7 +142,7 @@ function apply(work: Draft, frame: PiFrame): void {
       if (work.state.run === "started") patch(work, { run: "ending" });
       return;
     case "agent_settled":
-      return onSettled(work, frame.aborted);
+      return onSettled(work, frame.aborted, nowMs);
     case "assistant_start":
       return;
     case "text_delta":
@@ -186,8 +186,8 @@ function apply(work: Draft, frame: PiFrame): void {
   }
 }
 
-function onResponse(work: Draft, frame: Extract<PiFrame, { kind: "response" }>): void {
-  if (frame.command === "prompt") return onPromptResponse(work, frame);
+function onResponse(work: Draft, frame: Extract<PiFrame, { kind: "response" }>, nowMs: number): void {
+  if (frame.command === "prompt") return onPromptResponse(work, frame, nowMs);
   if (onHistoryResponse(work, frame) || onHandledCheck(work, frame)) return;
   if (work.state.awaited.includes(frame.id)) return onHandshake(work, frame);
   // A line that a death of ours cut in two is answered like this, once, after the LF that mends it.

@@ -3,6 +3,7 @@
  * The one end is agent_settled. agent_end is not (it comes before each retry and before a compaction that runs the turn
  * again), an error message is not (a retry may mend it), and an agent_settled without any ended attempt is a stray one.
  */
+import { accountFailure } from "../account-words.ts";
 import type { ProviderFact } from "../contract.ts";
 import type { TurnError } from "../../words/agent.ts";
 import { forget } from "./dialogs.ts";
@@ -18,11 +19,11 @@ type Assistant = Extract<PiMessage, { role: "assistant" }>;
 const HANDLED = "handled?";
 
 /** Pi's answer to a prompt says that it was taken, not that anything came of it. */
-export function onPromptResponse(work: Draft, frame: Response): void {
+export function onPromptResponse(work: Draft, frame: Response, nowMs: number): void {
   const { prompt, run } = work.state;
   if (prompt === null || prompt.key !== frame.id) return;
   if (!frame.ok) {
-    if (run === "none") return finish(work, { type: "turn_ended", outcome: "failed", error: turnError(frame.error) });
+    if (run === "none") return finish(work, failedTurn(frame.error, nowMs));
     // A run that began by itself goes on; only this prompt is refused.
     patch(work, { prompt: null });
     say(work, { type: "note", level: "warn", code: "prompt_refused", message: frame.error });
@@ -162,16 +163,20 @@ export function addUsage(work: Draft, used: PiTotals): void {
   });
 }
 
-export function onSettled(work: Draft, aborted: boolean | null): void {
+export function onSettled(work: Draft, aborted: boolean | null, nowMs: number): void {
   const { run, last, interrupt } = work.state;
   if (run !== "ending") return;
   // Old versions do not say that a run was aborted, and end an aborted tool with an error message.
   const asked = interrupt === "sent" && last?.stopReason !== "stop" && last?.stopReason !== "length";
   if (aborted === true || last?.stopReason === "aborted" || (aborted === null && asked))
     finish(work, { type: "turn_ended", outcome: "interrupted" });
-  else if (last?.stopReason === "error")
-    finish(work, { type: "turn_ended", outcome: "failed", error: turnError(last.error) });
+  else if (last?.stopReason === "error") finish(work, failedTurn(last.error, nowMs));
   else finish(work, { type: "turn_ended", outcome: "completed" });
+}
+
+function failedTurn(reason: string, nowMs: number): Extract<ProviderFact, { type: "turn_ended" }> {
+  const limit = accountFailure(reason, nowMs);
+  return { type: "turn_ended", outcome: "failed", error: turnError(reason), ...(limit === null ? {} : { limit }) };
 }
 
 function finish(work: Draft, end: Extract<ProviderFact, { type: "turn_ended" }>): void {

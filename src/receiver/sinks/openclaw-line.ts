@@ -87,7 +87,9 @@ function count(events: readonly Reported[]): string {
 
 function quote(event: HarnessEvent, max: number): string {
   const said = oneLine(
-    [event.error, checkText(event), event.question, event.lastMessage].filter((text) => text !== null).join(" · "),
+    [event.account, event.error, checkText(event), event.question, event.lastMessage]
+      .filter((text) => text !== null)
+      .join(" · "),
   );
   // Its own quotation marks must not seem to end the quote.
   return said === "" ? "" : `: "${excerpt(said.replaceAll('"', "'"), max)}"`;

@@ -1,4 +1,5 @@
 /** An actor on a store in memory, with a clock that is moved by hand and no process: for the tests of what it does. */
+import { createAccounts } from "../../../src/agents/accounts.ts";
 import type { ActorDeps } from "../../../src/agents/actor-deps.ts";
 import type { Closers } from "../../../src/agents/closing.ts";
 import { createActor } from "../../../src/agents/actor.ts";
@@ -59,6 +60,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       stallWarnMs: 0,
       toolStallWarnMs: 0,
       permissionTimeoutMs: 0,
+      limitMaxWaitMs: 0,
       runOutputBytes: 1e9,
     },
     runSettings: () => ({
@@ -68,10 +70,16 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       closing: closing.terms,
       verify: null,
       checking: () => ({ cwd: "/", env: {}, trusted: true }),
+      model: null,
+      onLimit: "park",
       launch: () => {
         throw new Error("not asked for here");
       },
+      payer: () => ({ kind: "command", model: null, env: {} }),
     }),
+    accounts: createAccounts({ store, loadIdentity: async () => () => "command:test" }),
+    pace: 1,
+    limitsChanged: () => undefined,
     gate: createStartGate(clock),
     newNonce: () => "n",
     newUuid: () => "00000000-0000-4000-8000-000000000001",

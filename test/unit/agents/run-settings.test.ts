@@ -135,6 +135,7 @@ describe("request, project, config: the nearest wins", () => {
     };
     const sources = {
       store,
+      onLimit: "park" as const,
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
       trustedRoots: [join(dir, "trusted")],
       inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },

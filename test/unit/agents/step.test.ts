@@ -66,7 +66,14 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
   events = [];
   notices = [];
   const result = store.transact(() => {
-    const limits = { parkIdleMs: 0, turnTimeoutMs: 0, stallWarnMs: 500, toolStallWarnMs: 500, permissionTimeoutMs: 0 };
+    const limits = {
+      parkIdleMs: 0,
+      turnTimeoutMs: 0,
+      stallWarnMs: 500,
+      toolStallWarnMs: 500,
+      permissionTimeoutMs: 0,
+      limitMaxWaitMs: 0,
+    };
     const it = beginStep(
       {
         store,
@@ -74,6 +81,7 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
         entry: { store, project: "p", agent: AGENT, now, events },
         newNonce: () => "nonce",
         newUuid: () => "00000000-0000-4000-8000-000000000001",
+        accountLimits: () => [],
         promptOf: (input) => asPrompt(input, now),
         env: {
           nowMs: now + 5_000_000,
@@ -91,6 +99,11 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
           totalsDieWithIt: false,
           tellsUsage: true,
           limits,
+          account: "",
+          accountLimits: [],
+          model: null,
+          onLimit: "park",
+          pace: 1,
           ...env,
         },
         enqueue: (notice, { status }) => notices.push({ notice, status }),

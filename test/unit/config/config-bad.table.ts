@@ -17,7 +17,7 @@ const noToken =
   "expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN";
 const signing = 'a secret "whsec_" + base64 of 24 to 64 bytes';
 const keys =
-  "host, port, listen, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, retention";
+  "host, port, listen, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, onLimit, retention, fleet";
 
 export const badConfigs: readonly BadConfig[] = [
   // The file itself

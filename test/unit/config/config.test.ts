@@ -59,11 +59,13 @@ test("without a file and without variables there are the documented defaults", (
       stallWarnMs: 300_000,
       toolStallWarnMs: 1_800_000,
       permissionTimeoutMs: 0,
+      limitMaxWaitMs: 86_400_000,
       runOutputBytes: 1_073_741_824,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,
     },
+    onLimit: "park",
     retention: { eventsDays: 30 },
   });
 });

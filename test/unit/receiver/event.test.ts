@@ -57,6 +57,7 @@ describe("reading an event", () => {
           error: "rate_limit: slow",
           question: "rm -rf build",
           verify: "did not pass (code 2), told the agent 2 times",
+          account: null,
           durationMs: 192_000,
           metadata: { k: "v" },
           truncated: false,

@@ -70,7 +70,13 @@ const env: Surroundings = {
     stallWarnMs: 300_000,
     toolStallWarnMs: 0,
     permissionTimeoutMs: 1000,
+    limitMaxWaitMs: 86_400_000,
   },
+  account: "claude-code:work",
+  accountLimits: [],
+  model: null,
+  onLimit: "park",
+  pace: 1,
 };
 /** Whatever can come next. */
 const ALL: readonly Fact[] = [

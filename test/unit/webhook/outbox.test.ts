@@ -55,7 +55,7 @@ function turn(n: number, outcome: TurnOutcome | null, ...said: string[]): void {
 
 function told(notice: NoticeRequest, state: Partial<AgentState> = {}): Record<string, unknown> {
   const config = { url: "http://127.0.0.1:1/" };
-  store.transact(() => enqueueNotice(store, config, agent, notice, { ...initialState(0), ...state }, "m1", 5));
+  store.transact(() => enqueueNotice(store, config, agent, notice, { ...initialState(0), ...state }, () => "m1", 5));
   return JSON.parse(store.get<{ body: string }>("SELECT body FROM deliveries WHERE id = 'm1'")?.body ?? "null");
 }
 

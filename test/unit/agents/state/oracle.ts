@@ -12,7 +12,7 @@ import { START_MS } from "./world.ts";
 import type { Under, World } from "./world.ts";
 
 const FINAL: readonly InputState[] = ["ended", "unknown", "cancelled"];
-const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach", "fed"];
+const MAY_START: readonly Fact["type"][] = ["input", "resume", "release", "detach", "fed", "go_on"];
 
 /** What a program says that lacked something for the moment. */
 const LACKS = /database is locked/;
@@ -35,6 +35,7 @@ export function createOracle(under: Under) {
   const permissions = new Map<string, { settled: boolean; sent: number; told: number }>();
   let process: "none" | "spawned" | "ready" | "ending" = "none";
   let intent: AgentState["intent"] = null;
+  const limits = new Set<string>();
   let budget = 1;
   let startFailed = false;
   let purged = false;
@@ -58,6 +59,7 @@ export function createOracle(under: Under) {
     if (fact.type === "detach") taken = false;
     closing.before(fact);
     if (fact.type === "input" || fact.type === "fed") inputs.set(fact.id, "queued");
+    if (fact.type === "go_on" && fact.input !== null) inputs.set(fact.input.id, "queued");
     if (fact.type === "input_absent") absent.add(fact.key);
     if (fact.type === "ready" && process === "spawned") {
       process = "ready";
@@ -161,8 +163,16 @@ export function createOracle(under: Under) {
         return;
       case "notice":
         return notice(each, after, fact);
+      case "limit_found":
+        limits.add(each.limit.scope);
+        return;
+      case "limit_over":
+        must(limits.delete(each.scope), `limit ${each.scope} is over and was not there`);
+        return;
       case "interrupt":
       case "inspect_tree":
+      case "limits_changed":
+      case "allowance":
       case "event":
       case "close_step":
       case "close_expired":
@@ -177,6 +187,11 @@ export function createOracle(under: Under) {
       const known = permissions.get(each.permission ?? "");
       must(known !== undefined && known.told === 0, `permission ${each.permission} is told twice`);
       if (known !== undefined) known.told += 1;
+      return;
+    }
+    if (each.event === "agent_limited" || each.event === "agent_resumed") {
+      must(turns.get(each.turn ?? "") === "open", `turn ${each.turn} is told of and is ${turns.get(each.turn ?? "")}`);
+      must(each.limit !== undefined && limits.has(each.limit.scope), `${each.event} of a limit that nobody met`);
       return;
     }
     if (each.event === "agent_stalled") {
@@ -215,6 +230,10 @@ export function createOracle(under: Under) {
     const [kept, keeps] = [was.filter((id) => is.includes(id)), is.filter((id) => was.includes(id))];
     must(kept.join() === keeps.join(), `the order was ${was.join()} and is ${is.join()}`);
     for (const id of is.filter((each) => !was.includes(each))) {
+      if (fact.type === "go_on") {
+        must(fact.input?.id === id && after.flight?.input === id, `input ${id} makes nothing go on`);
+        continue;
+      }
       must((fact.type === "input" || fact.type === "fed") && fact.id === id, `input ${id} came from nowhere`);
       const place = is.indexOf(id);
       const first = place === 0 || (place === 1 && after.flight !== null && after.flight.input === is[0]);
@@ -238,11 +257,22 @@ export function createOracle(under: Under) {
       `status ${s.status} with turn ${s.turn?.id}`,
     );
     must((s.status === "waiting_input") === (live && waiting), `status ${s.status}, waiting: ${waiting}`);
+    const limited = s.limited !== null && s.limited.stage !== "going";
+    must(
+      (s.status === "limited") === (limited && !(live && waiting)),
+      `status ${s.status}, limited: ${s.limited?.stage}`,
+    );
+    must(s.limited === null || s.turn !== null, "a limit without a turn that meets it");
+    must(!limited || s.turn?.closing == null, "a turn that waits and is being closed");
+    must(s.limited?.stage !== "leaving" || there, "no process is left that waits by itself");
+    if (s.limited?.stage === "parked")
+      must(s.flight === null || s.flight.run === null, "a parked turn whose input runs");
     if (s.status === "processing")
       must((live || closing.isOpen()) && s.turn !== null, `processing with process ${s.process}`);
     if (s.status === "starting") must((!live || s.intent !== null) && !closing.isOpen(), "starting, and ready");
     must((s.process === "attached") === attached(), `process ${s.process}, by the books attached: ${attached()}`);
-    if (isBusy(s.status)) must(there || attached() || due || closing.isOpen(), `${s.status} without a process`);
+    if (isBusy(s.status))
+      must(there || attached() || due || closing.isOpen() || limited, `${s.status} without a process`);
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
     if (s.process === "gone" && !isBusy(s.status) && !goneClosing)
       must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
@@ -312,7 +342,8 @@ export function cannotLoop(it: World): void {
     it.do({ type: "exit", code: 1, stderrTail: "" }, { type: "ready" });
     finishClosing(it);
   }
-  must(!isBusy(it.state().status), `after four deaths it is ${it.state().status}`);
+  const { status, limited } = it.state();
+  must(!isBusy(status) || limited?.stage === "parked", `after four deaths it is ${status}`);
 }
 
 /** From any state: a program that does its work brings every input to its end. */
@@ -324,10 +355,14 @@ export function drains(it: World): void {
     const { flight } = s;
     const asked = s.open.find((each) => !each.answered);
     const step = closingStep(it);
+    const parked = s.limited?.stage === "parked";
     // A plain command's next input waits for the end of the process before.
     if (s.again !== null && s.process !== "running" && s.intent === null) it.do({ later: 10_000 });
-    else if (s.intent !== null || (s.ready && flight?.run === null)) it.do({ type: "exit", code: 0, stderrTail: "" });
+    else if (s.intent !== null || (!parked && s.ready && flight?.run === null))
+      it.do({ type: "exit", code: 0, stderrTail: "" });
     else if (s.process === "running" && !s.ready) it.do({ type: "ready" });
+    else if (parked)
+      it.do({ type: "go_on", input: flight === null ? { id: 1000 + steps, key: `k${1000 + steps}` } : null });
     else if (asked !== undefined) it.do({ type: "decide", id: asked.id, decision: "allow" });
     else if (flight !== null && flight.run !== s.run) it.do({ type: "input_absent", key: flight.key });
     else if (flight !== null && !flight.accepted) it.do({ type: "input_accepted", key: flight.key });

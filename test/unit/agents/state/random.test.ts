@@ -5,6 +5,7 @@ import { CLOSING_STEPS } from "../../../../src/words/agent.ts";
 import type { ClosingStep } from "../../../../src/words/agent.ts";
 import { Violation, canBeStopped, cannotLoop, createOracle, drains } from "./oracle.ts";
 import type { Step, Under, World } from "./world.ts";
+import * as limitFacts from "./limit-facts.ts";
 import * as facts from "./world.ts";
 
 const SEQUENCES = 100_000;
@@ -46,6 +47,7 @@ function provider(next: Random): Under {
     stallWarnMs: pick(next, [0, 1000]),
     toolStallWarnMs: pick(next, [0, 3000]),
     permissionTimeoutMs: pick(next, [0, 2000]),
+    limitMaxWaitMs: pick(next, [0, 20_000]),
   };
   return {
     ...pick(next, KINDS),
@@ -59,6 +61,11 @@ function provider(next: Random): Under {
     alone: next() < 0.8,
     reconciling: next() < 0.1,
     lastWords: false,
+    account: "claude-code:work",
+    accountLimits: [],
+    model: null,
+    onLimit: pick(next, ["park", "park", "fail"]),
+    pace: 1,
   };
 }
 
@@ -84,6 +91,15 @@ function finding(next: Random, step: ClosingStep, turn: string): Fact {
 
 const OUTCOMES = ["completed", "completed", "interrupted", "failed", "lost"] as const;
 
+/** Whatever has to do with the account; a turn goes on with an input of its own, numbered like all others. */
+function limits(next: Random, it: World, sent: number): Step {
+  const roll = upTo(next, 5);
+  if (roll === 0) return limitFacts.waitsInside(pick(next, ["limit", "limit", "billing"]));
+  if (roll === 1) return it.state().flight === null ? limitFacts.goOn(sent + 1) : limitFacts.goOnUnsent;
+  if (roll === 2) return { type: "limit_moved", resetsAt: null, resumesAt: 5, guessed: true };
+  return limitFacts.limited(pick(next, ["limit", "limit", "auth"]), pick(next, ["five_hour", "seven_day"]));
+}
+
 /** Anything at all, likely or not. */
 function anything(next: Random, it: World, sent: number): Step {
   const one = 1 + upTo(next, sent + 1);
@@ -99,7 +115,8 @@ function anything(next: Random, it: World, sent: number): Step {
   if (roll < 31) return facts.configured;
   if (roll < 35) return facts.decide(`p${1 + upTo(next, 4)}`, next() < 0.5 ? "allow" : "deny");
   if (roll < 43) return facts.ready;
-  if (roll < 47) return facts.started;
+  if (roll < 45) return facts.started;
+  if (roll < 47) return limits(next, it, sent);
   if (roll < 55) return facts.ended(pick(next, OUTCOMES));
   if (roll < 60) return facts.accepted(one);
   if (roll < 62) return facts.absent(one);
@@ -126,6 +143,9 @@ function likely(next: Random, it: World, sent: number): Step {
   const s = it.state();
   const { flight } = s;
   const asked = s.open.find((each) => !each.answered);
+  if (s.limited?.stage === "parked" && next() < 0.6)
+    return flight === null ? limitFacts.goOn(sent + 1) : limitFacts.goOnUnsent;
+  if (s.turn !== null && s.ready && next() < 0.1) return limits(next, it, sent);
   if (s.intent !== null || (s.ready && flight?.run === null)) return facts.exit(0);
   if (s.process === "running" && !s.ready) return facts.ready;
   if (asked !== undefined) return facts.decide(asked.id);
@@ -152,7 +172,7 @@ function invent(seed: number): Sequence {
   let sent = 0;
   for (let n = 5 + upTo(next, 25); n > 0; n -= 1) {
     const step = next() < 0.5 ? likely(next, it, sent) : anything(next, it, sent);
-    if ("type" in step && step.type === "input") sent += 1;
+    if ("type" in step && (step.type === "input" || (step.type === "go_on" && step.input !== null))) sent += 1;
     steps.push(step);
     it.do(step);
     if (it.trace.includes("purge")) break;

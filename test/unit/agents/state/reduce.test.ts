@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { isBusy } from "../../../../src/words/agent.ts";
 import type { Row } from "./world.ts";
 import { closingTables } from "./closing.table.ts";
+import { limitTables } from "./limit.table.ts";
 import { queueTables } from "./queue.table.ts";
 import { statusTables } from "./status.table.ts";
 import { waitingTables } from "./waiting.table.ts";
@@ -17,13 +18,13 @@ function run({ under, given, when, does, then }: Row): void {
   expect(it.shown()).toMatchObject(then);
 }
 
-for (const { about, rows } of [...statusTables, ...queueTables, ...waitingTables, ...closingTables]) {
+for (const { about, rows } of [...statusTables, ...queueTables, ...waitingTables, ...closingTables, ...limitTables]) {
   describe(about, () => {
     for (const row of rows) test(row.says, () => run(row));
   });
 }
 
-test("busy = starting, processing, waiting_input", () => {
-  const all = ["starting", "idle", "processing", "waiting_input", "error", "exited"] as const;
-  expect(all.filter(isBusy)).toEqual(["starting", "processing", "waiting_input"]);
+test("busy = starting, processing, waiting_input, limited", () => {
+  const all = ["starting", "idle", "processing", "waiting_input", "error", "exited", "limited"] as const;
+  expect(all.filter(isBusy)).toEqual(["starting", "processing", "waiting_input", "limited"]);
 });

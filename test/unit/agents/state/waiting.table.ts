@@ -107,7 +107,7 @@ export const waitingTables: readonly Table[] = [
         given: [...WORKING, retrying],
         when: [later(300_000)],
         does: ["agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"],
-        then: { cause: "timer: no progress for 300000 ms: attempt 1 of the model call, overloaded" },
+        then: { cause: "timer: no progress for 300000 ms: attempt 1 of the model call, 529 overloaded" },
       },
       { says: "0 = no warning", under: { limits: { stallWarnMs: 0 } }, given: WORKING, when: [later(3_600_000)], does: [], then: {} },
       { says: "no limit acts on a process whose end was asked for", under: { limits: { turnTimeoutMs: 1000, permissionTimeoutMs: 1000, stallWarnMs: 1000 } }, given: [...WAITING, stop], when: [later(60_000)], does: [], then: {} },

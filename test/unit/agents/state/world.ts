@@ -8,6 +8,7 @@ import { initialState } from "../../../../src/store/agent-state.ts";
 import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
 import type { AgentState, ClosingStep, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
+import type { AccountLimit } from "../../../../src/words/limits.ts";
 
 export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" | "agentId" | "limits"> {
   readonly limits: Partial<Limits>;
@@ -32,6 +33,11 @@ const DEFAULTS: Under = {
   alone: true,
   reconciling: false,
   lastWords: false,
+  account: "claude-code:work",
+  accountLimits: [],
+  model: null,
+  onLimit: "park",
+  pace: 1,
 };
 
 const LIMITS: Limits = {
@@ -40,6 +46,7 @@ const LIMITS: Limits = {
   stallWarnMs: 300_000,
   toolStallWarnMs: 1_800_000,
   permissionTimeoutMs: 0,
+  limitMaxWaitMs: 86_400_000,
 };
 
 /** `later` lets time pass; `frame` is any line of the program, a sign of life and nothing else. */
@@ -77,13 +84,25 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
   const inputs: Record<number, InputState> = {};
   /** What is fed back gets numbers of its own. */
   let fedInputs = 100;
+  /** What the store knows of the account. */
+  let limits: readonly AccountLimit[] = [];
 
   const give = (fact: Fact): void => {
     const source = terms.reconciling ? "reconcile" : sourceOf(fact);
-    const limits = { ...LIMITS, ...terms.limits };
+    const settings = { ...LIMITS, ...terms.limits };
     if (fact.type === "input" || fact.type === "fed") inputs[fact.id] ??= "queued";
+    if (fact.type === "go_on" && fact.input !== null) inputs[fact.input.id] ??= "queued";
     watcher?.before(fact);
-    const outcome = reduce(state, fact, { ...terms, limits, nowMs: now + WALL_MS, ranMs: now, source, agentId: "a" });
+    const accountLimits = [...terms.accountLimits, ...limits];
+    const outcome = reduce(state, fact, {
+      ...terms,
+      accountLimits,
+      limits: settings,
+      nowMs: now + WALL_MS,
+      ranMs: now,
+      source,
+      agentId: "a",
+    });
     state = outcome.state;
     watcher?.after(fact, outcome.effects, state);
     for (const effect of outcome.effects) {
@@ -91,6 +110,9 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
       trace.push(told(effect));
       if (effect.do === "input_state") inputs[effect.id] = effect.state;
       if (effect.do === "feed") give({ type: "fed", id: ++fedInputs, key: `k${fedInputs}`, fed: effect.fed });
+      if (effect.do === "limit_found")
+        limits = [...limits.filter(({ scope }) => scope !== effect.limit.scope), effect.limit];
+      if (effect.do === "limit_over") limits = limits.filter(({ scope }) => scope !== effect.scope);
       if (effect.do === "inspect_tree") give({ type: "park", clean: terms.alone });
     }
   };
@@ -111,6 +133,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     state: (): AgentState => state,
     now: () => now,
     inputs,
+    limits: () => limits,
     effects,
     trace,
     do(...steps: readonly Step[]) {
@@ -130,8 +153,10 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     },
     /** What a row speaks of. */
     shown() {
-      const { status, cause, process, run, queue, held, turn, lastTurn, background, retrying, startError } = state;
+      const { status, cause, process, run, queue, held, turn, lastTurn, background, retrying, startError, limited } =
+        state;
       return {
+        limited: limited === null ? null : `${limited.stage} ${limited.scope}`,
         status,
         process,
         run,
@@ -154,7 +179,15 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
 export type World = ReturnType<typeof world>;
 export type Shown = ReturnType<World["shown"]>;
 
-const TIMER_FACTS: readonly Fact["type"][] = ["tick", "park", "start_waits", "start_in_line", "start_begins"];
+const TIMER_FACTS: readonly Fact["type"][] = [
+  "go_on",
+  "limit_moved",
+  "tick",
+  "park",
+  "start_waits",
+  "start_in_line",
+  "start_begins",
+];
 
 function sourceOf({ type }: Fact): Surroundings["source"] {
   if (USER_FACTS.includes(type)) return "api";
@@ -187,6 +220,7 @@ function told(effect: Effect): string {
       return effect.gently ? "end gently" : "end";
     case "interrupt":
     case "inspect_tree":
+    case "limits_changed":
     case "purge":
     case "close_expired":
     case "close_cancel":
@@ -195,6 +229,12 @@ function told(effect: Effect): string {
       return `${effect.turn} ${effect.step}`;
     case "feed":
       return `feed ${effect.text}`;
+    case "limit_found":
+      return `limit ${effect.limit.scope} (${effect.limit.class})`;
+    case "limit_over":
+      return `limit ${effect.scope} over`;
+    case "allowance":
+      return "allowance";
     case "open_turn":
       return `${effect.turn.id} begins (${effect.turn.origin})`;
     case "close_turn":

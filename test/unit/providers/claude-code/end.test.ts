@@ -85,6 +85,7 @@ describe("the end of a turn", () => {
       type: "turn_ended",
       outcome: "failed",
       error: { code: "authentication_failed", message: "Invalid API key" },
+      limit: { class: "auth", scope: "auth", resetsAt: null, message: "Invalid API key" },
     });
   });
   test("the turn limit is a failure of its own", () => {

@@ -177,7 +177,11 @@ describe("turns", () => {
       const it = running().frames(
         completed("t1", "failed", OWN, { message: "m", codexErrorInfo, additionalDetails: "more" }),
       );
-      expect(it.facts.at(-1)).toEqual({ type: "turn_ended", outcome: "failed", error: { code, message: "m: more" } });
+      expect(it.facts.at(-1)).toMatchObject({
+        type: "turn_ended",
+        outcome: "failed",
+        error: { code, message: "m: more" },
+      });
     });
   }
 

@@ -113,6 +113,7 @@ describe("the end of a turn", () => {
         type: "turn_ended",
         outcome: "failed",
         error: { code: "provider_error", message: "No API key found for stub." },
+        limit: { class: "auth", scope: "auth", resetsAt: null, message: "No API key found for stub." },
       },
     ]);
   });

@@ -20,6 +20,7 @@ const event: HarnessEvent = {
   error: null,
   question: null,
   verify: null,
+  account: null,
   durationMs: 192_000,
   metadata: {},
   truncated: false,

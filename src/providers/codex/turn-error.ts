@@ -1,0 +1,24 @@
+/** Codex's word for a failure: a string, or the only key of an object that holds the HTTP status. */
+import type { TurnError } from "../../words/agent.ts";
+import { type Fields, isFields, maybeNumber, text } from "../read.ts";
+
+export function turnError(error: Fields): TurnError {
+  const kind = error["codexErrorInfo"];
+  const code = typeof kind === "string" ? kind : isFields(kind) ? (Object.keys(kind)[0] ?? "other") : "other";
+  const message = text(error, "message");
+  const more = text(error, "additionalDetails");
+  return {
+    code,
+    message: more === "" || message.includes(more) ? message || "Codex gave no reason" : `${message}: ${more}`,
+  };
+}
+
+export function httpStatus(error: Fields): number | null {
+  const kind = error["codexErrorInfo"];
+  if (!isFields(kind)) return null;
+  return (
+    Object.values(kind)
+      .map((value) => maybeNumber(value, "httpStatusCode"))
+      .find((status) => status !== undefined) ?? null
+  );
+}
