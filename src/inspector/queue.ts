@@ -25,6 +25,8 @@ export interface Queue {
 }
 
 const PAGE = 200;
+/** What is taken sooner than this never waited: shown for a moment it would only make everything jump. */
+const WAITS_MS = 300;
 
 export function createQueue({ client }: AppContext, agent: Agent, edit: (text: string) => void): Queue {
   const path = `${agentPath(agent)}/inputs`;
@@ -34,6 +36,9 @@ export function createQueue({ client }: AppContext, agent: Agent, edit: (text: s
   let newest: Input | null = null;
   let loading = false;
   let again = false;
+  /** When each that is queued was first seen; those of the first look have waited already. */
+  const firstSeen = new Map<number, number>();
+  let later: ReturnType<typeof setTimeout> | undefined;
   const problem = h("p", { class: "problem", role: "alert" });
   const rows = h("div", { class: "queue-rows" });
   const summary = h("summary");
@@ -71,6 +76,16 @@ export function createQueue({ client }: AppContext, agent: Agent, edit: (text: s
   const button = (label: string, click: () => void): HTMLElement =>
     h("button", { class: "quiet small", on: { click } }, label);
 
+  let first = true;
+  const hasWaited = (n: number): boolean => {
+    const seen = firstSeen.get(n) ?? (first ? 0 : performance.now());
+    firstSeen.set(n, seen);
+    const left = first ? 0 : seen + WAITS_MS - performance.now();
+    clearTimeout(later);
+    if (left > 0) later = setTimeout(() => void load(), left);
+    return left <= 0;
+  };
+
   const load = async (): Promise<void> => {
     again = loading;
     if (loading) return;
@@ -92,7 +107,8 @@ export function createQueue({ client }: AppContext, agent: Agent, edit: (text: s
         firstOpen === -1
           ? (found.filter(({ state }) => state !== "unknown").at(-1)?.n ?? settled)
           : (found[firstOpen]?.n ?? 1) - 1;
-      open = found.filter(({ state }) => state === "queued" || state === "unknown");
+      open = found.filter(({ n, state }) => state === "unknown" || (state === "queued" && hasWaited(n)));
+      first = false;
       keyed.update(open);
       element.hidden = open.length === 0;
       setText(
