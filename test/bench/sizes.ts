@@ -9,8 +9,8 @@ import type { Measurement, World } from "./world.ts";
 const SRC = join(import.meta.dir, "../../src");
 /** Both programs: they are one executable under two names. */
 const BUNDLE_MAX_BYTES = 768 * 1024;
-/** Around the bundle in the binary: pages, alignment, and what is compiled ahead. */
-const SLACK_BYTES = 1024 * 1024;
+/** Around the bundle and what of it is compiled ahead, which is as large: pages, alignment, frames. */
+const SLACK_BYTES = 700 * 1024;
 const STARTS = 15;
 
 export const sizes: Measurement = async (world) => {
@@ -32,8 +32,8 @@ export const sizes: Measurement = async (world) => {
     {
       what: "the executable",
       measured: `${mb(harness.size)} (hello ${mb(hello)})${harness.ino === receiver.ino ? ", one file" : ", two files"}`,
-      must: "hello + bundle, one file",
-      fine: harness.ino === receiver.ino && harness.size <= hello + bundled + SLACK_BYTES,
+      must: "hello + bundle, and that compiled ahead; one file",
+      fine: harness.ino === receiver.ino && harness.size <= hello + 2 * bundled + SLACK_BYTES,
     },
     await versionClaim(world, "agent-harness", world.harness),
     await versionClaim(world, "webhook-receiver", world.receiver),
