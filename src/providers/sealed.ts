@@ -72,6 +72,7 @@ export function sealed<S>(codec: Codec<S>): AnyCodec {
     interrupt: (state, nowMs) => within(state, (own) => codec.interrupt(own, nowMs)),
     answer: (state, answer, nowMs) => within(state, (own) => codec.answer(own, answer, nowMs)),
     farewell: (state) => (opened(state) ? codec.farewell(state.state) : { lines: [], graceMs: 0 }),
+    ownProcesses: (state) => (opened(state) ? (codec.ownProcesses?.(state.state) ?? 1) : 1),
     exit: (state, context) =>
       opened(state) ? kept({ state, facts: codec.exit(state.state, context), lines: [] }).facts : [],
   };

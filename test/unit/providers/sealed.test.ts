@@ -184,3 +184,23 @@ test("an id of 512 bytes is one", () => {
   const id = "i".repeat(512);
   expect(types(facts("opencode", `{"t":"ready","version":"1","session":"${id}"}`))).toEqual(["session", "ready"]);
 });
+
+test("how many processes an idle program is, is told of each program through the seal", () => {
+  const own = (kind: (typeof PROVIDER_KINDS)[number], state?: unknown) => {
+    const codec = codecOf(kind);
+    return codec.ownProcesses?.(state ?? begun(codec));
+  };
+  expect(PROVIDER_KINDS.map((kind) => [kind, own(kind)])).toEqual([
+    ["claude-code", 1],
+    ["codex", 2],
+    ["opencode", 3],
+    ["pi", 1],
+    ["acp", 1],
+    ["command", 1],
+  ]);
+  const acp = codecOf("acp");
+  const agentInfo = { name: "@agentclientprotocol/codex-acp", version: "2.6.0" };
+  const json = { jsonrpc: "2.0", id: 1, result: { protocolVersion: 1, agentCapabilities: {}, agentInfo } };
+  expect(own("acp", acp.frame(begun(acp), { raw: "", json }, 0).state)).toBe(2);
+  expect(own("codex", { not: "its own" })).toBe(1);
+});
