@@ -4,7 +4,6 @@
  * in `core.ts`. The daemon may die and come back, nothing changes here: stdin is a FIFO that stays open, stdout a file.
  */
 import { randomBytes } from "node:crypto";
-import { writeSync } from "node:fs";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { createLineSplitter } from "../lib/ndjson.ts";
@@ -22,6 +21,7 @@ import type { Server } from "./server.ts";
 import { ServerFailed, startServer } from "./server.ts";
 import type { CoreAction, CoreInput } from "./core-io.ts";
 import { readEvent } from "./wire.ts";
+import { writeWhole } from "./write-whole.ts";
 import { isFields, text } from "../providers/read.ts";
 
 const START_MS = 50_000;
@@ -232,16 +232,7 @@ function withoutSecret(text: string): string {
 
 /** Whole lines, in their order, out before anything else is done: stdout is a file, and what is in it survives us. */
 function tell(line: BridgeLine): void {
-  const bytes = Buffer.from(`${withoutSecret(JSON.stringify(line))}\n`);
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(1, bytes, at);
-    } catch (error) {
-      // Only when stdout is a pipe (in tests): wait for its reader.
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
-      Bun.sleepSync(2);
-    }
-  }
+  writeWhole(1, Buffer.from(`${withoutSecret(JSON.stringify(line))}\n`), (ms) => Bun.sleepSync(ms));
 }
 
 function modelOf(model: string | null): { readonly providerID: string; readonly modelID: string } | null {
