@@ -112,6 +112,7 @@ in
       permissionTimeoutMs = milliseconds 0 "A question is answered with deny after this time; 0 = never.";
       limitMaxWaitMs = milliseconds 86400000 "A turn waits so long for its account's allowance, all its waits together; 0 = as long as it takes.";
       runOutputBytes = option types.ints.positive 1073741824 "What the output of one run may hold of the disk; a run beyond it is ended.";
+      snapshotBytes = option types.ints.positive 1073741824 "What new and changed files of one snapshot of an agent's folder may come to.";
       agentMemoryBytes = count 0 "Memory of each run; 0 = no limit.";
       agentTasks = count 0 "Processes and threads of each run; 0 = no limit.";
       agentCpuWeight = option (types.ints.between 0 10000) 0 "Share of a busy processor of each run, 1 to 10000, others have 100; 0 = as others.";
@@ -122,6 +123,7 @@ in
     ]) "park" "What becomes of a turn whose account is at its limit: it waits and goes on, or it fails.";
     retention = group {
       eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";
+      workspacesDays = option types.ints.positive 30 "How long what was kept of an agent's folder can be brought back after the agent is gone.";
     } "How long things are kept.";
     fleet = optional (types.submodule {
       options = {

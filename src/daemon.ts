@@ -7,10 +7,11 @@ import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
 import type { Closer } from "./agents/closing.ts";
+import { startHousekeeping } from "./agents/housekeeping.ts";
 import type { Reporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
-import { runSettingsOf } from "./agents/run-settings.ts";
+import { isTrusted, keepsWork, runSettingsOf } from "./agents/run-settings.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { inspectRoutes } from "./api/inspect.ts";
 import { apiRoutes } from "./api/routes.ts";
@@ -42,8 +43,10 @@ import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
 import { startRetention } from "./store/retention.ts";
+import { hasWorkspaces } from "./store/workspaces.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
 import { createWorker } from "./webhook/worker.ts";
+import type { Rooms } from "./workspaces/rooms.ts";
 
 export interface DaemonOptions {
   readonly config: HarnessConfig;
@@ -140,6 +143,22 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const newNonce = (): string => randomHex(16);
   const checks = { store, clock, log, groups, outputBytes: config.limits.runOutputBytes, newNonce, seam };
   let checker: Promise<Closer> | null = null;
+  let opened: Promise<Rooms> | null = null;
+  const rooms = (): Promise<Rooms> =>
+    (opened ??= import("./workspaces/rooms.ts").then(({ createRooms }) =>
+      createRooms({
+        store,
+        journal,
+        clock,
+        log,
+        stateDir,
+        snapshotBytes: config.limits.snapshotBytes,
+        isTrusted: (project) => isTrusted(project, config.projects.trustedRoots),
+        inheritedEnv: env,
+        newNonce: () => randomHex(8),
+        seam,
+      }),
+    ));
 
   const supervisor = createSupervisor({
     store,
@@ -165,11 +184,13 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newNonce,
     newUuid: () => crypto.randomUUID(),
     closers: {
+      snapshot: async () => (await rooms()).closer,
       check: () => (checker ??= import("./agents/check.ts").then(({ createCheckCloser }) => createCheckCloser(checks))),
     },
     accounts,
     pace,
     limitsChanged: () => void keeper().then((it) => it.look()),
+    prepare: (agent, signal) => (keepsWork(agent) ? rooms().then((found) => found.prepare(agent, signal)) : null),
   });
 
   const attachments = createAttachments({
@@ -204,6 +225,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newId: () => randomHex(4),
     newUuid: () => crypto.randomUUID(),
     going: new Set(),
+    rooms,
     reporter: () =>
       (reporter ??= import("./agents/report.ts").then(({ createReporter }) =>
         createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
@@ -240,6 +262,14 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   if (hasLimits(store) || supervisor.agents().some(({ state }) => state.limited !== null)) (await keeper()).look();
   attachments.boot();
   worker.wake();
+  const housekeeping = startHousekeeping({
+    clock,
+    // Nobody ever had a workspace: nothing is loaded to find that out again.
+    tend: async () => {
+      if (hasWorkspaces(store))
+        await (await rooms()).tend(config.retention.workspacesDays, (id) => supervisor.find(id) !== null);
+    },
+  });
   fleet?.start();
   const retention = startRetention({
     store,
@@ -259,6 +289,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     async stop() {
       service.stopping();
       retention.stop();
+      housekeeping.stop();
       forgetting.stop();
       lockWatch.stop();
       await listener.stop({ graceMs: 300 });

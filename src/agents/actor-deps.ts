@@ -42,6 +42,8 @@ export interface ActorDeps {
   /** Whoever keeps the time of limits is to look again. */
   readonly limitsChanged: () => void;
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
+  /** Makes what the agent needs before it starts; null: nothing. */
+  readonly prepare: (agent: Agent, signal: AbortSignal) => Promise<void> | null;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }

@@ -377,6 +377,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       gate: deps.gate,
       launch: deps.launch,
       payer: () => deps.accounts.identify(agent),
+      prepare: (signal) => deps.prepare(agent, signal),
       seam: deps.seam,
     },
     actor,

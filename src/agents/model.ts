@@ -57,8 +57,8 @@ export type Fact =
    * The process lives, but nothing can be done with it any more: it is given up, and its turn is lost with this cause.
    */
   | { readonly type: "broken"; readonly code: string; readonly message: string }
-  /** Starts of one provider are spaced: this one waits for others (`of`), or its turn has come. */
-  | { readonly type: "start_in_line"; readonly of: string }
+  /** Its start waits for something (`detail`) that is none of the program's own time, or may begin. */
+  | { readonly type: "start_in_line"; readonly detail: string }
   | { readonly type: "start_begins" }
   /** What is done before a turn's end counts was done. */
   | { readonly type: "step_done"; readonly turn: string; readonly step: ClosingStep; readonly found: Finding }

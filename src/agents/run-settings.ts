@@ -9,6 +9,7 @@ import { getInput } from "../store/inputs.ts";
 import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
 import type { Verify } from "../words/agent.ts";
+import { findWorkspace } from "../store/workspaces.ts";
 import type { PermissionMode, ProviderKind } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
 import { childEnvironment, matches } from "./environment.ts";
@@ -71,9 +72,12 @@ export function runSettingsOf(
     codec: provider.codec,
     permissions: permissionsOf(agent, project, provider),
     limits: limitsOf(sources.limits, project.defaults.limits, agent.settings.limits),
-    closing: verify === null ? [] : [{ step: "check", limitMs: verify.timeoutMs, attempts: verify.attempts }],
+    closing: [
+      ...(keepsWork(agent) ? [{ step: "snapshot", limitMs: SNAPSHOT_MS, attempts: 0 } as const] : []),
+      ...(verify === null ? [] : [{ step: "check", limitMs: verify.timeoutMs, attempts: verify.attempts } as const]),
+    ],
     verify,
-    checking: (turn) => checkContext(sources, agent, project, provider, turn),
+    checking: (turn) => checkContext(sources, cwdOf(sources.store, agent, project), agent, project, provider, turn),
     model: modelOf(agent, project, provider),
     onLimit: agent.settings.onLimit ?? project.defaults.onLimit ?? sources.onLimit,
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
@@ -104,6 +108,21 @@ function environmentOf(
     requested: agent.settings.env,
     ours,
   });
+}
+
+/** What is kept of a turn's work has so long before the turn ends without it. */
+const SNAPSHOT_MS = 30_000;
+
+/** In a folder of its own always, in the project's where that was asked for. */
+export const keepsWork = ({ settings }: Agent): boolean =>
+  settings.workspace !== undefined || settings.snapshots === true;
+
+/** Where it works. Of a workspace that is not made yet nobody knows. */
+function cwdOf(store: Store, agent: Agent, project: Project): string {
+  if (agent.settings.workspace === undefined) return project.cwd;
+  const workspace = findWorkspace(store, agent.id);
+  if (workspace?.state === "ready") return workspace.cwd;
+  throw new LaunchRefused("WORKSPACE_FAILED", "its workspace is not made yet: it is made when the agent first starts");
 }
 
 function permissionsOf(agent: Agent, project: Project, provider: Provider): PermissionMode {
@@ -138,7 +157,7 @@ function launchContext(
     agentId: agent.id,
     agentUuid: agent.uuid,
     session: agent.state.session,
-    cwd: project.cwd,
+    cwd: cwdOf(sources.store, agent, project),
     agentDir,
     model: modelOf(agent, project, provider),
     permissions: permissionsOf(agent, project, provider),
@@ -153,6 +172,7 @@ function launchContext(
 
 function checkContext(
   { inheritedEnv, trustedRoots }: RunSettingsSources,
+  cwd: string,
   { id, settings }: Agent,
   project: Project,
   { codec, settings: { passEnv } }: Provider,
@@ -168,7 +188,7 @@ function checkContext(
     requested: Object.fromEntries(Object.entries(settings.env).filter(([name]) => !matches(name, paying))),
     ours: { AH_AGENT_ID: id, AH_PROJECT: project.name, AH_TURN: turn },
   });
-  return { cwd: project.cwd, env, trusted: isTrusted(project, trustedRoots) };
+  return { cwd, env, trusted: isTrusted(project, trustedRoots) };
 }
 
 function resolveCommand(

@@ -58,6 +58,8 @@ export interface RunDeps {
   readonly launch: (request: LaunchRequest) => Promise<Identity>;
   /** Which account its next process is on. */
   readonly payer: () => Promise<string>;
+  /** Makes what the agent needs before it starts; null: nothing. Rejects with what stands in the way. */
+  readonly prepare: (signal: AbortSignal) => Promise<void> | null;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }
@@ -99,13 +101,14 @@ export interface AgentRun {
 }
 
 export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
-  const { store, clock, log, groups, outputBytes, gate, launch, payer, seam } = deps;
+  const { store, clock, log, groups, outputBytes, gate, launch, payer, prepare, seam } = deps;
   let live: Live | null = null;
   let left: readonly ProcessInfo[] = [];
   let closed = false;
   /** A start that waits for others of its provider. */
   let inLine: Waiting | null = null;
   let pass: Pass | null = null;
+  let preparing: AbortController | null = null;
 
   const leaveGate = (): void => {
     pass?.();
@@ -123,11 +126,31 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       pass = entered;
       return true;
     }
-    books.facts("timer", { type: "start_in_line", of: kind });
+    books.facts("timer", { type: "start_in_line", detail: `waits for another start of ${kind}` });
     inLine = entered;
     pass = await entered.pass;
     inLine = null;
     if (pass === null || closed || books.state().intent !== null) return false;
+    books.facts("timer", { type: "start_begins" });
+    return true;
+  };
+
+  /** False: nobody wants this start any more. */
+  const prepared = async (): Promise<boolean> => {
+    const unwanted = new AbortController();
+    const making = prepare(unwanted.signal);
+    if (making === null) return true;
+    preparing = unwanted;
+    const wanted = (): boolean => !closed && books.state().intent === null;
+    books.facts("timer", { type: "start_in_line", detail: "its workspace is being made" });
+    try {
+      await making;
+    } catch (error) {
+      if (wanted()) throw error;
+    } finally {
+      preparing = null;
+    }
+    if (!wanted()) return false;
     books.facts("timer", { type: "start_begins" });
     return true;
   };
@@ -182,7 +205,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     async start(run, nonce) {
       starting = true;
       try {
-        if (!(await through())) {
+        if (!(await prepared()) || !(await through())) {
           leaveGate();
           if (!closed) it.ended(null, undefined, true);
           return;
@@ -237,6 +260,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     },
     giveUpStart() {
       inLine?.giveUp();
+      preparing?.abort();
     },
     settled: leaveGate,
     attach(next) {

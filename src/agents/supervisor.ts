@@ -19,6 +19,7 @@ import type { AgentState } from "../words/agent.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Actor } from "./actor.ts";
 import { createActor } from "./actor.ts";
+import type { ActorDeps } from "./actor-deps.ts";
 import { takeOver } from "./boot.ts";
 import type { Bus } from "./bus.ts";
 import type { Closers } from "./closing.ts";
@@ -57,6 +58,7 @@ export interface SupervisorDeps {
   readonly accounts: Accounts;
   readonly pace: number;
   readonly limitsChanged: () => void;
+  readonly prepare: ActorDeps["prepare"];
   readonly seam: (name: string) => void;
   readonly sweepMs: number;
   /** Nothing happened for a while: what was only kept to be fast may go. */
@@ -122,6 +124,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         newNonce: deps.newNonce,
         newUuid: deps.newUuid,
         closers: deps.closers,
+        prepare: deps.prepare,
         enqueue: deps.enqueue,
         seam: deps.seam,
         runSettings: (current) => deps.runSettings(provider, current, agentDir),

@@ -3,7 +3,7 @@ import { initialState } from "../store/agent-state.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
 import { json, jsonText } from "../http/answer.ts";
-import { listText } from "../http/query.ts";
+import { flagText, listText } from "../http/query.ts";
 import { MAX_BODY_BYTES, route } from "../http/router.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree, causeFrame } from "../store/agents.ts";
@@ -22,6 +22,7 @@ import { assertAvailable, unknownProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { assertMayVerify, verifyOf } from "./verify.ts";
 import { agentView } from "./views.ts";
+import { assertNothingLost, assertWorkspace, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
@@ -104,6 +105,8 @@ export function agentRoutes(deps: ApiDeps) {
             throw invalidRequest([{ path: "attachments", message: "they go with a task, and there is none" }]);
           const attachments = readAttachments(body.attachments, { codec: provider.codec, root: project.cwd });
           if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
+          const wish = body.workspace ?? project.defaults.workspace ?? "shared";
+          assertWorkspace(deps, wish, project);
           const now = clock.now();
           const settings: AgentSettings = {
             model: body.model ?? null,
@@ -115,6 +118,8 @@ export function agentRoutes(deps: ApiDeps) {
             ...(body.limits === undefined ? {} : { limits: body.limits }),
             ...(body.verify === undefined ? {} : { verify: verifyOf(body.verify) }),
             ...(body.onLimit === undefined ? {} : { onLimit: body.onLimit }),
+            ...(wish === "shared" ? {} : { workspace: wish }),
+            ...((body.snapshots ?? project.defaults.snapshots) === true ? { snapshots: true } : {}),
           };
           assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
           const agent: Agent = {
@@ -190,15 +195,18 @@ export function agentRoutes(deps: ApiDeps) {
     route({
       method: "DELETE",
       path: ONE,
-      summary: "End the agent's whole process tree and forget it",
+      summary: "End the agent's whole process tree and forget it; ?discard=1 also where its work is merged nowhere",
+      query: object({ discard: optional(flagText()) }),
       success: { status: 204 },
-      handler({ params, req, bodyBytes }) {
+      handler({ params, query, req, bodyBytes }) {
         // The path, because afterwards there is no agent any more that it names.
         const scope = `forget ${params.name}/${params.id}`;
         return answerLeaving(deps, { scope, req, bodyBytes }, async (leave) => {
           const { id } = actorAt(deps, params);
+          if (query.discard !== true) await assertNothingLost(deps, [id]);
           leave();
           const survivors = await deps.supervisor.remove(id);
+          await letGo(deps, [id]);
           // Another user's, or stuck in the kernel: named, so that somebody can look after them.
           const headers: Record<string, string> =
             survivors.length === 0 ? {} : { "Agent-Survivors": survivors.map(({ pid }) => pid).join(", ") };

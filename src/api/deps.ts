@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { ProviderTable } from "../providers/index.ts";
 import type { Store } from "../store/database.ts";
 import { getAgent } from "../store/agents.ts";
+import type { Rooms } from "../workspaces/rooms.ts";
 import { getProject } from "../store/projects.ts";
 
 export interface ApiDeps {
@@ -40,6 +41,8 @@ export interface ApiDeps {
   readonly accounts: Accounts;
   /** Loaded when an account is at its limit, or when somebody asks for one. */
   readonly keeper: () => Promise<Keeper>;
+  /** Loaded when somebody asks for what agents' folders hold. */
+  readonly rooms: () => Promise<Rooms>;
   /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
   readonly going: Set<string>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;

@@ -19,6 +19,7 @@ import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
 import { assertMayVerify, verifyOf } from "./verify.ts";
 import { projectView } from "./views.ts";
+import { assertNothingLost, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
 
 type ProjectEvent = "project_created" | "project_updated" | "project_deleted";
@@ -118,8 +119,8 @@ export function projectRoutes(deps: ApiDeps) {
     route({
       method: "DELETE",
       path: PATH,
-      summary: "Forget a project and its agents; ?force=1 also ends busy ones",
-      query: object({ force: optional(flagText()) }),
+      summary: "Forget a project and its agents; ?force=1 also ends busy ones, ?discard=1 lets go of unmerged work",
+      query: object({ force: optional(flagText()), discard: optional(flagText()) }),
       success: { status: 204 },
       handler({ params, query, req, bodyBytes }) {
         assertReady(deps);
@@ -133,6 +134,8 @@ export function projectRoutes(deps: ApiDeps) {
               `${busy.length} agent(s) are busy: wait, abort them, or DELETE with ?force=1`,
             );
           }
+          const ids = agents.map(({ id }) => id);
+          if (query.discard !== true) await assertNothingLost(deps, ids);
           assertStays(deps, project.name);
           leave();
           deps.going.add(project.name);
@@ -144,6 +147,7 @@ export function projectRoutes(deps: ApiDeps) {
               left = agentsOf(store, project.name), round++
             )
               await Promise.all(left.map((agent) => deps.supervisor.remove(agent.id)));
+            await letGo(deps, ids);
             change(project.name, "project_deleted", () => deleteProject(store, project.name));
           } finally {
             deps.going.delete(project.name);

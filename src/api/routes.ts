@@ -21,6 +21,7 @@ import { providerRoutes } from "./providers.ts";
 import { pulseRoutes } from "./pulse.ts";
 import { turnRoutes } from "./turns.ts";
 import { usageRoutes } from "./usage.ts";
+import { workspaceRoutes } from "./workspaces.ts";
 
 /** `more`: of what the config has added. */
 export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly Route[] {
@@ -37,6 +38,7 @@ export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly 
     ...controlRoutes(deps),
     ...accountRoutes(deps),
     ...attachRoutes(deps),
+    ...workspaceRoutes(deps),
     ...eventRoutes(deps),
     ...pulseRoutes(deps),
     ...debugRoutes(deps),

@@ -126,6 +126,37 @@ function tooLarge(variables: Readonly<Record<string, string>>): string | undefin
   return total <= ENV_BYTES ? undefined : `at most ${ENV_BYTES} bytes in all: no program can be started with more`;
 }
 
+/** Of a git name: what git itself refuses is told when it is made. */
+const gitName = string({
+  min: 1,
+  max: 200,
+  pattern: /^[^\u0000-\u0020~^:?*[\\\u007f-]\S*$/,
+  what: "a name that git takes",
+});
+
+const setup = object({
+  command: union(
+    string({ min: 1, max: 64 * 1024, pattern: /^[^\0]*$/, what: "a command without NUL" }),
+    refined(
+      array(string({ max: 64 * 1024, pattern: /^[^\0]*$/, what: "a string without NUL" }), { max: 1000 }),
+      (argv) => (argv.length > 0 ? undefined : "a program and its arguments"),
+    ),
+  ),
+  timeoutMs: optional(integer({ min: 1, max: 24 * 60 * 60 * 1000 })),
+});
+
+const ownFolder = object({
+  kind: oneOf("worktree", "copy"),
+  base: optional(gitName),
+  branch: optional(gitName),
+  copy: optional(
+    array(string({ min: 1, max: 1000, pattern: /^(?!\/)[^\0]+$/, what: "a relative glob" }), { max: 100 }),
+  ),
+  setup: optional(setup),
+});
+
+export const workspace = union(oneOf("shared"), ownFolder);
+
 export const defaults = object({
   provider: optional(projectName),
   model: optional(model),
@@ -134,6 +165,8 @@ export const defaults = object({
   limits: optional(limits),
   verify: optional(verify),
   onLimit: optional(onLimit),
+  workspace: optional(workspace),
+  snapshots: optional(boolean()),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
@@ -161,6 +194,8 @@ export const projectPatch = object({
         limits: optional(nullable(limits)),
         verify: optional(nullable(verify)),
         onLimit: optional(nullable(onLimit)),
+        workspace: optional(nullable(workspace)),
+        snapshots: optional(nullable(boolean())),
       }),
     ),
   ),
@@ -184,6 +219,8 @@ export const newAgentShape = {
   limits: optional(limits),
   verify: optional(verify),
   onLimit: optional(onLimit),
+  workspace: optional(workspace),
+  snapshots: optional(boolean()),
   attachments: optional(attachments),
 };
 
@@ -237,6 +274,26 @@ export const idText = integerText();
 export const permissionCursor = string({
   pattern: /^\d{1,16}-[0-9a-f]{8}-p\d{1,9}$/,
   what: 'the "next" of an earlier page',
+});
+
+/** `0`, the number of a turn, `r1` …, `end`. */
+export const snapshotName = string({ pattern: /^(\d{1,9}|r\d{1,9}|end)$/, what: "the id of a snapshot" });
+
+/** Which part of an agent's work is meant. */
+export const workRange = {
+  turn: optional(snapshotName),
+  from: optional(snapshotName),
+  to: optional(snapshotName),
+};
+
+export const workPath = string({ min: 1, max: 4096, pattern: /^[^\0]+$/, what: "a path as it was shown" });
+
+export const restore = object({ paths: optional(array(workPath, { max: 1000 })) });
+
+export const merge = object({
+  into: optional(gitName),
+  message: optional(string({ min: 1, max: 64 * 1024 })),
+  dryRun: optional(boolean()),
 });
 
 /** Where the page before ended: `<created ms>-<agent id>`. */

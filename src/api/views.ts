@@ -104,6 +104,8 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     ...(settings.limits === undefined ? {} : { limits: settings.limits }),
     ...(settings.verify === undefined ? {} : { verify: settings.verify }),
     ...(settings.onLimit === undefined ? {} : { onLimit: settings.onLimit }),
+    workspace: settings.workspace?.kind ?? "shared",
+    ...(settings.snapshots === true ? { snapshots: true } : {}),
     session: state.session,
     createdAt: iso(agent.createdAt),
     updatedAt: iso(agent.updatedAt),

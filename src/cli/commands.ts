@@ -5,5 +5,6 @@ import { BOX } from "./table/box.ts";
 import { FLEET } from "./table/fleet.ts";
 import { LOOK } from "./table/look.ts";
 import { MANAGE } from "./table/manage.ts";
+import { WORK } from "./table/work.ts";
 
-export const COMMANDS: readonly Command[] = [...ACT, ...LOOK, ...MANAGE, ...FLEET, ...BOX];
+export const COMMANDS: readonly Command[] = [...ACT, ...LOOK, ...WORK, ...MANAGE, ...FLEET, ...BOX];

@@ -13,6 +13,7 @@ const KEYS = 26;
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Work", ["run", "send", "ps", "show", "logs", "messages", "wait", "set", "inputs"]],
+  ["What they did", ["changes", "diff", "restore", "merge", "workspaces"]],
   ["Answer", ["permissions", "approve", "deny"]],
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],
   [

@@ -53,13 +53,15 @@ export interface HarnessConfig {
     readonly limitMaxWaitMs: number;
     /** What the output of one run may hold of the disk. */
     readonly runOutputBytes: number;
+    /** What new and changed files of one snapshot may come to. */
+    readonly snapshotBytes: number;
     /** Of each run, where a control group can be had; 0 = no limit. */
     readonly agentMemoryBytes: number;
     readonly agentTasks: number;
     readonly agentCpuWeight: number;
   };
   readonly onLimit: OnLimit;
-  readonly retention: { readonly eventsDays: number };
+  readonly retention: { readonly eventsDays: number; readonly workspacesDays: number };
   /** Absent: this box is alone. */
   readonly fleet?: FleetConfig;
 }
@@ -137,11 +139,17 @@ const harnessFile = object({
       permissionTimeoutMs: optional(milliseconds),
       limitMaxWaitMs: optional(milliseconds),
       runOutputBytes: optional(integer({ min: 1024 * 1024 })),
+      snapshotBytes: optional(integer({ min: 1024 * 1024 })),
       ...resourceLimits,
     }),
   ),
   onLimit: optional(oneOf(...ON_LIMIT)),
-  retention: optional(object({ eventsDays: optional(integer({ min: 1, max: 36_500 })) })),
+  retention: optional(
+    object({
+      eventsDays: optional(integer({ min: 1, max: 36_500 })),
+      workspacesDays: optional(integer({ min: 1, max: 36_500 })),
+    }),
+  ),
   fleet: optional(fleetSchema),
 });
 export type HarnessFile = Infer<typeof harnessFile>;
@@ -223,13 +231,14 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
       permissionTimeoutMs: 0,
       limitMaxWaitMs: 24 * 60 * 60 * 1000,
       runOutputBytes: 1024 * 1024 * 1024,
+      snapshotBytes: 1024 * 1024 * 1024,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,
       ...limits,
     },
     onLimit: file.onLimit ?? "park",
-    retention: { eventsDays: retention.eventsDays ?? 30 },
+    retention: { eventsDays: retention.eventsDays ?? 30, workspacesDays: retention.workspacesDays ?? 30 },
     ...(fleet === undefined ? {} : { fleet }),
   };
 }

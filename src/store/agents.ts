@@ -8,13 +8,14 @@ import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
 import { ON_LIMIT } from "../words/limits.ts";
+import type { WorkspaceWish } from "../words/workspace.ts";
 import { salvagedState } from "./agent-salvage.ts";
 import { readState, stateText } from "./agent-state.ts";
 import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
-import { resourceLimits, verifyTerms, webhookTarget } from "./projects.ts";
+import { resourceLimits, verifyTerms, webhookTarget, workspaceWish } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -28,6 +29,10 @@ export interface AgentSettings {
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
   readonly onLimit?: OnLimit;
+  /** A folder of its own; absent: the project's. */
+  readonly workspace?: WorkspaceWish;
+  /** What lies in the project's folder is kept at each turn's end. */
+  readonly snapshots?: boolean;
 }
 
 export interface Resources {
@@ -56,6 +61,8 @@ const settingsReader = shapeOf<AgentSettings>(
     limits: maybe(resourceLimits),
     verify: maybe(verifyTerms),
     onLimit: maybe(oneOf(...ON_LIMIT)),
+    workspace: maybe(workspaceWish),
+    snapshots: maybe(aFlag),
   },
   NO_SETTINGS,
 );

@@ -204,4 +204,18 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN account TEXT;
   ALTER TABLE turns ADD COLUMN parked TEXT;
   `,
+  // Folders of agents and what was kept of them: both outlive their agents, so that work can be found again.
+  `
+  CREATE TABLE workspaces (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT, kind TEXT NOT NULL, state TEXT NOT NULL,
+    folder TEXT NOT NULL, cwd TEXT NOT NULL, source TEXT NOT NULL, base TEXT, target TEXT, branch TEXT,
+    merged_into TEXT NOT NULL, created_at INTEGER NOT NULL, gone_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE snapshots (
+    agent TEXT NOT NULL, id TEXT NOT NULL, commit_id TEXT NOT NULL, tree TEXT NOT NULL, at INTEGER NOT NULL,
+    files INTEGER NOT NULL, insertions INTEGER NOT NULL, deletions INTEGER NOT NULL, skipped TEXT NOT NULL,
+    bytes INTEGER NOT NULL, took_ms INTEGER NOT NULL,
+    UNIQUE (agent, id)
+  ) STRICT;
+  `,
 ];

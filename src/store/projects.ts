@@ -2,7 +2,7 @@
 import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Reader } from "../lib/stored.ts";
-import { aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
+import { aFlag, aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
 import type { Verify } from "../words/agent.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
@@ -11,6 +11,7 @@ import { ON_LIMIT } from "../words/limits.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import { fromColumn } from "./columns.ts";
+import type { WorkspaceSetup, WorkspaceWish } from "../words/workspace.ts";
 import type { Store } from "./database.ts";
 import { forgetCreateKeys } from "./idempotency.ts";
 
@@ -35,6 +36,8 @@ export interface ProjectDefaults {
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
   readonly onLimit?: OnLimit;
+  readonly workspace?: "shared" | WorkspaceWish;
+  readonly snapshots?: boolean;
 }
 
 export interface Project {
@@ -65,6 +68,19 @@ export const resourceLimits: Reader<ResourceLimits> = shapeOf<ResourceLimits>({
   agentCpuWeight: maybe(aNumber),
 });
 
+const setup: Reader<WorkspaceSetup> = shapeOf<WorkspaceSetup>({
+  command: (json, path) => (typeof json === "string" ? json : listOf(aText)(json, path)),
+  timeoutMs: maybe(aNumber),
+});
+
+export const workspaceWish: Reader<WorkspaceWish> = shapeOf<WorkspaceWish>({
+  kind: oneOf("worktree", "copy"),
+  base: maybe(aText),
+  branch: maybe(aText),
+  copy: maybe(listOf(aText)),
+  setup: maybe(setup),
+});
+
 const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   provider: maybe(aText),
   model: maybe(aText),
@@ -73,6 +89,8 @@ const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   limits: maybe(resourceLimits),
   verify: maybe(verifyTerms),
   onLimit: maybe(oneOf(...ON_LIMIT)),
+  workspace: maybe((json, path) => (json === "shared" ? json : workspaceWish(json, path))),
+  snapshots: maybe(aFlag),
 });
 
 /** Nobody knows what a person had allowed or denied: agents ask nobody and get nothing until it is set again. */

@@ -1,6 +1,7 @@
 /** Every type of event there is: what it says, and the shape of its data. Streams, docs and the CLI are made of it. */
 import type { Cause, CauseFrame, ClosingStep, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
 import type { Decision, Message, PermissionKind, SettledState, Settler } from "./said.ts";
+import type { WorkFigures, WorkspaceKind } from "./workspace.ts";
 
 export const EVENT_TYPES = {
   project_created: "a project was made",
@@ -22,6 +23,8 @@ export const EVENT_TYPES = {
   permission_settled: "allowed, denied or withdrawn, and by whom",
   retrying: "the program repeats a failed model call",
   background: "how many background tasks live",
+  workspace: "an agent's own folder was made",
+  snapshot: "what lies in an agent's folder was kept",
   note: "something worth knowing that changes no status",
   delivery: "a webhook was delivered, or is dead",
   delta: "streamed text, without id, never replayed",
@@ -89,6 +92,11 @@ export interface EventData {
   };
   readonly retrying: Retrying;
   readonly background: { readonly tasks: number };
+  readonly workspace: {
+    readonly workspace: { readonly kind: WorkspaceKind; readonly path: string; readonly branch: string | null };
+  };
+  /** What it comes to since the first. */
+  readonly snapshot: { readonly snapshot: { readonly id: string; readonly skipped: number } & WorkFigures };
   readonly note: { readonly level: "info" | "warn"; readonly code: string; readonly message: string };
   readonly delivery: {
     readonly delivery: { readonly id: string; readonly event: string; readonly state: string };

@@ -32,6 +32,7 @@ export interface Change {
   readonly from?: BytePath;
   readonly oldMode: string;
   readonly newMode: string;
+  readonly newOid: string;
   /** null: it is no text. */
   readonly insertions: number | null;
   readonly deletions: number | null;
@@ -54,11 +55,17 @@ export function readChanges(bytes: Uint8Array): Change[] {
   for (let i = 0; i < parts.length;) {
     const part = parts[i++] ?? "";
     if (part.startsWith(":")) {
-      const [oldMode = "", newMode = "", , , letter = ""] = part.slice(1).split(" ");
+      const [oldMode = "", newMode = "", , newOid = "", letter = ""] = part.slice(1).split(" ");
       const kind = KINDS[letter[0] ?? ""] ?? "modified";
       const first = parts[i++] ?? "";
       const moved = kind === "renamed" || kind === "copied";
-      raw.push({ kind, oldMode, newMode, ...(moved ? { from: first, path: parts[i++] ?? "" } : { path: first }) });
+      raw.push({
+        kind,
+        oldMode,
+        newMode,
+        newOid,
+        ...(moved ? { from: first, path: parts[i++] ?? "" } : { path: first }),
+      });
     } else {
       const [insertions = "-", deletions = "-", path = ""] = splitTabs(part);
       numbers.push([figure(insertions), figure(deletions)]);

@@ -7,7 +7,7 @@ import { access, lstat } from "node:fs/promises";
 import { errorCode } from "../lib/errors.ts";
 import type { Skipped } from "./listing.ts";
 import type { BytePath } from "./paths.ts";
-import { below } from "./paths.ts";
+import { below, parents } from "./paths.ts";
 
 export interface Measured {
   /** In their order, those that are gone among them: an index has to hear of that too. */
@@ -56,6 +56,14 @@ export async function measure(
     return true;
   });
   return { paths: fitting, skipped, bytes };
+}
+
+/** Those whose folders are folders: what lies behind a link lies elsewhere. */
+export async function notBehindLinks(folder: string, paths: readonly BytePath[]): Promise<BytePath[]> {
+  const folders = [...new Set(paths.flatMap(parents))];
+  const stats = await eachOf(folders, (path) => lstat(below(folder, path)).catch(() => null));
+  const real = new Set(folders.filter((_, i) => stats[i]?.isDirectory() === true));
+  return paths.filter((path) => parents(path).every((parent) => real.has(parent)));
 }
 
 interface Kind {

@@ -14,7 +14,7 @@ import type { BytePath } from "./paths.ts";
 import { below, joinNul, readPath, shownPath, splitNul, toBytes } from "./paths.ts";
 import type { Repository } from "./repository.ts";
 import { excludeFile, findRepository, trackedButIgnored } from "./repository.ts";
-import { measure, unreadable } from "./measure.ts";
+import { measure, notBehindLinks, unreadable } from "./measure.ts";
 import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
 import { refOf, storeLine, storeOk, storeRun } from "./snapshot-store.ts";
 import { GitFailed } from "./git.ts";
@@ -136,8 +136,7 @@ async function candidates(pass: Pass, repo: Repository | null, work: string, pre
     else paths.add(path);
   }
   const also = repo === null ? [] : await trackedButIgnored(store.git, repo, work).catch(() => []);
-  const listed = new Set(also);
-  if (prefix === "") for (const path of alsoPaths) listed.add(path);
+  const listed = new Set(await notBehindLinks(work, prefix === "" ? [...also, ...alsoPaths] : also));
   const known = new Set(
     listed.size === 0 ? [] : splitNul(await storeOk(store, git({ args: ["ls-files", "-z", "-c"] }))),
   );

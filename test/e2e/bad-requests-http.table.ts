@@ -1,4 +1,5 @@
 /** Malformed queries, bodies, paths, methods and callers, each with its exact answer. */
+import { EVENT_NAMES } from "../../src/words/events.ts";
 import type { BadRequest } from "./bad-requests.row.ts";
 import { bad } from "./bad-requests.row.ts";
 
@@ -9,9 +10,7 @@ const LIMIT = "an integer from 1 to 1000";
 const USABLE = "the Authorization header is not usable: expected it once, as Bearer <token>";
 const HOST = "is not accepted: use an IP address or localhost, or add the name to allowedHosts";
 const ORIGIN = "are not accepted; call from outside a browser, or from the inspector";
-const EVENTS =
-  "project_created, project_updated, project_deleted, agent_created, agent_updated, agent_deleted, agent_status, agent_stalled, agent_resumed_output, " +
-  "turn_started, turn_ended, turn_timeout, input, message, permission_requested, permission_settled, retrying, background, note, delivery, delta, activity";
+const EVENTS = EVENT_NAMES.join(", ");
 const FORM = "application/x-www-form-urlencoded";
 const IN = "/projects/p/agents/done/input";
 

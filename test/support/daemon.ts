@@ -60,7 +60,9 @@ export async function testDaemon(
     async close() {
       const { agents } = await api.get("/agents?limit=1000");
       await Promise.all(
-        [...(agents ?? [])].map((agent) => api.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`)),
+        [...(agents ?? [])].map((agent) =>
+          api.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}?discard=1`),
+        ),
       );
       await daemon.stop();
       rmSync(dir, { recursive: true, force: true });

@@ -63,7 +63,7 @@ function turnId({ s, env }: Work): string {
 export function onStartTurn({ s, env }: Work, fact: Extract<Fact, { type: "start_in_line" | "start_begins" }>): void {
   if (s.process !== "running" || s.ready || s.intent !== null) return;
   s.startInLine = fact.type === "start_in_line";
-  const detail = fact.type === "start_in_line" ? `waits for another start of ${fact.of}` : "starting";
+  const detail = fact.type === "start_in_line" ? fact.detail : "starting";
   s.cause = { source: env.source, detail, at: env.nowMs };
   if (!s.startInLine) s.spawnedAt = s.lastFrameAt = s.progressAt = env.ranMs;
 }

@@ -15,6 +15,7 @@ import {
 import { LIMIT_CLASSES, ON_LIMIT } from "../../words/limits.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { NOTICE_EVENTS } from "../../words/notices.ts";
+import { WORKSPACE_KINDS } from "../../words/workspace.ts";
 import { about, amount, count, named, text, time, yes } from "./shape.ts";
 
 export const status = oneOf(...STATUSES);
@@ -166,6 +167,8 @@ export const agent = named(
     limits: optional(limits),
     verify: optional(verify),
     onLimit: optional(oneOf(...ON_LIMIT)),
+    workspace: about("Where it works: the project's folder, or one of its own", oneOf(...WORKSPACE_KINDS)),
+    snapshots: optional(about("What lies in the project's folder is kept at each turn's end", yes)),
     session: about("The provider's id of the conversation", nullable(text)),
     createdAt: time,
     updatedAt: time,

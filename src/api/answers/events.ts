@@ -11,6 +11,7 @@ import { DECISIONS, PERMISSION_KINDS, PERMISSION_STATES, SETTLERS } from "../../
 import { activity, cause, failure, parkings, retrying, status, usage, verified } from "./agent.ts";
 import { message, messageShape } from "./said.ts";
 import type { Named } from "./shape.ts";
+import { WORKSPACE_KINDS } from "../../words/workspace.ts";
 import { about, count, named, text, time, yes } from "./shape.ts";
 
 const projectNamed = object({ project: object({ name: text }) });
@@ -69,6 +70,12 @@ const DATA: Readonly<Record<StoredEvent, Schema<unknown>>> = {
   }),
   retrying,
   background: object({ tasks: count }),
+  workspace: object({
+    workspace: object({ kind: oneOf(...WORKSPACE_KINDS), path: text, branch: nullable(text) }),
+  }),
+  snapshot: object({
+    snapshot: object({ id: text, files: count, insertions: count, deletions: count, skipped: count }),
+  }),
   note: object({ level: oneOf("info", "warn"), code: text, message: text }),
   delivery: object({ delivery: object({ id: text, event: text, state: text }) }),
 };

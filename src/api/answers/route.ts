@@ -11,6 +11,7 @@ export const TAGS = {
   messages: "What was said, exactly",
   permissions: "What agents wait for, and the answers",
   control: "Ending turns and processes, bringing them back, waiting",
+  work: "What agents did to files: looked at, brought back, merged",
   events: "What happens, numbered",
   webhooks: "The outbox",
   fleet: "Many boxes as one, where the config has a `fleet`",

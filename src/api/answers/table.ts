@@ -25,6 +25,7 @@ import { listedPermission, message, permission } from "./said.ts";
 import type { RouteAnswer } from "./route.ts";
 import { isKeyed } from "./route.ts";
 import { count, text, yes } from "./shape.ts";
+import { changes, diff, merged, recovered, restored, snapshots, workspaces } from "./workspaces.ts";
 
 const AGENT = "/api/v1/projects/:name/agents/:id";
 const oneAgent = object({ agent });
@@ -36,9 +37,12 @@ const made: readonly ErrorCode[] = [
   "PROVIDER_UNAVAILABLE",
   "ATTACHMENT_REFUSED",
   "NAME_TAKEN",
+  "PROJECT_UNTRUSTED",
   "PROJECT_GOING",
   "TOO_MANY_AGENTS",
 ];
+
+const WORK: readonly ErrorCode[] = ["NO_WORKSPACE", "SNAPSHOT_NOT_FOUND", "GIT_MISSING"];
 
 const EVENTS: RouteAnswer = {
   tag: "events",
@@ -70,7 +74,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"] },
   "GET /api/v1/projects/:name": { tag: "projects", answer: object({ project }) },
   "PATCH /api/v1/projects/:name": { tag: "projects", answer: object({ project }), errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED"] },
-  "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING"] },
+  "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING", "WORK_NOT_MERGED"] },
 
   "GET /api/v1/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
   "GET /api/v1/projects/:name/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
@@ -81,7 +85,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
   [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED"] },
-  [`DELETE ${AGENT}`]: { tag: "agents" },
+  [`DELETE ${AGENT}`]: { tag: "agents", errors: ["WORK_NOT_MERGED"] },
   [`GET ${AGENT}/turns`]: { tag: "agents", answer: object({ turns: array(turn), more: boolean() }), cursor: true },
   [`GET ${AGENT}/debug`]: { tag: "agents", answer: debug },
   [`GET ${AGENT}/frames`]: { tag: "agents", answer: frames, errors: ["FRAMES_FREED"] },
@@ -138,6 +142,27 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     tag: "control",
     answer: object({ agent, reached: boolean(), turn: optional(turn) }),
     errors: ["TURN_NOT_FOUND"],
+  },
+
+  [`GET ${AGENT}/changes`]: { tag: "work", answer: changes, errors: WORK },
+  [`GET ${AGENT}/diff`]: { tag: "work", answer: diff, errors: WORK },
+  [`GET ${AGENT}/patch`]: { tag: "work", errors: WORK },
+  [`GET ${AGENT}/snapshots`]: { tag: "work", answer: snapshots },
+  [`POST ${AGENT}/snapshots/:snapshot/restore`]: {
+    tag: "work",
+    answer: restored,
+    errors: [...WORK, "AGENT_BUSY"],
+  },
+  [`POST ${AGENT}/merge`]: {
+    tag: "work",
+    answer: merged,
+    errors: [...WORK, "AGENT_BUSY", "BRANCH_IN_USE", "MERGE_NEEDS_GIT_2_38", "WORKSPACE_FAILED"],
+  },
+  "GET /api/v1/workspaces": { tag: "work", answer: workspaces },
+  "POST /api/v1/workspaces/:workspace/recover": {
+    tag: "work",
+    answer: recovered,
+    errors: ["WORKSPACE_NOT_FOUND", "GIT_MISSING"],
   },
 
   "GET /api/v1/events": EVENTS,

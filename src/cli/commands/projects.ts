@@ -105,7 +105,9 @@ export async function remove(context: Context): Promise<number> {
   await client.call(at(name)); // a wrong name is told before anything is asked
   if (!(await confirmed(context, `the project ${name} and its agents will be forgotten`, "add --yes")))
     return EXIT.error;
-  await client.call(`${at(name)}${args.has("force") ? "?force=1" : ""}`, { method: "DELETE", timeoutMs: REMOVE_MS });
+  const flags = ["force", "discard"].filter((flag) => args.has(flag)).map((flag) => `${flag}=1`);
+  const query = flags.length === 0 ? "" : `?${flags.join("&")}`;
+  await client.call(`${at(name)}${query}`, { method: "DELETE", timeoutMs: REMOVE_MS });
   if (args.has("json")) printJson(io.out, { removed: name });
   else io.say(`removed project ${name}; its folder stays`);
   return EXIT.ok;

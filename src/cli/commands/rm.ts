@@ -15,7 +15,10 @@ export function run(context: Context): Promise<number> {
     const what = busy(agent) ? busyWords(agent) : `${nameOf(agent)} and its conversation will be forgotten`;
     const mend = busy(agent) ? "add --yes to end it, or abort it first" : "add --yes";
     if (!(await confirmed(context, what, mend))) return EXIT.error;
-    await client.call(`/api/v1${pathOf(agent)}`, { method: "DELETE", timeoutMs: REMOVE_MS });
+    await client.call(`/api/v1${pathOf(agent)}${args.has("discard") ? "?discard=1" : ""}`, {
+      method: "DELETE",
+      timeoutMs: REMOVE_MS,
+    });
     if (args.has("json")) printJson(io.out, { removed: agent.id });
     else io.say(`removed ${nameOf(agent)}`);
     return EXIT.ok;

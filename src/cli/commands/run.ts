@@ -23,6 +23,8 @@ export async function run(context: Context): Promise<number> {
   if (given === undefined) throw usage("TEXT is missing: write the task, or - to read it from stdin");
   for (const flag of ["timeout", "wait-input", "rm"])
     if (args.has("detach") && args.has(flag)) throw usage(`--${flag} and --detach exclude each other`);
+  if (args.has("worktree") && args.has("copy")) throw usage("--worktree and --copy exclude each other");
+  if (args.value("base") !== undefined && !args.has("worktree")) throw usage("--base goes with --worktree");
   const attachments = attachmentsOf(args);
   const client = context.client();
   if (args.has("fleet")) {
@@ -72,6 +74,8 @@ function members({ args }: Context): Record<string, unknown> {
     ...given("systemPrompt", args.value("system")),
     ...(args.all("env").length === 0 ? {} : { env: pairs("env") }),
     ...(args.all("meta").length === 0 ? {} : { metadata: pairs("meta") }),
+    ...(args.has("worktree") ? { workspace: { kind: "worktree", ...given("base", args.value("base")) } } : {}),
+    ...(args.has("copy") ? { workspace: { kind: "copy" } } : {}),
     ...(url === undefined ? {} : { webhook: { url } }),
   };
 }

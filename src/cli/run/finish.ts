@@ -1,4 +1,5 @@
 /** The end of a run: the answer on stdout, a last line on stderr, and the exit code. */
+import { HarnessError } from "../../lib/errors.ts";
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { turnWords } from "../conversation.ts";
@@ -14,7 +15,6 @@ const REMOVE_MS = 30_000;
 
 export async function finish(context: Context, agent: AgentShape, ending: Ending, control: Control): Promise<number> {
   const { args, io } = context;
-  const client = context.client();
   const code = control.late && ending.how !== "left" ? EXIT.timeout : codeOf(ending);
   switch (ending.how) {
     case "left":
@@ -33,8 +33,18 @@ export async function finish(context: Context, agent: AgentShape, ending: Ending
       await printEnd(context, agent, ending.turn);
       io.say(turnWords(ending.turn));
   }
-  if (args.has("rm")) await client.call(`/api/v1${pathOf(agent)}`, { method: "DELETE", timeoutMs: REMOVE_MS });
+  if (args.has("rm")) await forget(context, agent);
   return code;
+}
+
+/** One whose work is merged nowhere stays: the flag asked for tidiness, not for that. */
+async function forget(context: Context, agent: AgentShape): Promise<void> {
+  try {
+    await context.client().call(`/api/v1${pathOf(agent)}`, { method: "DELETE", timeoutMs: REMOVE_MS });
+  } catch (error) {
+    if (!(error instanceof HarnessError) || error.code !== "WORK_NOT_MERGED") throw error;
+    context.io.warn(oneLine(`${nameOf(agent)} stays: ${error.message}`));
+  }
 }
 
 /** Exactly the last thing that was said in the turn; on a terminal it was shown as it came. */

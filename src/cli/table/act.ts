@@ -35,6 +35,14 @@ export const ACT: readonly Command[] = [
       { name: "env", value: "K=V", kind: "pair", repeat: true, what: "a variable for it" },
       { name: "meta", value: "K=V", kind: "pair", repeat: true, what: "metadata, told in webhooks" },
       { name: "webhook", value: "URL", kind: "url", what: "where its notices go" },
+      { name: "worktree", what: "in a work tree of its own, on a branch of its own" },
+      {
+        name: "base",
+        value: "REF",
+        kind: "text",
+        what: "with --worktree: where it begins; default what is checked out",
+      },
+      { name: "copy", what: "in a copy of the folder" },
       ATTACHMENT,
       { name: "fleet", what: "on any box of the fleet that has the project and room" },
       {
@@ -182,7 +190,7 @@ export const ACT: readonly Command[] = [
     name: "rm",
     what: "ends an agent's process tree and forgets the agent",
     args: [TARGETS],
-    flags: [YES],
+    flags: [YES, { name: "discard", what: "also where its work is merged nowhere" }],
     examples: ["agent-harness rm shop/search", "agent-harness rm shop/search docs/rewrite --yes"],
     exits: ACTED,
     routes: ["DELETE /projects/:name/agents/:id"],

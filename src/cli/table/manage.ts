@@ -63,6 +63,7 @@ export const MANAGE: readonly Command[] = [
         args: [PROJECT],
         flags: [
           { name: "force", what: "also when agents are busy" },
+          { name: "discard", what: "also where their work is merged nowhere" },
           { name: "yes", what: "do not ask" },
         ],
         examples: ["agent-harness projects rm shop", "agent-harness projects rm shop --force --yes"],

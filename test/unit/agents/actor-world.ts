@@ -81,6 +81,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     pace: 1,
     limitsChanged: () => undefined,
     gate: createStartGate(clock),
+    prepare: () => null,
     newNonce: () => "n",
     newUuid: () => "00000000-0000-4000-8000-000000000001",
     closers: closing.closers,

@@ -61,12 +61,13 @@ test("without a file and without variables there are the documented defaults", (
       permissionTimeoutMs: 0,
       limitMaxWaitMs: 86_400_000,
       runOutputBytes: 1_073_741_824,
+      snapshotBytes: 1_073_741_824,
       agentMemoryBytes: 0,
       agentTasks: 0,
       agentCpuWeight: 0,
     },
     onLimit: "park",
-    retention: { eventsDays: 30 },
+    retention: { eventsDays: 30, workspacesDays: 30 },
   });
 });
 

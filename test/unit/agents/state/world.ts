@@ -315,7 +315,7 @@ export const replace: Fact = { type: "replace" };
 export const broken: Fact = { type: "broken", code: "STATE_UNREADABLE", message: "nobody can read it" };
 export const foreign = (line: string): Fact => ({ type: "foreign_output", line });
 export const lacking: Fact = { type: "exit", code: 1, stderrTail: "database is locked" };
-export const startInLine: Fact = { type: "start_in_line", of: "opencode" };
+export const startInLine: Fact = { type: "start_in_line", detail: "waits for another start of opencode" };
 export const startBegins: Fact = { type: "start_begins" };
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };

@@ -1,0 +1,95 @@
+/** Restores a workspace, and brings one back whose agent is gone. What lies there is kept first. */
+import { HarnessError } from "../lib/errors.ts";
+import { event } from "../agents/journal.ts";
+import { lastSnapshot } from "../store/snapshots.ts";
+import type { Workspace } from "../store/workspaces.ts";
+import { findWorkspace, saveWorkspace } from "../store/workspaces.ts";
+import type { Context } from "./context.ts";
+import { repositoryOf, snapshotOf, workspaceOf } from "./context.ts";
+import { keepNow, nextBefore } from "./keep.ts";
+import type { BytePath } from "./paths.ts";
+import type { Restored } from "./restore.ts";
+import { restoreFolder } from "./restore.ts";
+import { entriesOf } from "./take.ts";
+import { addWorktree, makeBranch } from "./worktree.ts";
+import { commitOf } from "./repository.ts";
+import { shortName } from "./make.ts";
+
+const RESTORE_MS = 5 * 60 * 1000;
+
+export interface BroughtBack extends Restored {
+  /** The snapshot that takes it back. */
+  readonly before: string;
+}
+
+export async function restore(
+  context: Context,
+  agent: string,
+  id: string,
+  only?: readonly BytePath[],
+): Promise<BroughtBack> {
+  const workspace = workspaceOf(context, agent);
+  const wanted = snapshotOf(context, agent, id);
+  return bringTo(context, workspace, wanted.commit, only);
+}
+
+async function bringTo(
+  context: Context,
+  workspace: Workspace,
+  commit: string,
+  only?: readonly BytePath[],
+): Promise<BroughtBack> {
+  const store = await context.storeOf(workspace.project, repositoryOf(workspace));
+  const before = await nextBefore(context, workspace);
+  // What is to be written is kept though it may be ignored by now: nothing is overwritten that was not taken.
+  const alsoPaths = (await entriesOf(store, commit)).map(({ path }) => path);
+  const { snapshot, untaken } = await keepNow(context, workspace, before, { timeoutMs: RESTORE_MS, alsoPaths });
+  context.seam("restore_kept");
+  const restored = await store.turnstile.together(() =>
+    restoreFolder({
+      store,
+      folder: workspace.folder,
+      now: snapshot.commit,
+      untaken,
+      to: commit,
+      nonce: context.newNonce(),
+      ...(only === undefined ? {} : { only }),
+    }),
+  );
+  return { ...restored, before };
+}
+
+/** The folder of an agent that is gone, at its old place, as it was at the end. */
+export async function recover(context: Context, id: string): Promise<Workspace & Restored> {
+  const workspace = findWorkspace(context.store, id);
+  const last = lastSnapshot(context.store, id);
+  if (workspace === null || last === null || workspace.kind === "shared")
+    throw new HarnessError(
+      "WORKSPACE_NOT_FOUND",
+      `nothing is kept under ${id}: GET /api/v1/workspaces lists what is (retention.workspacesDays says how long)`,
+    );
+  if (workspace.goneAt === null)
+    throw new HarnessError("INVALID_REQUEST", `its agent is still there: restore a snapshot of it instead`);
+  if (workspace.state === "kept" && workspace.kind === "worktree") await putWorktree(context, workspace);
+  const restored = await bringTo(context, workspace, last.commit);
+  const back: Workspace = { ...workspace, state: "recovered", goneAt: context.clock.now() };
+  context.journal.write({ project: workspace.project, agent: id }, (entry) => {
+    saveWorkspace(context.store, back);
+    const { kind, folder, branch } = back;
+    event(entry, "workspace", { workspace: { kind, path: folder, branch: shortName(branch) } });
+  });
+  return { ...back, ...restored };
+}
+
+/** A work tree again, where the repository is still there; else the files alone. */
+async function putWorktree(context: Context, workspace: Workspace): Promise<void> {
+  const { project, folder, branch, base } = workspace;
+  const repo = repositoryOf(workspace);
+  if (repo === null || branch === null || base === null) return;
+  const { git, newNonce } = context;
+  const there = (await commitOf(git, repo, branch)) !== null;
+  if (!there && (await makeBranch(git, repo, [shortName(branch) ?? ""], base)) === null) return;
+  const store = await context.storeOf(project, repo);
+  const signal = new AbortController().signal;
+  await addWorktree({ git, store, repo, folder, branch, nonce: newNonce(), filtersSee: null, signal });
+}

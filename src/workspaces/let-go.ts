@@ -1,0 +1,131 @@
+/**
+ * When an agent goes: what lies in its folder is kept first, and nobody loses work without having said so. Then the
+ * folder goes, and what was kept of it later. The one place that deletes folders of agents, all below our own
+ * `workspaces/`; a branch is deleted only when it holds nothing of its own.
+ */
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { HarnessError, errorText } from "../lib/errors.ts";
+import { lastSnapshot } from "../store/snapshots.ts";
+import type { Workspace } from "../store/workspaces.ts";
+import {
+  deleteWorkspace,
+  findWorkspace,
+  listWorkspaces,
+  saveWorkspace,
+  workspacesGoneBefore,
+} from "../store/workspaces.ts";
+import type { Context } from "./context.ts";
+import { repositoryOf } from "./context.ts";
+import { LAST, keepNow } from "./keep.ts";
+import { folderOf, shortName } from "./make.ts";
+import { commitOf, ownEnv } from "./repository.ts";
+import { dropSnapshots, tidyStore } from "./snapshot-store.ts";
+import type { Unmerged } from "./unmerged.ts";
+import { unmergedWork } from "./unmerged.ts";
+import { isAncestor } from "./work.ts";
+import { takeAwayWorktree } from "./worktree.ts";
+
+const KEEP_MS = 60_000;
+
+/** Throws WORK_NOT_MERGED with all of it; nothing has been ended then. */
+export async function assertMerged(context: Context, agents: readonly string[]): Promise<void> {
+  const open: Unmerged[] = [];
+  for (const id of agents) {
+    const workspace = findWorkspace(context.store, id);
+    if (workspace === null || workspace.kind === "shared" || workspace.state === "making") continue;
+    try {
+      await keepNow(context, workspace, LAST, { timeoutMs: KEEP_MS });
+      const unmerged = await unmergedWork(context, workspace);
+      if (unmerged !== null) open.push(unmerged);
+    } catch (error) {
+      throw notMerged([`agent ${workspace.name ?? id}: what it did cannot be looked at: ${errorText(error)}`]);
+    }
+  }
+  if (open.length > 0) throw notMerged(open.map(sentence));
+}
+
+function notMerged(lines: readonly string[]): HarnessError {
+  return new HarnessError(
+    "WORK_NOT_MERGED",
+    `there is work that is in no branch of the project's: ${lines[0] ?? ""}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ""}; merge it, or say ?discard=1 (rm --discard): what was kept stays for retention.workspacesDays`,
+    { issues: lines.map((message) => ({ path: "", message })) },
+  );
+}
+
+function sentence({ id, name, files, insertions, deletions, branch, commits, uncommitted }: Unmerged): string {
+  const what = [
+    ...(commits > 0 ? [`${commits} commit(s) on ${shortName(branch) ?? "its branch"}`] : []),
+    ...(uncommitted > 0 ? [`${uncommitted} file(s) not committed`] : []),
+  ].join(" and ");
+  return `agent ${name ?? id}: ${what} (${files} file(s) changed, +${insertions} -${deletions})`;
+}
+
+/** Its agent is gone: nothing works in the folder any more. Never throws; what is not done is done later. */
+export async function letGo(context: Context, id: string): Promise<void> {
+  const workspace = findWorkspace(context.store, id);
+  if (workspace === null || workspace.goneAt !== null) return;
+  try {
+    const whole = workspace.state === "making" || (await keepEnd(context, workspace));
+    if (whole && workspace.kind !== "shared") await removeFolder(context, workspace);
+    const gone: Workspace = { ...workspace, state: "kept", goneAt: context.clock.now() };
+    if (lastSnapshot(context.store, id) === null) context.store.transact(() => deleteWorkspace(context.store, id));
+    else context.store.transact(() => saveWorkspace(context.store, gone));
+  } catch (error) {
+    context.log.warn("cannot let go of a workspace, the next look does", { agent: id, error });
+  }
+}
+
+/** True: all that lay there is kept, so the folder may go. */
+async function keepEnd(context: Context, workspace: Workspace): Promise<boolean> {
+  if (workspace.kind === "shared" || !existsSync(workspace.folder)) return true;
+  const { snapshot } = await keepNow(context, workspace, LAST, { timeoutMs: KEEP_MS });
+  if (snapshot.skipped.length === 0) return true;
+  context.log.warn("a folder stays: not all of it could be kept", {
+    agent: workspace.id,
+    folder: workspace.folder,
+    skipped: snapshot.skipped.slice(0, 10),
+  });
+  return false;
+}
+
+async function removeFolder(context: Context, workspace: Workspace): Promise<void> {
+  const { id, project, folder, branch, base, target, mergedInto } = workspace;
+  if (folder !== folderOf(context.stateDir, project, id)) return; // not one of ours
+  const repo = repositoryOf(workspace);
+  await takeAwayWorktree(workspace.kind === "worktree" ? repo : null, folder);
+  if (repo === null || branch === null || base === null) return;
+  const tip = await commitOf(context.git, repo, branch);
+  if (tip === null) return;
+  const store = await context.storeOf(project, repo);
+  for (const ref of [base, ...(target === null ? [] : [target]), ...mergedInto]) {
+    const holder = await commitOf(context.git, repo, ref);
+    if (holder === null || !(await isAncestor(store, repo, tip, holder))) continue;
+    await context.git.run({ args: ["update-ref", "-d", branch, tip], cwd: repo.top, env: ownEnv(repo) });
+    return;
+  }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The housekeeping: agents that are gone without us, what was kept long enough, and stores with loose ends. */
+export async function tend(context: Context, keptDays: number, isThere: (id: string) => boolean): Promise<void> {
+  const all = listWorkspaces(context.store);
+  const now = context.clock.now();
+  for (const { id, goneAt } of all) if (goneAt === null && !isThere(id)) await letGo(context, id);
+  for (const old of workspacesGoneBefore(context.store, now - keptDays * DAY_MS)) {
+    const store = await context.storeOf(old.project, repositoryOf(old));
+    await dropSnapshots(store, old.id);
+    if (old.kind !== "shared" && old.folder === folderOf(context.stateDir, old.project, old.id)) {
+      await takeAwayWorktree(old.kind === "worktree" ? repositoryOf(old) : null, old.folder);
+      await rm(`${old.folder}.partial`, { recursive: true, force: true });
+    }
+    context.store.transact(() => deleteWorkspace(context.store, old.id));
+  }
+  for (const project of new Set(all.map((each) => each.project))) {
+    if (!existsSync(join(context.stateDir, "snapshots", `${project}.git`))) continue;
+    const store = await context.storeOf(project, null);
+    await tidyStore(store, now);
+  }
+}
