@@ -109,6 +109,12 @@ export const waitingTables: readonly Table[] = [
         does: ["agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"],
         then: { cause: "timer: no progress for 300000 ms: attempt 1 of the model call, 529 overloaded" },
       },
+      {
+        says: "… and with the time of the next try, where it is told",
+        given: [...WORKING, { type: "retrying", attempt: 14, reason: "rate limit", status: 429, nextAt: Date.UTC(2026, 1, 18, 3, 10) }],
+        when: [later(300_000)],
+        then: { cause: "timer: no progress for 300000 ms: attempt 14 of the model call, 429 rate limit, next try 2026-02-18T03:10Z" },
+      },
       { says: "0 = no warning", under: { limits: { stallWarnMs: 0 } }, given: WORKING, when: [later(3_600_000)], does: [], then: {} },
       { says: "no limit acts on a process whose end was asked for", under: { limits: { turnTimeoutMs: 1000, permissionTimeoutMs: 1000, stallWarnMs: 1000 } }, given: [...WAITING, stop], when: [later(60_000)], does: [], then: {} },
     ],
