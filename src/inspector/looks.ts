@@ -84,6 +84,8 @@ function nowLine(agent: Agent, title: string | null, nowMs: number): string {
         return `retry ${retrying.attempt}: ${retrying.reason}${retrying.status === null ? "" : ` (${retrying.status})`}`;
       if (isStalled(agent)) return `no sign for ${age(nowMs - (activity?.at ?? agent.cause.at ?? agent.updatedAt))}`;
       return last || "is thinking";
+    case "limited":
+      return agent.cause.detail;
     case "starting":
       return `${provider} is being ${agent.session === null ? "started" : "resumed"}`;
     case "error":

@@ -109,6 +109,8 @@ function frameBlock({ text: raw, truncated, run, offset }: Frame): HTMLElement {
 
 function nextOf(agent: Agent): string {
   if (agent.status === "waiting_input") return "Next: an answer, here or anywhere else; or the end of its turn.";
+  if (agent.status === "limited")
+    return "Next: its account's allowance is there again; then it goes on by itself (agent-harness accounts says when).";
   if (agent.retrying !== null) return "Next: its program tries the model again by itself.";
   if (agent.status === "processing")
     return "Next: the frame that ends its turn, a request, a limit, or the end of its program.";
