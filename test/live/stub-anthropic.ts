@@ -22,6 +22,9 @@ export interface ModelStep {
   readonly times?: number;
   /** The error's type, as the API names it. */
   readonly error?: string;
+  /** Its words and headers, as the API sends them for an account that cannot work on. */
+  readonly message?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly stop?: string;
 }
 
@@ -101,7 +104,7 @@ export function startAnthropicStub(plain: Readonly<Record<string, readonly Model
         failures.set(place, failed);
         if (failed <= (answer.times ?? Infinity)) {
           await gateOpen(answer.gate, request.signal);
-          return apiError(answer.status, answer.error ?? "api_error");
+          return apiError(answer.status, answer.error ?? "api_error", answer);
         }
       }
       if (body.stream !== true) return Response.json(wholeMessage(id, body.model ?? "", answer));
@@ -118,9 +121,9 @@ export function startAnthropicStub(plain: Readonly<Record<string, readonly Model
   };
 }
 
-function apiError(status: number, type: string): Response {
-  const error = { type, message: `stub error ${status}` };
-  return Response.json({ type: "error", error }, { status, headers: { "request-id": "req_error" } });
+function apiError(status: number, type: string, { message, headers }: Partial<ModelStep> = {}): Response {
+  const error = { type, message: message ?? `stub error ${status}` };
+  return Response.json({ type: "error", error }, { status, headers: { "request-id": "req_error", ...headers } });
 }
 
 function textsOf(content: string | readonly Block[]): string[] {
