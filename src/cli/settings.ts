@@ -10,6 +10,8 @@ export interface Setting {
   readonly key: string;
   readonly path: readonly string[];
   readonly truth?: true;
+  /** The value stands in an object, under this name. */
+  readonly within?: string;
 }
 
 export function patchOf(words: readonly string[], settings: readonly Setting[]): Patch {
@@ -30,7 +32,8 @@ export function patchOf(words: readonly string[], settings: readonly Setting[]):
       );
     }
     const path = found.key.endsWith(".K") ? [...found.path, key.slice(found.key.length - 1)] : found.path;
-    put(patch, path, value === "" ? null : found.truth === true ? truthOf(key, value) : value);
+    const meant = found.within === undefined ? value : { [found.within]: value };
+    put(patch, path, value === "" ? null : found.truth === true ? truthOf(key, value) : meant);
   }
   return patch;
 }

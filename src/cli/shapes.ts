@@ -15,8 +15,22 @@ export interface TurnShape {
   readonly outcome: string | null;
   readonly error?: { readonly code: string; readonly message: string } | null;
   readonly usage?: UsageShape | null;
+  readonly verify?: VerifiedShape | null;
   /** In lists of turns. */
   readonly n?: number;
+}
+
+export interface VerifiedShape {
+  readonly passed: boolean;
+  readonly exitCode: number | null;
+  readonly attempts: number;
+  readonly tail: string;
+}
+
+export interface VerifyShape {
+  readonly command: string | readonly string[];
+  readonly timeoutMs: number;
+  readonly attempts: number;
 }
 
 export interface UsageShape {
@@ -65,6 +79,7 @@ export interface AgentShape {
     readonly attempts: number;
   };
   readonly model: string | null;
+  readonly verify?: VerifyShape;
   readonly permissions: string | null;
   readonly env: readonly string[];
   readonly webhook: { readonly url: string; readonly hasToken: boolean } | null;
@@ -122,6 +137,7 @@ export interface InputShape {
   readonly n: number;
   readonly text: string;
   readonly mode: string;
+  readonly origin: string;
   readonly state: string;
   readonly turnId: string | null;
   readonly createdAt: string;

@@ -12,6 +12,7 @@ import { FAKES, makeBox } from "../support/binary.ts";
 import type { Hook } from "../support/hook.ts";
 import { startHook } from "../support/hook.ts";
 import type { ToldAgent } from "../support/told.ts";
+import { cliOf } from "../support/cli.ts";
 import { eventsOf, makeAgent, makeGate } from "../support/told.ts";
 
 setDefaultTimeout(60_000);
@@ -277,4 +278,21 @@ test("a check that cannot be started is tried twice and then told as lost, not a
   await agent.reaches("error");
   const [turn] = await turnsOf(agent);
   expect(turn).toMatchObject({ outcome: "failed", error: { code: "VERIFY_LOST" } } as never);
+});
+
+test("the command line: run stays until the last turn of a checked task, and says what the check said", async () => {
+  const cli = cliOf(box);
+  const tries = file("tries");
+  const set = await cli("projects", "set", "trusted", `verify=echo run >>${tries}; [ $(wc -l <${tries}) -ge 2 ]`);
+  expect([set.code, (await cli("projects", "show", "trusted")).out.includes("default verify")]).toEqual([0, true]);
+  const task = ["run", "--project", "trusted", "--provider", "claude-code"];
+  const good = await cli(...task, "--name", "checked", "mend it");
+  expect([good.code, good.err]).toEqual([0, expect.stringContaining("the agent was told")]);
+  expect(good.out).toStartWith("echo: The check of your work did not pass");
+  expect((await cli("show", "trusted/checked")).out).toContain("\ncheck\tpassed, told 1 time\n");
+  expect((await cli("projects", "set", "trusted", "verify=")).code).toBe(0);
+  const bad = await cli(...task, "--verify", "exit 4", "--verify-attempts", "0", "mend it");
+  expect([bad.code, bad.err.includes("VERIFY_FAILED")]).toEqual([1, true]);
+  const alone = await cli(...task, "--verify-attempts", "0", "mend it");
+  expect([alone.code, alone.err.includes("--verify-attempts goes with --verify COMMAND")]).toEqual([2, true]);
 });

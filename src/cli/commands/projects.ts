@@ -9,6 +9,7 @@ import { member } from "../shapes.ts";
 import type { Setting } from "../settings.ts";
 import { patchOf } from "../settings.ts";
 import { printFacts, printTable } from "../table.ts";
+import { commandText, isVerify } from "../verify.ts";
 
 export const PROJECT_SETTINGS: readonly Setting[] = [
   { key: "trusted", path: ["trusted"], truth: true },
@@ -18,6 +19,7 @@ export const PROJECT_SETTINGS: readonly Setting[] = [
   { key: "model", path: ["defaults", "model"] },
   { key: "permissions", path: ["defaults", "permissions"] },
   { key: "system", path: ["defaults", "systemPrompt"] },
+  { key: "verify", path: ["defaults", "verify"], within: "command" },
 ];
 
 const REMOVE_MS = 60_000;
@@ -82,11 +84,14 @@ export async function show(context: Context): Promise<number> {
     ["folder", cwd],
     ["trusted", trusted ? "yes" : "no"],
     ["webhook", webhook?.url ?? "the configured one"],
-    ...Object.entries(defaults).map(([key, value]) => [`default ${key}`, value] as const),
+    ...Object.entries(defaults).map(([key, value]) => [`default ${key}`, defaultText(value)] as const),
     ["made", createdAt],
   ]);
   return EXIT.ok;
 }
+
+const defaultText = (value: unknown): string =>
+  isVerify(value) ? commandText(value) : typeof value === "string" ? value : JSON.stringify(value);
 
 export async function set(context: Context): Promise<number> {
   const { args, io } = context;

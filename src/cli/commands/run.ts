@@ -15,6 +15,7 @@ import { readStdin } from "../stdin.ts";
 import { nameFor, projectAt } from "../target.ts";
 import { pad } from "../text.ts";
 import { splitPair } from "../values.ts";
+import { verifyOf } from "../verify.ts";
 import { trustWords } from "./projects.ts";
 
 export async function run(context: Context): Promise<number> {
@@ -41,6 +42,7 @@ export async function run(context: Context): Promise<number> {
     provider,
     task: text,
     ...members(context),
+    ...verifyOf(args),
     ...(attachments === undefined ? {} : { attachments }),
   };
   const key = args.value("key");

@@ -11,6 +11,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
   { key: "name", path: ["name"] },
   { key: "model", path: ["model"] },
   { key: "permissions", path: ["permissions"] },
+  { key: "verify", path: ["verify"], within: "command" },
   { key: "webhook.url", path: ["webhook", "url"] },
   { key: "metadata.K", path: ["metadata"] },
 ];

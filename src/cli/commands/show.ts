@@ -10,6 +10,7 @@ import type { AgentShape } from "../shapes.ts";
 import type { Cell } from "../table.ts";
 import { printFacts } from "../table.ts";
 import { findAgent } from "../target.ts";
+import { commandText, verifiedWords } from "../verify.ts";
 import { clockTime, count, money } from "../figures.ts";
 
 export async function run(context: Context): Promise<number> {
@@ -33,6 +34,7 @@ export async function run(context: Context): Promise<number> {
     ["queue", `${agent.queuedInputs} ${agent.held ? "held: agent-harness inputs release" : "queued"}`],
     ...(agent.backgroundTasks === 0 ? [] : [["background", `${agent.backgroundTasks} tasks`] as const]),
     ...usageFacts(agent),
+    ...verifyFacts(agent),
     ["model", agent.model ?? "the provider's"],
     ["permissions", agent.permissions ?? "the project's or the provider's"],
     ...(agent.env.length === 0 ? [] : [["variables", agent.env.join(" ")] as const]),
@@ -65,6 +67,14 @@ function turnFacts({ turn }: AgentShape): readonly (readonly [string, string | C
   ];
   if (turn.error) facts.push(["error", { text: `${turn.error.code}: ${turn.error.message}`, style: "red" }]);
   return facts;
+}
+
+function verifyFacts({ verify, turn }: AgentShape): readonly (readonly [string, string | Cell])[] {
+  const said = turn?.verify;
+  return [
+    ...(verify === undefined ? [] : [["verify", commandText(verify)] as const]),
+    ...(said ? [["check", { text: verifiedWords(said), style: said.passed ? "green" : "red" }] as const] : []),
+  ];
 }
 
 function usageFacts({ usage }: AgentShape): readonly (readonly [string, Cell])[] {

@@ -10,10 +10,11 @@ import { askedOf } from "../asks.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { messageOf } from "../commands/logs.ts";
-import type { AgentShape } from "../shapes.ts";
+import type { AgentShape, InputShape } from "../shapes.ts";
 import { get, nameOf, pathOf } from "../shapes.ts";
 import type { StreamEvent } from "../stream.ts";
 import { follow } from "../stream.ts";
+import { oneLine } from "../text.ts";
 import { openControl } from "./control.ts";
 import type { Desk } from "./desk.ts";
 import { openDesk } from "./desk.ts";
@@ -37,6 +38,7 @@ const TYPES = [
   "input",
   "message",
   "turn_started",
+  "turn_closing",
   "turn_ended",
   "permission_requested",
   "permission_settled",
@@ -94,6 +96,8 @@ interface Around {
 
 function openStory(client: Client, agent: AgentShape, options: StayOptions, { display, desk, end }: Around) {
   let turnId: string | null = null;
+  /** The one that is stayed for: what a check feeds back takes the place of what it was about. */
+  let awaited = options.input;
   let caughtUp = options.replayed !== true;
 
   const inputIs = (state: string, turn: string | null): void => {
@@ -101,10 +105,21 @@ function openStory(client: Client, agent: AgentShape, options: StayOptions, { di
     if (state === "cancelled") end({ how: "cancelled" });
     if (state === "unknown") end({ how: "exited", why: "it cannot be known whether the program got the input" });
   };
+  /** What was wrong with the turn that failed, on its way to the agent. */
+  const fedBack = async (): Promise<InputShape | undefined> => {
+    const later = await get(client, `${pathOf(agent)}/inputs?after=${awaited}&limit=1000`, "inputs");
+    return later.find(({ origin, state }) => origin === "verify" && state !== "cancelled");
+  };
   const turnOver = async (id: string): Promise<void> => {
     const turns = await get(client, `${pathOf(agent)}/turns?limit=20`, "turns");
     const turn = turns.find((each) => each.id === id);
-    if (turn !== undefined && turn.endedAt !== null) end({ how: "turn", turn });
+    if (turn === undefined || turn.endedAt === null) return;
+    const fed = turn.outcome === "failed" ? await fedBack() : undefined;
+    if (fed === undefined) return end({ how: "turn", turn });
+    display.say(`agent-harness: ${oneLine(turn.error?.message ?? "the check did not pass")}; the agent was told`);
+    awaited = fed.n;
+    turnId = fed.turnId;
+    if (turnId !== null) await turnOver(turnId);
   };
   const status = async (event: StreamEvent): Promise<void> => {
     const { to, cause } = event.data;
@@ -133,7 +148,7 @@ function openStory(client: Client, agent: AgentShape, options: StayOptions, { di
       switch (type) {
         case "input": {
           const { n, state, turnId: turn } = inner("input");
-          if (n === options.input) inputIs(String(state), typeof turn === "string" ? turn : null);
+          if (n === awaited) inputIs(String(state), typeof turn === "string" ? turn : null);
           return;
         }
         case "delta":
@@ -148,6 +163,10 @@ function openStory(client: Client, agent: AgentShape, options: StayOptions, { di
         }
         case "turn_started":
           return display.turnStarted(event);
+        case "turn_closing":
+          if (data["turn"] === turnId)
+            display.activity(data["step"] === "check" ? "is being checked" : "is being saved");
+          return;
         case "turn_ended":
           if (turnId !== null && inner("turn")["id"] === turnId) await turnOver(turnId);
           return;

@@ -14,6 +14,16 @@ const ATTACHMENT: Flag = {
   repeat: true,
   what: "a picture or file that goes with the text",
 };
+const CHECKS: readonly Flag[] = [
+  {
+    name: "verify",
+    value: "COMMAND",
+    kind: "text",
+    what: "a check that decides when it is done; told it when it fails",
+  },
+  { name: "verify-timeout", value: "DURATION", kind: "duration", what: "how long the check may take (10m)" },
+  { name: "verify-attempts", value: "N", kind: "number", what: "how often a failure is told the agent (2)" },
+];
 const ANSWERS: readonly Flag[] = [
   { name: "next", what: "the oldest request of all; shows it and asks" },
   { name: "message", short: "m", value: "TEXT", kind: "text", what: "tell the agent this, too" },
@@ -43,6 +53,7 @@ export const ACT: readonly Command[] = [
         what: "with --worktree: where it begins; default what is checked out",
       },
       { name: "copy", what: "in a copy of the folder" },
+      ...CHECKS,
       ATTACHMENT,
       { name: "fleet", what: "on any box of the fleet that has the project and room" },
       {
@@ -59,7 +70,10 @@ export const ACT: readonly Command[] = [
       { name: "key", value: "KEY", kind: "text", what: "idempotency key: the same again makes no second agent" },
       { name: "reconnect", value: "DURATION", kind: "duration", what: "how long to look for a lost daemon (5m)" },
     ],
-    examples: ['agent-harness run "fix the failing test"', "agent-harness run --detach --name nightly - < task.md"],
+    examples: [
+      'agent-harness run --verify "make test" "fix the failing test"',
+      "agent-harness run --detach --name nightly - < task.md",
+    ],
     exits: [0, 1, 2, 3, 4, 5, 6, 7, 124, 130],
     routes: ["POST /projects/:name/agents", "POST /projects", "POST /fleet/tasks"],
     load: () => import("../commands/run.ts"),
@@ -86,7 +100,7 @@ export const ACT: readonly Command[] = [
   },
   {
     name: "set",
-    what: "changes an agent: name, model, permissions, webhook.url, metadata.K",
+    what: "changes an agent: name, model, permissions, verify, webhook.url, metadata.K",
     args: [TARGET, { name: "KEY=VALUE", kind: "setting", many: true }],
     flags: [],
     examples: ["agent-harness set shop/search model=opus", "agent-harness set shop/search metadata.ticket="],

@@ -49,7 +49,7 @@ export const MANAGE: readonly Command[] = [
       },
       {
         name: "projects set",
-        what: "changes a project: trusted, cwd, webhook.url, and the defaults provider, model, permissions, system",
+        what: "changes a project: trusted, cwd, webhook.url, and the defaults provider, model, permissions, system, verify",
         args: [PROJECT, { name: "KEY=VALUE", kind: "setting", many: true }],
         flags: [],
         examples: ["agent-harness projects set shop trusted=true", "agent-harness projects set shop model="],
