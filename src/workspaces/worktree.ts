@@ -9,10 +9,13 @@ import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { readSmallFile, writeAgentFile } from "../process/agent-file.ts";
 import type { Git } from "./git.ts";
+import { GitFailed } from "./git.ts";
 import type { Repository } from "./repository.ts";
 import { objectsOf, ownEnv } from "./repository.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
 import { storeOk } from "./snapshot-store.ts";
+import type { Turnstile } from "./turnstile.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 const BRANCHES = "refs/heads/";
 const CHECKOUT_MS = 10 * 60 * 1000;
@@ -49,14 +52,40 @@ export interface WorktreeRequest {
   readonly signal: AbortSignal;
 }
 
-/** Throws `GitFailed`. Nothing of an earlier attempt is left in the way. */
+const TRIES = 4;
+
+/**
+ * Throws `GitFailed`. Nothing of an earlier attempt is left in the way. Git reads the records of all work trees and
+ * stumbles over one that is being written: ours are made one after the other, and with others' it is tried again.
+ */
 export async function addWorktree(request: WorktreeRequest): Promise<void> {
-  const { git, repo, folder, branch, filtersSee, signal } = request;
+  const key = request.repo.commonDir;
+  const turnstile = turnstiles.get(key) ?? createTurnstile();
+  turnstiles.set(key, turnstile);
+  for (let tries = 1; ; tries++)
+    try {
+      await turnstile.alone(() => record(request));
+      break;
+    } catch (error) {
+      if (!(error instanceof GitFailed) || error.answer.stopped !== null || tries === TRIES) throw error;
+    }
+  await fill(request);
+}
+
+/** Of each repository. */
+const turnstiles = new Map<string, Turnstile>();
+
+async function record({ git, repo, folder, branch, signal }: WorktreeRequest): Promise<void> {
   await takeAwayWorktree(repo, folder);
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
   const args = ["worktree", "add", "--no-checkout", "--lock", "--reason", "an agent works here", folder];
   const env = ownEnv(repo);
   await git.ok({ args: [...args, branch.slice(BRANCHES.length)], cwd: repo.top, env, signal });
+}
+
+/** Its files. */
+async function fill(request: WorktreeRequest): Promise<void> {
+  const { git, folder, filtersSee, signal } = request;
   if (filtersSee === null) return writePlainly(request);
   await git.ok({
     args: ["reset", "--hard", "--quiet"],

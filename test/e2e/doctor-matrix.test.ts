@@ -261,6 +261,16 @@ test.each([
   expect(`${found?.level} ${found?.text}`).toBe(says);
 });
 
+test.each([
+  ["none", null, "warn none: agents get no folders of their own"],
+  ["an old one", "git version 2.37.9\n", "warn 2.37.9: agents' work cannot be merged by merge"],
+  ["the first that can merge", "git version 2.38.0\n", "ok 2.38.0"],
+  ["a newer one with more words", "git version 3.1.2.windows.1\n", "ok 3.1.2.windows.1"],
+])("the box's git: %s", (_, said, says) => {
+  const found = checkSystem((argv) => (argv[0] === "git" ? said : null)).find(({ name }) => name === "git");
+  expect(`${found?.level} ${found?.text}`).toBe(says);
+});
+
 const report = (more: Partial<ProviderShape>): ProviderShape =>
   ({
     name: "pi",

@@ -38,9 +38,11 @@ export async function world(
   const worker = (id: string): Worker => {
     const path = `/projects/p/agents/${id}`;
     const rested = async (): Promise<Json> => {
-      const { agent } = await daemon.api().get(`${path}/wait?timeout=30`);
-      if (agent === undefined) throw new Error("no agent");
-      return agent;
+      for (let tries = 0; tries < 4; tries++) {
+        const { agent, reached } = await daemon.api().get(`${path}/wait?timeout=30`);
+        if (agent !== undefined && String(reached) === "true") return agent;
+      }
+      throw new Error(`${id} does not come to rest`);
     };
     return {
       id,

@@ -103,7 +103,7 @@ export async function makeBox(
         const { agents } = await api.get("/agents?limit=1000");
         await Promise.all(
           [...(agents ?? [])].map((agent) =>
-            api?.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}`),
+            api?.call("DELETE", `/projects/${agent["project"]}/agents/${agent["id"]}?discard=1`),
           ),
         );
       }

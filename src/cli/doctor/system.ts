@@ -8,7 +8,16 @@ const LEAST_INSTANCES = 128;
 
 /** `run` starts a program and gives what it prints; null when it cannot be run. */
 export function checkSystem(run: (argv: readonly string[]) => string | null): readonly Check[] {
-  return [checkWatches(), ...checkUnit(run)];
+  return [checkWatches(), checkGit(run(["git", "version"])), ...checkUnit(run)];
+}
+
+/** Agents' work is kept and compared with any git; merging it without a work tree came with 2.38. */
+function checkGit(said: string | null): Check {
+  const found = /\bgit version (\d+)\.(\d+)\S*/.exec(said ?? "");
+  if (found === null) return warn("git", "none: agents get no folders of their own", "install git 2.38 or newer");
+  const [version, major, minor] = [found[0].replace("git version ", ""), Number(found[1]), Number(found[2])];
+  if (major > 2 || (major === 2 && minor >= 38)) return ok("git", version);
+  return warn("git", `${version}: agents' work cannot be merged by merge`, "install git 2.38 or newer");
 }
 
 function checkWatches(): Check {
