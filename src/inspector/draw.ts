@@ -159,7 +159,7 @@ function toolCall(call: Call, context: DrawContext): Child {
   const state = failed
     ? h("span", { class: "status s-error" }, shape("error"), "Failed")
     : result === null
-      ? h("span", { class: "dim" }, lost ? "no answer" : "no result yet")
+      ? h("span", { class: "dim" }, lost ? "no answer" : "no\u00a0result\u00a0yet")
       : null;
   const change = added + removed > 0 && h("span", { class: "mono dim" }, `+${added} −${removed}`);
   return folded(

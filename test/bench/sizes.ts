@@ -35,26 +35,28 @@ export const sizes: Measurement = async (world) => {
       must: "hello + bundle, and that compiled ahead; one file",
       fine: harness.ino === receiver.ino && harness.size <= hello + 2 * bundled + SLACK_BYTES,
     },
-    await versionClaim(world, "agent-harness", world.harness),
-    await versionClaim(world, "webhook-receiver", world.receiver),
+    await startClaim(world, "agent-harness version", world.harness, "version"),
+    await startClaim(world, "agent-harness help", world.harness, "help"),
+    await startClaim(world, "webhook-receiver version", world.receiver, "version"),
   ];
 };
 
-async function versionClaim({ hello }: World, name: string, binary: string): Promise<Claim> {
+async function startClaim({ hello }: World, what: string, binary: string, command: string): Promise<Claim> {
   const pairs: { ours: number; bare: number }[] = [];
-  for (let n = 0; n < STARTS; n++) pairs.push({ bare: await tookMs(hello), ours: await tookMs(binary) });
+  for (let n = 0; n < STARTS; n++)
+    pairs.push({ bare: await tookMs(hello, "version"), ours: await tookMs(binary, command) });
   const [ours, bare] = [median(pairs.map((pair) => pair.ours)), median(pairs.map((pair) => pair.bare))];
   return {
-    what: `${name} version`,
+    what,
     measured: `${ms(ours)} (hello ${ms(bare)})`,
     must: "<= 2 x hello",
     fine: ours <= 2 * bare,
   };
 }
 
-async function tookMs(binary: string): Promise<number> {
+async function tookMs(binary: string, command: string): Promise<number> {
   const startMs = performance.now();
-  const child = Bun.spawn([binary, "version"], { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
-  if ((await child.exited) !== 0) throw new Error(`${binary} version ended with ${child.exitCode}`);
+  const child = Bun.spawn([binary, command], { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
+  if ((await child.exited) !== 0) throw new Error(`${binary} ${command} ended with ${child.exitCode}`);
   return performance.now() - startMs;
 }
