@@ -55,7 +55,7 @@ test-again: build node_modules/.ready
 	$(BUN) test/again.ts
 
 # The real programs. `make test-live CLAUDE=2.1.285,2.1.332 CODEX=0.139.0` tries these versions of these programs only.
-PROGRAMS := CLAUDE CODEX OPENCODE PI GEMINI QWEN
+PROGRAMS := CLAUDE CODEX OPENCODE PI GEMINI QWEN CLAUDEACP CODEXACP
 VERSIONS = $(foreach p,$(PROGRAMS),$(if $(filter command,$(origin $(p))),$(p)=$($(p))))
 
 test-live: build node_modules/.ready

@@ -8,15 +8,19 @@ export interface Pin {
   readonly title: string;
   readonly kind: ProviderKind;
   readonly newest: string;
+  /** Versions that passed its `-codec` file when somebody last ran it with them. */
+  readonly byHand: readonly string[];
 }
 
 export const PINS = {
-  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.332" },
-  CODEX: { title: "Codex", kind: "codex", newest: "0.169.0" },
-  OPENCODE: { title: "OpenCode", kind: "opencode", newest: "1.18.33" },
-  PI: { title: "Pi", kind: "pi", newest: "1.5.2" },
-  GEMINI: { title: "Gemini CLI", kind: "acp", newest: "0.61.0" },
-  QWEN: { title: "Qwen Code", kind: "acp", newest: "0.24.4" },
+  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.332", byHand: [] },
+  CODEX: { title: "Codex", kind: "codex", newest: "0.169.0", byHand: [] },
+  OPENCODE: { title: "OpenCode", kind: "opencode", newest: "1.18.33", byHand: [] },
+  PI: { title: "Pi", kind: "pi", newest: "1.5.2", byHand: ["0.87.1"] },
+  GEMINI: { title: "Gemini CLI", kind: "acp", newest: "0.61.0", byHand: [] },
+  QWEN: { title: "Qwen Code", kind: "acp", newest: "0.24.4", byHand: [] },
+  CLAUDEACP: { title: "claude-agent-acp", kind: "acp", newest: "0.101.0", byHand: [] },
+  CODEXACP: { title: "codex-acp", kind: "acp", newest: "2.6.0", byHand: [] },
 } as const satisfies Record<string, Pin>;
 
 export type Program = keyof typeof PINS;

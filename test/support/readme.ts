@@ -125,16 +125,19 @@ export function noticeTable(): string {
 }
 
 export function providerTable(): string {
+  const tried = (versions: (pin: Pin) => readonly string[]) => KINDS.map((kind) => triedWith(kind, versions));
   return [
     head("", ...KINDS.map((kind) => `\`${kind}\``)),
     ...capabilityRows().map(({ label, cells }) => row(label, ...cells)),
-    row("tried with (`make test-live`)", ...KINDS.map(triedWith)),
+    row("tried with (`make test-live`)", ...tried(({ newest }) => [newest])),
+    row("tried by hand, too", ...tried(({ byHand }) => byHand)),
   ].join("\n");
 }
 
-function triedWith(kind: ProviderKind): string {
-  const programs = Object.values<Pin>(PINS).filter((pin) => pin.kind === kind);
-  return programs.map(({ title, newest }) => `${title} ${newest}`).join("; ");
+/** The programs of this kind, each with its versions; those without any are left out. */
+function triedWith(kind: ProviderKind, versions: (pin: Pin) => readonly string[]): string {
+  const programs = Object.values<Pin>(PINS).filter((pin) => pin.kind === kind && versions(pin).length > 0);
+  return programs.map((pin) => `${pin.title} ${versions(pin).join(", ")}`).join("; ");
 }
 
 export async function generatedTables(): Promise<ReadonlyMap<string, string>> {
