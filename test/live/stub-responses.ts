@@ -26,6 +26,9 @@ export interface ModelStep {
   /** HTTP error instead of an answer, `times` times (default 1); then the next step. */
   readonly status?: number;
   readonly times?: number;
+  /** Members of its error, and headers, as the service sends them for an account that cannot work on. */
+  readonly error?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
   /** HTTP 200, then `response.failed` with this code. */
   readonly failed?: string;
   /** Begins to say this text and ends the stream in the middle, without its last event, `times` times. */
@@ -69,8 +72,8 @@ export function startResponsesStub(): ResponsesStub {
       const step = nextStep(text, position, answered, served);
       if (step.status !== undefined) {
         return Response.json(
-          { error: { message: `the stub says ${step.status}`, type: "stub_error" } },
-          { status: step.status },
+          { error: { message: `the stub says ${step.status}`, type: "stub_error", ...step.error } },
+          { status: step.status, headers: { ...step.headers } },
         );
       }
       return stream(step, requests.length, AbortSignal.any([request.signal, stopped.signal]));

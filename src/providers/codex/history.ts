@@ -15,12 +15,7 @@ import { note, patch, say, send } from "../draft.ts";
 const HISTORY_TURNS = 20;
 
 /** Large or frequent, and nothing here listens to them. */
-const UNWANTED = [
-  "account/rateLimits/updated",
-  "thread/readState/changed",
-  "turn/diff/updated",
-  "item/reasoning/textDelta",
-];
+const UNWANTED = ["thread/readState/changed", "turn/diff/updated", "item/reasoning/textDelta"];
 
 export function sendInitialize(draft: Draft): void {
   ask(draft, { kind: "initialize" }, "initialize", {

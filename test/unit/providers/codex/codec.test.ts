@@ -185,6 +185,11 @@ describe("turns", () => {
     });
   }
 
+  test("the allowances are not among the news that it asks Codex to keep to itself", () => {
+    const { lines } = codexCodec.start({ launch: launch(), nowMs: 0, unconfirmed: [], grants: [] });
+    expect(lines.join()).not.toContain("rateLimits");
+  });
+
   test("after an interrupt what runs in the background is ended", () => {
     const it = running()
       .do((state) => codexCodec.interrupt(state, 0))
