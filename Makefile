@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-again test-live check demo bench chaos size dist clean mutants
+.PHONY: build test test-again test-live check demo demo-fleet bench chaos size dist clean mutants
 
 build: agent-harness webhook-receiver
 
@@ -67,6 +67,10 @@ check: node_modules/.ready
 
 demo: build
 	$(BUN) test/demo.ts
+
+# Three boxes as one on this machine, twenty tasks, one box killed. Needs PostgreSQL.
+demo-fleet: build node_modules/.ready
+	$(BUN) test/demo-fleet.ts
 
 # Cases of each kind of the fuzz tests in `make chaos`; 0 = none. `make test` takes 20 000.
 FUZZ ?= 1000000

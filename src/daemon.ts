@@ -226,6 +226,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newUuid: () => crypto.randomUUID(),
     going: new Set(),
     rooms,
+    moreMetrics: new Set(),
     reporter: () =>
       (reporter ??= import("./agents/report.ts").then(({ createReporter }) =>
         createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
@@ -366,10 +367,15 @@ function paceFrom(env: DaemonOptions["env"]): number {
   return pace > 0 && pace < 1 ? pace : 1;
 }
 
-/** `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it. */
+/**
+ * `AH_TEST_SEAM=NAME`: die the hard way when that moment is reached, so that tests need no luck to hit it;
+ * `NAME:SIGSTOP`: stand still there, once.
+ */
 function seamFrom(env: DaemonOptions["env"]): (name: string) => void {
-  const wanted = env["AH_TEST_SEAM"];
+  let [wanted, signal = "SIGKILL"] = env["AH_TEST_SEAM"]?.split(":") ?? [];
   return (name) => {
-    if (name === wanted) process.kill(process.pid, "SIGKILL");
+    if (name !== wanted) return;
+    wanted = undefined;
+    process.kill(process.pid, signal);
   };
 }

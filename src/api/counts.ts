@@ -12,7 +12,8 @@ import { usageSince } from "../store/usage.ts";
 import { STATUSES } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 
-export const metricsAnswer = (deps: ApiDeps): Response => metricsResponse(metrics(deps));
+export const metricsAnswer = (deps: ApiDeps): Response =>
+  metricsResponse([...metrics(deps), ...[...deps.moreMetrics].flatMap((more) => more())]);
 
 function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Metric[] {
   const agents = countAgents(store);

@@ -8,6 +8,7 @@ import type { Journal } from "../agents/journal.ts";
 import type { Reporter } from "../agents/report.ts";
 import type { Supervisor } from "../agents/supervisor.ts";
 import type { HarnessConfig } from "../config/harness.ts";
+import type { Metric } from "../http/metrics.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -45,6 +46,8 @@ export interface ApiDeps {
   readonly rooms: () => Promise<Rooms>;
   /** Projects whose agents are being ended, because they are being deleted: they take no new ones. */
   readonly going: Set<string>;
+  /** What is counted besides, by what the config has added. */
+  readonly moreMetrics: Set<() => readonly Metric[]>;
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
 }
 

@@ -130,7 +130,7 @@ export function createDatabase({ config, clock, log, random }: DatabaseDeps): Da
     }
   };
 
-  const inSchema = (statement: string): string => statement.replaceAll("~", `"${config.schema}".`);
+  const inSchema = (statement: string): string => statement.replaceAll(/~(?=[a-z])/g, `"${config.schema}".`);
 
   return {
     ask: (statement, ...params) => within((sql) => run(sql, inSchema(statement), params), DEADLINE_MS),
@@ -185,12 +185,12 @@ function driverError(error: unknown): DriverError | null {
   return { code: error.code, ...errno };
 }
 
-const isServers = (error: unknown): boolean => driverError(error)?.code === "ERR_POSTGRES_SERVER_ERROR";
+/** Most have one code, a mistake in a statement has another: the SQLSTATE is what only a server says. */
+const isServers = (error: unknown): boolean => driverError(error)?.errno !== undefined;
 
 /** SQLSTATE of what the server refused; null: it was no answer of the server. */
 export function sqlState(error: unknown): string | null {
-  const known = driverError(error);
-  return known?.code === "ERR_POSTGRES_SERVER_ERROR" ? (known.errno ?? "") : null;
+  return driverError(error)?.errno ?? null;
 }
 
 /** The server said so itself: nothing of the statement stands. Read-only, full, or out of connections or memory. */
@@ -203,7 +203,7 @@ function awayFrom(error: unknown): DatabaseAway | null {
   const known = driverError(error);
   if (known === null) return null;
   const why = errorText(error);
-  if (known.code !== "ERR_POSTGRES_SERVER_ERROR") {
+  if (known.errno === undefined) {
     const reached = !/REFUSED|CONNECTION_TIMEOUT|FAILED_TO_CONNECT|TLS|AUTHENTICATION/.test(known.code);
     const ours = /INVALID|UNSUPPORTED|EXPECTED|UNKNOWN|MULTIDIMENSIONAL|NULLS/.test(known.code);
     return ours ? null : new DatabaseAway(reached ? "unknown" : "none", why, error);

@@ -13,6 +13,7 @@ import { createApp } from "../http/router.ts";
 import { VERSION } from "../lib/version.ts";
 import { listProjects } from "../store/projects.ts";
 import { createAsker } from "./asker.ts";
+import { fleetMetrics } from "./counts.ts";
 import { createDatabase } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
 import { memberOf } from "./deps.ts";
@@ -26,6 +27,7 @@ import { createPool } from "./pool.ts";
 import type { NodeCard } from "./registry.ts";
 import { relayRoutes } from "./relay-routes.ts";
 import { fleetRoutes } from "./routes.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export interface Fleet {
   readonly routes: readonly Route[];
@@ -107,11 +109,17 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     accept: config.acceptCalls,
   });
   membership.onJoin(() => owner.start());
+  const upkeep = startUpkeep({
+    ...{ database, schema: config.schema, member: membership.member, clock, log },
+    eventsDays: api.config.retention.eventsDays,
+  });
+  membership.onJoin(() => upkeep.begin());
   const asker = createAsker({
     ...{ database, schema: config.schema, hints, clock, newId: api.newUuid },
     member: () => memberOf({ membership }),
   });
   const deps: FleetDeps = { api, config, database, identity, membership, mirror, asker, pool, name };
+  api.moreMetrics.add(() => fleetMetrics(deps));
   return {
     routes: [...fleetRoutes(deps), ...relayRoutes(deps, own)],
     start: () => membership.start(),
@@ -121,6 +129,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
       mirror.stop();
       owner.stop();
       pool.stop();
+      upkeep.stop();
       asker.stop();
       hints.stop();
       membership.stop();

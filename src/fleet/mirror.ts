@@ -35,6 +35,8 @@ export interface Mirror {
   wake(): void;
   /** Why nothing is mirrored any more, until the daemon is started again. */
   readonly stopped: string | null;
+  /** The last event that the database has; null: it is not known now. */
+  readonly mirrored: number | null;
   stop(): void;
 }
 
@@ -173,6 +175,9 @@ export function createMirror(deps: MirrorDeps): Mirror {
     },
     get stopped() {
       return stopped;
+    },
+    get mirrored() {
+      return cursor?.id ?? null;
     },
     stop() {
       closed = true;

@@ -5,6 +5,7 @@
  */
 import { cpus, loadavg } from "node:os";
 import { commands } from "./commands.ts";
+import { fleet } from "./fleet.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
@@ -31,6 +32,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   sizes,
   receiver,
   page,
+  fleet,
 };
 const FAST_FSYNC_MS = 1;
 

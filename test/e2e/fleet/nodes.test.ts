@@ -107,6 +107,16 @@ describe.skipIf(POSTGRES === null)("a fleet", () => {
     await fleet.joined(going); // and it may come back
   });
 
+  test("is counted for who scrapes", async () => {
+    const one = await fleet.node("counted");
+    await fleet.joined(one);
+    const page = await (await fetch(`${one.api().url}/metrics`)).text();
+    const value = (name: string) => new RegExp(`^agent_harness_fleet_${name} (\\d+)$`, "m").exec(page)?.[1];
+    expect(["joined", "database_up", "mirror_stopped", "pool_busy", "pool_capacity"].map(value)).toEqual([
+      ...["1", "1", "0", "0", "4"],
+    ]);
+  });
+
   test("draining is said by any node, and shown by all", async () => {
     const one = await fleet.node("drainer");
     await fleet.joined(one);
