@@ -8,7 +8,9 @@ import { lastAssistantMessage } from "../store/messages.ts";
 import { getPermission } from "../store/permissions.ts";
 import type { WebhookTarget } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
+import { findSnapshot } from "../store/snapshots.ts";
 import { findTurn } from "../store/turns.ts";
+import { findWorkspace } from "../store/workspaces.ts";
 import type { AgentState, Status, TurnError } from "../words/agent.ts";
 import type { AccountLimit } from "../words/limits.ts";
 import type { NoticeEvent } from "../words/notices.ts";
@@ -139,6 +141,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
   const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
   const ended = notice.turns.at(-1);
   const verify = ended === undefined ? null : (findTurn(store, agent.id, ended)?.verify ?? null);
+  const changes = ended === undefined ? null : changesOf(store, agent.id, ended);
   const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
   const turnId = running ?? turns.at(-1)?.id;
   const { metadata } = agent.settings;
@@ -167,9 +170,19 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
           },
         }),
     ...(verify === null ? {} : { verify }),
+    ...(changes === null ? {} : { changes }),
     ...(notice.limit === undefined ? {} : { account: accountOf(store, notice.limit) }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
+}
+
+/** What was kept at the end of the turn; null: nothing was, or nothing is. */
+function changesOf(store: Store, agent: string, turn: string): NonNullable<Notice["changes"]> | null {
+  const snapshot = findSnapshot(store, agent, turn.slice(turn.lastIndexOf("-") + 1));
+  if (snapshot === null) return null;
+  const { files, insertions, deletions } = snapshot;
+  const branch = findWorkspace(store, agent)?.branch?.replace(/^refs\/heads\//, "") ?? null;
+  return { files, insertions, deletions, branch };
 }
 
 /** A notice is put together before its status is stored. */

@@ -6,6 +6,7 @@ import { toJson } from "../lib/json.ts";
 import { cutText, excerpt } from "../lib/text.ts";
 import type { Verified } from "../words/agent.ts";
 import type { KnownEvent } from "../words/notices.ts";
+import type { WorkFigures } from "../words/workspace.ts";
 import type { NoticeAccount } from "./limited.ts";
 
 /** In UTF-16 units. Receivers get the whole text from the API. */
@@ -56,6 +57,8 @@ export interface Notice {
   readonly permission?: NoticePermission;
   /** What the check of the last turn said. */
   readonly verify?: Verified;
+  /** What the agent's work comes to since it began, where it is kept. */
+  readonly changes?: WorkFigures & { readonly branch: string | null };
   readonly account?: NoticeAccount;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -109,6 +112,7 @@ function bodyWithin(notice: Notice, share: number): string {
     name,
     permission,
     verify,
+    changes: notice.changes,
     account,
     metadata,
     truncated: text !== lastMessage ? true : undefined,

@@ -38,6 +38,18 @@ test("an agent works in a work tree of its own, and the project's folder sees no
   ]);
 });
 
+test("a notice tells what the work comes to and on which branch it is", async () => {
+  w = await world({ webhook: { url: "http://127.0.0.1:9/" } });
+  await w.agent("echo x > x; rm b", { name: "fix", workspace: { kind: "worktree" } });
+  const { deliveries } = await w.api().get("/deliveries");
+  const [first] = [...(deliveries ?? [])];
+  const { delivery } = await w.api().get(`/deliveries/${String(first?.["id"])}`);
+  expect(delivery?.["body"] as unknown).toMatchObject({
+    event: "agent_completed",
+    changes: { files: 2, insertions: 1, deletions: 1, branch: "agent/p/fix" },
+  });
+});
+
 test("ten agents work on one repository at once, and none sees another's files", async () => {
   w = await world();
   const workers = await Promise.all(

@@ -22,6 +22,12 @@ export const notice = named(
     name: optional(text),
     permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
     verify: optional(verified),
+    changes: optional(
+      about(
+        "What the agent's work comes to since it began, where it is kept",
+        object({ files: count, insertions: count, deletions: count, branch: nullable(text) }),
+      ),
+    ),
     account: optional(
       about(
         "What the whole account is at, in notices that are sent once for all of its agents",
