@@ -30,7 +30,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["s.starts = s.turn.mended ? 0 : 1;", "s.starts = 1;"],
     ["if (again) closeTurn(work, \"lost\", lost, \"requeue\");", "if (!again) closeTurn(work, \"lost\", lost, \"requeue\");"],
     ["  if (rest !== null) s.rest = rest;\n  work.detail = D", "  work.detail = D"],
-    ["s.startFailed = s.turn !== null || s.wanted;", "s.startFailed = true;"],
+    ["s.startFailed = !waiting && (s.turn !== null || s.wanted);", "s.startFailed = true;"],
     ["return s.flight.run === null || env.redelivery !== \"none\";", "return true;"],
     ["code > 128 ?", "code >= 128 ?"],
   ],
@@ -45,7 +45,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   ],
   "src/agents/state/ending.ts": [
     ["over(work, end, end.outcome === \"interrupted\")", "over(work, end)"],
-    ["|| !reached(work.s) || heard", "|| heard"],
+    ["|| !reached(work.s) || isParked(work.s) || heard", "|| isParked(work.s) || heard"],
   ],
   "src/agents/state/closing.ts": [
     ["wanted.filter((step) => STEPS[step].lasts || !asked)", "wanted"],
@@ -82,7 +82,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   "src/agents/state/time.ts": [
     ["if (due.at > env.ranMs) continue;", "if (due.at >= env.ranMs) continue;"],
     ["if (turn === null || turn.stallTold) return;", "if (turn === null) return;"],
-    ["    s.background === 0\n", "    true\n"],
+    ["    s.background === 0 &&\n", "    true &&\n"],
     ["turn.countingSince + limits.turnTimeoutMs - turn.activeMs", "turn.countingSince + limits.turnTimeoutMs"],
     ["if (!each.answered)\n", "if (each.answered)\n"],
     ["return stored.ms + Math.max(0, between);", "return stored.ms + between;"],
