@@ -85,19 +85,30 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     pid: () => server?.pid ?? 0,
     signal(signal) {
       // Its children too: a server that is stopped answers on no connection.
-      for (const pid of signal === "SIGKILL" ? [server?.pid ?? 0] : family(server?.pid ?? 0)) process.kill(pid, signal);
+      if (server !== null) tell(signal === "SIGKILL" ? [server.pid] : family(server.pid), signal);
     },
     start,
     async close() {
       await sql.close({ timeout: 0 }).catch(() => undefined);
       if (server !== null) {
-        for (const pid of family(server.pid)) process.kill(pid, "SIGCONT");
+        tell(family(server.pid), "SIGCONT");
         server.kill("SIGQUIT");
         await server.exited;
       }
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** A child may end between the look and the signal. */
+function tell(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // gone meanwhile
+    }
+  }
 }
 
 /** A process and its children. */

