@@ -63,8 +63,14 @@ const ASKED: Readonly<Record<string, () => Promise<readonly [string, unknown?]>>
   "POST /api/v1/deliveries/:id/redeliver": async () => [`${await delivery()}/redeliver?fresh=1`],
   "POST /api/v1/webhook/test": async () => ["/webhook/test"],
 };
-/** They need an agent that asks, or waits for its account; the tests of the providers go through the same door. */
+/**
+ * They need an agent that asks, waits for its account, or has a folder of its own; their own tests go through the same
+ * door.
+ */
 const ELSEWHERE = [
+  "POST /api/v1/projects/:name/agents/:id/snapshots/:snapshot/restore",
+  "POST /api/v1/projects/:name/agents/:id/merge",
+  "POST /api/v1/workspaces/:workspace/recover",
   "POST /api/v1/projects/:name/agents/:id/permissions/:pid",
   "POST /api/v1/projects/:name/agents/:id/limit/skip",
 ];
