@@ -121,6 +121,12 @@ in
       "park"
       "fail"
     ]) "park" "What becomes of a turn whose account is at its limit: it waits and goes on, or it fails.";
+    budget = group {
+      turns = optional types.ints.unsigned "Turns; 0 = no limit.";
+      tokens = optional types.ints.unsigned "Tokens that the model reads and writes; 0 = no limit.";
+      costUsd = optional (types.numbers.nonnegative) "Cost in dollars, by the programs' own prices; 0 = no limit.";
+      wallMs = optional (types.ints.between 0 31536000000) "Work, without waiting for a person, in milliseconds; 0 = no limit.";
+    } "What each agent may spend in its life, unless its project or its own request says otherwise.";
     retention = group {
       eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";
       workspacesDays = option types.ints.positive 30 "How long what was kept of an agent's folder can be brought back after the agent is gone.";

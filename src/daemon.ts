@@ -96,6 +96,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     store,
     onLimit: config.onLimit,
     limits: config.limits,
+    budget: config.budget,
     trustedRoots: config.projects.trustedRoots,
     inheritedEnv: env,
     isRoot: process.getuid?.() === 0,

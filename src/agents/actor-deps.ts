@@ -31,6 +31,10 @@ export interface ActorDeps {
   /** Who does what is done before a turn's end counts. */
   readonly closers: Closers;
   readonly enqueue: (agent: Agent, notice: Notice, state: AgentState) => void;
+  /** Of its project's budget of the day, by its other agents. */
+  readonly reservedByOthers: (agent: Agent) => number;
+  /** The others of its project shall look at what they share. */
+  readonly tellSharers: (agent: Agent) => void;
   readonly purged: (id: string) => void;
   /** Of this process: what our own waits count with. */
   readonly running: RunningTime;

@@ -13,6 +13,7 @@ import type { Input } from "../store/inputs.ts";
 import type { Run } from "../store/runs.ts";
 import { saveRunProgress } from "../store/runs.ts";
 import type { AgentState, CauseSource, Elapsed } from "../words/agent.ts";
+import type { Overspent, Standing } from "../words/budget.ts";
 import type { ActorDeps } from "./actor-deps.ts";
 import { createTeller, earlierActivity } from "./activity.ts";
 import { promptOf } from "./attachments.ts";
@@ -25,6 +26,7 @@ import type { Fact, Notice, Surroundings } from "./model.ts";
 import { joined } from "./pieces.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
+import { spentOf, standings } from "./state/budget.ts";
 import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
@@ -40,6 +42,8 @@ export interface Actor {
   progress(): Progress;
   live(): Live | null;
   runSettings(): RunSettings;
+  /** How each limit of its budget stands, and which of them lets no further turn begin. */
+  budget(): { readonly standings: readonly Standing[]; readonly spent: Overspent | null };
   /**
    * One transaction; returns what `work` returned. What it caused is done when this returns (starts and ends of
    * processes go on in the background).
@@ -165,7 +169,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     if (!active) return;
     const wait = deps.runSettings(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
     if (wait !== null) quietTimer = clock.setTimer(wait, () => void listen());
-    const at = nextDeadline(agent.state, { limits: deps.limits, ...deps.runSettings(agent).codec.traits });
+    const { codec, budget } = deps.runSettings(agent);
+    const at = nextDeadline(agent.state, { limits: deps.limits, budget, ...codec.traits });
     if (at !== null) timer = clock.setTimer(Math.max(0, Math.max(at, notBefore) - ranNow()), () => void tick());
   };
 
@@ -206,7 +211,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       case "spawn":
         run
           .start(act.run, act.nonce)
-          .catch((error: unknown) => log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }));
+          .catch((error: unknown) =>
+            log.error("cannot store how a start went, the next sweep looks", { run: act.run, error }),
+          );
         return;
       case "end":
         run.giveUpStart();
@@ -216,6 +223,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         return;
       case "limits_changed":
         return deps.limitsChanged();
+      case "tell_sharers":
+        return deps.tellSharers(agent);
       case "purge":
         return forget();
       case "close_step":
@@ -287,6 +296,10 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     progress: () => progress,
     live: () => run.live(),
     runSettings: () => deps.runSettings(agent),
+    budget() {
+      const terms = surroundings("api", clock.now());
+      return { standings: standings(agent.state, terms), spent: spentOf(agent.state, terms) };
+    },
     step: commit,
     frames,
     facts(source, ...facts) {

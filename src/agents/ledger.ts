@@ -5,7 +5,7 @@ import { deleteLimit, saveAllowances, saveLimit } from "../store/limits.ts";
 import { saveUserMessage, takeUnannounced } from "../store/messages.ts";
 import { insertPermission, settlePermission } from "../store/permissions.ts";
 import { endTurn, insertTurn } from "../store/turns.ts";
-import { addTurn, addUsage } from "../store/usage.ts";
+import { addTurn, addUsage, saveDayTold } from "../store/usage.ts";
 import type { ToldMessage, ToldTurn } from "../words/events.ts";
 import type { Message } from "../words/said.ts";
 import type { AgentState } from "../words/agent.ts";
@@ -29,6 +29,8 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
       return event(entry, "turn_ended", { turn: shownTurn(effect.turn) });
     case "spend":
       return addUsage(store, entry, effect.usage, now);
+    case "day_told":
+      return saveDayTold(store, entry.project, effect.day, effect.word);
     case "input_state": {
       saveInputState(store, effect.id, effect.state, now, {
         ...(effect.turn === undefined ? {} : { turn: effect.turn }),

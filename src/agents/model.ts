@@ -1,7 +1,7 @@
 /**
  * What can happen to an agent, and what must be done about it. What is known of one is in `words/agent.ts`. Data only.
  */
-import type { ProviderFact } from "../providers/contract.ts";
+import type { Metering, ProviderFact } from "../providers/contract.ts";
 import type {
   AgentState,
   CauseSource,
@@ -13,6 +13,7 @@ import type {
   TurnError,
   Verified,
 } from "../words/agent.ts";
+import type { Budget, DayBudget, DayBudgetKey, Standing } from "../words/budget.ts";
 import type { Told } from "../words/events.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import type { AccountLimit, Allowance, OnLimit } from "../words/limits.ts";
@@ -49,6 +50,8 @@ export type Fact =
   /** The tree was inspected. `clean`: it holds nothing but the program itself, so nothing is lost by ending it. */
   | { readonly type: "park"; readonly clean: boolean }
   | { readonly type: "tick" }
+  /** What it shares with others, or the day, may have changed. */
+  | { readonly type: "recheck" }
   /** The process cannot be started for want of a resource; it is tried again. */
   | { readonly type: "start_waits"; readonly message: string }
   /** A line to the child was cut by a death; only told for providers that cannot mend it. */
@@ -135,6 +138,8 @@ export type StoreEffect =
   | { readonly do: "limit_found"; readonly limit: AccountLimit }
   | { readonly do: "limit_over"; readonly account: string; readonly scope: string }
   | { readonly do: "allowance"; readonly account: string; readonly windows: readonly Allowance[] }
+  /** Of the project's budget of the day that began then; the store keeps which were told. */
+  | { readonly do: "day_told"; readonly day: number; readonly word: string }
   | ({ readonly do: "event" } & Told);
 
 /** Becomes lines for the program (`step.ts`). */
@@ -148,6 +153,8 @@ export type WorldEffect =
   | { readonly do: "spawn"; readonly run: number }
   | { readonly do: "end"; readonly gently: boolean }
   | { readonly do: "inspect_tree" }
+  /** What the agents of the project share is spent, or some of it was given back: they look at it again. */
+  | { readonly do: "tell_sharers" }
   | { readonly do: "purge" }
   /** Whoever keeps the time of limits looks again. */
   | { readonly do: "limits_changed" }
@@ -169,6 +176,20 @@ export interface Notice {
   readonly error?: TurnError;
   /** What it is about is a matter of the whole account: told once for it, whoever of its agents meets it. */
   readonly limit?: AccountLimit;
+  readonly budget?: Standing;
+}
+
+/** How the project's budget of the day stands, as it is stored. */
+export interface DayStanding {
+  readonly budget: DayBudget;
+  readonly beganAt: number;
+  readonly endsAt: number;
+  readonly spent: { readonly [K in DayBudgetKey]: number };
+  /** By other agents, for turns of theirs that run. */
+  readonly reservedUsd: number;
+  /** What this agent had spent in its life when that was read. */
+  readonly at: Usage;
+  readonly told: readonly string[];
 }
 
 export interface Limits {
@@ -197,8 +218,9 @@ export interface Surroundings {
   readonly startDeadlineMs: number;
   readonly carriedTotals: readonly UsageKey[];
   readonly totalsDieWithIt: boolean;
-  /** A turn of which nothing was told has used something all the same. */
-  readonly tellsUsage: boolean;
+  readonly metering: Metering;
+  readonly budget: Budget;
+  readonly day: DayStanding | null;
   readonly limits: Limits;
   /** In their order; none: a turn is over when its program says so. */
   readonly closing: readonly ClosingTerms[];

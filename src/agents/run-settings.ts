@@ -12,6 +12,7 @@ import type { Verify } from "../words/agent.ts";
 import { findWorkspace } from "../store/workspaces.ts";
 import type { PermissionMode, ProviderKind } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
+import type { Budget, DayBudget } from "../words/budget.ts";
 import { childEnvironment, matches } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
 import type { ClosingTerms } from "./model.ts";
@@ -25,6 +26,9 @@ export interface RunSettings {
   readonly closing: readonly ClosingTerms[];
   readonly model: string | null;
   readonly onLimit: OnLimit;
+  readonly budget: Budget;
+  /** Of all agents of its project; null = none. */
+  readonly budgetPerDay: DayBudget | null;
   readonly launch: (run: number) => LaunchContext;
   readonly payer: () => Payer;
 
@@ -54,6 +58,7 @@ export interface RunSettingsSources {
   readonly store: Store;
   readonly onLimit: OnLimit;
   readonly limits: RunLimits;
+  readonly budget: Budget;
   readonly trustedRoots: readonly string[];
   readonly inheritedEnv: Readonly<Record<string, string | undefined>>;
   readonly isRoot: boolean;
@@ -80,6 +85,8 @@ export function runSettingsOf(
     checking: (turn) => checkContext(sources, cwdOf(sources.store, agent, project), agent, project, provider, turn),
     model: modelOf(agent, project, provider),
     onLimit: agent.settings.onLimit ?? project.defaults.onLimit ?? sources.onLimit,
+    budget: budgetOf(sources.budget, project.defaults.budget, agent.settings.budget),
+    budgetPerDay: project.budgetPerDay,
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
     payer: () => ({
       kind: provider.settings.kind,
@@ -138,6 +145,11 @@ function limitsOf(
   return { agentMemoryBytes, agentTasks, agentCpuWeight, ...project, ...agent };
 }
 
+/** Each limit by itself: the nearest word about it counts. */
+export function budgetOf(config: Budget, project: Budget = {}, agent: Budget = {}): Budget {
+  return { ...config, ...project, ...agent };
+}
+
 function launchContext(
   sources: RunSettingsSources,
   agent: Agent,
@@ -166,6 +178,7 @@ function launchContext(
     env,
     isRoot: sources.isRoot,
     self: sources.self,
+    ...(agent.state.fence === null ? {} : { maxCostUsd: agent.state.fence.usd }),
     ...(input === null ? {} : { prompt: { text: input.text, as: settings.promptAs ?? "stdin" } }),
   };
 }

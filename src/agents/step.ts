@@ -138,6 +138,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
       case "end":
       case "inspect_tree":
       case "limits_changed":
+      case "tell_sharers":
       case "purge":
       case "close_step":
       case "close_expired":
@@ -152,6 +153,7 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         return record(entry, state, effect);
       case "open_turn":
       case "spend":
+      case "day_told":
       case "input_state":
       case "open_permission":
       case "settle_permission":

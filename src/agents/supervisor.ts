@@ -128,6 +128,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         enqueue: deps.enqueue,
         seam: deps.seam,
         runSettings: (current) => deps.runSettings(provider, current, agentDir),
+        reservedByOthers: ({ id, project }) => sum(others(id, project).map((each) => each.state().reservedUsd ?? 0)),
+        tellSharers: ({ id, project }) => others(id, project).forEach(recheck),
         purged,
         running,
         machine: () => ({ bootId, uptimeMs: readUptimeMs() ?? 0 }),
@@ -143,6 +145,24 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return actor;
   };
 
+  const others = (id: string, project: string): Actor[] =>
+    [...actors.values()].filter((each) => each.id !== id && each.agent().project === project);
+
+  const recheck = (actor: Actor): void => {
+    try {
+      actor.facts("timer", { type: "recheck" });
+    } catch (error) {
+      log.warn("cannot store how an agent's budget stands now, a later sweep looks again", { agent: actor.id, error });
+    }
+  };
+
+  /** A day is over, a share may have come back, or others have spent what it shares while nobody could say so. */
+  const looksAgain = (actor: Actor, often: boolean): boolean => {
+    const { overspent, turn } = actor.state();
+    if (overspent !== null && turn === null) return overspent.waits || (overspent.until ?? Infinity) <= clock.now();
+    return !often && turn !== null && actor.runSettings().budgetPerDay !== null;
+  };
+
   const salvage = createSalvage({ store, clock, log });
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
@@ -152,6 +172,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     for (const actor of actors.values()) {
       try {
         actor.checkProcess();
+        if (looksAgain(actor, sweeps % REMEMBER_SWEEPS !== 0)) recheck(actor);
         salvage(actor);
       } catch (error) {
         log.warn("cannot look at an agent's process now, the next sweep does", { agent: actor.id, error });
@@ -241,3 +262,5 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     },
   };
 }
+
+const sum = (all: readonly number[]): number => all.reduce((total, each) => total + each, 0);

@@ -1,4 +1,5 @@
 /** Agents: made with their first task, looked at, changed, ended. */
+import { budgetOf } from "../agents/run-settings.ts";
 import { initialState } from "../store/agent-state.ts";
 import { invalidRequest } from "../lib/errors.ts";
 import { object, optional } from "../lib/check.ts";
@@ -9,6 +10,7 @@ import type { Agent, AgentSettings } from "../store/agents.ts";
 import { assertNameFree, causeFrame } from "../store/agents.ts";
 import { createScope } from "../store/idempotency.ts";
 import { getProject } from "../store/projects.ts";
+import { assertMetered, mergeBudget } from "./budgets.ts";
 import { eventCursor } from "./cursor.ts";
 import { readAttachments } from "./attachments.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -103,6 +105,11 @@ export function agentRoutes(deps: ApiDeps) {
           if (body.task !== undefined) assertTextFits(provider, body.task, "task");
           else if (body.attachments !== undefined)
             throw invalidRequest([{ path: "attachments", message: "they go with a task, and there is none" }]);
+          assertMetered(
+            provider.codec,
+            budgetOf(deps.config.budget, project.defaults.budget, body.budget),
+            project.budgetPerDay,
+          );
           const attachments = readAttachments(body.attachments, { codec: provider.codec, root: project.cwd });
           if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
           const wish = body.workspace ?? project.defaults.workspace ?? "shared";
@@ -120,6 +127,7 @@ export function agentRoutes(deps: ApiDeps) {
             ...(body.onLimit === undefined ? {} : { onLimit: body.onLimit }),
             ...(wish === "shared" ? {} : { workspace: wish }),
             ...((body.snapshots ?? project.defaults.snapshots) === true ? { snapshots: true } : {}),
+            ...(body.budget === undefined ? {} : { budget: body.budget }),
           };
           assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
           const agent: Agent = {
@@ -156,8 +164,11 @@ export function agentRoutes(deps: ApiDeps) {
       path: ONE,
       summary: "One agent, by id or name, with the line of output that decided its status",
       handler({ params }) {
-        const agent = actorAt(deps, params).agent();
-        return json({ agent: agentView(agent, causeFrame(store, agent.id)) });
+        const actor = actorAt(deps, params);
+        const agent = actor.agent();
+        return json({
+          agent: { ...agentView(agent, causeFrame(store, agent.id)), standings: actor.budget().standings },
+        });
       },
     }),
     route({
@@ -172,23 +183,33 @@ export function agentRoutes(deps: ApiDeps) {
           const name = body.name === undefined ? agent.name : body.name;
           if (name !== agent.name) assertNameFree(store, agent.project, name);
           if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
-          const { verify, ...others } = agent.settings;
+          const { verify, budget: oldBudget, ...others } = agent.settings;
           const checked = body.verify === undefined ? verify : body.verify === null ? undefined : verifyOf(body.verify);
           if (body.verify) assertMayVerify(deps, getProject(store, agent.project), checked);
+          const budget = body.budget === undefined ? oldBudget : mergeBudget(oldBudget, body.budget);
+          if (body.budget !== undefined) {
+            const { defaults, budgetPerDay } = getProject(store, agent.project);
+            const whole = budgetOf(deps.config.budget, defaults.budget, budget);
+            assertMetered(actor.runSettings().codec, whole, budgetPerDay);
+          }
           const settings: AgentSettings = {
             ...others,
             ...(checked === undefined ? {} : { verify: checked }),
+            ...(budget === undefined ? {} : { budget }),
             ...(body.model === undefined ? {} : { model: body.model }),
             ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
             ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
             ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
           };
           const changed = { name, settings, restart: body.model !== undefined || body.permissions !== undefined };
-          return actor.configure(changed, (now) => {
+          const answered = actor.configure(changed, (now) => {
             const answer: Answer = { status: 200, body: { agent: agentView(now) }, agent: actor.id };
             keep(answer);
             return answer;
           });
+          // What runs may be more than what is left now.
+          if (body.budget !== undefined) actor.facts("api", { type: "recheck" });
+          return answered;
         });
       },
     }),

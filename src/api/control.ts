@@ -8,6 +8,7 @@ import { object, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { findTurn } from "../store/turns.ts";
 import type { Status } from "../words/agent.ts";
+import { assertWithinBudget } from "./budgets.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -86,6 +87,7 @@ export function controlRoutes(deps: ApiDeps) {
       query: object({ force: optional(flagText()) }),
       handler({ params, query, req, bodyBytes, keepOpen, signal }) {
         const actor = actorAt(deps, params);
+        assertWithinBudget(actor);
         keepOpen();
         return answerLeaving(deps, { scope: scope("resume", actor), req, bodyBytes }, async (leave) => {
           const leased = deps.attachments.lease(actor.id) !== null;

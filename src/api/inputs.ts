@@ -15,6 +15,7 @@ import { findInputByNumber, getInput, insertInput, listInputs } from "../store/i
 import { isBusy } from "../words/agent.ts";
 import { readAttachments } from "./attachments.ts";
 import { getProject } from "../store/projects.ts";
+import { assertWithinBudget } from "./budgets.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -82,6 +83,7 @@ export function inputRoutes(deps: ApiDeps) {
             codec,
             root: getProject(store, actor.agent().project).cwd,
           });
+          assertWithinBudget(actor);
           const { status } = actor.state();
           if (mode === "reject" && isBusy(status)) {
             throw new HarnessError(
@@ -154,15 +156,16 @@ export function inputRoutes(deps: ApiDeps) {
       summary: "Let a held queue go on",
       handler({ params, req, bodyBytes }) {
         const actor = actorAt(deps, params);
-        return answerOnce(deps, { scope: `release ${actor.id}`, req, bodyBytes }, (keep) =>
-          actor.step("api", (step) => {
+        return answerOnce(deps, { scope: `release ${actor.id}`, req, bodyBytes }, (keep) => {
+          assertWithinBudget(actor);
+          return actor.step("api", (step) => {
             step.fact({ type: "release" });
             const { held, queue } = step.state();
             const answer: Answer = { status: 200, body: { held, queuedInputs: queue.length }, agent: actor.id };
             keep(answer);
             return answer;
-          }),
-        );
+          });
+        });
       },
     }),
   ];

@@ -1,6 +1,6 @@
 /** Projects: a name, a folder, and what its agents inherit. */
 import { realpathSync, statSync } from "node:fs";
-import { isTrusted, isUnder } from "../agents/run-settings.ts";
+import { budgetOf, isTrusted, isUnder } from "../agents/run-settings.ts";
 import { event } from "../agents/journal.ts";
 import { flagText } from "../http/query.ts";
 import { object, optional } from "../lib/check.ts";
@@ -10,7 +10,9 @@ import { route } from "../http/router.ts";
 import { agentsOf } from "../store/agents.ts";
 import type { Project, ProjectDefaults } from "../store/projects.ts";
 import { deleteProject, getProject, insertProject, listProjects, updateProject } from "../store/projects.ts";
+import type { Budget } from "../words/budget.ts";
 import { isBusy } from "../words/agent.ts";
+import { assertMetered, mergeBudget } from "./budgets.ts";
 import type { ApiDeps } from "./deps.ts";
 import { assertReady, assertStays } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -57,6 +59,7 @@ export function projectRoutes(deps: ApiDeps) {
             trusted: body.trusted ?? null,
             webhook: body.webhook ?? null,
             defaults: filled(body.defaults ?? {}),
+            budgetPerDay: body.budgetPerDay ?? null,
             createdAt: clock.now(),
           };
           if (project.webhook !== null) assertWebhookAllowed(deps, project.webhook.url, "webhook.url");
@@ -92,6 +95,9 @@ export function projectRoutes(deps: ApiDeps) {
             ...(body.trusted === undefined ? {} : { trusted: body.trusted }),
             ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
             ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
+            ...(body.budgetPerDay === undefined
+              ? {}
+              : { budgetPerDay: mergeBudget(old.budgetPerDay ?? undefined, body.budgetPerDay) ?? null }),
             ...(body.cwd === undefined ? {} : { cwd: realFolder(body.cwd, config.projects.roots) }),
           };
           if (project.cwd !== old.cwd && agentsOf(store, old.name).length > 0) {
@@ -104,6 +110,11 @@ export function projectRoutes(deps: ApiDeps) {
           assertDefaults(deps, project.defaults);
           // Taking the trust away is never refused: without it no check runs.
           if (body.defaults?.verify) assertMayVerify(deps, project, project.defaults.verify);
+          for (const agent of agentsOf(store, project.name)) {
+            const codec = deps.supervisor.find(agent.id)?.runSettings().codec;
+            const whole = budgetOf(config.budget, project.defaults.budget, agent.settings.budget);
+            if (codec !== undefined) assertMetered(codec, whole, project.budgetPerDay, "defaults.budget");
+          }
           const answer: Answer = { status: 200, body: { project: view(project) } };
           change(project.name, "project_updated", () => {
             updateProject(store, project);
@@ -111,7 +122,7 @@ export function projectRoutes(deps: ApiDeps) {
           });
           // What is loaded and asked depends on these: running processes are replaced before their next turn.
           for (const agent of agentsOf(store, project.name))
-            deps.supervisor.find(agent.id)?.facts("api", { type: "configured" });
+            deps.supervisor.find(agent.id)?.facts("api", { type: "configured" }, { type: "recheck" });
           return answer;
         });
       },
@@ -170,11 +181,15 @@ function filled({ verify, ...others }: Given): ProjectDefaults {
 }
 
 /** JSON Merge Patch: null takes a value away. */
-type Patch<T> = { readonly [K in keyof T]?: T[K] | null };
+type Patch<T> = { readonly [K in Exclude<keyof T, "budget">]?: T[K] | null } & {
+  readonly budget?: { readonly [K in keyof Budget]?: Budget[K] | null } | null;
+};
 
 function merge(old: ProjectDefaults, patch: Patch<Given> | null): ProjectDefaults {
   if (patch === null) return {};
-  return filled(Object.fromEntries(Object.entries({ ...old, ...patch }).filter(([, value]) => value !== null)));
+  const budget = patch.budget === undefined ? old.budget : mergeBudget(old.budget, patch.budget);
+  const merged = { ...old, ...patch, budget: budget ?? null };
+  return filled(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)));
 }
 
 /** The folder after symlinks. 400 when it is not there, no folder, or outside `projects.roots`. */

@@ -14,6 +14,7 @@ import {
   string,
   union,
 } from "../lib/check.ts";
+import { budget, budgetMembers, budgetPerDay } from "../lib/budgets.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { cutText } from "../lib/text.ts";
 import { MAX_STRING_BYTES } from "../process/exec-limits.ts";
@@ -167,6 +168,7 @@ export const defaults = object({
   onLimit: optional(onLimit),
   workspace: optional(workspace),
   snapshots: optional(boolean()),
+  budget: optional(budget),
 });
 
 const absolutePath = string({ max: 4096, pattern: /^\/[^\0]*$/, what: "an absolute path" });
@@ -177,7 +179,20 @@ export const newProject = object({
   trusted: optional(boolean()),
   webhook: optional(webhook),
   defaults: optional(defaults),
+  budgetPerDay: optional(budgetPerDay),
 });
+
+/** Each limit by itself; null takes it away. */
+const budgetPatch = optional(
+  nullable(
+    object({
+      turns: optional(nullable(budgetMembers.turns)),
+      tokens: optional(nullable(budgetMembers.tokens)),
+      costUsd: optional(nullable(budgetMembers.costUsd)),
+      wallMs: optional(nullable(budgetMembers.wallMs)),
+    }),
+  ),
+);
 
 /** JSON Merge Patch: null takes a value away. */
 export const projectPatch = object({
@@ -196,6 +211,15 @@ export const projectPatch = object({
         onLimit: optional(nullable(onLimit)),
         workspace: optional(nullable(workspace)),
         snapshots: optional(nullable(boolean())),
+        budget: budgetPatch,
+      }),
+    ),
+  ),
+  budgetPerDay: optional(
+    nullable(
+      object({
+        tokens: optional(nullable(budgetMembers.tokens)),
+        costUsd: optional(nullable(budgetMembers.costUsd)),
       }),
     ),
   ),
@@ -222,6 +246,7 @@ export const newAgentShape = {
   workspace: optional(workspace),
   snapshots: optional(boolean()),
   attachments: optional(attachments),
+  budget: optional(budget),
 };
 
 export const newAgent = object(newAgentShape);
@@ -241,6 +266,7 @@ export const agentPatch = object({
   model: optional(nullable(model)),
   permissions: optional(nullable(permissions)),
   verify: optional(nullable(verify)),
+  budget: budgetPatch,
 });
 
 export const newInput = object({

@@ -34,6 +34,7 @@ export function projectView(project: Project, trusted: boolean): unknown {
     trusted,
     webhook: webhookView(project.webhook),
     defaults: project.defaults,
+    budgetPerDay: project.budgetPerDay,
     createdAt: iso(project.createdAt),
   };
 }
@@ -106,6 +107,8 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     ...(settings.onLimit === undefined ? {} : { onLimit: settings.onLimit }),
     workspace: settings.workspace?.kind ?? "shared",
     ...(settings.snapshots === true ? { snapshots: true } : {}),
+    ...(settings.budget === undefined ? {} : { budget: settings.budget }),
+    ...(state.overspent === null ? {} : { overspent: { ...state.overspent, until: isoOrNull(state.overspent.until) } }),
     session: state.session,
     createdAt: iso(agent.createdAt),
     updatedAt: iso(agent.updatedAt),

@@ -4,6 +4,7 @@
  */
 import { isObject } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
+import type { BudgetKey } from "../words/budget.ts";
 import type { Ask, Client } from "./client.ts";
 import type { StreamEvent } from "./stream.ts";
 
@@ -53,6 +54,14 @@ export interface UsageRowShape extends UsageSumShape {
   readonly name?: string | null;
 }
 
+/** How one limit of a budget stands. */
+export interface StandingShape {
+  readonly scope: "agent" | "day";
+  readonly key: BudgetKey;
+  readonly limit: number;
+  readonly used: number;
+}
+
 export interface AgentShape {
   readonly id: string;
   readonly project: string;
@@ -67,6 +76,8 @@ export interface AgentShape {
   readonly pendingPermissions: number;
   readonly backgroundTasks: number;
   readonly usage: UsageShape;
+  /** Of one that is asked for alone. */
+  readonly standings?: readonly StandingShape[];
   readonly retrying: { readonly attempt: number; readonly reason: string; readonly status: number | null } | null;
   readonly error?: { readonly code: string; readonly message: string };
   readonly activity?: { readonly kind: string; readonly text: string; readonly at: string } | null;
@@ -150,6 +161,7 @@ export interface ProjectShape {
   readonly trusted: boolean;
   readonly webhook: { readonly url: string } | null;
   readonly defaults: Readonly<Record<string, string>>;
+  readonly budgetPerDay: { readonly tokens?: number; readonly costUsd?: number } | null;
   readonly createdAt: string;
 }
 

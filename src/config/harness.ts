@@ -3,8 +3,10 @@ import type { Infer } from "../lib/check.ts";
 import { array, boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
 import type { LogLevel } from "../lib/log.ts";
 import { LOG_LEVELS, redact } from "../lib/log.ts";
+import { budget } from "../lib/budgets.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { isLoopback } from "../lib/ip.ts";
+import type { Budget } from "../words/budget.ts";
 import { PERMISSION_MODES, PROMPT_WAYS, PROVIDER_KINDS } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
 import { ON_LIMIT } from "../words/limits.ts";
@@ -62,6 +64,8 @@ export interface HarnessConfig {
   };
   readonly onLimit: OnLimit;
   readonly retention: { readonly eventsDays: number; readonly workspacesDays: number };
+  /** Of each agent that has no word of its own about it, nor its project. */
+  readonly budget: Budget;
   /** Absent: this box is alone. */
   readonly fleet?: FleetConfig;
 }
@@ -144,6 +148,7 @@ const harnessFile = object({
     }),
   ),
   onLimit: optional(oneOf(...ON_LIMIT)),
+  budget: optional(budget),
   retention: optional(
     object({
       eventsDays: optional(integer({ min: 1, max: 36_500 })),
@@ -239,6 +244,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
     },
     onLimit: file.onLimit ?? "park",
     retention: { eventsDays: retention.eventsDays ?? 30, workspacesDays: retention.workspacesDays ?? 30 },
+    budget: file.budget ?? {},
     ...(fleet === undefined ? {} : { fleet }),
   };
 }

@@ -134,6 +134,8 @@ export interface LaunchContext {
   readonly isRoot: boolean;
   /** argv prefix that runs this very program (for the hidden `bridge` mode). */
   readonly self: readonly string[];
+  /** What this process may spend: for programs that tell their cost only when a turn is over. */
+  readonly maxCostUsd?: number;
   /**
    * Only for `oneshot` codecs: the turn's text. "stdin" = the caller makes it the child's stdin, "arg" = `launch` puts
    * it into argv.

@@ -3,6 +3,7 @@
  * nonsense; the optional ones leniently, because a newer sender must not have its notices refused over a detail.
  */
 import { check, isObject, nullable, object, optional, record, refined, string, type Issue } from "../lib/check.ts";
+import { BUDGET_KEYS, spentWords } from "../words/budget.ts";
 import type { KnownEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../words/notices.ts";
 
@@ -25,6 +26,8 @@ export interface HarnessEvent {
   readonly verify: string | null;
   /** What the whole account waits for, as the end of "agent X …", for `agent_limited` and `agent_resumed`. */
   readonly account: string | null;
+  /** What is spent of what, for `agent_budget`. */
+  readonly budget: string | null;
   /** Of the last turn. */
   readonly durationMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -75,6 +78,7 @@ export function readEvent(json: unknown): ReadEvent {
         : null,
       verify: readVerify(json["verify"]),
       account: readAccount(rest.event, json["account"]),
+      budget: readBudget(json["budget"]),
       durationMs: readDuration(json["turns"]),
       metadata,
       truncated: json["truncated"] === true,
@@ -133,6 +137,15 @@ function readDuration(turns: unknown): number | null {
   if (!isObject(last) || typeof last["startedAt"] !== "string" || typeof last["endedAt"] !== "string") return null;
   const ms = Date.parse(last["endedAt"]) - Date.parse(last["startedAt"]);
   return Number.isFinite(ms) && ms >= 0 ? ms : null;
+}
+
+/** `$4.10 of $5.00 of the project's day`; null for what a newer sender may limit. */
+function readBudget(value: unknown): string | null {
+  if (!isObject(value)) return null;
+  const { key, used, limit, scope } = value;
+  const known = BUDGET_KEYS.find((each) => each === key);
+  if (known === undefined || typeof used !== "number" || typeof limit !== "number") return null;
+  return `${spentWords(known, used)} of ${spentWords(known, limit)}${scope === "day" ? " of the project's day" : ""}`;
 }
 
 /** `fix-login`, else the id: how people know the agent. */

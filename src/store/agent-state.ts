@@ -36,6 +36,7 @@ import {
   CAUSE_SOURCES,
   CLOSING_STEPS,
   INTENTS,
+  INTERRUPT_REASONS,
   PROCESS_STATES,
   STATUSES,
   TURN_ORIGINS,
@@ -43,6 +44,8 @@ import {
 } from "../words/agent.ts";
 import type { Limited, Parking } from "../words/limits.ts";
 import { LIMIT_CLASSES, LIMIT_STAGES } from "../words/limits.ts";
+import type { Overspent } from "../words/budget.ts";
+import { BUDGET_KEYS } from "../words/budget.ts";
 import type { Spent, Usage } from "../words/said.ts";
 import { PERMISSION_KINDS } from "../words/said.ts";
 
@@ -88,6 +91,11 @@ export function initialState(nowMs: number): AgentState {
     retrying: null,
     usage: {},
     meter: NOTHING_USED,
+    workedMs: 0,
+    budgetTold: [],
+    overspent: null,
+    reservedUsd: null,
+    fence: null,
     session: null,
     lastFrameAt: nowMs,
     progressAt: nowMs,
@@ -175,7 +183,7 @@ const turn: Reader<Turn> = shapeOf<Turn>(
     activeMs: aNumber,
     countingSince: orNull(aNumber),
     interrupt: orNull(
-      shapeOf<NonNullable<Turn["interrupt"]>>({ at: aNumber, reason: oneOf("abort", "input", "timeout") }, { at: 0 }),
+      shapeOf<NonNullable<Turn["interrupt"]>>({ at: aNumber, reason: oneOf(...INTERRUPT_REASONS) }, { at: 0 }),
     ),
     mended: aFlag,
     stallTold: aFlag,
@@ -242,6 +250,15 @@ const retrying: Reader<Retrying> = shapeOf<Retrying>(
   { attempt: 1, reason: "", status: null },
 );
 
+const overspent: Reader<Overspent> = shapeOf<Overspent>({
+  scope: oneOf("agent", "day"),
+  key: oneOf(...BUDGET_KEYS),
+  limit: aNumber,
+  used: aNumber,
+  until: orNull(aNumber),
+  waits: aFlag,
+});
+
 /**
  * What cannot be filled in: with another value than the stored one, a process or an input would be forgotten, or a
  * number be given twice.
@@ -292,6 +309,11 @@ const state = (nowMs: number): Reader<AgentState> =>
         },
         NOTHING_USED,
       ),
+      workedMs: aNumber,
+      budgetTold: listOf(aText),
+      overspent: orNull(overspent),
+      reservedUsd: orNull(aNumber),
+      fence: orNull(shapeOf<NonNullable<AgentState["fence"]>>({ usd: aNumber, from: aNumber })),
       session: orNull(aText),
       lastFrameAt: aNumber,
       progressAt: aNumber,

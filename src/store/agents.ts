@@ -4,6 +4,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Stored } from "../lib/stored.ts";
 import { aCount, aFlag, aText, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
 import type { Activity, AgentState, CauseFrame, Status, Verify } from "../words/agent.ts";
+import type { Budget } from "../words/budget.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
@@ -15,7 +16,7 @@ import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
-import { resourceLimits, verifyTerms, webhookTarget, workspaceWish } from "./projects.ts";
+import { budgetReader, resourceLimits, verifyTerms, webhookTarget, workspaceWish } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -33,6 +34,8 @@ export interface AgentSettings {
   readonly workspace?: WorkspaceWish;
   /** What lies in the project's folder is kept at each turn's end. */
   readonly snapshots?: boolean;
+  /** What it may spend in its life, where it has its own word about it. */
+  readonly budget?: Budget;
 }
 
 export interface Resources {
@@ -63,6 +66,7 @@ const settingsReader = shapeOf<AgentSettings>(
     onLimit: maybe(oneOf(...ON_LIMIT)),
     workspace: maybe(workspaceWish),
     snapshots: maybe(aFlag),
+    budget: maybe(budgetReader),
   },
   NO_SETTINGS,
 );

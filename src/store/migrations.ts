@@ -218,4 +218,12 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (agent, id)
   ) STRICT;
   `,
+  // What the agents of a project may spend in a day, and of which limits they were told that day.
+  `
+  ALTER TABLE projects ADD COLUMN budget_per_day TEXT;
+  CREATE TABLE budget_told (
+    project TEXT NOT NULL, day INTEGER NOT NULL, word TEXT NOT NULL,
+    PRIMARY KEY (project, day, word)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

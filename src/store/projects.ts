@@ -4,6 +4,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Reader } from "../lib/stored.ts";
 import { aFlag, aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
 import type { Verify } from "../words/agent.ts";
+import type { Budget, DayBudget } from "../words/budget.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
@@ -38,6 +39,7 @@ export interface ProjectDefaults {
   readonly onLimit?: OnLimit;
   readonly workspace?: "shared" | WorkspaceWish;
   readonly snapshots?: boolean;
+  readonly budget?: Budget;
 }
 
 export interface Project {
@@ -48,6 +50,8 @@ export interface Project {
   readonly trusted: boolean | null;
   readonly webhook: WebhookTarget | null;
   readonly defaults: ProjectDefaults;
+  /** Of all its agents together. */
+  readonly budgetPerDay: DayBudget | null;
   readonly createdAt: number;
 }
 
@@ -80,6 +84,14 @@ export const workspaceWish: Reader<WorkspaceWish> = shapeOf<WorkspaceWish>({
   copy: maybe(listOf(aText)),
   setup: maybe(setup),
 });
+export const budgetReader: Reader<Budget> = shapeOf<Budget>({
+  turns: maybe(aNumber),
+  tokens: maybe(aNumber),
+  costUsd: maybe(aNumber),
+  wallMs: maybe(aNumber),
+});
+
+const dayBudget: Reader<DayBudget> = shapeOf<DayBudget>({ tokens: maybe(aNumber), costUsd: maybe(aNumber) });
 
 const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   provider: maybe(aText),
@@ -91,17 +103,19 @@ const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   onLimit: maybe(oneOf(...ON_LIMIT)),
   workspace: maybe((json, path) => (json === "shared" ? json : workspaceWish(json, path))),
   snapshots: maybe(aFlag),
+  budget: maybe(budgetReader),
 });
 
 /** Nobody knows what a person had allowed or denied: agents ask nobody and get nothing until it is set again. */
 const UNREADABLE: ProjectDefaults = { permissions: "deny" };
 
-const COLUMNS = "name, cwd, trusted, webhook, defaults, created_at AS createdAt";
+const COLUMNS = "name, cwd, trusted, webhook, defaults, budget_per_day AS budgetPerDay, created_at AS createdAt";
 
 type ProjectRow = Pick<Project, "name" | "cwd" | "createdAt"> & {
   readonly trusted: number | null;
   readonly webhook: string | null;
   readonly defaults: string;
+  readonly budgetPerDay: string | null;
 };
 
 function fromRow(row: ProjectRow): Project {
@@ -110,6 +124,7 @@ function fromRow(row: ProjectRow): Project {
     trusted: row.trusted === null ? null : row.trusted === 1,
     webhook: fromColumn(webhookTarget, row.webhook, null),
     defaults: fromColumn(projectDefaults, row.defaults, UNREADABLE),
+    budgetPerDay: fromColumn(dayBudget, row.budgetPerDay, null),
   };
 }
 
@@ -122,23 +137,25 @@ export function insertProject(store: Store, project: Project): void {
     );
   }
   store.run(
-    "INSERT INTO projects (name, cwd, trusted, webhook, defaults, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO projects (name, cwd, trusted, webhook, defaults, budget_per_day, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     project.name,
     project.cwd,
     bit(project.trusted),
     json(project.webhook),
     toJson(project.defaults),
+    json(project.budgetPerDay),
     project.createdAt,
   );
 }
 
 export function updateProject(store: Store, project: Project): void {
   store.run(
-    "UPDATE projects SET cwd = ?, trusted = ?, webhook = ?, defaults = ? WHERE name = ?",
+    "UPDATE projects SET cwd = ?, trusted = ?, webhook = ?, defaults = ?, budget_per_day = ? WHERE name = ?",
     project.cwd,
     bit(project.trusted),
     json(project.webhook),
     toJson(project.defaults),
+    json(project.budgetPerDay),
     project.name,
   );
 }

@@ -6,6 +6,7 @@ import type { Usage } from "../words/said.ts";
 import type { Store } from "./database.ts";
 
 const QUARTER_MS = 15 * 60_000;
+const TWO_DAYS_MS = 2 * 24 * 60 * 60_000;
 
 export interface UsageSum extends Required<Usage> {
   readonly turns: number;
@@ -117,6 +118,18 @@ export function usageRows(store: Store, since: number): UsageRow[] {
      FROM spending WHERE at >= ? ORDER BY at`,
     quarter(since),
   );
+}
+
+/** Which limits of the project's budget of that day were told of. */
+export function dayTold(store: Store, project: string, day: number): string[] {
+  const sql = "SELECT word FROM budget_told WHERE project = ? AND day = ?";
+  return store.all<{ word: string }>(sql, project, day).map(({ word }) => word);
+}
+
+/** Those of earlier days are over. */
+export function saveDayTold(store: Store, project: string, day: number, word: string): void {
+  store.run("DELETE FROM budget_told WHERE day < ?", day - TWO_DAYS_MS);
+  store.run("INSERT OR IGNORE INTO budget_told (project, day, word) VALUES (?, ?, ?)", project, day, word);
 }
 
 export function pruneUsage(store: Store, before: number, batch: number): number {

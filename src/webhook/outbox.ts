@@ -13,6 +13,7 @@ import { findTurn } from "../store/turns.ts";
 import { findWorkspace } from "../store/workspaces.ts";
 import type { AgentState, Status, TurnError } from "../words/agent.ts";
 import type { AccountLimit } from "../words/limits.ts";
+import type { Standing } from "../words/budget.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { accountOf, namedIn } from "./limited.ts";
 import type { Notice } from "./payload.ts";
@@ -36,6 +37,7 @@ export interface NoticeRequest {
   readonly error?: TurnError;
   /** Of the whole account: told once for all of its agents. */
   readonly limit?: AccountLimit;
+  readonly budget?: Standing;
 }
 
 /** Inside the transaction of the step that decided the notice. False when nobody wants to be told. */
@@ -155,6 +157,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     lastMessage: aboutAccount ? null : lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
     timestampMs: now,
     ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: notice.error.message } }),
+    ...(notice.budget === undefined ? {} : { budget: notice.budget }),
     ...(turnId === undefined ? {} : { turnId }),
     ...(turns.length === 0 ? {} : { turns }),
     ...(agent.name === null ? {} : { name: agent.name }),

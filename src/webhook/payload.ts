@@ -5,6 +5,7 @@
 import { toJson } from "../lib/json.ts";
 import { cutText, excerpt } from "../lib/text.ts";
 import type { Verified } from "../words/agent.ts";
+import type { Standing } from "../words/budget.ts";
 import type { KnownEvent } from "../words/notices.ts";
 import type { WorkFigures } from "../words/workspace.ts";
 import type { NoticeAccount } from "./limited.ts";
@@ -61,6 +62,8 @@ export interface Notice {
   readonly changes?: WorkFigures & { readonly branch: string | null };
   readonly account?: NoticeAccount;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The limit that is nearly reached, or is. */
+  readonly budget?: Standing;
 }
 
 /** The JSON text that is stored, signed and sent. Never longer than `BODY_MAX_BYTES`, whatever it was made of. */
@@ -114,6 +117,7 @@ function bodyWithin(notice: Notice, share: number): string {
     verify,
     changes: notice.changes,
     account,
+    budget: notice.budget,
     metadata,
     truncated: text !== lastMessage ? true : undefined,
   });

@@ -3,6 +3,7 @@
  * `agents/state/` decides any of it; everybody else stores, shows or waits for it.
  */
 import type { Limited, Parking } from "./limits.ts";
+import type { Overspent } from "./budget.ts";
 import type { PermissionKind, Spent, Usage } from "./said.ts";
 
 export const STATUSES = ["starting", "idle", "processing", "waiting_input", "error", "exited", "limited"] as const;
@@ -122,6 +123,10 @@ export interface TurnError {
   readonly message: string;
 }
 
+/** Whose wish it is: a person's, that of an input which goes first, or one of two limits. */
+export const INTERRUPT_REASONS = ["abort", "input", "timeout", "budget"] as const;
+export type InterruptReason = (typeof INTERRUPT_REASONS)[number];
+
 export interface Turn {
   readonly id: string;
   readonly origin: TurnOrigin;
@@ -131,7 +136,7 @@ export interface Turn {
   readonly activeMs: number;
   /** A moment of the running time; null while the turn waits for a person. */
   readonly countingSince: number | null;
-  readonly interrupt: { readonly at: number; readonly reason: "abort" | "input" | "timeout" } | null;
+  readonly interrupt: { readonly at: number; readonly reason: InterruptReason } | null;
   /** Its process was replaced for a torn line. Once is mending, twice would be a loop. */
   readonly mended: boolean;
   /** It was told once that it makes no progress. */
@@ -268,6 +273,16 @@ export interface AgentState {
   /** All that was spent in the agent's life. */
   readonly usage: Usage;
   readonly meter: Meter;
+  /** Work of the turns that are over, without waiting for a person. */
+  readonly workedMs: number;
+  /** Limits of its budget of which it was told that they are nearly reached. */
+  readonly budgetTold: readonly string[];
+  /** What ends its turn, or holds its queue. */
+  readonly overspent: Overspent | null;
+  /** Of the project's budget of the day, for the running turn: nobody else may spend it meanwhile. */
+  readonly reservedUsd: number | null;
+  /** What its process was told to spend at most, and what the agent had spent when it began. */
+  readonly fence: { readonly usd: number; readonly from: number } | null;
   readonly session: string | null;
   /** Last sign of life in the running turn. */
   readonly lastFrameAt: number;

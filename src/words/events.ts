@@ -1,5 +1,6 @@
 /** Every type of event there is: what it says, and the shape of its data. Streams, docs and the CLI are made of it. */
 import type { Cause, CauseFrame, ClosingStep, EndedTurn, InputState, Retrying, Status, TurnOrigin } from "./agent.ts";
+import type { Standing } from "./budget.ts";
 import type { Decision, Message, PermissionKind, SettledState, Settler } from "./said.ts";
 import type { WorkFigures, WorkspaceKind } from "./workspace.ts";
 
@@ -21,6 +22,7 @@ export const EVENT_TYPES = {
   message: "a whole message",
   permission_requested: "the agent waits for an answer",
   permission_settled: "allowed, denied or withdrawn, and by whom",
+  agent_budget: "a budget is nearly spent, or holds what waits",
   retrying: "the program repeats a failed model call",
   background: "how many background tasks live",
   workspace: "an agent's own folder was made",
@@ -90,6 +92,7 @@ export interface EventData {
   readonly permission_settled: {
     readonly permission: { readonly id: string; readonly state: SettledState; readonly by: Settler };
   };
+  readonly agent_budget: { readonly budget: Standing };
   readonly retrying: Retrying;
   readonly background: { readonly tasks: number };
   readonly workspace: {

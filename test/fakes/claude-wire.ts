@@ -3,6 +3,8 @@
  * the misleading ones included. Owns what a turn looks like; knows nothing of stdin.
  */
 import type { Out } from "./out.ts";
+import { readPath, ruleOf, ruleText, SPENT, spentResult, split } from "./claude-rules.ts";
+import { Failed } from "./script.ts";
 import { claudeFailure, claudeRefusal, claudeWait } from "./limits.ts";
 import type { Decision, Question, SubWire, ToolCall, ToolOutcome, TurnEnd, TurnStart, Wire } from "./script.ts";
 
@@ -34,6 +36,8 @@ export interface Session {
   answers: number;
   /** Of them, those of this process: what its budget is compared with. */
   own: number;
+  /** `--max-budget-usd`; null = none. */
+  readonly maxUsd: number | null;
   turns: number;
 }
 
@@ -45,15 +49,6 @@ export interface ClaudeWire extends Wire {
   lifecycle(uuid: string, state: string): void;
   /** What a local command (`/clear`) prints instead of a turn of the model. */
   localResult(command: string): void;
-}
-
-export function ruleOf(tool: string, input: Record<string, unknown>): { toolName: string; ruleContent?: string } {
-  const command = input["command"];
-  return typeof command === "string" ? { toolName: tool, ruleContent: command } : { toolName: tool };
-}
-
-export function ruleText({ toolName, ruleContent }: { toolName: string; ruleContent?: string }): string {
-  return ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`;
 }
 
 export function claudeWire(
@@ -144,7 +139,14 @@ export function claudeWire(
     const streamed = (event: Record<string, unknown>) => main && stream(event);
     const messageId = () => `msg_${crypto.randomUUID()}`;
 
+    /** Looked at after each answer; and from then on before the first one of each input. */
+    const fence = (): void => {
+      if (session.maxUsd !== null && session.own * ANSWER.usd >= session.maxUsd)
+        throw new Failed(SPENT, `Reached maximum budget ($${session.maxUsd})`);
+    };
+
     async function say(blocks: readonly string[], chunks: number, pause: () => Promise<void>): Promise<void> {
+      fence();
       const id = messageId();
       if (main) system("status", { status: "requesting" });
       streamed({ type: "message_start", message: { id, role: "assistant", content: [] } });
@@ -176,6 +178,7 @@ export function claudeWire(
         usage: { output_tokens: ANSWER.output },
       });
       streamed({ type: "message_stop" });
+      fence();
     }
 
     const toolCall = ({ id, name, input }: ToolCall) => assistant(messageId(), { type: "tool_use", id, name, input });
@@ -344,6 +347,7 @@ export function claudeWire(
         result({ result: end.lastText, ...origin });
         return;
       case "failed": {
+        if (end.code === SPENT) return result(spentResult(end.message));
         const message = claudeFailure(end.message);
         const refusal = claudeRefusal(end);
         const status = refusal?.status ?? (retried > 0 ? 529 : 400);
@@ -385,16 +389,4 @@ export function claudeWire(
   }
 
   return wire;
-}
-
-function split(text: string, chunks: number): string[] {
-  const size = Math.max(1, Math.ceil(text.length / Math.max(1, chunks)));
-  return Array.from({ length: Math.ceil(text.length / size) }, (_, n) => text.slice(n * size, (n + 1) * size));
-}
-
-export function readPath(value: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (at, name) => (typeof at === "object" && at !== null ? new Map(Object.entries(at)).get(name) : undefined),
-    value,
-  );
 }

@@ -6,7 +6,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { shownData } from "./pictures.ts";
-import { claudeWire, readPath, type Session, ruleText } from "./claude-wire.ts";
+import { readPath, ruleText } from "./claude-rules.ts";
+import { claudeWire, type Session } from "./claude-wire.ts";
 import { createHistory, createOut } from "./out.ts";
 import { createEngine } from "./script.ts";
 
@@ -46,6 +47,7 @@ const session: Session = {
   pending: new Map(),
   answers: 0,
   own: 0,
+  maxUsd: option("--max-budget-usd") === undefined ? null : Number(option("--max-budget-usd")),
   turns: 0,
 };
 if (resumed !== undefined && !existsSync(sessionFile(resumed)))

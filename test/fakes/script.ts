@@ -110,7 +110,8 @@ export interface Engine {
 }
 
 class Interrupted extends Error {}
-class Failed extends Error {
+/** The turn fails in the provider's way. */
+export class Failed extends Error {
   constructor(
     readonly code: string,
     message: string,

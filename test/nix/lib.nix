@@ -16,6 +16,7 @@ let
     isAttrs
     isBool
     isFunction
+    isFloat
     isInt
     isList
     isString
@@ -67,6 +68,7 @@ let
     bool = simple "boolean" isBool;
     int = simple "signed integer" isInt;
     port = simple "16 bit unsigned integer; between 0 and 65535 (both inclusive)" (v: isInt v && v >= 0 && v <= 65535);
+    numbers.nonnegative = simple "integer or floating point number, meaning >=0" (v: (isInt v || isFloat v) && v >= 0);
     ints = {
       unsigned = simple "unsigned integer, meaning >=0" (v: isInt v && v >= 0);
       positive = simple "positive integer, meaning >0" (v: isInt v && v > 0);

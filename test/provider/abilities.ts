@@ -29,6 +29,8 @@ export interface Abilities {
   readonly tools: boolean;
   /** The program tells how many tokens it used. */
   readonly tokens: boolean;
+  /** … with each answer, or holds itself to a fence of ours: what it may use can be limited. */
+  readonly metered: boolean;
   /** The program tells what it cost. */
   readonly cost: boolean;
   /** A used up allowance ends the turn, and can be told from other failures. */
@@ -56,6 +58,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: true,
     tools: true,
     tokens: true,
+    metered: true,
     cost: true,
     limits: true,
     tellsReset: true,
@@ -76,6 +79,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: true,
     tools: true,
     tokens: true,
+    metered: true,
     cost: false,
     limits: true,
     tellsReset: true,
@@ -96,6 +100,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: false,
     tools: true,
     tokens: true,
+    metered: true,
     cost: true,
     limits: false,
     tellsReset: false,
@@ -116,6 +121,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: true,
     tools: true,
     tokens: true,
+    metered: true,
     cost: true,
     limits: true,
     tellsReset: true,
@@ -136,6 +142,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: true,
     tools: true,
     tokens: true,
+    metered: false,
     cost: true,
     limits: true,
     tellsReset: false,
@@ -157,6 +164,7 @@ export const ABILITIES: Readonly<Record<ProviderKind, Abilities>> = {
     rawStdout: false,
     tools: false,
     tokens: false,
+    metered: false,
     cost: false,
     limits: false,
     tellsReset: false,

@@ -11,6 +11,7 @@ import { storedEvents } from "../support/events.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
 import type { Abilities } from "./abilities.ts";
+import { budgetCases } from "./suite-budget.ts";
 import { conversationCases } from "./suite-conversation.ts";
 import { deliveryCases } from "./suite-delivery.ts";
 import { failureCases } from "./suite-failures.ts";
@@ -100,6 +101,7 @@ export function providerSuite(under: UnderTest): void {
     upgradeCases(context);
     usageCases(context);
     limitCases(context);
+    budgetCases(context);
   });
 }
 

@@ -77,6 +77,7 @@ test("no wait hangs on the wall clock", () => {
       "src/receiver/serve.ts": "how old a row is",
       "src/api/health.ts": "a figure for people",
       "src/api/counts.ts": "a figure for people",
+      "src/agents/supervisor.ts": "midnight, looked at again by every sweep",
       "src/agents/actor.ts": "stamps of moments that were measured by running time",
     }),
   ).toEqual([]);

@@ -6,6 +6,7 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { AgentState, Closing, ClosingStep, Turn, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact, Finding } from "../model.ts";
+import { spentOf } from "./budget.ts";
 import { closeTurn, dispatch, interrupt, openTurn, settleInput, timeoutError } from "./turns.ts";
 import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
@@ -115,7 +116,7 @@ function judge(work: Work, before: Turn, closing: Closing, { step, left, found }
       const attempts = env.closing.find((each) => each.step === step)?.attempts ?? 0;
       const failed: Closing = { ...closing, steps: [], outcome: "failed", error: { code, message } };
       s.turn = { ...turn, closing: failed };
-      if (feedback === null || fed >= attempts || !mayFeed(s)) return close(work);
+      if (feedback === null || fed >= attempts || !mayFeed(work)) return close(work);
       out.push({ do: "feed", text: feedback, fed: { ...s.fed, [step]: fed + 1 } });
       return;
     }
@@ -131,9 +132,10 @@ function judge(work: Work, before: Turn, closing: Closing, { step, left, found }
   }
 }
 
-/** What is fed back costs a turn: nobody who ended the work gets one. */
-function mayFeed({ intent }: AgentState): boolean {
-  return intent !== "stop" && intent !== "delete" && intent !== "attach";
+/** What is fed back costs a turn: nobody who ended the work gets one, nor whose budget is spent. */
+function mayFeed({ s, env }: Work): boolean {
+  const { intent } = s;
+  return intent !== "stop" && intent !== "delete" && intent !== "attach" && spentOf(s, env) === null;
 }
 
 /** The turn fails, and the next one begins with what is fed back: before whatever else waits, and without a notice. */

@@ -6,17 +6,18 @@
 import type { ProviderFact } from "../../providers/contract.ts";
 import type { AgentState, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { LimitFound } from "../../words/limits.ts";
+import { spentOf } from "./budget.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { answered, meetLimit } from "./limit.ts";
 import { isParked, waits } from "./parked.ts";
-import { dispatch, reached, timeoutError } from "./turns.ts";
+import { budgetError, dispatch, reached, timeoutError } from "./turns.ts";
 import type { Work } from "./work.ts";
 
 export type TurnEnd = Extract<ProviderFact, { type: "turn_ended" }>;
 
 interface Claim {
   /** Its place in the order: delete > abort > budget > auth and billing > limit > check > queue. */
-  readonly by: "delete" | "abort" | "auth and billing" | "limit" | "queue";
+  readonly by: "delete" | "abort" | "budget" | "auth and billing" | "limit" | "queue";
   readonly holds: (work: Work, end: TurnEnd) => boolean;
   /** Ends the turn, or keeps it open for a reason of its own. */
   readonly decide: (work: Work, end: TurnEnd) => void;
@@ -33,12 +34,25 @@ const CLAIMS: readonly Claim[] = [
   },
   {
     by: "abort",
-    holds: ({ s }, { outcome }) => outcome !== "completed" && s.turn !== null && s.turn.interrupt !== null,
+    holds: ({ s }, { outcome }) =>
+      outcome !== "completed" && s.turn !== null && s.turn.interrupt !== null && s.turn.interrupt.reason !== "budget",
     decide(work, end) {
       const timeout = work.s.turn?.interrupt?.reason === "timeout";
       // What was wanted ended is not laid down for later, nor did it fail.
       const met = end.limit !== undefined || waits(work.s);
       over(work, timeout ? timedOut(work) : met ? { outcome: "interrupted" } : end);
+    },
+  },
+  {
+    by: "budget",
+    holds: ({ s }, { outcome, error }) =>
+      outcome !== "completed" && (s.turn?.interrupt?.reason === "budget" || error?.code === "BUDGET_EXCEEDED"),
+    decide(work, { error }) {
+      const { s, env } = work;
+      // The program's own fence: behind it, its process takes no input any more.
+      if (s.turn?.interrupt?.reason !== "budget") s.stale = true;
+      s.overspent ??= spentOf(s, env);
+      over(work, { outcome: "failed", error: s.overspent === null && error !== undefined ? error : budgetError(work) });
     },
   },
   {

@@ -5,7 +5,7 @@ import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { outlivesExit } from "./limit.ts";
 import { waits } from "./parked.ts";
 import { processGone } from "./spending.ts";
-import { advance, closeTurn, dispatch, endProcess, reached, timeoutError, wroteInstead } from "./turns.ts";
+import { advance, closeTurn, cutError, dispatch, endProcess, reached, wroteInstead } from "./turns.ts";
 import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
 
@@ -92,7 +92,8 @@ function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout"
   const rest = asked ? "idle" : null;
   if (!asked && outlivesExit(work)) s.process = "parked";
   else if (s.turn !== null && reached(s)) {
-    if (s.turn.interrupt?.reason === "timeout") finishTurn(work, "failed", timeoutError(work), { rest });
+    const cut = cutError(work, intent);
+    if (cut !== null) finishTurn(work, "failed", cut, { rest });
     else if (intent === "park")
       finishTurn(work, "lost", {
         code: "TURN_LOST",
@@ -129,7 +130,8 @@ function died(work: Work, fact: ExitFact): void {
     return;
   }
   if (s.turn !== null) {
-    if (s.turn.interrupt?.reason === "timeout") return finishTurn(work, "failed", timeoutError(work));
+    const cut = cutError(work);
+    if (cut !== null) return finishTurn(work, "failed", cut);
     const again = mayBeSentAgain(work);
     // Nobody confirmed the input, and sending it again cannot run it twice: the same turn goes on in a new process.
     if (again && s.starts > 0) return;
@@ -204,7 +206,8 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
   const rest = intent === "stop" ? "idle" : null;
   // The next input's turn may have been opened in the same step: that one waits for a process.
   if (s.turn !== null && reached(s)) {
-    if (s.turn.interrupt?.reason === "timeout") finishTurn(work, "failed", timeoutError(work), { rest });
+    const cut = cutError(work, intent);
+    if (cut !== null) finishTurn(work, "failed", cut, { rest });
     else if (s.startError !== null) closeTurn(work, "failed", s.startError, "cancelled");
     else if (s.turn.interrupt !== null || intent === "stop") finishTurn(work, "interrupted", undefined, { rest });
     else {

@@ -3,7 +3,7 @@ import { unreachable } from "../../lib/unreachable.ts";
 import type { ProviderFact } from "../../providers/contract.ts";
 import { finishTurn, heardWhileClosing } from "./closing.ts";
 import { onTurnEnded } from "./ending.ts";
-import { onUsage } from "./spending.ts";
+import { checkSpent, onUsage } from "./spending.ts";
 import { answered, takeOut } from "./limit.ts";
 import { advance, dispatch, endProcess, openTurn, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
@@ -31,9 +31,9 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
       return onUnknown(work, fact);
     case "turn_started":
       work.detail = "turn started";
-      if (heardWhileClosing(work, true)) return;
-      if (s.turn === null) openTurn(work, "agent");
-      return;
+      if (heardWhileClosing(work, true) || s.turn !== null) return;
+      openTurn(work, "agent");
+      return checkSpent(work);
     case "turn_ended":
       return onTurnEnded(work, fact);
     case "limited":

@@ -14,6 +14,7 @@ import { onExit } from "./exit.ts";
 import { onProviderFact } from "./frames.ts";
 import { goOn, limitMoved } from "./limit.ts";
 import { waits } from "./parked.ts";
+import { onRecheck } from "./spending.ts";
 import { onTick } from "./time.ts";
 import { onStartTurn, reached } from "./turns.ts";
 import { onUserFact } from "./user.ts";
@@ -53,6 +54,8 @@ function apply(work: Work, fact: Fact): void {
       return goOn(work, fact);
     case "limit_moved":
       return limitMoved(work, fact);
+    case "recheck":
+      return onRecheck(work);
     case "tick":
     case "park":
     case "start_waits":
@@ -86,6 +89,7 @@ export function statusOf(s: AgentState): Status {
 function settle(work: Work, before: AgentState): void {
   const { s, env } = work;
   if (s.queue.length === 0) s.held = false;
+  if (!s.held && s.turn === null) s.overspent = null;
   const status = statusOf(s);
   countActiveTime(work, status);
   if (isBusy(before.status) && !isBusy(status)) s.quietSince = env.ranMs;

@@ -4,10 +4,12 @@ import type { Fact, Limits, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
+import { workDeadlines } from "./budget.ts";
 import { closingDue, onClosingDue } from "./closing.ts";
 import { gaveUp } from "./limit.ts";
 import { isParked } from "./parked.ts";
 import { advance, dispatch, endProcess, interrupt, wantsProcess, wroteInstead } from "./turns.ts";
+import { checkSpent } from "./spending.ts";
 import type { Work } from "./work.ts";
 
 export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" | "start_waits" }>): void {
@@ -42,6 +44,9 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
         out.push({ do: "event", type: "turn_timeout", data: { turn: s.turn?.id, limitMs: env.limits.turnTimeoutMs } });
         work.detail = "turn timed out";
         interrupt(work, "timeout");
+        break;
+      case "budget":
+        checkSpent(work);
         break;
       case "interrupt":
         endProcess(work, "timeout", false);
@@ -129,7 +134,8 @@ function stall({ s, out, env }: Work): void {
 
 type Deadline =
   | {
-      readonly what: "start" | "again" | "closing" | "turn" | "interrupt" | "leave" | "limit" | "stall" | "park";
+      readonly what:
+        "start" | "again" | "closing" | "turn" | "budget" | "interrupt" | "leave" | "limit" | "stall" | "park";
       readonly at: number;
     }
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
@@ -150,7 +156,7 @@ const AWAY: readonly AgentState["process"][] = ["none", "stopped", "parked", "go
 
 export function deadlines(
   s: AgentState,
-  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
+  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot" | "budget">,
 ): Deadline[] {
   const { limits } = env;
   const due: Deadline[] = [];
@@ -167,7 +173,8 @@ export function deadlines(
       if (limits.turnTimeoutMs > 0 && turn.interrupt?.reason !== "timeout" && turn.countingSince !== null) {
         due.push({ what: "turn", at: turn.countingSince + limits.turnTimeoutMs - turn.activeMs });
       }
-      if (turn.interrupt?.reason === "timeout")
+      for (const at of workDeadlines(s, env)) due.push({ what: "budget", at });
+      if (turn.interrupt?.reason === "timeout" || turn.interrupt?.reason === "budget")
         due.push({ what: "interrupt", at: turn.interrupt.at + INTERRUPT_GRACE_MS });
       const stallAfterMs = stallLimit(s, limits);
       if (stallAfterMs > 0 && !s.stalled && s.status === "processing")
@@ -187,7 +194,7 @@ export function deadlines(
 /** The next moment of the running time at which a `tick` would do something; null = none. */
 export function nextDeadline(
   s: AgentState,
-  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot">,
+  env: Pick<Surroundings, "limits" | "startDeadlineMs" | "oneshot" | "budget">,
 ): number | null {
   const due = deadlines(s, env);
   return due.length === 0 ? null : Math.min(...due.map((each) => each.at));

@@ -1,7 +1,9 @@
 /** Turns and the queue: which input is worked on, when the next one begins, and how a turn is closed. */
 import { NEW_TURN } from "../../store/agent-state.ts";
-import type { AgentState, Flight, InputState, TurnError, TurnOutcome } from "../../words/agent.ts";
+import type { AgentState, Flight, InputState, InterruptReason, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact } from "../model.ts";
+import { spentError, spentOf } from "./budget.ts";
+import { fenceFor, mayBegin } from "./reserve.ts";
 import { closedTurn } from "./usage.ts";
 import { isParked, layDown, limitAhead } from "./parked.ts";
 import { withdraw } from "./withdraw.ts";
@@ -25,7 +27,7 @@ export function dispatch(work: Work): void {
   const { s, out } = work;
   if (s.turn !== null || s.held || s.intent === "delete") return;
   const [next, ...rest] = s.queue;
-  if (next === undefined) return;
+  if (next === undefined || !mayBegin(work)) return;
   s.queue = rest;
   s.flight = { input: next.id, key: next.key, run: next.run, accepted: false };
   if (next.fed !== true) s.fed = {};
@@ -109,6 +111,7 @@ export function spawn({ s, out, env }: Work): void {
   s.broken = null;
   s.startError = null;
   if (s.rest === "exited") s.rest = "idle";
+  s.fence = fenceFor(s, env);
   s.spawnedAt = env.ranMs;
   s.lastFrameAt = env.ranMs;
   s.progressAt = env.ranMs;
@@ -150,7 +153,7 @@ export function closeTurn(
   const turn = s.turn;
   if (turn === null) return;
   withdraw(work, "turn_end", (each) => each.turn === turn.id);
-  const { meter, usage } = closedTurn(s.meter, outcome === "lost" && env.tellsUsage);
+  const { meter, usage } = closedTurn(s.meter, outcome === "lost" && env.metering.tokens !== "no");
   const ended = {
     id: turn.id,
     origin: turn.origin,
@@ -164,6 +167,9 @@ export function closeTurn(
   };
   if (turn.closing !== null && turn.closing.steps.length > 0) out.push({ do: "close_cancel" });
   s.meter = meter;
+  s.workedMs += turn.activeMs + (turn.countingSince === null ? 0 : env.ranMs - turn.countingSince);
+  if (s.reservedUsd !== null) out.push({ do: "tell_sharers" });
+  s.reservedUsd = null;
   s.lastTurn = ended;
   s.turn = null;
   const wasLimited = s.limited !== null;
@@ -193,11 +199,15 @@ export function settleInput(work: Work, outcome: TurnOutcome, state: InputState 
 }
 
 /** Ends the running turn, keeps the process. An input that was not delivered is simply not delivered. */
-export function interrupt(work: Work, reason: "abort" | "input" | "timeout"): void {
+export function interrupt(work: Work, reason: InterruptReason): void {
   const { s, out, env } = work;
   if (s.turn === null) return;
   if (!reached(s)) {
     if (reason === "timeout") return closeTurn(work, "failed", timeoutError(work));
+    if (reason === "budget") {
+      const unsent = s.flight?.run === null;
+      return closeTurn(work, "failed", budgetError(work), unsent ? "requeue" : fate(work, "failed"));
+    }
     work.detail = "aborted before the input was delivered";
     return closeTurn(work, "interrupted");
   }
@@ -216,6 +226,24 @@ export function timeoutError({ env }: Work): { code: string; message: string } {
     code: "TURN_TIMEOUT",
     message: `the turn took longer than limits.turnTimeoutMs (${env.limits.turnTimeoutMs} ms) and was interrupted`,
   };
+}
+
+export function budgetError({ s, env }: Work): TurnError {
+  const over = s.overspent ?? spentOf(s, env);
+  return over === null ? { code: "BUDGET_EXCEEDED", message: "a budget was spent" } : spentError(over);
+}
+
+/** Why we have ended the turn ourselves; null: nobody has, or a person wanted it. */
+export function cutError(work: Work, intent = work.s.intent): TurnError | null {
+  const { s } = work;
+  switch (s.turn?.interrupt?.reason) {
+    case "timeout":
+      return timeoutError(work);
+    case "budget":
+      return intent === "stop" || intent === "attach" ? null : budgetError(work);
+    default:
+      return null;
+  }
 }
 
 /** What was never written is cancelled; what was, and may or may not have run unseen, is unknown. */

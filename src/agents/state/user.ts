@@ -59,6 +59,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "abort":
       if (!fact.keepQueued) cancelQueue(work);
       s.held = s.queue.length > 0;
+      s.overspent = null;
       if (!cutClosing(work, "abort") && !endWaiting(work)) interrupt(work, "abort");
       return;
     case "stop":
@@ -127,6 +128,7 @@ function stop(work: Work): void {
   if (s.turn !== null && (away || !reached(s))) closeTurn(work, "interrupted", undefined, "requeue");
   else endWaiting(work);
   s.held = true;
+  s.overspent = null;
   s.rest = "idle";
   // What a person has on the screen is not ours to end.
   if (s.process === "attached" || s.intent === "attach") return;

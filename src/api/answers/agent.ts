@@ -13,6 +13,7 @@ import {
   TURN_OUTCOMES,
 } from "../../words/agent.ts";
 import { LIMIT_CLASSES, ON_LIMIT } from "../../words/limits.ts";
+import { BUDGET_KEYS } from "../../words/budget.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { NOTICE_EVENTS } from "../../words/notices.ts";
 import { WORKSPACE_KINDS } from "../../words/workspace.ts";
@@ -31,6 +32,25 @@ export const usage = named(
     costUsd: optional(amount),
     estimated: optional(about("Some of it was never told, because what would have told it was ended before", yes)),
   }),
+);
+
+const standingShape = {
+  scope: oneOf("agent", "day"),
+  key: oneOf(...BUDGET_KEYS),
+  limit: amount,
+  used: amount,
+};
+
+export const standing = named(
+  "BudgetStanding",
+  "How one limit stands: of the agent's life, or of its project's day",
+  object(standingShape),
+);
+
+export const budget = named(
+  "Budget",
+  "Limits of an agent's life; 0 and absent = none",
+  object({ turns: optional(count), tokens: optional(count), costUsd: optional(amount), wallMs: optional(count) }),
 );
 
 export const failure = named(
@@ -169,6 +189,16 @@ export const agent = named(
     onLimit: optional(oneOf(...ON_LIMIT)),
     workspace: about("Where it works: the project's folder, or one of its own", oneOf(...WORKSPACE_KINDS)),
     snapshots: optional(about("What lies in the project's folder is kept at each turn's end", yes)),
+    budget: optional(about("Its own word about it", budget)),
+    overspent: optional(
+      about(
+        "Which limit ends its turn, or holds its queue",
+        object({ ...standingShape, until: nullable(time), waits: boolean() }),
+      ),
+    ),
+    standings: optional(
+      about("Of one agent alone: how each limit stands, those of project and config too", array(standing)),
+    ),
     session: about("The provider's id of the conversation", nullable(text)),
     createdAt: time,
     updatedAt: time,

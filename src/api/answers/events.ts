@@ -8,7 +8,7 @@ import { CLOSING_STEPS, INPUT_STATES, TURN_ORIGINS, TURN_OUTCOMES } from "../../
 import type { LiveEvent, StoredEvent } from "../../words/events.ts";
 import { EVENT_TYPES } from "../../words/events.ts";
 import { DECISIONS, PERMISSION_KINDS, PERMISSION_STATES, SETTLERS } from "../../words/said.ts";
-import { activity, cause, failure, parkings, retrying, status, usage, verified } from "./agent.ts";
+import { activity, cause, failure, parkings, retrying, standing, status, usage, verified } from "./agent.ts";
 import { message, messageShape } from "./said.ts";
 import type { Named } from "./shape.ts";
 import { WORKSPACE_KINDS } from "../../words/workspace.ts";
@@ -68,6 +68,7 @@ const DATA: Readonly<Record<StoredEvent, Schema<unknown>>> = {
   permission_settled: object({
     permission: object({ id: text, state: oneOf(...PERMISSION_STATES), by: oneOf(...SETTLERS) }),
   }),
+  agent_budget: object({ budget: standing }),
   retrying,
   background: object({ tasks: count }),
   workspace: object({

@@ -40,6 +40,7 @@ const made: readonly ErrorCode[] = [
   "PROJECT_UNTRUSTED",
   "PROJECT_GOING",
   "TOO_MANY_AGENTS",
+  "BUDGET_NOT_METERED",
 ];
 
 const WORK: readonly ErrorCode[] = ["NO_WORKSPACE", "SNAPSHOT_NOT_FOUND", "GIT_MISSING"];
@@ -73,7 +74,11 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "GET /api/v1/projects": { tag: "projects", answer: object({ projects: array(project) }) },
   "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"] },
   "GET /api/v1/projects/:name": { tag: "projects", answer: object({ project }) },
-  "PATCH /api/v1/projects/:name": { tag: "projects", answer: object({ project }), errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED"] },
+  "PATCH /api/v1/projects/:name": {
+    tag: "projects",
+    answer: object({ project }),
+    errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED", "BUDGET_NOT_METERED"],
+  },
   "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING", "WORK_NOT_MERGED"] },
 
   "GET /api/v1/agents": { tag: "agents", answer: pageOfAgents, cursor: true },
@@ -84,7 +89,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: made,
   },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
-  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED"] },
+  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED", "BUDGET_NOT_METERED"] },
   [`DELETE ${AGENT}`]: { tag: "agents", errors: ["WORK_NOT_MERGED"] },
   [`GET ${AGENT}/turns`]: { tag: "agents", answer: object({ turns: array(turn), more: boolean() }), cursor: true },
   [`GET ${AGENT}/debug`]: { tag: "agents", answer: debug },
@@ -94,11 +99,15 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   [`POST ${AGENT}/input`]: {
     tag: "inputs",
     answer: object({ input, turn: optional(agentTurn) }),
-    errors: ["AGENT_BUSY", "ATTACHMENT_REFUSED"],
+    errors: ["AGENT_BUSY", "BUDGET_EXCEEDED", "ATTACHMENT_REFUSED"],
   },
   [`GET ${AGENT}/inputs`]: { tag: "inputs", answer: object({ inputs: array(input) }) },
   [`DELETE ${AGENT}/inputs/:n`]: { tag: "inputs", errors: ["INPUT_NOT_FOUND", "INPUT_DELIVERED"] },
-  [`POST ${AGENT}/inputs/release`]: { tag: "inputs", answer: object({ held: boolean(), queuedInputs: count }) },
+  [`POST ${AGENT}/inputs/release`]: {
+    tag: "inputs",
+    answer: object({ held: boolean(), queuedInputs: count }),
+    errors: ["BUDGET_EXCEEDED"],
+  },
 
   [`GET ${AGENT}/messages`]: {
     tag: "messages",
@@ -130,7 +139,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: ["ABORT_UNCONFIRMED"],
   },
   [`POST ${AGENT}/stop`]: { tag: "control", answer: oneAgent, errors: ["STOP_UNCONFIRMED"] },
-  [`POST ${AGENT}/resume`]: { tag: "control", answer: oneAgent, errors: ["ATTACHED"] },
+  [`POST ${AGENT}/resume`]: { tag: "control", answer: oneAgent, errors: ["ATTACHED", "BUDGET_EXCEEDED"] },
   [`GET ${AGENT}/attach`]: { tag: "control", answer: attachPlan },
   [`POST ${AGENT}/attach`]: {
     tag: "control",

@@ -7,7 +7,7 @@ import { asJson, printJson } from "../print.ts";
 import type { ProjectShape } from "../shapes.ts";
 import { member } from "../shapes.ts";
 import type { Setting } from "../settings.ts";
-import { patchOf } from "../settings.ts";
+import { BUDGET_SETTINGS, patchOf } from "../settings.ts";
 import { printFacts, printTable } from "../table.ts";
 import { commandText, isVerify } from "../verify.ts";
 
@@ -20,6 +20,9 @@ export const PROJECT_SETTINGS: readonly Setting[] = [
   { key: "permissions", path: ["defaults", "permissions"] },
   { key: "system", path: ["defaults", "systemPrompt"] },
   { key: "verify", path: ["defaults", "verify"], within: "command" },
+  { key: "budgetPerDay.usd", path: ["budgetPerDay", "costUsd"], number: "usd" },
+  { key: "budgetPerDay.tokens", path: ["budgetPerDay", "tokens"], number: "count" },
+  ...BUDGET_SETTINGS.map(({ path, ...each }) => ({ ...each, path: ["defaults", ...path] })),
 ];
 
 const REMOVE_MS = 60_000;
@@ -78,13 +81,14 @@ export const trustWords = ({ name, trusted }: ProjectShape): string =>
 export async function show(context: Context): Promise<number> {
   const answer = await context.client().call(at(context.args.words[0] ?? ""));
   if (asJson(context, answer)) return EXIT.ok;
-  const { name, cwd, trusted, webhook, defaults, createdAt } = member(answer, "project");
+  const { name, cwd, trusted, webhook, defaults, budgetPerDay, createdAt } = member(answer, "project");
   printFacts(context.io.out, [
     ["project", name],
     ["folder", cwd],
     ["trusted", trusted ? "yes" : "no"],
     ["webhook", webhook?.url ?? "the configured one"],
     ...Object.entries(defaults).map(([key, value]) => [`default ${key}`, defaultText(value)] as const),
+    ...(budgetPerDay === null ? [] : [["budget a day", defaultText(budgetPerDay)] as const]),
     ["made", createdAt],
   ]);
   return EXIT.ok;

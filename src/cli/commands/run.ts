@@ -16,6 +16,7 @@ import { nameFor, projectAt } from "../target.ts";
 import { pad } from "../text.ts";
 import { splitPair } from "../values.ts";
 import { verifyOf } from "../verify.ts";
+import { BUDGET_WORDS, numberOf } from "../settings.ts";
 import { trustWords } from "./projects.ts";
 
 export async function run(context: Context): Promise<number> {
@@ -69,6 +70,12 @@ export async function run(context: Context): Promise<number> {
 function members({ args }: Context): Record<string, unknown> {
   const pairs = (flag: string) => Object.fromEntries(args.all(flag).map(splitPair));
   const url = args.value("webhook");
+  const budget = Object.fromEntries(
+    BUDGET_WORDS.flatMap(({ word, key, number }) => {
+      const value = args.value(`budget-${word}`);
+      return value === undefined ? [] : [[key, numberOf(number, value, `--budget-${word}`)]];
+    }),
+  );
   return {
     ...given("name", args.value("name")),
     ...given("model", args.value("model")),
@@ -79,6 +86,7 @@ function members({ args }: Context): Record<string, unknown> {
     ...(args.has("worktree") ? { workspace: { kind: "worktree", ...given("base", args.value("base")) } } : {}),
     ...(args.has("copy") ? { workspace: { kind: "copy" } } : {}),
     ...(url === undefined ? {} : { webhook: { url } }),
+    ...(Object.keys(budget).length === 0 ? {} : { budget }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Context } from "../command.ts";
 import { asJson } from "../print.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";
 import type { Setting } from "../settings.ts";
-import { patchOf } from "../settings.ts";
+import { BUDGET_SETTINGS, patchOf } from "../settings.ts";
 import { findAgent } from "../target.ts";
 
 export const AGENT_SETTINGS: readonly Setting[] = [
@@ -14,6 +14,7 @@ export const AGENT_SETTINGS: readonly Setting[] = [
   { key: "verify", path: ["verify"], within: "command" },
   { key: "webhook.url", path: ["webhook", "url"] },
   { key: "metadata.K", path: ["metadata"] },
+  ...BUDGET_SETTINGS,
 ];
 
 export async function run(context: Context): Promise<number> {

@@ -1,11 +1,12 @@
 /** `show`: all that is known of one agent, with the causes in words and the next step. */
+import { spentWords } from "../../words/budget.ts";
 import { EXIT } from "../../words/exits.ts";
 import { askedOf } from "../asks.ts";
 import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
 import { doingOf, tokensOf } from "../doing.ts";
 import { asJson } from "../print.ts";
-import { nameOf, pathOf } from "../shapes.ts";
+import { member, nameOf, pathOf } from "../shapes.ts";
 import type { AgentShape } from "../shapes.ts";
 import type { Cell } from "../table.ts";
 import { printFacts } from "../table.ts";
@@ -16,8 +17,10 @@ import { clockTime, count, money } from "../figures.ts";
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
   const client = context.client();
-  const agent = await findAgent(client, args.words[0] ?? "");
-  if (asJson(context, await client.call(`/api/v1${pathOf(agent)}`))) return EXIT.ok;
+  const found = await findAgent(client, args.words[0] ?? "");
+  const answer = await client.call(`/api/v1${pathOf(found)}`);
+  if (asJson(context, answer)) return EXIT.ok;
+  const agent = member(answer, "agent");
   const asked = agent.pendingPermissions > 0 ? await askedOf(client, agent, "pending") : [];
   const style = statusStyle(agent.status);
   printFacts(io.out, [
@@ -35,6 +38,7 @@ export async function run(context: Context): Promise<number> {
     ...(agent.backgroundTasks === 0 ? [] : [["background", `${agent.backgroundTasks} tasks`] as const]),
     ...usageFacts(agent),
     ...verifyFacts(agent),
+    ...budgetFacts(agent),
     ["model", agent.model ?? "the provider's"],
     ["permissions", agent.permissions ?? "the project's or the provider's"],
     ...(agent.env.length === 0 ? [] : [["variables", agent.env.join(" ")] as const]),
@@ -85,4 +89,15 @@ function usageFacts({ usage }: AgentShape): readonly (readonly [string, Cell])[]
       ? []
       : [["cost", { text: money(usage.costUsd), raw: String(usage.costUsd) }] as const]),
   ];
+}
+
+function budgetFacts({ standings = [] }: AgentShape): readonly (readonly [string, Cell])[] {
+  return standings.map(({ scope, key, limit, used }) => [
+    scope === "day" ? "day's budget" : "budget",
+    {
+      text: `${spentWords(key, used)} of ${spentWords(key, limit)}`,
+      raw: `${key} ${used} ${limit}`,
+      ...(used < limit ? {} : { style: "red" as const }),
+    },
+  ]);
 }

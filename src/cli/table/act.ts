@@ -29,6 +29,14 @@ const ANSWERS: readonly Flag[] = [
   { name: "message", short: "m", value: "TEXT", kind: "text", what: "tell the agent this, too" },
 ];
 
+/** What the agent may spend in its life. */
+const BUDGET: readonly Flag[] = [
+  { name: "budget-usd", value: "USD", kind: "text", what: "what it may cost, where its program tells that" },
+  { name: "budget-tokens", value: "N", kind: "text", what: "what the model may read and write" },
+  { name: "budget-turns", value: "N", kind: "text", what: "how many turns it gets" },
+  { name: "budget-time", value: "DURATION", kind: "duration", what: "how long it may work" },
+];
+
 export const ACT: readonly Command[] = [
   {
     name: "run",
@@ -54,6 +62,7 @@ export const ACT: readonly Command[] = [
       },
       { name: "copy", what: "in a copy of the folder" },
       ...CHECKS,
+      ...BUDGET,
       ATTACHMENT,
       { name: "fleet", what: "on any box of the fleet that has the project and room" },
       {

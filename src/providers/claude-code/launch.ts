@@ -103,6 +103,8 @@ export function claudeLaunch(context: LaunchContext): Launch {
       ...(context.trusted ? [] : ["--setting-sources", "user", "--strict-mcp-config"]),
       ...(context.model === null ? [] : ["--model", context.model]),
       ...(context.systemPrompt === null ? [] : ["--append-system-prompt", context.systemPrompt]),
+      // A second fence, for it tells its cost only when a turn is over. It counts what this process spends.
+      ...(context.maxCostUsd === undefined ? [] : ["--max-budget-usd", context.maxCostUsd.toFixed(4)]),
       ...context.args,
     ],
     env: {

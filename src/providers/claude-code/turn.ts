@@ -71,6 +71,11 @@ function outcomeOf(line: Fields, ending: Ending): NonNullable<Ending["result"]> 
   const subtype = maybeText(line, "subtype");
   const code = ending.apiError ?? (reason === undefined || reason === "completed" ? (subtype ?? "error") : reason);
   const words = maybeText(line, "result");
+  // Its fence: from here on this process refuses every input.
+  if (subtype === "error_max_budget_usd") {
+    const message = `Claude Code has stopped at the cost it was started with: ${resultErrors(line)}`;
+    return { outcome: "failed", error: { code: "BUDGET_EXCEEDED", message } };
+  }
   return {
     outcome: "failed",
     error: { code, message: words === undefined || words === "" ? resultErrors(line) : words },

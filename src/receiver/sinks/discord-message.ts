@@ -80,6 +80,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
     ...(event.verify === null ? [] : [field("Check", event.verify)]),
     ...(event.account === null ? [] : [quoteField("Account", event.account)]),
     ...(event.error === null ? [] : [quoteField("Error", event.error)]),
+    ...(event.budget === null ? [] : [field("Spent", event.budget)]),
     ...(event.question === null ? [] : [quoteField("Waits for", event.question)]),
     ...(event.truncated ? [field("Note", "the message was cut by the sender, the whole is in the harness")] : []),
   ];
@@ -102,7 +103,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
 /** The same news without embed and attachment, for the one retry after Discord called the full form invalid. */
 export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): DiscordMessage {
   const head = `${headline(event)} (delivery ${deliveryId})`;
-  const said = [event.account, event.error, checkText(event), event.question, event.lastMessage]
+  const said = [event.account, event.error, event.budget, checkText(event), event.question, event.lastMessage]
     .filter((text) => text !== null)
     .join("\n\n");
   // The fence is built from already cut text: breaking backtick runs adds units, so a tenth is kept free and checked.

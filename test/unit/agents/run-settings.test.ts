@@ -101,6 +101,7 @@ describe("request, project, config: the nearest wins", () => {
       trusted: null,
       webhook: null,
       defaults: {},
+      budgetPerDay: null,
       createdAt: 1,
       ...given.project,
     };
@@ -137,6 +138,7 @@ describe("request, project, config: the nearest wins", () => {
       store,
       onLimit: "park" as const,
       limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
+      budget: { turns: 9, costUsd: 5 },
       trustedRoots: [join(dir, "trusted")],
       inheritedEnv: { PATH: join(dir, "bin"), AH_AUTH_TOKEN: "secret" },
       isRoot: false,
@@ -145,6 +147,17 @@ describe("request, project, config: the nearest wins", () => {
     const provider = given.name === undefined ? { ...claude, settings } : missingProvider(given.name);
     return runSettingsOf(sources, provider, agent, join(dir, "agent"));
   };
+
+  test("each limit of a budget is the nearest word about it, and 0 lifts it", () => {
+    expect(settingsFor({}).budget).toEqual({ turns: 9, costUsd: 5 });
+    const defaults = { budget: { costUsd: 2, tokens: 1000 } };
+    expect(settingsFor({ project: { defaults } }).budget).toEqual({ turns: 9, costUsd: 2, tokens: 1000 });
+    expect(settingsFor({ project: { defaults }, agent: { budget: { costUsd: 0 } } }).budget).toEqual({
+      turns: 9,
+      costUsd: 0,
+      tokens: 1000,
+    });
+  });
 
   test("nothing said: ask, no model, no system prompt, not trusted, nothing of ours in the environment", () => {
     const { permissions, launch } = settingsFor({});

@@ -97,7 +97,9 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
           carriedTotals: [],
           closing: [],
           totalsDieWithIt: false,
-          tellsUsage: true,
+          metering: { tokens: "answer", costUsd: "answer" },
+          budget: {},
+          day: null,
           limits,
           account: "",
           accountLimits: [],
@@ -132,7 +134,15 @@ function send(text: string): number {
 
 beforeAll(() => {
   store = openStore(":memory:");
-  insertProject(store, { name: "p", cwd: "/", trusted: null, webhook: null, defaults: {}, createdAt: 1 });
+  insertProject(store, {
+    name: "p",
+    cwd: "/",
+    trusted: null,
+    webhook: null,
+    defaults: {},
+    budgetPerDay: null,
+    createdAt: 1,
+  });
 });
 afterAll(() => store.close());
 

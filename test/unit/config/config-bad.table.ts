@@ -17,7 +17,7 @@ const noToken =
   "expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN";
 const signing = 'a secret "whsec_" + base64 of 24 to 64 bytes';
 const keys =
-  "host, port, listen, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, onLimit, retention, fleet";
+  "host, port, listen, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, onLimit, budget, retention, fleet";
 
 export const badConfigs: readonly BadConfig[] = [
   // The file itself
@@ -284,6 +284,15 @@ export const badConfigs: readonly BadConfig[] = [
     what: "a time with a unit",
     file: { limits: { turnTimeoutMs: "10m" } },
     problems: ['limits.turnTimeoutMs: got "10m", expected an integer from 0 to 31536000000'],
+  },
+  {
+    what: "a budget that is less than nothing, and one of what nobody counts",
+    file: { budget: { costUsd: -1, turns: 1.5, minutes: 3 } },
+    problems: [
+      "budget.minutes: unknown key, expected one of turns, tokens, costUsd, wallMs",
+      "budget.turns: got 1.5, expected an integer from 0 to 1000000",
+      "budget.costUsd: got -1, expected a number of dollars from 0 to 1000000",
+    ],
   },
   {
     what: "a retention of nothing",

@@ -68,6 +68,7 @@ test("without a file and without variables there are the documented defaults", (
     },
     onLimit: "park",
     retention: { eventsDays: 30, workspacesDays: 30 },
+    budget: {},
   });
 });
 

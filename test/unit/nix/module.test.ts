@@ -160,7 +160,13 @@ const GOOD: readonly [string, unknown][] = [
   ],
   [
     "roots and limits",
-    { settings: { projects: { roots: ["/srv"], trustedRoots: ["/srv/own"] }, limits: { maxAgents: 5 } } },
+    {
+      settings: {
+        projects: { roots: ["/srv"], trustedRoots: ["/srv/own"] },
+        limits: { maxAgents: 5 },
+        budget: { costUsd: 2.5, turns: 40 },
+      },
+    },
   ],
   ["a node of a fleet", { settings: { fleet: { urlFile: secrets("f"), labels: { gpu: "1" }, capacity: 2 } } }],
   ["a receiver alone", { enable: false, receiver: { enable: true, settings: { tokenFile: secrets("t") } } }],

@@ -37,6 +37,7 @@ describe("reading an event", () => {
           endedAt: new Date(NOW).toISOString(),
         },
       ],
+      budget: { scope: "day", key: "costUsd", limit: 5, used: 4.1 },
       permission: { id: "1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow"] },
       verify: { passed: false, exitCode: 2, attempts: 2, tail: "red" },
     });
@@ -55,6 +56,7 @@ describe("reading an event", () => {
         ...{
           name: "fix",
           error: "rate_limit: slow",
+          budget: "$4.10 of $5.00 of the project's day",
           question: "rm -rf build",
           verify: "did not pass (code 2), told the agent 2 times",
           account: null,

@@ -22,7 +22,11 @@ insertProject(store, {
   cwd: "/",
   trusted: true,
   webhook: { url: "http://127.0.0.1/", token: "t", events: ["agent_error"] },
-  defaults: { provider: "codex", model: "m", permissions: "allow", systemPrompt: "s", limits: { agentTasks: 3 } },
+  defaults: {
+    ...{ provider: "codex", model: "m", permissions: "allow", systemPrompt: "s" },
+    ...{ limits: { agentTasks: 3 }, budget: { turns: 3 } },
+  },
+  budgetPerDay: { costUsd: 9 },
   createdAt: 1,
 });
 insertAgent(store, {
@@ -161,6 +165,7 @@ test("the columns that hold JSON are found", () => {
     "permissions.answer",
     "projects.webhook",
     "projects.defaults",
+    "projects.budget_per_day",
     "runs.identity",
     "runs.codec",
     "runs.outbox",

@@ -27,7 +27,15 @@ function world(events = 3) {
   const path = join(dir, "harness.db");
   const store = openStore(path);
   store.transact(() => {
-    insertProject(store, { name: "p", cwd: "/", trusted: null, webhook: null, defaults: {}, createdAt: 1 });
+    insertProject(store, {
+      name: "p",
+      cwd: "/",
+      trusted: null,
+      webhook: null,
+      defaults: {},
+      budgetPerDay: null,
+      createdAt: 1,
+    });
     insertAgent(store, {
       id: "0000000a",
       project: "p",

@@ -61,7 +61,15 @@ function told(notice: NoticeRequest, state: Partial<AgentState> = {}): Record<st
 
 beforeEach(() => {
   store = openStore(":memory:");
-  insertProject(store, { name: "p", cwd: "/", trusted: null, webhook: null, defaults: {}, createdAt: 1 });
+  insertProject(store, {
+    name: "p",
+    cwd: "/",
+    trusted: null,
+    webhook: null,
+    defaults: {},
+    budgetPerDay: null,
+    createdAt: 1,
+  });
   insertAgent(store, agent);
   turn(1, "completed", "the old answer");
 });

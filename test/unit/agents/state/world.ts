@@ -9,6 +9,7 @@ import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
 import type { AgentState, ClosingStep, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
 import type { AccountLimit } from "../../../../src/words/limits.ts";
+import { worldDay } from "./day.ts";
 
 export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" | "agentId" | "limits"> {
   readonly limits: Partial<Limits>;
@@ -27,7 +28,9 @@ const DEFAULTS: Under = {
   startDeadlineMs: 30_000,
   carriedTotals: [],
   totalsDieWithIt: false,
-  tellsUsage: true,
+  metering: { tokens: "answer", costUsd: "answer" },
+  budget: {},
+  day: null,
   limits: {},
   closing: [],
   alone: true,
@@ -87,6 +90,8 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
   /** What the store knows of the account. */
   let limits: readonly AccountLimit[] = [];
 
+  const today = worldDay();
+
   const give = (fact: Fact): void => {
     const source = terms.reconciling ? "reconcile" : sourceOf(fact);
     const settings = { ...LIMITS, ...terms.limits };
@@ -97,6 +102,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
     const outcome = reduce(state, fact, {
       ...terms,
       accountLimits,
+      day: today.now(terms.day, state.usage),
       limits: settings,
       nowMs: now + WALL_MS,
       ranMs: now,
@@ -104,6 +110,7 @@ export function world(under: Partial<Under> = {}, watcher?: Watcher) {
       agentId: "a",
     });
     state = outcome.state;
+    for (const effect of outcome.effects) if (effect.do === "spend") today.spend(effect.usage);
     watcher?.after(fact, outcome.effects, state);
     for (const effect of outcome.effects) {
       effects.push(effect);
@@ -242,7 +249,9 @@ function told(effect: Effect): string {
     case "input_state":
       return `input ${effect.id} ${effect.state}`;
     case "spend":
-      return "spend";
+    case "day_told":
+    case "tell_sharers":
+      return effect.do;
     case "open_permission":
       return `${effect.id} asked`;
     case "settle_permission":

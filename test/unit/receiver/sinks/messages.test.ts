@@ -21,6 +21,7 @@ const event: HarnessEvent = {
   question: null,
   verify: null,
   account: null,
+  budget: null,
   durationMs: 192_000,
   metadata: {},
   truncated: false,
