@@ -13,7 +13,7 @@ export interface Pin {
 }
 
 export const PINS = {
-  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.332", byHand: [] },
+  CLAUDE: { title: "Claude Code", kind: "claude-code", newest: "2.1.332", byHand: ["2.1.285"] },
   CODEX: { title: "Codex", kind: "codex", newest: "0.169.0", byHand: [] },
   OPENCODE: { title: "OpenCode", kind: "opencode", newest: "1.18.33", byHand: [] },
   PI: { title: "Pi", kind: "pi", newest: "1.5.2", byHand: ["0.87.1"] },
