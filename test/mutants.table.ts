@@ -29,7 +29,6 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["if (again && s.starts > 0) return;", "if (again) return;"],
     ["s.starts = s.turn.mended ? 0 : 1;", "s.starts = 1;"],
     ["if (again) closeTurn(work, \"lost\", lost, \"requeue\");", "if (!again) closeTurn(work, \"lost\", lost, \"requeue\");"],
-    ["  if (rest !== null) s.rest = rest;\n  work.detail = D", "  work.detail = D"],
     ["s.startFailed = !waiting && (s.turn !== null || s.wanted);", "s.startFailed = true;"],
     ["return s.flight.run === null || env.redelivery !== \"none\";", "return true;"],
     ["code > 128 ?", "code >= 128 ?"],

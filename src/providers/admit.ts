@@ -8,14 +8,8 @@ import type { TurnError } from "../words/agent.ts";
 import type { LimitFound } from "../words/limits.ts";
 import type { Part } from "../words/said.ts";
 import type { ProviderFact } from "./contract.ts";
-import { FrameRefused, ID_BYTES } from "./read.ts";
+import { FrameRefused, ID_BYTES, NAME_CHARS, REASON_CHARS, TITLE_CHARS } from "./read.ts";
 
-/** A name: of a tool, of an error, of a kind of frame. */
-const NAME_CHARS = 200;
-/** One line for a person. */
-const TITLE_CHARS = 500;
-/** A reason, with whatever the program quotes in it. */
-const REASON_CHARS = 4000;
 /** Allowances of one account. */
 const MAX_WINDOWS = 20;
 

@@ -56,6 +56,13 @@ export function number(of: unknown, key: string): number {
   return maybeNumber(of, key) ?? 0;
 }
 
+/** A name: of a tool, of an error, of a kind of frame. What a codec keeps of a program's words is cut to these sizes. */
+export const NAME_CHARS = 200;
+/** One line for a person. */
+export const TITLE_CHARS = 500;
+/** A reason, with whatever the program quotes in it. */
+export const REASON_CHARS = 4000;
+
 /** An id longer than this is none: no program makes such ones, and every row, event and answer would carry it. */
 export const ID_BYTES = 512;
 

@@ -101,7 +101,6 @@ function endedAsAsked(work: Work, intent: "park" | "stop" | "attach" | "timeout"
       });
     else finishTurn(work, "interrupted", undefined, { rest });
   }
-  if (rest !== null) s.rest = rest;
   work.detail = DETAIL_AFTER[intent];
 }
 

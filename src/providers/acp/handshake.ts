@@ -3,10 +3,12 @@
  * request at a time. Nothing that the agent says on the way is a message: a loaded session replays its whole history.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
+import { excerpt } from "../../lib/text.ts";
 import { VERSION } from "../../lib/version.ts";
 import type { StartContext } from "../contract.ts";
 import { draftOf, note, patch, say } from "../draft.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeNumber, maybeText, text } from "../read.ts";
+import { NAME_CHARS, REASON_CHARS } from "../read.ts";
 import { authMessage, errorMessage, isAuthError } from "./errors.ts";
 import { modesOf } from "./modes.ts";
 import { programExtras } from "./programs.ts";
@@ -96,15 +98,20 @@ export function refused(draft: Draft, error: RpcError): void {
 
 function initialized(draft: Draft, result: unknown): void {
   const info = fields(result, "agentInfo");
-  const program = maybeText(info, "name") ?? null;
-  const name = maybeText(info, "title") ?? program ?? draft.state.agent.name;
+  const cut = (told: string | undefined): string | null => (told === undefined ? null : excerpt(told, NAME_CHARS));
+  const program = cut(maybeText(info, "name"));
+  const name = cut(maybeText(info, "title")) ?? program ?? draft.state.agent.name;
   const authMethods = items(result, "authMethods").map((method) => {
     const id = maybeIdOf(method, "id") ?? "";
-    return { id, name: maybeText(method, "name") ?? id, description: text(method, "description") };
+    return {
+      id,
+      name: cut(maybeText(method, "name")) ?? id,
+      description: excerpt(text(method, "description"), REASON_CHARS),
+    };
   });
   const capabilities = fields(result, "agentCapabilities");
   const images = fields(capabilities, "promptCapabilities")["image"] === true;
-  patch(draft, { agent: { name, program, images, version: maybeText(info, "version") ?? null, authMethods } });
+  patch(draft, { agent: { name, program, images, version: cut(maybeText(info, "version")), authMethods } });
   const version = maybeNumber(result, "protocolVersion");
   // An agent that tells what it can do, but not by which version, is taken by what it can do.
   const taken = version === undefined && isFields(result) && isFields(result["agentCapabilities"]);

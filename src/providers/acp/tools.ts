@@ -5,8 +5,9 @@
  * then.
  */
 import { own } from "../../lib/own.ts";
+import { excerpt } from "../../lib/text.ts";
 import { patch, say } from "../draft.ts";
-import { type Fields, fields, isFields, items, maybeIdOf, maybeText, text } from "../read.ts";
+import { type Fields, fields, isFields, items, maybeIdOf, maybeText, NAME_CHARS, REASON_CHARS, text } from "../read.ts";
 import { contentText } from "./content.ts";
 import { closeMessage } from "./message.ts";
 import { type Draft, takeMessageKey, type Tool } from "./state.ts";
@@ -62,10 +63,11 @@ function keep(draft: Draft, id: string, tool: Tool): void {
 function merged(known: Tool | undefined, update: Fields): Tool {
   const rawInput = update["rawInput"];
   const shown = contentOf(update);
+  const name = maybeText(update, "name") ?? known?.name ?? null;
   return {
-    title: maybeText(update, "title") ?? known?.title ?? "",
-    kind: maybeText(update, "kind") ?? known?.kind ?? "other",
-    name: maybeText(update, "name") ?? known?.name ?? null,
+    title: excerpt(maybeText(update, "title") ?? known?.title ?? "", REASON_CHARS),
+    kind: excerpt(maybeText(update, "kind") ?? known?.kind ?? "other", NAME_CHARS),
+    name: name === null ? null : excerpt(name, NAME_CHARS),
     input: known?.used === true ? null : isEmpty(rawInput) ? (known?.input ?? null) : rawInput,
     output: (shown !== "" ? shown : (known?.output ?? "")) + terminalOutput(update),
     used: known?.used ?? false,

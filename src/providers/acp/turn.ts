@@ -5,10 +5,11 @@
  * belongs to the turn that is over until the next prompt is written.
  */
 import type { RpcError } from "../../lib/jsonrpc.ts";
+import { excerpt } from "../../lib/text.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { PromptInput } from "../../words/said.ts";
 import { note, patch, say, send } from "../draft.ts";
-import { fields, maybeIdOf, maybeText, text } from "../read.ts";
+import { fields, maybeIdOf, maybeText, NAME_CHARS, text } from "../read.ts";
 import { contentText } from "./content.ts";
 import { accountTrouble, turnError } from "./errors.ts";
 import { closeMessage, textChunk, thoughtChunk } from "./message.ts";
@@ -98,7 +99,7 @@ export function beforeAsk(draft: Draft): void {
 }
 
 export function promptAnswered(draft: Draft, result: unknown, nowMs: number): void {
-  const reason = maybeText(result, "stopReason") ?? "none";
+  const reason = excerpt(maybeText(result, "stopReason") ?? "none", NAME_CHARS);
   const error = stopError(reason);
   // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
   const { cancelling = false, counted = false } = draft.state.prompt ?? {};

@@ -8,6 +8,7 @@ import { excerpt } from "../../lib/text.ts";
 import { type Draft, subagentOf } from "./state.ts";
 import { rpc } from "./wire.ts";
 import type { ProviderFact } from "../contract.ts";
+import { grantName } from "../grant.ts";
 import { type Fields, fields, idOf, isFields, list, text } from "../read.ts";
 import { note, patch, say, send, without } from "../draft.ts";
 import type { Answer } from "../../words/said.ts";
@@ -84,7 +85,8 @@ export function grantsOf(data: readonly unknown[]): readonly string[] {
   return data.map((each) => readData(each)?.grant).filter((grant) => grant !== undefined);
 }
 
-function refuse(draft: Draft, id: RpcId, method: string, thread: string): void {
+function refuse(draft: Draft, id: RpcId, asked: string, thread: string): void {
+  const method = excerpt(asked, TITLE_CHARS);
   if (method === "mcpServer/elicitation/request") {
     note(draft, "warn", "elicitation_declined", "an MCP server asked for data, which cannot be given here: declined");
     return reply(draft, id, thread, rpc.result(id, { action: "decline", content: null, _meta: null }));
@@ -108,7 +110,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const cwd = text(params, "cwd");
       const network = isFields(params["networkApprovalContext"]) ? { network: params["networkApprovalContext"] } : {};
       const title = command === "" ? `network access: ${JSON.stringify(network)}` : `run: ${command}`;
-      const grant = `command:${cwd}:${command}:${JSON.stringify(network)}`;
+      const grant = grantName(`command:${cwd}:${command}:${JSON.stringify(network)}`);
       return {
         kind: "tool",
         tool: "shell",
@@ -124,7 +126,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const root = text(params, "grantRoot");
       const title = `change ${paths.length === 0 ? "files" : paths.join(", ")}`;
       // Without the item nobody can say which files a grant would cover.
-      const grant = paths.length === 0 ? {} : { grant: `files:${[...paths].sort().join("\n")}` };
+      const grant = paths.length === 0 ? {} : { grant: grantName(`files:${[...paths].sort().join("\n")}`) };
       const detail = { changes, ...why, ...(root === "" ? {} : { grantRoot: root }) };
       return { kind: "tool", tool: "apply_patch", title: line(title), detail, data: { method, ...grant } };
     }
@@ -132,7 +134,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const permissions = fields(params, "permissions");
       const wanted = JSON.stringify(permissions);
       const title = line(`more permissions: ${reason || wanted}`);
-      const data = { method, permissions, grant: `permissions:${wanted}` };
+      const data = { method, permissions, grant: grantName(`permissions:${wanted}`) };
       return {
         kind: "tool",
         tool: "permissions",
@@ -168,7 +170,7 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
         tool,
         title,
         detail: { tool, input, message: text(params, "message") },
-        data: { method, grant: `mcp:${tool}` },
+        data: { method, grant: grantName(`mcp:${tool}`) },
       };
     }
   }
@@ -205,7 +207,7 @@ function chosen(questions: readonly unknown[], answers: NonNullable<Answer["answ
 function readData(data: unknown): Data | undefined {
   const method = METHODS.find((each) => each === text(data, "method"));
   if (!isFields(data) || method === undefined) return undefined;
-  const grant = text(data, "grant");
+  const grant = grantName(text(data, "grant"));
   const { grant: _, ...rest } = data;
   return { ...rest, method, ...(grant === "" ? {} : { grant }) };
 }

@@ -11,12 +11,13 @@ import { ANSWERS, MARK } from "./extension.ts";
 import type { Draft } from "./state.ts";
 import { command } from "./state.ts";
 import type { PiDialog, PiFrame } from "./wire.ts";
+import { grantName } from "../grant.ts";
 import { type Fields, idOf, isFields, text } from "../read.ts";
 import { patch, say } from "../draft.ts";
 
 export function openDialog(work: Draft, dialog: PiDialog): void {
   const mark = readMark(dialog.title);
-  const grant = text(mark, "grant");
+  const grant = grantName(text(mark, "grant"));
   const granted = mark["ask"] === "tool" && work.state.grants.includes(grant);
   const running = work.state.tools;
   const call = idOf(mark, "call") || (running.length === 1 ? (running[0] ?? null) : null);
@@ -71,7 +72,7 @@ function question(dialog: PiDialog, mark: Fields): ProviderFact {
 /** The line that answers a dialog. Late, double and unknown answers are ignored by Pi. */
 export function answerDialog(work: Draft, answer: Answer): void {
   const data = isFields(answer.data) ? answer.data : {};
-  const grant = text(data, "grant");
+  const grant = grantName(text(data, "grant"));
   if (answer.decision === "allow_always" && grant !== "" && !work.state.grants.includes(grant)) {
     patch(work, { grants: [...work.state.grants, grant] });
   }
@@ -126,9 +127,7 @@ export function forget(work: Draft, id: string): void {
 
 /** The `data` of earlier answers "allow_always". */
 export function readGrants(grants: readonly unknown[]): string[] {
-  return [
-    ...new Set(grants.map((grant) => (isFields(grant) ? text(grant, "grant") : "")).filter((grant) => grant !== "")),
-  ];
+  return [...new Set(grants.map((data) => grantName(text(data, "grant"))).filter((grant) => grant !== ""))];
 }
 
 function readMark(title: string): Fields {

@@ -2,7 +2,19 @@
  * What Pi writes on stdout in RPC mode: bytes become values here, each with a check. One JSON object a line; lines that
  * carry nothing for us are `silent`, kinds that we do not know are `unknown`. Facts about the wire: Pi's docs/rpc.md.
  */
-import { type Fields, fields, idOf, isFields, items, number, strings, text } from "../read.ts";
+import { excerpt } from "../../lib/text.ts";
+import {
+  type Fields,
+  fields,
+  idOf,
+  isFields,
+  items,
+  NAME_CHARS,
+  number,
+  REASON_CHARS,
+  strings,
+  text,
+} from "../read.ts";
 import type { Part } from "../../words/said.ts";
 
 export interface PiTotals {
@@ -151,8 +163,8 @@ function readMessage(message: Fields): PiMessage {
       return {
         role,
         parts: readParts(message["content"]),
-        stopReason: text(message, "stopReason"),
-        error: text(message, "errorMessage"),
+        stopReason: excerpt(text(message, "stopReason"), NAME_CHARS),
+        error: excerpt(text(message, "errorMessage"), REASON_CHARS),
         usage: readTotals(message["usage"]),
       };
     case "toolResult": {

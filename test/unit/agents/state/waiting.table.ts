@@ -156,6 +156,7 @@ export const waitingTables: readonly Table[] = [
     about: "a person in the program's own screen",
     rows: [
       { says: "our process ends first, the agent stays idle", given: DONE, when: [attach, exit(0)], does: ["end gently"], then: { status: "idle", process: "attached", held: false } },
+      { says: "… also one whose last turn failed", given: FAILED, when: [attach, exit(0)], then: { status: "idle", process: "attached" } },
       { says: "without a process there is nothing to end", given: PARKED, when: [attach], does: [], then: { status: "idle", process: "attached" } },
       { says: "while parking", given: [...DONE, later(600_000)], when: [attach, exit(0)], does: [], then: { status: "idle", process: "attached" } },
       { says: "an input waits, busy, and no process is started", given: [...DONE, attach, exit(0)], when: [input(2), later(86_400_000)], does: ["a-2 begins (input)", "input 2 queued", "idle → starting"], then: { status: "starting", process: "attached" } },

@@ -73,17 +73,24 @@ describe("server requests", () => {
     expect(it.lines).toEqual([]);
   });
 
-  test("a grant covers the same command in the same folder, nothing else", () => {
-    const it = running().frames(approval(0));
-    const asked = it.facts[0];
-    if (asked?.type !== "permission") throw new Error("nothing was asked");
-    it.do((state) =>
-      codexCodec.answer(state, { id: "0", kind: "tool", data: asked.data, decision: "allow_always" }, 0),
-    ).fresh();
-    expect(it.frames(approval(1)).lines).toEqual([{ id: 1, result: { decision: "acceptForSession" } }]);
-    const elsewhere = { ...approval(2), params: { ...approval(2).params, cwd: "/other" } };
-    expect(types(it.fresh().frames(elsewhere))).toEqual(["permission"]);
-  });
+  test.each([["make"], [`echo ${"x".repeat(10_000)}`]])(
+    "a grant covers the same command, nothing else: %.8s",
+    (command) => {
+      const asks = (id: number, more: object = {}) => {
+        const { params, ...frame } = approval(id);
+        return { ...frame, params: { ...params, command, ...more } };
+      };
+      const it = running().frames(asks(0));
+      const asked = it.facts[0];
+      if (asked?.type !== "permission") throw new Error("nothing was asked");
+      it.do((state) =>
+        codexCodec.answer(state, { id: "0", kind: "tool", data: asked.data, decision: "allow_always" }, 0),
+      ).fresh();
+      expect(it.frames(asks(1)).lines).toEqual([{ id: 1, result: { decision: "acceptForSession" } }]);
+      expect(types(it.fresh().frames(asks(2, { cwd: "/other" })))).toEqual(["permission"]);
+      expect(types(it.fresh().frames(asks(3, { command: `${command}y` })))).toEqual(["permission"]);
+    },
+  );
 
   test("a patch whose files are unknown cannot be granted for ever", () => {
     const it = running().frames({

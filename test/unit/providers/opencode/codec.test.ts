@@ -222,6 +222,9 @@ describe("the bridge's lines", () => {
       { t: "part", message: "m", role: "assistant", part: { type: "text", text: "hi" }, child: "ses_2" },
       [{ type: "part", key: "m", role: "assistant", part: { type: "text", text: "hi" }, subagent: "ses_2" }],
     ],
+    [{ t: "message", message: "m" }, [{ type: "message_done", key: "m" }]],
+    [{ t: "retry_over" }, [{ type: "retry_over" }]],
+    [{ t: "background", tasks: 2 }, [{ type: "background", tasks: 2 }]],
     [
       { t: "retry", attempt: 2, reason: "overloaded" },
       [{ type: "retrying", attempt: 2, reason: "overloaded", status: null }],
