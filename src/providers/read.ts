@@ -56,7 +56,9 @@ export function number(of: unknown, key: string): number {
   return maybeNumber(of, key) ?? 0;
 }
 
-/** A name: of a tool, of an error, of a kind of frame. What a codec keeps of a program's words is cut to these sizes. */
+/**
+ * A name: of a tool, of an error, of a kind of frame. What a codec keeps of a program's words is cut to these sizes.
+ */
 export const NAME_CHARS = 200;
 /** One line for a person. */
 export const TITLE_CHARS = 500;

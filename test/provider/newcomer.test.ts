@@ -76,6 +76,7 @@ test("a provider is added by what the guide names, and by nothing else", () => {
   const cannot = [...can, "ownTurns", "redelivers", "rawStdout", "tools", "tokens", "cost"];
   const first = "  codex: ";
   edit("src/providers/index.ts", first, `${codec}${first}`);
+  edit("src/night/identity.ts", "  codex(", "  toy: () => "toy",\n  codex(");
   edit("src/providers/screens.ts", first, `  toy: null,\n${first}`);
   edit(
     "test/provider/abilities.ts",
