@@ -63,26 +63,13 @@ test("a provider is added by what the guide names, and by nothing else", () => {
   expect(stops()).toEqual([...named].sort());
 
   const codec = '  toy: () => seal(import("./toy/codec.ts").then(({ toyCodec }) => toyCodec)),\n';
-  const can = [
-    "permissions",
-    "questions",
-    "parallelAsks",
-    "allowAlways",
-    "withdraws",
-    "retries",
-    "blocks",
-    "subagents",
-  ];
-  const cannot = [...can, "ownTurns", "redelivers", "rawStdout", "tools", "tokens", "cost"];
+  const abilities = text("test/provider/abilities.ts").matchAll(/^  readonly (\w+): boolean;$/gm);
+  const cannot = [...abilities].map(([, name]) => `${name}: false`).join(", ");
   const first = "  codex: ";
   edit("src/providers/index.ts", first, `${codec}${first}`);
-  edit("src/night/identity.ts", "  codex(", "  toy: () => "toy",\n  codex(");
+  edit("src/night/identity.ts", "  codex(", '  toy: () => "toy",\n  codex(');
   edit("src/providers/screens.ts", first, `  toy: null,\n${first}`);
-  edit(
-    "test/provider/abilities.ts",
-    first,
-    `  toy: { ${cannot.map((each) => `${each}: false`).join(", ")} },\n${first}`,
-  );
+  edit("test/provider/abilities.ts", first, `  toy: { ${cannot} },\n${first}`);
   edit(
     "test/provider/capabilities.ts",
     '  codex: "codex",\n  opencode',
