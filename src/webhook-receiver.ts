@@ -2,6 +2,7 @@
 /** Entry of webhook-receiver: its arguments. What needs more than a line is loaded when it is asked for. */
 import { VERSION } from "./lib/version.ts";
 import { EXIT } from "./words/exits.ts";
+import { given } from "./lib/given.ts";
 
 const HELP = `webhook-receiver ${VERSION}: takes agent-harness webhooks, posts them to Discord and wakes OpenClaw.
 
@@ -48,7 +49,7 @@ function parseArguments(argv: readonly string[]): Arguments {
     if (command) return { ok: false, message: `got a second command ${JSON.stringify(word)} after ${command}` };
     command = known;
   }
-  return { ok: true, command: command ?? "serve", ...(configPath === undefined ? {} : { configPath }) };
+  return { ok: true, command: command ?? "serve", ...given({ configPath }) };
 }
 
 async function main(): Promise<number> {

@@ -32,6 +32,7 @@ import type { Act, Progress, StepResult, StepWork } from "./step.ts";
 import { NO_PROGRESS, beginStep } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { surroundingsOf } from "./surroundings.ts";
+import { given } from "../lib/given.ts";
 
 export interface Actor {
   readonly id: string;
@@ -146,7 +147,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const hooks = {
     stored({ result, now }: { readonly result: StepResult; readonly now: number }) {
       const activity = result.doing === null ? agent.activity : { ...result.doing, at: now };
-      agent = { ...agent, state: result.state, updatedAt: now, ...(activity === undefined ? {} : { activity }) };
+      agent = { ...agent, state: result.state, updatedAt: now, ...given({ activity }) };
       progress = result.progress;
       run.send(result.lines);
     },

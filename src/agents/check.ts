@@ -27,6 +27,7 @@ import { describeOutOfMemory } from "./groups.ts";
 import type { Live } from "./live.ts";
 import { openLive } from "./live.ts";
 import { asIdentity, recorded } from "./reconcile.ts";
+import { given } from "../lib/given.ts";
 
 export interface CheckDeps {
   readonly store: Store;
@@ -100,7 +101,7 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
     const cgroup = groups.find(agent.id, group);
     const opened = openLive({
       paths,
-      ...(cgroup === undefined ? {} : { cgroup }),
+      ...given({ cgroup }),
       identity,
       offset: 0,
       clock,
@@ -191,7 +192,7 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
         cwd,
         nonce,
         input: { kind: "file", path: "/dev/null" },
-        ...(cgroup === undefined ? {} : { cgroup }),
+        ...given({ cgroup }),
       });
     };
     try {

@@ -11,6 +11,7 @@ import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
 import type { Groups } from "./groups.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { given } from "../lib/given.ts";
 
 export interface LaunchRequest {
   readonly agent: string;
@@ -36,7 +37,7 @@ export async function launchRun({ agent, agentDir, groups, settings, run, nonce 
     cwd: context.cwd,
     nonce,
     input: settings.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
-    ...(cgroup === undefined ? {} : { cgroup }),
+    ...given({ cgroup }),
   });
 }
 

@@ -12,6 +12,7 @@ import type { AgentState } from "../words/agent.ts";
 import type { AgentEntry } from "./journal.ts";
 import { event, tell } from "./journal.ts";
 import type { StoreEffect } from "./model.ts";
+import { given } from "../lib/given.ts";
 
 /** A message larger than this is named in its event, not repeated there. */
 const MESSAGE_IN_EVENT_BYTES = 64 * 1024;
@@ -33,8 +34,7 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
       return saveDayTold(store, entry.project, effect.day, effect.word);
     case "input_state": {
       saveInputState(store, effect.id, effect.state, now, {
-        ...(effect.turn === undefined ? {} : { turn: effect.turn }),
-        ...(effect.run === undefined ? {} : { run: effect.run }),
+        ...given({ turn: effect.turn, run: effect.run }),
       });
       const input = getInput(store, effect.id);
       if (input === null) return;

@@ -8,6 +8,7 @@ import { appendPart, insertWhole } from "../store/messages.ts";
 import type { AgentState } from "../words/agent.ts";
 import type { AgentEntry } from "./journal.ts";
 import { announceMessage, announceMessages } from "./ledger.ts";
+import { given } from "../lib/given.ts";
 
 export interface MessageWriter {
   part(state: AgentState, fact: Extract<ProviderFact, { type: "part" }>): void;
@@ -39,7 +40,7 @@ export function openMessageWriter(entry: AgentEntry): MessageWriter {
         role,
         part,
         at: now,
-        ...(subagent === undefined ? {} : { subagent }),
+        ...given({ subagent }),
       });
     },
     done({ run }, key) {

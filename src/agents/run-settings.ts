@@ -16,6 +16,7 @@ import type { Budget, DayBudget } from "../words/budget.ts";
 import { childEnvironment, matches } from "./environment.ts";
 import type { RunLimits } from "./groups.ts";
 import type { ClosingTerms } from "./model.ts";
+import { given } from "../lib/given.ts";
 
 /** What the agent's provider, project and settings come to right now. */
 export interface RunSettings {
@@ -90,7 +91,7 @@ export function runSettingsOf(
     launch: (run) => launchContext(sources, agent, project, provider, agentDir, run),
     payer: () => ({
       kind: provider.settings.kind,
-      ...(provider.settings.account === undefined ? {} : { account: provider.settings.account }),
+      ...given({ account: provider.settings.account }),
       model: modelOf(agent, project, provider),
       env: environmentOf(sources, agent, provider, {}),
     }),

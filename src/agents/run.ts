@@ -33,6 +33,7 @@ import type { Pass, StartGate, Waiting } from "./start-gate.ts";
 import type { Line, Progress, StepWork } from "./step.ts";
 import { storedAnswer } from "./step.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { given } from "../lib/given.ts";
 
 /** The agent's books, as its process needs them. */
 export interface RunBooks {
@@ -240,7 +241,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       const cgroup = groups.find(books.id, run);
       const opened = openLive({
         paths: runPaths(books.agentDir, run),
-        ...(cgroup === undefined ? {} : { cgroup }),
+        ...given({ cgroup }),
         identity,
         offset,
         clock,
@@ -323,7 +324,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         books.step("exit", (step) => {
           const { codec } = books.runSettings();
           const { codec: state } = books.progress();
-          const context = { code, stderrTail, ...(stdout === undefined ? {} : { stdout }) };
+          const context = { code, stderrTail, ...given({ stdout }) };
           const facts = state === null ? [] : codec.exit(state, context);
           // A turn that we ended ends as we said, not as the exit of its program looks.
           const { broken } = books.state();

@@ -26,6 +26,7 @@ import { assertMayVerify, verifyOf } from "./verify.ts";
 import { agentView } from "./views.ts";
 import { assertNothingLost, assertWorkspace, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
+import { given } from "../lib/given.ts";
 
 const ONE = "/api/v1/projects/:name/agents/:id";
 
@@ -122,12 +123,12 @@ export function agentRoutes(deps: ApiDeps) {
             env: body.env ?? {},
             webhook: body.webhook ?? null,
             metadata: body.metadata ?? {},
-            ...(body.limits === undefined ? {} : { limits: body.limits }),
+            ...given({ limits: body.limits }),
             ...(body.verify === undefined ? {} : { verify: verifyOf(body.verify) }),
-            ...(body.onLimit === undefined ? {} : { onLimit: body.onLimit }),
+            ...given({ onLimit: body.onLimit }),
             ...(wish === "shared" ? {} : { workspace: wish }),
             ...((body.snapshots ?? project.defaults.snapshots) === true ? { snapshots: true } : {}),
-            ...(body.budget === undefined ? {} : { budget: body.budget }),
+            ...given({ budget: body.budget }),
           };
           assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
           const agent: Agent = {
@@ -194,11 +195,13 @@ export function agentRoutes(deps: ApiDeps) {
           }
           const settings: AgentSettings = {
             ...others,
-            ...(checked === undefined ? {} : { verify: checked }),
-            ...(budget === undefined ? {} : { budget }),
-            ...(body.model === undefined ? {} : { model: body.model }),
-            ...(body.permissions === undefined ? {} : { permissions: body.permissions }),
-            ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+            ...given({
+              verify: checked,
+              budget,
+              model: body.model,
+              permissions: body.permissions,
+              webhook: body.webhook,
+            }),
             ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
           };
           const changed = { name, settings, restart: body.model !== undefined || body.permissions !== undefined };

@@ -24,6 +24,7 @@ import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
 import * as schemas from "./schemas.ts";
 import { activityView } from "./views.ts";
+import { given } from "../lib/given.ts";
 
 const shape = {
   since: optional(string({ min: 1, max: 16 })),
@@ -90,7 +91,7 @@ export function eventRoutes(deps: ApiDeps) {
 /** A list for those who ask for JSON and would not take a stream. */
 function answer(deps: ApiDeps, place: { project?: string; agent?: string }, asked: Asked): Response {
   const { types, whole } = asked.query;
-  const scope = { ...place, ...(types === undefined ? {} : { types }), ...(whole === undefined ? {} : { whole }) };
+  const scope = { ...place, ...given({ types, whole }) };
   const accept = asked.req.headers.get("accept") ?? "";
   const paged = accept.includes("application/json") && !accept.includes("text/event-stream");
   refuse(asked.query, paged ? ["since"] : ["after", "before", "limit"], paged);
@@ -115,8 +116,7 @@ function refuse(
 
 function page({ store }: ApiDeps, scope: EventScope, { query: { clip, after, before, limit = 100 } }: Asked): Response {
   const { events, more } = listEvents(store, scope, {
-    ...(after === undefined ? {} : { after }),
-    ...(before === undefined ? {} : { before }),
+    ...given({ after, before }),
     limit,
   });
   return json(

@@ -23,6 +23,7 @@ import { assertMayVerify, verifyOf } from "./verify.ts";
 import { projectView } from "./views.ts";
 import { assertNothingLost, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
+import { given } from "../lib/given.ts";
 
 type ProjectEvent = "project_created" | "project_updated" | "project_deleted";
 
@@ -92,8 +93,7 @@ export function projectRoutes(deps: ApiDeps) {
         return answerOnce(deps, { scope: `change ${old.name}`, req, bodyBytes }, (keep) => {
           const project: Project = {
             ...old,
-            ...(body.trusted === undefined ? {} : { trusted: body.trusted }),
-            ...(body.webhook === undefined ? {} : { webhook: body.webhook }),
+            ...given({ trusted: body.trusted, webhook: body.webhook }),
             ...(body.defaults === undefined ? {} : { defaults: merge(old.defaults, body.defaults) }),
             ...(body.budgetPerDay === undefined
               ? {}

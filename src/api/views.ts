@@ -9,6 +9,7 @@ import type { Project, WebhookTarget } from "../store/projects.ts";
 import type { Activity, CauseFrame } from "../words/agent.ts";
 import type { TurnRecord } from "../store/turns.ts";
 import type { AgentState, EndedTurn, Turn } from "../words/agent.ts";
+import { given } from "../lib/given.ts";
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -17,7 +18,7 @@ export const isoOrNull = (ms: number | null): string | null => (ms === null ? nu
 function webhookView(webhook: WebhookTarget | null): unknown {
   if (webhook === null) return null;
   const { url, token, events } = webhook;
-  return { url: withoutCredentials(url), hasToken: token !== undefined, ...(events === undefined ? {} : { events }) };
+  return { url: withoutCredentials(url), hasToken: token !== undefined, ...given({ events }) };
 }
 
 /** A webhook URL may carry a secret in its user part or its query: both are cut. */
@@ -92,7 +93,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     pendingPermissions: state.open.filter((each) => !each.answered).length,
     backgroundTasks: state.background,
     usage: state.usage,
-    ...(agent.resources === undefined ? {} : { resources: agent.resources }),
+    ...given({ resources: agent.resources }),
     retrying: state.retrying,
     ...(state.limited === null ? {} : { limit: limitView(state.limited) }),
     ...(state.startError === null ? {} : { error: state.startError }),
@@ -102,12 +103,10 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     env: Object.keys(settings.env).sort(),
     webhook: webhookView(settings.webhook),
     metadata: settings.metadata,
-    ...(settings.limits === undefined ? {} : { limits: settings.limits }),
-    ...(settings.verify === undefined ? {} : { verify: settings.verify }),
-    ...(settings.onLimit === undefined ? {} : { onLimit: settings.onLimit }),
+    ...given({ limits: settings.limits, verify: settings.verify, onLimit: settings.onLimit }),
     workspace: settings.workspace?.kind ?? "shared",
     ...(settings.snapshots === true ? { snapshots: true } : {}),
-    ...(settings.budget === undefined ? {} : { budget: settings.budget }),
+    ...given({ budget: settings.budget }),
     ...(state.overspent === null ? {} : { overspent: { ...state.overspent, until: isoOrNull(state.overspent.until) } }),
     session: state.session,
     createdAt: iso(agent.createdAt),

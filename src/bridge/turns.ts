@@ -10,6 +10,7 @@ import type { Transcript } from "./transcript.ts";
 import type { WireError } from "./wire.ts";
 import type { Turn } from "./turn.ts";
 import { newTurn } from "./turn.ts";
+import { given } from "../lib/given.ts";
 
 /** After an abort that did not end the turn (a parent goes on when its sub-agent is cancelled). */
 export const ABORT_AGAIN_MS = 2000;
@@ -125,5 +126,5 @@ export function createTurns({ newest: atStart, acts: { act, tell }, asks, childr
 function turnLine(outcome: Outcome, failure: WireError | null): BridgeLine {
   if (failure === null) return { t: "turn", outcome, error: null };
   const { code, message, account } = failure;
-  return { t: "turn", outcome, error: { code, message }, ...(account === undefined ? {} : { account }) };
+  return { t: "turn", outcome, error: { code, message }, ...given({ account }) };
 }

@@ -7,6 +7,7 @@ import type { AccountTrouble, Asked, QuestionItem } from "../providers/opencode/
 import { readAsked, readQuestions } from "../providers/opencode/lines.ts";
 import { type Fields, fields, isFields, list, maybeNumber, maybeText, number, text } from "../providers/read.ts";
 import type { TurnError } from "../words/agent.ts";
+import { given } from "../lib/given.ts";
 
 /** "busy" also stands for states of newer versions: whatever is not idle works. */
 export type SessionStatus =
@@ -154,8 +155,7 @@ function readStatus(json: Fields): SessionStatus {
       type,
       attempt: number(json, "attempt"),
       message: text(json, "message"),
-      ...(next === undefined ? {} : { next }),
-      ...(action === undefined ? {} : { action }),
+      ...given({ next, action }),
     };
   }
   return { type: type === "idle" ? "idle" : "busy" };
@@ -163,7 +163,7 @@ function readStatus(json: Fields): SessionStatus {
 
 /** What of it is told as the reason. */
 export function reasonOf({ code, message, account }: WireError): WireError {
-  return { code, message, ...(account === undefined ? {} : { account }) };
+  return { code, message, ...given({ account }) };
 }
 
 /** `GET /session/status`: sessions that are idle are not in it. */

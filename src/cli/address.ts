@@ -4,6 +4,7 @@ import { formatProblems } from "../config/load.ts";
 import type { Args } from "./args.ts";
 import { usage } from "./args.ts";
 import type { Environment } from "../config/load.ts";
+import { given } from "../lib/given.ts";
 
 export interface Address {
   /** Base of every request, without a slash at the end. */
@@ -37,7 +38,7 @@ function checkedUrl(url: string): string {
 
 function fromConfig(args: Args, env: Environment): Address {
   const path = args.value("config");
-  const loaded = loadClientConfig({ env, ...(path === undefined ? {} : { path }) });
+  const loaded = loadClientConfig({ env, ...given({ path }) });
   if (!loaded.ok) throw usage(formatProblems(loaded.problems, loaded.source));
   const { host, port, socketPath, token, tokenProblem } = loaded.value;
   if (socketPath !== null) return { ...atSocket(socketPath), token, tokenProblem };

@@ -7,6 +7,7 @@ import { ago, clockTime, count, money } from "./figures.ts";
 import type { AgentShape } from "./shapes.ts";
 import { nameOf } from "./shapes.ts";
 import type { Cell, Column } from "./table.ts";
+import { given } from "../lib/given.ts";
 
 export const COLUMNS: readonly Column[] = [
   { head: "AGENT", whole: true },
@@ -20,7 +21,7 @@ export const COLUMNS: readonly Column[] = [
 export function queryOf({ args }: Context): string {
   const [project] = args.words;
   const query = new URLSearchParams({
-    ...(project === undefined ? {} : { project }),
+    ...given({ project }),
     ...(args.value("provider") === undefined ? {} : { provider: args.value("provider") ?? "" }),
     ...(args.all("status").length === 0
       ? {}
@@ -54,7 +55,7 @@ export function rowOf(agent: AgentShape, asked: Asked | undefined, now: number):
   const { costUsd } = agent.usage;
   return [
     nameOf(agent),
-    { text: agent.status, ...(style === undefined ? {} : { style }) },
+    { text: agent.status, ...given({ style }) },
     doingOf(agent, asked),
     { text: running ? clockTime(passed) : ago(passed), raw: since },
     tokens === null ? "-" : { text: count(tokens), raw: String(tokens) },

@@ -13,6 +13,7 @@ import { findCommand, isFor } from "./dispatch.ts";
 import { BrokenPipe, openIo, openOutput } from "./io.ts";
 import { SERVE } from "./table/serve.ts";
 import { oneLine } from "./text.ts";
+import { given } from "../lib/given.ts";
 
 const allCommands = async (): Promise<readonly Command[]> => (await import("./commands.ts")).COMMANDS;
 
@@ -84,7 +85,7 @@ function failed(error: unknown, command: string, json: boolean, env: Environment
   if (!json) return known ? exitOf(error) : EXIT.error;
   try {
     const { shown: code, issues } = known ? error : { shown: "INTERNAL", issues: undefined };
-    openOutput(1).line(JSON.stringify({ error: code, message: text, ...(issues === undefined ? {} : { issues }) }));
+    openOutput(1).line(JSON.stringify({ error: code, message: text, ...given({ issues }) }));
   } catch {
     // stdout is what failed
   }

@@ -3,6 +3,7 @@ import { isObject } from "../lib/check.ts";
 import type { Args } from "./args.ts";
 import { usage } from "./args.ts";
 import type { VerifiedShape, VerifyShape } from "./shapes.ts";
+import { given } from "../lib/given.ts";
 
 /** `verify` of `--verify "make test"`, and how long and how often. */
 export function verifyOf(args: Args): { readonly verify?: Partial<VerifyShape> } {
@@ -16,7 +17,7 @@ export function verifyOf(args: Args): { readonly verify?: Partial<VerifyShape> }
   return {
     verify: {
       command,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...given({ timeoutMs }),
       ...(attempts === undefined ? {} : { attempts: Number(attempts) }),
     },
   };

@@ -20,6 +20,7 @@ import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./lo
 import { loadConfig } from "./load.ts";
 import { defaultStateDir } from "./state-dir.ts";
 import * as values from "./values.ts";
+import { given } from "../lib/given.ts";
 
 export interface HarnessConfig {
   readonly host: string;
@@ -213,15 +214,13 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
   return {
     host,
     port: file.port ?? 7070,
-    ...(socketPath === undefined ? {} : { socketPath }),
+    ...given({ socketPath }),
     stateDir: file.stateDir ?? defaultStateDir(context),
     logLevel: file.logLevel ?? "info",
     allowedHosts: file.allowedHosts ?? [],
-    auth: { ...(token === undefined ? {} : { token }) },
+    auth: { ...given({ token }) },
     webhook: {
-      ...(webhook.url === undefined ? {} : { url: webhook.url }),
-      ...(webhookToken === undefined ? {} : { token: webhookToken }),
-      ...(secret === undefined ? {} : { secret }),
+      ...given({ url: webhook.url, token: webhookToken, secret }),
       events: webhook.events ?? NOTICE_EVENTS,
       allowedHosts: webhook.allowedHosts ?? [],
     },
@@ -245,7 +244,7 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
     onLimit: file.onLimit ?? "park",
     retention: { eventsDays: retention.eventsDays ?? 30, workspacesDays: retention.workspacesDays ?? 30 },
     budget: file.budget ?? {},
-    ...(fleet === undefined ? {} : { fleet }),
+    ...given({ fleet }),
   };
 }
 

@@ -6,6 +6,7 @@
  * `method` first, and an answer's id is only looked up among our own. Source: https://www.jsonrpc.org/specification
  */
 import { isObject } from "./check.ts";
+import { given } from "./given.ts";
 
 export type RpcId = number | string;
 
@@ -100,6 +101,6 @@ function readError(error: unknown): RpcError {
   return {
     code: typeof code === "number" ? code : 0,
     message: typeof message === "string" ? message : JSON.stringify(error),
-    ...(data === undefined ? {} : { data }),
+    ...given({ data }),
   };
 }

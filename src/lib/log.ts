@@ -1,5 +1,6 @@
 /** JSON lines for machines and people with `jq`: one fact a line, secrets cut out by the name of their key. */
 import type { Clock } from "./clock.ts";
+import { given } from "./given.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -37,7 +38,7 @@ export function redact(value: unknown, key = "", depth = 0): unknown {
   if (value instanceof Error) {
     const { name, message, stack, cause } = value;
     const code = "code" in value ? { code: value.code } : {};
-    return redact({ name, message, ...code, stack, ...(cause === undefined ? {} : { cause }) }, "", depth + 1);
+    return redact({ name, message, ...code, stack, ...given({ cause }) }, "", depth + 1);
   }
   if (Array.isArray(value)) return value.map((item) => redact(item, "", depth + 1));
   if (typeof value === "object") {

@@ -5,6 +5,7 @@
 import { withDescriptors } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import { withNotedUmask } from "../lib/umask.ts";
+import { given } from "../lib/given.ts";
 
 export interface HelperRequest {
   readonly argv: readonly string[];
@@ -47,7 +48,7 @@ export async function runForBytes(request: HelperRequest): Promise<HelperAnswer<
   const start = () =>
     Bun.spawn([...argv], {
       env,
-      ...(cwd === undefined ? {} : { cwd }),
+      ...given({ cwd }),
       stdio: [stdin ?? "ignore", "pipe", "pipe"],
       detached: true,
     });

@@ -3,6 +3,7 @@
  * environment.
  */
 import { runHelper } from "./helper.ts";
+import { given } from "../lib/given.ts";
 
 /**
  * What such a program may see: the daemon's secrets are not its business. The one place here that reads the
@@ -29,7 +30,7 @@ export async function runTool(argv: readonly string[], stdin?: number): Promise<
     env: toolEnv(),
     timeoutMs: TOOL_MS,
     maxBytes: TOOL_BYTES,
-    ...(stdin === undefined ? {} : { stdin }),
+    ...given({ stdin }),
   });
   const { code, stderr, stopped, cause } = done;
   return { code: code ?? 1, stderr: stopped === "late" ? `not done after ${TOOL_MS} ms` : stderr.trim(), cause };

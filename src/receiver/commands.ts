@@ -10,12 +10,13 @@ import { keepFilesPrivate } from "../lib/umask.ts";
 import { EXIT } from "../words/exits.ts";
 import { checkSinks, sendTest } from "./check.ts";
 import { createSinks, scrubber, startReceiver } from "./serve.ts";
+import { given } from "../lib/given.ts";
 
 const complain = (text: string): void => void process.stderr.write(`webhook-receiver: ${text}\n`);
 
 /** Resolves with the exit code. */
 export async function runCommand(command: "serve" | "check" | "test", configPath: string | undefined): Promise<number> {
-  const loaded = loadReceiverConfig({ env: process.env, ...(configPath === undefined ? {} : { path: configPath }) });
+  const loaded = loadReceiverConfig({ env: process.env, ...given({ path: configPath }) });
   if (!loaded.ok) {
     complain(formatProblems(loaded.problems, loaded.source));
     return EXIT.usage;

@@ -23,6 +23,7 @@ import {
 } from "../config/load.ts";
 import { defaultStateDir } from "../config/state-dir.ts";
 import * as values from "../config/values.ts";
+import { given } from "../lib/given.ts";
 
 export interface ReceiverConfig {
   readonly host: string;
@@ -198,9 +199,7 @@ function resolveDiscord(
     );
   return {
     webhookUrl,
-    ...(username === undefined ? {} : { username }),
-    ...(threadId === undefined ? {} : { threadId }),
-    ...(threadName === undefined ? {} : { threadName }),
+    ...given({ username, threadId, threadName }),
   };
 }
 
@@ -241,8 +240,7 @@ function resolveOpenclaw(
   const hook =
     transport !== "cli" && hookToken !== undefined ? { url: hookUrl ?? DEFAULT_HOOK_URL, token: hookToken } : null;
   const gateway = {
-    ...(url === undefined ? {} : { gatewayUrl: url }),
-    ...(gatewayToken === undefined ? {} : { gatewayToken }),
+    ...given({ gatewayUrl: url, gatewayToken }),
   };
   const cli = transport === "hook" ? null : { command: typeof command === "string" ? [command] : command, ...gateway };
   return { hook, cli, mode, sessionKey };

@@ -9,6 +9,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Due, Inbox, SendRecord } from "./inbox.ts";
 import { createPace } from "./pace.ts";
 import type { Delivery, SendResult, Sink } from "./sink.ts";
+import { given } from "../lib/given.ts";
 
 export interface WorkerStatus {
   readonly state: "ok" | "retrying" | "stopped";
@@ -210,7 +211,7 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
         sink: name,
         ids,
         fault: said,
-        ...(retryInMs === undefined ? {} : { retryInMs }),
+        ...given({ retryInMs }),
       });
     seen.fault = said;
   };

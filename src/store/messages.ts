@@ -8,6 +8,7 @@ import { aFlag, aText, anything, kindsOf, listOf, oneOf, shapeOf } from "../lib/
 import type { Message, MessageRole, Part } from "../words/said.ts";
 import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
+import { given } from "../lib/given.ts";
 
 const COLUMNS = "id, run, key, turn AS turnId, role, text, parts, subagent, via, truncated, created_at AS createdAt";
 
@@ -101,7 +102,7 @@ export function insertWhole(store: Store, all: readonly NewPart[]): Message | nu
     text,
     parts,
     createdAt: new Date(at).toISOString(),
-    ...(subagent === undefined ? {} : { subagent }),
+    ...given({ subagent }),
   };
 }
 

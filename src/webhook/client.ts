@@ -12,6 +12,7 @@ import { decodeSigningSecret, sign } from "../lib/signature.ts";
 import { excerpt, oneLine } from "../lib/text.ts";
 import { VERSION } from "../lib/version.ts";
 import { request } from "../lib/request.ts";
+import { given } from "../lib/given.ts";
 
 const ATTEMPT_TIMEOUT_MS = 15_000;
 export const RESPONSE_BODY_MAX_BYTES = 4096;
@@ -115,7 +116,7 @@ export function classify(status: number, retryAfterMs?: number): AttemptOutcome 
     status >= 300 && status < 400
       ? `the receiver answered ${status}: redirects are not followed`
       : `the receiver answered ${status}`;
-  return { type: "retry", reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return { type: "retry", reason, ...given({ retryAfterMs }) };
 }
 
 /** What a receiver says about its answer, where it says it in JSON as ours does; else nothing: a web page is noise. */

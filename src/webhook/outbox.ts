@@ -18,6 +18,7 @@ import type { NoticeEvent } from "../words/notices.ts";
 import { accountOf, namedIn } from "./limited.ts";
 import type { Notice } from "./payload.ts";
 import { webhookBody } from "./payload.ts";
+import { given } from "../lib/given.ts";
 
 /** No more are read from the store than a body shows. */
 const TURNS_MAX = 300;
@@ -97,7 +98,7 @@ function targetOf(
   const own = agent.settings.webhook ?? getProject(store, agent.project).webhook;
   if (own !== null) return { ...own, own: true };
   if (config.url === undefined) return null;
-  return { url: config.url, own: false, ...(config.events === undefined ? {} : { events: config.events }) };
+  return { url: config.url, own: false, ...given({ events: config.events }) };
 }
 
 /** Where a stored delivery would go if it were made now; where it was to go when there is nothing newer to know. */
@@ -157,8 +158,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
     lastMessage: aboutAccount ? null : lastWords(store, agent.id, running === undefined ? notice.turns : [running]),
     timestampMs: now,
     ...(notice.error === undefined ? {} : { error: { code: notice.error.code, message: notice.error.message } }),
-    ...(notice.budget === undefined ? {} : { budget: notice.budget }),
-    ...(turnId === undefined ? {} : { turnId }),
+    ...given({ budget: notice.budget, turnId }),
     ...(turns.length === 0 ? {} : { turns }),
     ...(agent.name === null ? {} : { name: agent.name }),
     ...(permission === null

@@ -20,6 +20,7 @@ import type { Flight } from "./queue.ts";
 import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts";
 import { afterAttempt } from "./schedule.ts";
 import { hostOf, isIP, isLoopback } from "../lib/ip.ts";
+import { given } from "../lib/given.ts";
 
 /**
  * A timer counts running time, a stored due time is one of the clock: after at most so long it is noticed that the box
@@ -147,7 +148,7 @@ export function createWorker(deps: WorkerDeps): Worker {
       clock,
       signal: cut.signal,
       ...(token === null ? {} : { token }),
-      ...(config.secret === undefined ? {} : { secret: config.secret }),
+      ...given({ secret: config.secret }),
     });
 
   /**

@@ -14,6 +14,7 @@ import { entriesOf } from "./take.ts";
 import { addWorktree, makeBranch } from "./worktree.ts";
 import { commitOf } from "./repository.ts";
 import { shortName } from "./make.ts";
+import { given } from "../lib/given.ts";
 
 const RESTORE_MS = 5 * 60 * 1000;
 
@@ -53,7 +54,7 @@ async function bringTo(
       untaken,
       to: commit,
       nonce: context.newNonce(),
-      ...(only === undefined ? {} : { only }),
+      ...given({ only }),
     }),
   );
   return { ...restored, before };

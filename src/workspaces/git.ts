@@ -8,6 +8,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { HelperAnswer } from "../process/helper.ts";
 import { runForBytes } from "../process/helper.ts";
 import { toolEnv } from "../process/tools.ts";
+import { given } from "../lib/given.ts";
 
 export interface GitRequest {
   readonly args: readonly string[];
@@ -98,8 +99,7 @@ export function createGit(program = "git"): Git {
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       maxBytes: maxBytes ?? MAX_BYTES,
       drainMs: DRAIN_MS,
-      ...(stdin === undefined ? {} : { stdin }),
-      ...(signal === undefined ? {} : { signal }),
+      ...given({ stdin, signal }),
     });
   const ok: Git["ok"] = async (request) => {
     const answer = await run(request);

@@ -14,6 +14,7 @@ import { below, fromBytes, parents, toBytes } from "./paths.ts";
 import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
 import { storeLine, storeOk } from "./snapshot-store.ts";
 import { entriesOf } from "./take.ts";
+import { given } from "../lib/given.ts";
 
 export interface RestoreRequest {
   readonly store: SnapshotStore;
@@ -55,7 +56,7 @@ export async function restoreFolder(request: RestoreRequest): Promise<Restored> 
     index,
     args,
     timeoutMs: RESTORE_MS,
-    ...(stdin === undefined ? {} : { stdin }),
+    ...given({ stdin }),
   });
   try {
     // The tree to come: what lies there, with only those paths changed that are to be.

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createTurnstile } from "./turnstile.ts";
 import type { Turnstile } from "./turnstile.ts";
 import type { Git, GitRequest } from "./git.ts";
+import { given } from "../lib/given.ts";
 
 export interface SnapshotStore {
   readonly dir: string;
@@ -60,7 +61,7 @@ function inStore({ dir }: SnapshotStore, { work, index, also, env, config = [], 
       GIT_DIR: dir,
       // Without a folder of its own a command gets the store's: it must not find one by itself.
       GIT_WORK_TREE: work ?? dir,
-      ...(index === undefined ? {} : { GIT_INDEX_FILE: index }),
+      ...given({ GIT_INDEX_FILE: index }),
       ...also,
       ...env,
     },

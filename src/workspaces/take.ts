@@ -18,6 +18,7 @@ import { measure, notBehindLinks, unreadable } from "./measure.ts";
 import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
 import { refOf, storeLine, storeOk, storeRun } from "./snapshot-store.ts";
 import { GitFailed } from "./git.ts";
+import { given } from "../lib/given.ts";
 
 export interface TakeRequest {
   readonly store: SnapshotStore;
@@ -91,7 +92,7 @@ async function treeOf(pass: Pass, work: string, prefix: BytePath, depth: number)
     work,
     index,
     timeoutMs,
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
     ...more,
     config: [...config, ...(more.config ?? [])],
   });

@@ -12,6 +12,7 @@ import type { Repository } from "./repository.ts";
 import { objectsOf } from "./repository.ts";
 import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
 import { storeLine, storeOk, storeRun } from "./snapshot-store.ts";
+import { given } from "../lib/given.ts";
 
 export interface WorkRequest {
   readonly store: SnapshotStore;
@@ -84,7 +85,7 @@ export async function workCommit(request: WorkRequest, left: Uncommitted, messag
   const index = join(store.dir, `index-work.new-${nonce}`);
   try {
     const git = (args: readonly string[], stdin?: Uint8Array): StoreRequest =>
-      over(repo, { index, args, ...(stdin === undefined ? {} : { stdin }) });
+      over(repo, { index, args, ...given({ stdin }) });
     await storeOk(store, git(["read-tree", tip]));
     const zero = "0".repeat(tip.length);
     const lines = [

@@ -7,6 +7,7 @@ import { checkSpent, onUsage } from "./spending.ts";
 import { answered, takeOut } from "./limit.ts";
 import { advance, dispatch, endProcess, openTurn, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
+import { given } from "../../lib/given.ts";
 
 export function onProviderFact(work: Work, fact: ProviderFact): void {
   const { s, out, env } = work;
@@ -56,7 +57,7 @@ export function onProviderFact(work: Work, fact: ProviderFact): void {
         attempt: fact.attempt,
         reason: fact.reason,
         status: fact.status,
-        ...(fact.nextAt === undefined ? {} : { nextAt: fact.nextAt }),
+        ...given({ nextAt: fact.nextAt }),
       };
       out.push({ do: "event", type: "retrying", data: s.retrying });
       return;

@@ -19,6 +19,7 @@ import { onTick } from "./time.ts";
 import { onStartTurn, reached } from "./turns.ts";
 import { onUserFact } from "./user.ts";
 import type { Work } from "./work.ts";
+import { given } from "../../lib/given.ts";
 
 export function reduce(state: AgentState, fact: Fact, env: Surroundings): Outcome {
   const work: Work = {
@@ -132,8 +133,7 @@ function notify({ s, out, limit }: Work, status: Status): void {
     do: "notice",
     event: noticeFor(s, status),
     turns: s.unnoticed,
-    ...(error === undefined ? {} : { error }),
-    ...(limit === undefined ? {} : { limit }),
+    ...given({ error, limit }),
   });
   s.unnoticed = [];
   s.startFailed = false;

@@ -8,6 +8,7 @@ import { closedTurn } from "./usage.ts";
 import { isParked, layDown, limitAhead } from "./parked.ts";
 import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
+import { given } from "../../lib/given.ts";
 
 /**
  * Does the open turn belong to what the present process does? false = its input waits for a process, or for what
@@ -160,7 +161,7 @@ export function closeTurn(
     startedAt: turn.startedAt,
     endedAt: env.nowMs,
     outcome,
-    ...(error === undefined ? {} : { error }),
+    ...given({ error }),
     ...(usage === null ? {} : { usage }),
     ...(turn.verify === null ? {} : { verify: turn.verify }),
     ...(turn.parked.length === 0 ? {} : { parked: turn.parked.map((each) => ({ ...each, to: each.to ?? env.nowMs })) }),

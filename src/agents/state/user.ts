@@ -6,6 +6,7 @@ import { endWaiting } from "./limit.ts";
 import { isParked } from "./parked.ts";
 import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
 import type { Work } from "./work.ts";
+import { given } from "../../lib/given.ts";
 
 type UserFact = Extract<
   Fact,
@@ -99,8 +100,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
           by: "user",
           answer: {
             decision: fact.decision,
-            ...(fact.message === undefined ? {} : { message: fact.message }),
-            ...(fact.answers === undefined ? {} : { answers: fact.answers }),
+            ...given({ message: fact.message, answers: fact.answers }),
           },
         },
         { do: "answer", permission: fact.id },

@@ -11,6 +11,7 @@ import { oneLine, squeezed, wrap } from "../text.ts";
 import type { Terminal } from "../tty.ts";
 import { openTerminal } from "../tty.ts";
 import { showRequest } from "../request.ts";
+import { given } from "../../lib/given.ts";
 
 export const run = (context: Context): Promise<number> => answer(context, "allow");
 
@@ -26,10 +27,10 @@ export async function answer(context: Context, verdict: "allow" | "deny"): Promi
   const message = args.value("message");
   const base: Decided = {
     decision: verdict === "deny" ? "deny" : args.has("always") ? "allow_always" : "allow",
-    ...(message === undefined ? {} : { message }),
+    ...given({ message }),
   };
   const answers = answersOf(request, args.all("answer"));
-  let decided: Decided | null = { ...base, ...(answers === undefined ? {} : { answers }) };
+  let decided: Decided | null = { ...base, ...given({ answers }) };
   const asks = verdict === "allow" && request.kind === "question" && answers === undefined;
   if (!named || asks) {
     const command = `${verdict === "deny" ? "deny" : "approve"} ${askerOf(request)} ${request.id}`;

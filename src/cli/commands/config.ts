@@ -7,10 +7,11 @@ import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
 import { printJson } from "../print.ts";
 import { printTable } from "../table.ts";
+import { given } from "../../lib/given.ts";
 
 export function run({ args, env, io }: Context): number {
   const path = args.value("config");
-  const loaded = keyOrigins(harnessSpec, { env, ...(path === undefined ? {} : { path }) });
+  const loaded = keyOrigins(harnessSpec, { env, ...given({ path }) });
   if (!loaded.ok) throw usage(formatProblems(loaded.problems, loaded.source));
   if (args.has("json")) {
     printJson(io.out, { file: loaded.source, keys: loaded.value });

@@ -9,6 +9,7 @@ import type { DeliveryShape } from "../shapes.ts";
 import { get, member } from "../shapes.ts";
 import { printFacts, printTable } from "../table.ts";
 import { findAgent } from "../target.ts";
+import { given } from "../../lib/given.ts";
 
 const USUAL = 50;
 const at = (id: string): string => `/api/v1/deliveries/${encodeURIComponent(id)}`;
@@ -21,7 +22,7 @@ export async function run(context: Context): Promise<number> {
   const state = args.value("state");
   const query = new URLSearchParams({
     limit: String(Math.min(1000, Math.max(1, args.number("number") ?? USUAL))),
-    ...(state === undefined ? {} : { state }),
+    ...given({ state }),
     ...(target === undefined ? {} : { agent: (await findAgent(client, target)).id }),
   });
   const answer = await client.call(`/api/v1/deliveries?${query}`);

@@ -20,6 +20,7 @@ import type { ProviderShape } from "../shapes.ts";
 import { get } from "../shapes.ts";
 import { printTable } from "../table.ts";
 import { LOOK_MS } from "./providers.ts";
+import { given } from "../../lib/given.ts";
 
 const STYLES: Readonly<Record<Check["level"], Style>> = { ok: "green", warn: "yellow", FAIL: "red" };
 
@@ -68,7 +69,7 @@ const webhookOf = (config: HarnessConfig | null): Promise<readonly Check[]> =>
 
 /** Those that the file speaks of. */
 function namedProviders(path: string | undefined, env: Context["env"]): ReadonlySet<string> {
-  const file = findFile(harnessSpec, { env, ...(path === undefined ? {} : { path }) }, []);
+  const file = findFile(harnessSpec, { env, ...given({ path }) }, []);
   const providers = file === undefined ? undefined : parseFile(file.text, [])?.["providers"];
   return new Set(isObject(providers) ? Object.keys(providers) : []);
 }

@@ -10,6 +10,7 @@ import { usage } from "../args.ts";
 import type { Context } from "../command.ts";
 import { asJson, printJson } from "../print.ts";
 import { printFacts } from "../table.ts";
+import { given } from "../../lib/given.ts";
 
 export async function run(context: Context): Promise<number> {
   const answer = await context.client().call("/api/v1/fleet");
@@ -46,7 +47,7 @@ export async function call(context: Context): Promise<number> {
 
 export async function migrate({ args, env, io }: Context): Promise<number> {
   const path = args.value("config");
-  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
+  const loaded = loadHarnessConfig({ env, ...given({ path }) });
   if (!loaded.ok) throw usage(formatProblems(loaded.problems, loaded.source));
   const { fleet } = loaded.value;
   if (fleet === undefined) throw usage("the config has no fleet: set fleet.url, fleet.urlFile or AH_FLEET_URL");

@@ -15,6 +15,7 @@ import { follow } from "../stream.ts";
 import { findAgent } from "../target.ts";
 import { eventsSince } from "./events.ts";
 import { newest, pagesOf } from "./messages.ts";
+import { given } from "../../lib/given.ts";
 
 const USUAL = 50;
 const TYPES = ["message", "turn_ended", "permission_requested", "permission_settled", "note", "agent_status"] as const;
@@ -45,7 +46,7 @@ export async function run(context: Context): Promise<number> {
     path: `${pathOf(agent)}/events`,
     types: TYPES,
     since: cursor,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    ...given({ signal: context.signal }),
     reconnectMs: args.duration("reconnect"),
   });
   for await (const event of events) await teller.event(event, client, agent);

@@ -5,6 +5,7 @@ import { asJson } from "../print.ts";
 import { nameOf, pathOf } from "../shapes.ts";
 import { findAgent } from "../target.ts";
 import type { MergedShape } from "../work-shapes.ts";
+import { given } from "../../lib/given.ts";
 
 const MERGE_MS = 5 * 60 * 1000;
 
@@ -16,8 +17,7 @@ export async function run(context: Context): Promise<number> {
   const answer = await client.call(`/api/v1${pathOf(agent)}/merge`, {
     method: "POST",
     body: {
-      ...(into === undefined ? {} : { into }),
-      ...(message === undefined ? {} : { message }),
+      ...given({ into, message }),
       ...(args.has("dry-run") ? { dryRun: true } : {}),
     },
     timeoutMs: MERGE_MS,

@@ -9,10 +9,11 @@ import { createLogger } from "../../lib/log.ts";
 import { startDaemon } from "../../daemon.ts";
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
+import { given } from "../../lib/given.ts";
 
 export async function run({ args, env }: Context): Promise<number> {
   const path = args.value("config");
-  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
+  const loaded = loadHarnessConfig({ env, ...given({ path }) });
   if (!loaded.ok) {
     console.error(`agent-harness: ${formatProblems(loaded.problems, loaded.source)}`);
     return EXIT.usage;

@@ -13,6 +13,7 @@ import { printFacts } from "../table.ts";
 import { findAgent } from "../target.ts";
 import { commandText, verifiedWords } from "../verify.ts";
 import { clockTime, count, money } from "../figures.ts";
+import { given } from "../../lib/given.ts";
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
@@ -27,7 +28,7 @@ export async function run(context: Context): Promise<number> {
     ["agent", nameOf(agent)],
     ["id", agent.id],
     ["provider", agent.provider],
-    ["status", { text: agent.status, ...(style === undefined ? {} : { style }) }],
+    ["status", { text: agent.status, ...given({ style }) }],
     ["because", `${agent.cause.detail} (${agent.cause.source})`],
     ["doing", doingOf(agent, asked[0])],
     ["process", agent.process],

@@ -8,6 +8,7 @@ import { asJson } from "../print.ts";
 import type { TaskShape } from "../shapes.ts";
 import { member } from "../shapes.ts";
 import { printFacts, printTable } from "../table.ts";
+import { given } from "../../lib/given.ts";
 
 const STYLES: Readonly<Record<string, Style>> = { done: "green", failed: "red", queued: "yellow" };
 const at = (id: string): string => `/api/v1/fleet/tasks/${encodeURIComponent(id)}`;
@@ -44,7 +45,7 @@ export async function run(context: Context): Promise<number> {
 
 const styled = (state: string): { readonly text: string; readonly style?: Style } => {
   const style = STYLES[state];
-  return { text: state, ...(style === undefined ? {} : { style }) };
+  return { text: state, ...given({ style }) };
 };
 
 const whereOf = ({ holder, reach }: TaskShape): string =>

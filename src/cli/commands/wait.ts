@@ -12,6 +12,7 @@ import { member, nameOf, pathOf } from "../shapes.ts";
 import { RECONNECT_MS } from "../stream.ts";
 import { findAgents } from "../target.ts";
 import { oneLine } from "../text.ts";
+import { given } from "../../lib/given.ts";
 
 /** One question to the daemon may stay open for so long. */
 const POLL_S = 60;
@@ -64,8 +65,7 @@ async function waitFor(
   const turn = args.value("turn");
   const query = new URLSearchParams({
     timeout: String(POLL_S),
-    ...(until === undefined ? {} : { until }),
-    ...(turn === undefined ? {} : { turn }),
+    ...given({ until, turn }),
   });
   const reconnectMs = args.duration("reconnect") ?? RECONNECT_MS;
   let lostAt: number | null = null;

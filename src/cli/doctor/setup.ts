@@ -8,6 +8,7 @@ import { errorText } from "../../lib/errors.ts";
 import { bytes } from "../figures.ts";
 import type { Check } from "./check.ts";
 import { fail, ok, warn } from "./check.ts";
+import { given } from "../../lib/given.ts";
 
 export interface Setup {
   readonly checks: readonly Check[];
@@ -16,7 +17,7 @@ export interface Setup {
 }
 
 export function checkSetup(path: string | undefined, env: Environment): Setup {
-  const loaded = loadHarnessConfig({ env, ...(path === undefined ? {} : { path }) });
+  const loaded = loadHarnessConfig({ env, ...given({ path }) });
   if (!loaded.ok) {
     const credentials = loaded.problems.every(({ message }) => message.includes("CREDENTIALS_DIRECTORY"));
     const checks = loaded.problems.map(({ path: key, message }) =>

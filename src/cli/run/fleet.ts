@@ -12,6 +12,7 @@ import type { TaskShape } from "../shapes.ts";
 import { get, member } from "../shapes.ts";
 import { nameFor, projectAt } from "../target.ts";
 import { splitPair } from "../values.ts";
+import { given } from "../../lib/given.ts";
 
 const LOOK_MS = 500;
 const ENDS: Readonly<Record<string, ExitCode>> = { done: EXIT.ok, failed: EXIT.error, cancelled: EXIT.aborted };
@@ -28,7 +29,7 @@ export async function runInFleet(context: Context, text: string, body: Record<st
     ...body,
     task: text,
     project: args.value("project") ?? (await projectHere(client)),
-    ...(provider === undefined ? {} : { provider }),
+    ...given({ provider }),
     ...(Object.keys(labels).length === 0 ? {} : { requires: { labels } }),
   };
   const answer = await client.call("/api/v1/fleet/tasks", {

@@ -7,6 +7,7 @@ import { resultErrors, stateSaid } from "./turn.ts";
 import type { ProviderFact } from "../contract.ts";
 import { type Fields, fields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say } from "../draft.ts";
+import { given } from "../../lib/given.ts";
 
 /**
  * The first version whose `initialize` reply is sure to list the permission requests that wait. What a program can do
@@ -28,7 +29,7 @@ export function initialized(work: Draft, response: Fields): void {
       return;
     }
     patch(work, { ready: true });
-    say(work, login(fields(reply, "account")), { type: "ready", ...(version === undefined ? {} : { version }) });
+    say(work, login(fields(reply, "account")), { type: "ready", ...given({ version }) });
   }
   const pending = items(response, "pending_permission_requests");
   const ids = pending.map((request) => maybeIdOf(request, "request_id"));

@@ -11,6 +11,7 @@ import { resultText } from "./wire.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeText } from "../read.ts";
 import { patch, say, without } from "../draft.ts";
 import type { Part } from "../../words/said.ts";
+import { given } from "../../lib/given.ts";
 
 export function assistantLine(work: Draft, line: Fields): void {
   const message = fields(line, "message");
@@ -163,5 +164,5 @@ function addPart(
   part: Part,
   subagent: string | undefined,
 ): void {
-  say(work, { type: "part", key, role, part, ...(subagent === undefined ? {} : { subagent }) });
+  say(work, { type: "part", key, role, part, ...given({ subagent }) });
 }

@@ -10,6 +10,7 @@ import { responseLine } from "./wire.ts";
 import { type Fields, fields, isFields, items, maybeIdOf, maybeText, strings } from "../read.ts";
 import { patch, say, send, without } from "../draft.ts";
 import type { Answer } from "../../words/said.ts";
+import { given } from "../../lib/given.ts";
 
 /** An "always" for a larger request than this (a whole file) would never fit another one. */
 const MAX_EXACT = 4096;
@@ -55,12 +56,11 @@ export function permissionAsked(work: Draft, id: string, request: Fields): void 
           ? { plan: plan ?? null }
           : {
               input,
-              ...(description === undefined ? {} : { description }),
-              ...(blockedPath === undefined ? {} : { blockedPath }),
+              ...given({ description, blockedPath }),
             },
     options: grant.length > 0 ? ["allow", "allow_always", "deny"] : ["allow", "deny"],
     data: { input, grant, exact } satisfies Asked,
-    ...(agent === undefined ? {} : { subagent: agent }),
+    ...given({ subagent: agent }),
   });
 }
 

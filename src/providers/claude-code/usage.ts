@@ -8,6 +8,7 @@ import { patch, say } from "../draft.ts";
 import { type Fields, fields, isFields, maybeIdOf, maybeNumber, number } from "../read.ts";
 import type { Answers, Draft } from "./state.ts";
 import { noAnswers } from "./state.ts";
+import { given } from "../../lib/given.ts";
 
 const MAIN = "";
 
@@ -56,7 +57,7 @@ export function totalsSaid(work: Draft, line: Fields): void {
           cacheReadTokens: sum("cacheReadInputTokens"),
           cacheWriteTokens: sum("cacheCreationInputTokens"),
         }),
-    ...(costUsd === undefined ? {} : { costUsd }),
+    ...given({ costUsd }),
   };
   if (Object.keys(usage).length === 0) return;
   // Without the tokens in it, the answers are all that is known of them.

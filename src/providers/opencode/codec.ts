@@ -11,6 +11,7 @@ import type { OpenCodeState } from "./state.ts";
 import { readOpenCodeState } from "./stored.ts";
 import type { Codec, Frame, ProviderFact, Step } from "../contract.ts";
 import type { PromptInput } from "../../words/said.ts";
+import { given } from "../../lib/given.ts";
 
 export const opencodeCodec: Codec<OpenCodeState> = {
   kind: "opencode",
@@ -70,7 +71,7 @@ function toFacts(line: Exclude<BridgeLine, { t: "ready" }>, nowMs: number): read
   const { attempt, reason, next } = line;
   const limit = limitOfRetry(line, nowMs);
   return [
-    { type: "retrying", attempt, reason, status: null, ...(next === undefined ? {} : { nextAt: next }) },
+    { type: "retrying", attempt, reason, status: null, ...given({ nextAt: next }) },
     ...(limit === null ? [] : [{ type: "limited" as const, ...limit }]),
   ];
 }
@@ -117,7 +118,7 @@ function toFact(line: Exclude<BridgeLine, { t: "ready" | "retry" }>): ProviderFa
     case "background":
       return { type: "background", tasks: line.tasks };
     case "usage":
-      return { type: "usage", usage: line.usage, ...(line.open === undefined ? {} : { open: line.open }) };
+      return { type: "usage", usage: line.usage, ...given({ open: line.open }) };
     case "note":
       return { type: "note", level: line.level, code: line.code, message: line.message };
     case "unknown":

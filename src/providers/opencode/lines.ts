@@ -6,6 +6,7 @@ import { type Fields, fields, isFields, items, list, maybeNumber, maybeText, num
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { LimitClass } from "../../words/limits.ts";
 import type { MessageRole, Part, Usage } from "../../words/said.ts";
+import { given } from "../../lib/given.ts";
 
 export type AccountTrouble = Exclude<LimitClass, "limit">;
 
@@ -177,8 +178,7 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
         t,
         attempt: number(json, "attempt"),
         reason: text(json, "reason"),
-        ...(next === undefined ? {} : { next }),
-        ...(action === undefined ? {} : { action }),
+        ...given({ next, action }),
       };
     }
     case "background":

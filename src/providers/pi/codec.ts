@@ -30,6 +30,7 @@ import type { AdoptContext, Codec, Frame, StartContext, Step } from "../contract
 import { type Fields, fields, idOf, number, text } from "../read.ts";
 import { draftOf, patch, say, stepOf } from "../draft.ts";
 import type { PromptInput } from "../../words/said.ts";
+import { given } from "../../lib/given.ts";
 
 export type { PiState } from "./state.ts";
 
@@ -118,7 +119,7 @@ function prompt(state: PiState, input: PromptInput): Step<PiState> {
     type: "prompt",
     message: wireText(input),
     streamingBehavior: "followUp",
-    ...(images === undefined ? {} : { images }),
+    ...given({ images }),
   });
   return stepOf(work);
 }

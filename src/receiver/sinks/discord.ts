@@ -10,6 +10,7 @@ import type { Delivery, Finding, SendResult, Sink } from "../sink.ts";
 import { isRefusal, judge, readAnswer, UNKNOWN_CHANNEL, type Answer } from "./discord-answer.ts";
 import { discordMessage, plainDiscordMessage, type DiscordMessage } from "./discord-message.ts";
 import { discordPostUrl } from "./discord-url.ts";
+import { given } from "../../lib/given.ts";
 
 export interface DiscordSettings {
   readonly webhookUrl: string;
@@ -59,7 +60,7 @@ export function createDiscordSink(
   ): Promise<Answer> => {
     const payload = JSON.stringify({
       ...message.payload,
-      ...(threadName === undefined ? {} : { thread_name: threadName }),
+      ...given({ thread_name: threadName }),
     });
     const headers: Record<string, string> = { "User-Agent": USER_AGENT };
     let body: string | FormData = payload;
@@ -93,7 +94,7 @@ export function createDiscordSink(
   const send = async ({ id, event }: Delivery, signal: AbortSignal): Promise<SendResult> => {
     const named = ({ payload, file }: DiscordMessage): DiscordMessage => ({
       payload: settings.username === undefined ? payload : { ...payload, username: settings.username },
-      ...(file === undefined ? {} : { file }),
+      ...given({ file }),
     });
     const message = named(discordMessage(event, id));
     const own = event.metadata["discordThreadId"];

@@ -9,6 +9,7 @@ import { readText } from "../../lib/read-body.ts";
 import { VERSION } from "../../lib/version.ts";
 import { request } from "../../lib/request.ts";
 import type { Finding } from "../sink.ts";
+import { given } from "../../lib/given.ts";
 
 export interface HookSettings {
   readonly url: string;
@@ -93,8 +94,7 @@ function classifyWake({ status, said, verdict, page }: HookAnswer, waitMs?: numb
   // A session of one's own must be allowed in the gateway's settings; the command line can name one without.
   if (status === 400 && /^sessionKey\b|^unknown agentId\b/.test(said))
     return { type: "refused", reason, session: true };
-  if (status === 429 || status === 408 || status >= 500)
-    return { type: "retry", reason, ...(waitMs === undefined ? {} : { waitMs }) };
+  if (status === 429 || status === 408 || status >= 500) return { type: "retry", reason, ...given({ waitMs }) };
   if (status < 400)
     return {
       type: "unusable",
