@@ -20,7 +20,7 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
     };
   };
 
-  test.if(can.tokens && !can.oneshot)(
+  test.if(can.metered && !can.oneshot)(
     "an answer counts in the middle of its turn, before the turn is over",
     async () => {
       const door = gate();
@@ -35,7 +35,7 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
     },
   );
 
-  test.if(can.tokens && !can.oneshot)(
+  test.if(can.metered && !can.oneshot)(
     "two answers count twice as much as one, also over a stop and a resume",
     async () => {
       const agent = await start([{ say: "one" }, { say: "two" }]);
@@ -50,7 +50,7 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
     },
   );
 
-  test.if(can.tokens && !can.oneshot)(
+  test.if(can.metered && !can.oneshot)(
     "what a killed process used is kept, marked, and not told again by the next",
     async () => {
       const agent = await start([{ say: "one" }, { crash: true }]);
