@@ -30,6 +30,7 @@ describe("projects", () => {
       trusted: true,
       webhook: { url: "http://127.0.0.1:1/h?…", hasToken: true, events: ["agent_error"] },
       defaults: { provider: "sh", model: "m" },
+      budgetPerDay: null,
     };
     expect([made.status, made.body["project"]]).toEqual([
       201,
