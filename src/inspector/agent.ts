@@ -30,6 +30,7 @@ export interface View {
 
 const TABS: readonly (readonly [Tab, string])[] = [
   ["conversation", "Conversation"],
+  ["changes", "Changes"],
   ["timeline", "Timeline"],
   ["why", "Why"],
   ["debug", "Debug"],
@@ -132,7 +133,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   const placeFacts = (): void => {
     if (wide.matches) element.append(facts.element);
     else facts.element.remove();
-    viewTab = null;
+    if (route.tab === "facts") viewTab = null;
     void show();
   };
   wide.addEventListener("change", placeFacts);
@@ -182,6 +183,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     actions.patch(agent);
     box.patch(agent);
     facts.patch(agent);
+    for (const each of tabs) if (each.tab === "changes") each.link.hidden = !agent.keepsWork;
     const mine = [...store.permissions.values()]
       .filter((each) => each.agent === agent.id)
       .sort((a, b) => a.createdAt - b.createdAt || a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
@@ -227,6 +229,8 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
 
   const load = async (tab: Exclude<Tab, "conversation" | "facts">): Promise<View> => {
     switch (tab) {
+      case "changes":
+        return (await import("./changes.ts")).createChanges(app, agent);
       case "timeline":
         return (await import("./timeline.ts")).createTimeline(app, agent, route.event);
       case "why":

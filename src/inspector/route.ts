@@ -1,7 +1,7 @@
 /**
  * Addresses behind the `#`: a reload and a shared link work, and no path of them reaches the server. Pure but for `go`.
  */
-export type Tab = "conversation" | "timeline" | "why" | "debug" | "facts";
+export type Tab = "conversation" | "changes" | "timeline" | "why" | "debug" | "facts";
 
 export type Route =
   | { readonly page: "overview" }
@@ -17,7 +17,7 @@ export type Route =
   | { readonly page: "webhooks"; readonly id: string | null }
   | { readonly page: "keys" };
 
-const TABS: readonly Tab[] = ["conversation", "timeline", "why", "debug", "facts"];
+const TABS: readonly Tab[] = ["conversation", "changes", "timeline", "why", "debug", "facts"];
 
 /** What no page has leads to the overview. */
 export function parseRoute(hash: string): Route {

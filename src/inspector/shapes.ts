@@ -66,6 +66,8 @@ export interface Agent {
   readonly model: string | null;
   readonly permissions: string | null;
   readonly session: string | null;
+  /** What lies in its folder is kept at each turn's end. */
+  readonly keepsWork: boolean;
   readonly activity: Activity | null;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -183,6 +185,7 @@ export function readAgent(value: unknown): Agent | null {
     model: textOrNull(agent["model"]),
     permissions: textOrNull(agent["permissions"]),
     session: textOrNull(agent["session"]),
+    keepsWork: isTrue(agent["snapshots"]) || agent["workspace"] === "worktree" || agent["workspace"] === "copy",
     activity: readActivity(agent["activity"]),
     createdAt: time(agent["createdAt"]) ?? 0,
     updatedAt: time(agent["updatedAt"]) ?? 0,
