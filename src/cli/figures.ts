@@ -20,6 +20,9 @@ export function ago(ms: number): string {
 /** Of what goes on: `42 s`, `3 min`, `2 h 5 min`, `3 d 4 h`. */
 export const duration = (ms: number): string => exactDuration(ms, { coarse: true });
 
+/** `1 file`, `2 files`. */
+export const several = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`;
+
 /** `310`, `96k`, `1.2M`. */
 export function count(n: number): string {
   if (n < 1000) return String(n);

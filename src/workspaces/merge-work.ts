@@ -83,8 +83,9 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
       nested: left.nested,
     };
     if (merged.is === "conflict") return { ...told, merged: false, conflicts: merged.conflicts };
-    if (wish.dryRun === true)
-      return { ...told, merged: true, already: merged.is === "already", fastForward: isForward(merged) };
+    const created = was === null;
+    const already = merged.is === "already" && !created;
+    if (wish.dryRun === true) return { ...told, merged: true, already, created, fastForward: isForward(merged) };
     if (merged.is === "already" && was !== null) {
       remember(context, workspace, into);
       return { ...told, merged: true, already: true, commit: was };
@@ -100,7 +101,7 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
     if (!(await moveBranch(git, repo, into, commit, was)))
       throw new HarnessError("BRANCH_IN_USE", `${told.into} was moved while this was computed: try again`);
     remember(context, workspace, into);
-    return { ...told, merged: true, commit, created: was === null, fastForward: isForward(merged) };
+    return { ...told, merged: true, commit, created, fastForward: isForward(merged) };
   });
 }
 

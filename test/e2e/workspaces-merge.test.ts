@@ -73,6 +73,8 @@ test("a branch under a person's feet is not moved; a new one is made", async () 
   const refused = await w.api().call("POST", `${worker.path}/merge`, {});
   expect([refused.status, String(refused.body["error"])]).toEqual([409, "BRANCH_IN_USE"]);
   expect(String(refused.body["message"])).toContain(w.cwd);
+  const dry = await w.api().post(`${worker.path}/merge`, { into: "review/x", dryRun: true });
+  expect(dry as unknown).toMatchObject({ merged: true, created: true, already: false, commit: null });
   const done = await w.api().post(`${worker.path}/merge`, { into: "review/x" });
   expect(done as unknown).toMatchObject({ merged: true, created: true, into: "review/x" });
   expect(shown("review/x:x")).toBe("x\n");

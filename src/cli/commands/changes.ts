@@ -1,6 +1,7 @@
 /** `changes`: the files that an agent changed. */
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
+import { several } from "../figures.ts";
 import { asJson } from "../print.ts";
 import { pathOf } from "../shapes.ts";
 import { printTable } from "../table.ts";
@@ -24,8 +25,8 @@ export async function run(context: Context): Promise<number> {
     changes.map((each) => [each.kind, figure(each.insertions), figure(each.deletions), nameOf(each)]),
     "nothing was changed",
   );
-  const where = workspace.branch === null ? workspace.path : `${workspace.branch}, ${commits ?? 0} commits`;
-  io.say(`${files} files, +${insertions} -${deletions} (${where})`);
+  const where = workspace.branch === null ? workspace.path : `${workspace.branch}, ${several(commits ?? 0, "commit")}`;
+  io.say(`${several(files, "file")}, +${insertions} -${deletions} (${where})`);
   for (const { path, why } of skipped) io.warn(`not kept: ${path}: ${why}`);
   return EXIT.ok;
 }

@@ -1,6 +1,7 @@
 /** `merge`: an agent's work into a branch. With conflicts nothing is changed, and they are named. */
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
+import { several } from "../figures.ts";
 import { asJson } from "../print.ts";
 import { nameOf, pathOf } from "../shapes.ts";
 import { findAgent } from "../target.ts";
@@ -29,7 +30,7 @@ export async function run(context: Context): Promise<number> {
   for (const { path, stages } of done.conflicts)
     io.out.line(`${path}\t${stages.map((stage) => STAGES[stage]).join(" ")}`);
   if (done.merged) io.say(sentence(done, nameOf(agent), args.has("dry-run")));
-  else io.warn(`${done.conflicts.length} conflicts with ${done.into}: nothing was changed`);
+  else io.warn(`${several(done.conflicts.length, "conflict")} with ${done.into}: nothing was changed`);
   if (done.nested.length > 0) io.warn(`repositories within stay behind: ${done.nested.join(", ")}`);
   return code;
 }
@@ -43,7 +44,7 @@ function sentence(
 ) {
   if (already) return `${into} has all of ${who} already`;
   const how = created ? "made with" : fastForward ? "forwarded to" : "merged with";
-  const loose = uncommitted === 0 ? "" : `, ${uncommitted} files that it had not committed among it`;
+  const loose = uncommitted === 0 ? "" : `, ${several(uncommitted, "file")} that it had not committed among it`;
   const at = commit === null ? "" : ` (${commit.slice(0, 12)})`;
   return `${into} ${dry ? "would be" : "is"} ${how} the work of ${who}${loose}${at}`;
 }

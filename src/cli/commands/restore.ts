@@ -3,6 +3,7 @@ import { EXIT } from "../../words/exits.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { confirmed } from "../confirm.ts";
+import { several } from "../figures.ts";
 import { asJson } from "../print.ts";
 import type { AgentShape } from "../shapes.ts";
 import { nameOf, pathOf } from "../shapes.ts";
@@ -30,7 +31,7 @@ export async function run(context: Context): Promise<number> {
   // The daemon made it of this shape.
   const { written, deleted, kept, before } = answer as RestoredShape;
   io.say(
-    `${written} files written, ${deleted} deleted; agent-harness restore ${nameOf(agent)} ${before} takes it back`,
+    `${several(written, "file")} written, ${deleted} deleted; agent-harness restore ${nameOf(agent)} ${before} takes it back`,
   );
   for (const { path, why } of kept) io.warn(`left as it is: ${path}: ${why}`);
   return EXIT.ok;

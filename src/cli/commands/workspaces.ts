@@ -1,7 +1,7 @@
 /** `workspaces`: folders of agents, and bringing back that of one that is gone. */
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
-import { bytes } from "../figures.ts";
+import { bytes, several } from "../figures.ts";
 import { asJson } from "../print.ts";
 import { printTable } from "../table.ts";
 import type { RestoredShape, WorkspacesShape } from "../work-shapes.ts";
@@ -46,7 +46,7 @@ export async function recover(context: Context): Promise<number> {
   // The daemon made it of this shape.
   const { workspace, written, kept } = answer as RestoredShape & { readonly workspace: { readonly path: string } };
   context.io.out.line(workspace.path);
-  context.io.say(`${written} files written`);
+  context.io.say(`${several(written, "file")} written`);
   for (const { path: left, why } of kept) context.io.warn(`left as it is: ${left}: ${why}`);
   return EXIT.ok;
 }
