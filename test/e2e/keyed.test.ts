@@ -1,10 +1,14 @@
 /** Every route that changes something does it once under one key, and answers what it answered, over a restart too. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isKeyed } from "../../src/api/answers/route.ts";
 import type { Answer } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
+import { FAKES } from "../support/binary.ts";
+import { script } from "../support/cli.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
 import { apiTable } from "../support/described.ts";
@@ -12,13 +16,23 @@ import { apiTable } from "../support/described.ts";
 setDefaultTimeout(30_000);
 
 let daemon: TestDaemon;
+const dir = mkdtempSync(join(tmpdir(), "ah-keyed-"));
 /** Where webhooks go and nobody takes them. */
 const webhook = { url: "http://127.0.0.1:1/" };
 beforeAll(async () => {
-  daemon = await testDaemon({ providers: { slow: { kind: "command", command: ["sleep", "60"] } }, webhook });
+  const claude = { kind: "claude-code", command: [process.execPath, join(FAKES, "claude.ts")] };
+  const providers = {
+    slow: { kind: "command", command: ["sleep", "60"] },
+    asker: { ...claude, account: "asker" },
+    limited: { ...claude, account: "limited", env: { FAKE_LIMIT: join(dir, "limit") } },
+  };
+  daemon = await testDaemon({ providers, webhook });
   await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd });
 });
-afterAll(() => daemon.close());
+afterAll(async () => {
+  await daemon.close();
+  rmSync(dir, { recursive: true });
+});
 
 const AGENT = "/projects/p/agents";
 const make = async (): Promise<string> => {
@@ -63,17 +77,14 @@ const ASKED: Readonly<Record<string, () => Promise<readonly [string, unknown?]>>
   "POST /api/v1/deliveries/:id/redeliver": async () => [`${await delivery()}/redeliver?fresh=1`],
   "POST /api/v1/webhook/test": async () => ["/webhook/test"],
 };
-/**
- * They need an agent that asks, waits for its account, or has a folder of its own; their own tests go through the same
- * door.
- */
-const ELSEWHERE = [
-  "POST /api/v1/projects/:name/agents/:id/snapshots/:snapshot/restore",
-  "POST /api/v1/projects/:name/agents/:id/merge",
-  "POST /api/v1/workspaces/:workspace/recover",
-  "POST /api/v1/projects/:name/agents/:id/permissions/:pid",
-  "POST /api/v1/projects/:name/agents/:id/limit/skip",
-];
+/** What these are asked about takes more to make: they have tests of their own, of the same kind. */
+const ELSEWHERE: Readonly<Record<string, "workspaces-keyed.test.ts" | "below">> = {
+  "POST /api/v1/projects/:name/agents/:id/snapshots/:snapshot/restore": "workspaces-keyed.test.ts",
+  "POST /api/v1/projects/:name/agents/:id/merge": "workspaces-keyed.test.ts",
+  "POST /api/v1/workspaces/:workspace/recover": "workspaces-keyed.test.ts",
+  "POST /api/v1/projects/:name/agents/:id/permissions/:pid": "below",
+  "POST /api/v1/projects/:name/agents/:id/limit/skip": "below",
+};
 
 let keys = 0;
 const newKey = () => ({ "Idempotency-Key": `key-${++keys}` });
@@ -90,7 +101,7 @@ test("every keyed route of the table is asked here", () => {
   const keyed = apiTable
     .filter(({ method, path }) => isKeyed(method, path))
     .map(({ method, path }) => `${method} ${path}`);
-  expect([...Object.keys(ASKED), ...ELSEWHERE].sort()).toEqual(keyed.sort());
+  expect([...Object.keys(ASKED), ...Object.keys(ELSEWHERE)].sort()).toEqual(keyed.sort());
 });
 
 describe.each(Object.keys(ASKED))("%s", (named) => {
@@ -132,6 +143,53 @@ describe.each(Object.keys(ASKED))("%s", (named) => {
     expect((await daemon.api().call(method, path, unique, key)).status).toBeLessThan(300);
     const other = await daemon.api().call(method, path, { ...unique, metadata: {} }, key);
     expect([400, 422]).toContain(other.status); // where it takes no metadata, it is refused for that
+  });
+});
+
+describe("of an agent that waits", () => {
+  const replayed = ({ headers }: Answer): string | null => headers.get("idempotency-replayed");
+  const waiting = async (provider: string, task: string, status: string): Promise<string> => {
+    const { agent } = await daemon.api().post(AGENT, { provider, task });
+    const path = `${AGENT}/${String(agent?.["id"])}`;
+    await eventually(status, async () => String((await daemon.api().get(path))["agent"]?.["status"]) === status);
+    return path;
+  };
+  const repeated = async (path: string, body: unknown, key: Record<string, string>, first: Answer): Promise<void> => {
+    for (const again of [
+      await daemon.api().call("POST", path, body, key),
+      await daemon.restart().then(() => daemon.api().call("POST", path, body, key)),
+    ])
+      expect([again.status, again.body, replayed(again)]).toEqual([200, first.body, "true"]);
+  };
+
+  test("for an answer: it gets one, and the same key takes no other", async () => {
+    const path = await waiting("asker", script({ ask: "Bash", input: { command: "ls" }, result: "" }), "waiting_input");
+    const { permissions } = await daemon.api().get(`${path}/permissions`);
+    const one = `${path}/permissions/${String([...(permissions ?? [])][0]?.["id"])}`;
+    const key = newKey();
+    const first = await daemon.api().call("POST", one, { decision: "allow" }, key);
+    expect([first.status, replayed(first)]).toEqual([200, null]);
+    const other = await daemon.api().call("POST", one, { decision: "deny" }, key);
+    expect([other.status, String(other.body["error"])]).toEqual([422, "IDEMPOTENCY_MISMATCH"]);
+    await daemon.api().get(`${path}/wait?timeout=30`);
+    await repeated(one, { decision: "allow" }, key, first);
+    const { permissions: after } = await daemon.api().get(`${path}/permissions`);
+    expect([...(after ?? [])].map((each) => String(each["answer"]?.["decision"]))).toEqual(["allow"]);
+  });
+
+  test("for its account: it tries once, and is not asked again when it waits no longer", async () => {
+    writeFileSync(join(dir, "limit"), String(Date.now() + 3_600_000));
+    const path = await waiting("limited", "hello", "limited");
+    rmSync(join(dir, "limit"));
+    const key = newKey();
+    const first = await daemon.api().call("POST", `${path}/limit/skip`, undefined, key);
+    expect([first.status, replayed(first)]).toEqual([200, null]);
+    await eventually("the turn to end", async () => {
+      const { agent } = await daemon.api().get(path);
+      return String(agent?.["status"]) === "idle";
+    });
+    expect((await daemon.api().call("POST", `${path}/limit/skip`)).status).toBe(409);
+    await repeated(`${path}/limit/skip`, undefined, key, first);
   });
 });
 
