@@ -11,9 +11,12 @@ import { countProjects } from "../store/projects.ts";
 import { usageSince } from "../store/usage.ts";
 import { STATUSES } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
+import { workspaceMetrics } from "./workspace-counts.ts";
 
-export const metricsAnswer = (deps: ApiDeps): Response =>
-  metricsResponse([...metrics(deps), ...[...deps.moreMetrics].flatMap((more) => more())]);
+export async function metricsAnswer(deps: ApiDeps): Promise<Response> {
+  const more = [...deps.moreMetrics].flatMap((each) => each());
+  return metricsResponse([...metrics(deps), ...(await workspaceMetrics(deps)), ...more]);
+}
 
 function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Metric[] {
   const agents = countAgents(store);

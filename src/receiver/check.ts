@@ -63,6 +63,7 @@ export async function sendTest({
     question: null,
     verify: null,
     account: null,
+    changes: null,
     budget: null,
     durationMs: null,
     metadata: {},

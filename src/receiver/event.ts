@@ -24,6 +24,8 @@ export interface HarnessEvent {
   readonly question: string | null;
   /** What a check said of the last turn: "passed", "did not pass (code 2)". */
   readonly verify: string | null;
+  /** What the work comes to: "3 files, +10 -2, 1 commit on agent/shop/fix". */
+  readonly changes: string | null;
   /** What the whole account waits for, as the end of "agent X …", for `agent_limited` and `agent_resumed`. */
   readonly account: string | null;
   /** What is spent of what, for `agent_budget`. */
@@ -77,6 +79,7 @@ export function readEvent(json: unknown): ReadEvent {
         ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))
         : null,
       verify: readVerify(json["verify"]),
+      changes: readChanges(json["changes"]),
       account: readAccount(rest.event, json["account"]),
       budget: readBudget(json["budget"]),
       durationMs: readDuration(json["turns"]),
@@ -108,6 +111,20 @@ function readVerify(value: unknown): string | null {
   if (passed) return `passed${again}`;
   return `did not pass${typeof exitCode === "number" ? ` (code ${exitCode})` : ""}${again}`;
 }
+
+/** null: nothing was changed, or it is not known. */
+function readChanges(value: unknown): string | null {
+  if (!isObject(value)) return null;
+  const [files, insertions, deletions, commits = 0] = ["files", "insertions", "deletions", "commits"].map((key) =>
+    isCount(value[key]) ? value[key] : undefined,
+  );
+  if (files === undefined || insertions === undefined || deletions === undefined || files + commits === 0) return null;
+  const branch = text(value["branch"]);
+  const made = commits === 0 ? "" : `, ${commits} ${commits === 1 ? "commit" : "commits"}`;
+  return `${files} ${files === 1 ? "file" : "files"}, +${insertions} -${deletions}${made}${branch === null ? "" : ` on ${branch}`}`;
+}
+
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0;
 
 /** "claude-code account work is used up (five_hour), 7 agents wait, goes on at 02:05 UTC". */
 function readAccount(event: string, value: unknown): string | null {

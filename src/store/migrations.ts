@@ -226,4 +226,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (project, day, word)
   ) STRICT, WITHOUT ROWID;
   `,
+  // How many commits an agent had made when its folder was kept; what was kept before does not know.
+  `
+  ALTER TABLE snapshots ADD COLUMN commits INTEGER;
+  `,
 ];

@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly files: number;
   readonly insertions: number;
   readonly deletions: number;
+  /** On its branch since its base; null: it has none, or it was not counted. */
+  readonly commits: number | null;
   /** What could not be taken; the paths as people see them. */
   readonly skipped: readonly { readonly path: string; readonly why: string }[];
   /** Of the files that were new or changed. */
@@ -21,8 +23,8 @@ export interface Snapshot {
   readonly tookMs: number;
 }
 
-const COLUMNS = `agent, id, commit_id AS "commit", tree, at, files, insertions, deletions, skipped, bytes,
-  took_ms AS tookMs`;
+const COLUMNS = `agent, id, commit_id AS "commit", tree, at, files, insertions, deletions, commits, skipped,
+  bytes, took_ms AS tookMs`;
 
 type Row = Omit<Snapshot, "skipped"> & { readonly skipped: string };
 
@@ -37,8 +39,8 @@ function fromRow(row: Row): Snapshot {
 export function saveSnapshot(store: Store, each: Snapshot): void {
   store.run(
     `INSERT OR REPLACE INTO snapshots
-     (agent, id, commit_id, tree, at, files, insertions, deletions, skipped, bytes, took_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     (agent, id, commit_id, tree, at, files, insertions, deletions, commits, skipped, bytes, took_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     each.agent,
     each.id,
     each.commit,
@@ -47,6 +49,7 @@ export function saveSnapshot(store: Store, each: Snapshot): void {
     each.files,
     each.insertions,
     each.deletions,
+    each.commits,
     toJson(each.skipped),
     each.bytes,
     each.tookMs,
@@ -61,6 +64,19 @@ export function findSnapshot(store: Store, agent: string, id: string): Snapshot 
 /** Oldest first. */
 export function listSnapshots(store: Store, agent: string): Snapshot[] {
   return store.all<Row>(`SELECT ${COLUMNS} FROM snapshots WHERE agent = ? ORDER BY at, rowid`, agent).map(fromRow);
+}
+
+export interface SnapshotTotals {
+  readonly count: number;
+  /** What taking them took. */
+  readonly tookMs: number;
+  readonly longestMs: number;
+}
+
+export function snapshotTotals(store: Store): SnapshotTotals {
+  const sql = `SELECT count(*) AS count, coalesce(sum(took_ms), 0) AS tookMs, coalesce(max(took_ms), 0) AS longestMs
+    FROM snapshots`;
+  return store.get<SnapshotTotals>(sql) ?? { count: 0, tookMs: 0, longestMs: 0 };
 }
 
 export function lastSnapshot(store: Store, agent: string): Snapshot | null {

@@ -183,9 +183,9 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
 function changesOf(store: Store, agent: string, turn: string): NonNullable<Notice["changes"]> | null {
   const snapshot = findSnapshot(store, agent, turn.slice(turn.lastIndexOf("-") + 1));
   if (snapshot === null) return null;
-  const { files, insertions, deletions } = snapshot;
+  const { files, insertions, deletions, commits } = snapshot;
   const branch = findWorkspace(store, agent)?.branch?.replace(/^refs\/heads\//, "") ?? null;
-  return { files, insertions, deletions, branch };
+  return { files, insertions, deletions, branch, commits };
 }
 
 /** A notice is put together before its status is stored. */

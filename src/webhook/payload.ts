@@ -59,7 +59,7 @@ export interface Notice {
   /** What the check of the last turn said. */
   readonly verify?: Verified;
   /** What the agent's work comes to since it began, where it is kept. */
-  readonly changes?: WorkFigures & { readonly branch: string | null };
+  readonly changes?: WorkFigures & { readonly branch: string | null; readonly commits: number | null };
   readonly account?: NoticeAccount;
   readonly metadata?: Readonly<Record<string, string>>;
   /** The limit that is nearly reached, or is. */

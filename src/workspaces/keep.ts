@@ -9,6 +9,7 @@ import type { EventData } from "../words/events.ts";
 import type { Snapshot } from "../store/snapshots.ts";
 import { findSnapshot, lastSnapshot, saveSnapshot } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
+import { commitsOf } from "./commits.ts";
 import { changesBetween, figuresOf } from "./compare.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf } from "./context.ts";
@@ -64,6 +65,7 @@ export async function keep(context: Context, workspace: Workspace, id: string, o
     tree: taken.tree,
     at: clock.now(),
     ...figures,
+    commits: await commitsOf(context, workspace),
     skipped: rest === 0 ? told : [...told, { path: "…", why: `and ${rest} more` }],
     bytes: taken.bytes,
     tookMs: Math.round(clock.monotonic() - began),

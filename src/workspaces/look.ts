@@ -4,14 +4,13 @@ import type { Snapshot } from "../store/snapshots.ts";
 import { lastSnapshot, listSnapshots } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
 import type { WorkFigures } from "../words/workspace.ts";
+import { commitsOf } from "./commits.ts";
 import { changesBetween, diffBetween, figuresOf, patchBetween } from "./compare.ts";
 import type { Compared } from "./compare.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf, snapshotOf, workspaceOf } from "./context.ts";
 import { FIRST } from "./keep.ts";
 import type { Change } from "./listing.ts";
-import { commitOf } from "./repository.ts";
-import { commitsSince } from "./work.ts";
 
 /** Between which snapshots: of one turn, or from one to another; without either all of the work. */
 export interface Range {
@@ -51,19 +50,10 @@ export async function changes(context: Context, agent: string, range: Range): Pr
   const found = between(context, agent, range);
   const store = await storeOf(context, found.workspace);
   const all = await changesBetween(store, found.from.commit, found.to.commit);
-  return { ...found, changes: all, figures: figuresOf(all), commits: await commits(context, found.workspace) };
+  return { ...found, changes: all, figures: figuresOf(all), commits: await commitsOf(context, found.workspace) };
 }
 
 const storeOf = (context: Context, workspace: Workspace) => context.storeOf(workspace.project, repositoryOf(workspace));
-
-async function commits(context: Context, workspace: Workspace): Promise<number | null> {
-  const repo = repositoryOf(workspace);
-  if (repo === null || workspace.branch === null || workspace.base === null) return null;
-  const tip = await commitOf(context.git, repo, workspace.branch);
-  if (tip === null) return null;
-  const store = await context.storeOf(workspace.project, repo);
-  return commitsSince(store, repo, workspace.base, tip).catch(() => null);
-}
 
 export async function diff(
   context: Context,

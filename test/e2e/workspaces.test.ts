@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/api.ts";
 import { picture, put, user } from "../unit/workspaces/ground.ts";
 import type { World } from "./workspaces.world.ts";
 import { COMMIT, world } from "./workspaces.world.ts";
@@ -40,14 +41,35 @@ test("an agent works in a work tree of its own, and the project's folder sees no
 
 test("a notice tells what the work comes to and on which branch it is", async () => {
   w = await world({ webhook: { url: "http://127.0.0.1:9/" } });
-  await w.agent("echo x > x; rm b", { name: "fix", workspace: { kind: "worktree" } });
+  await w.agent(`echo x > x; ${COMMIT} mine; rm b`, { name: "fix", workspace: { kind: "worktree" } });
   const { deliveries } = await w.api().get("/deliveries");
   const [first] = [...(deliveries ?? [])];
   const { delivery } = await w.api().get(`/deliveries/${String(first?.["id"])}`);
   expect(delivery?.["body"] as unknown).toMatchObject({
     event: "agent_completed",
-    changes: { files: 2, insertions: 1, deletions: 1, branch: "agent/p/fix" },
+    changes: { files: 2, insertions: 1, deletions: 1, branch: "agent/p/fix", commits: 1 },
   });
+});
+
+test("the metrics say what workspaces and snapshots take, once there are any", async () => {
+  w = await world();
+  const gauges = async (): Promise<Record<string, number>> => {
+    const text = await (await fetch(`${w.api().url}/metrics`)).text();
+    const found = text.matchAll(/^agent_harness_((?:workspaces|snapshots?)[a-z_]*) (\S+)$/gm);
+    return Object.fromEntries([...found].map(([, name = "", value]) => [name, Number(value)]));
+  };
+  expect(await gauges()).toEqual({});
+  await w.agent("head -c 300000 /dev/urandom > large");
+  const told = await eventually("the disk was looked at", async () => {
+    const now = await gauges();
+    return now["workspaces_bytes"] === undefined ? null : now;
+  });
+  const random = 300_000; // nothing makes it smaller, neither in the folder nor in the store
+  expect(told["workspaces_bytes"]).toBeGreaterThan(random);
+  expect(told["snapshots_bytes"]).toBeGreaterThan(random);
+  expect(told["snapshots"]).toBe(2);
+  expect(told["snapshot_longest_seconds"]).toBeGreaterThan(0);
+  expect(told["snapshots_seconds"]).toBeGreaterThan(Number(told["snapshot_longest_seconds"]));
 });
 
 test("ten agents work on one repository at once, and none sees another's files", async () => {

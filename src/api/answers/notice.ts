@@ -25,7 +25,11 @@ export const notice = named(
     changes: optional(
       about(
         "What the agent's work comes to since it began, where it is kept",
-        object({ files: count, insertions: count, deletions: count, branch: nullable(text) }),
+        object({
+          ...{ files: count, insertions: count, deletions: count },
+          branch: nullable(text),
+          commits: about("On that branch since its base", nullable(count)),
+        }),
       ),
     ),
     account: optional(

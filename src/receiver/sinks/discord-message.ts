@@ -78,6 +78,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
     field("Status", event.status),
     ...(event.durationMs === null ? [] : [field("Duration", duration(event.durationMs))]),
     ...(event.verify === null ? [] : [field("Check", event.verify)]),
+    ...(event.changes === null ? [] : [field("Changes", event.changes)]),
     ...(event.account === null ? [] : [quoteField("Account", event.account)]),
     ...(event.error === null ? [] : [quoteField("Error", event.error)]),
     ...(event.budget === null ? [] : [field("Spent", event.budget)]),
@@ -103,7 +104,15 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
 /** The same news without embed and attachment, for the one retry after Discord called the full form invalid. */
 export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): DiscordMessage {
   const head = `${headline(event)} (delivery ${deliveryId})`;
-  const said = [event.account, event.error, event.budget, checkText(event), event.question, event.lastMessage]
+  const said = [
+    event.account,
+    event.error,
+    event.budget,
+    checkText(event),
+    event.changes,
+    event.question,
+    event.lastMessage,
+  ]
     .filter((text) => text !== null)
     .join("\n\n");
   // The fence is built from already cut text: breaking backtick runs adds units, so a tenth is kept free and checked.

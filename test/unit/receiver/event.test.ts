@@ -40,6 +40,7 @@ describe("reading an event", () => {
       budget: { scope: "day", key: "costUsd", limit: 5, used: 4.1 },
       permission: { id: "1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow"] },
       verify: { passed: false, exitCode: 2, attempts: 2, tail: "red" },
+      changes: { files: 3, insertions: 10, deletions: 2, branch: "agent/p/fix", commits: 1 },
     });
     expect(readEvent(JSON.parse(body))).toEqual({
       ok: true,
@@ -59,6 +60,7 @@ describe("reading an event", () => {
           budget: "$4.10 of $5.00 of the project's day",
           question: "rm -rf build",
           verify: "did not pass (code 2), told the agent 2 times",
+          changes: "3 files, +10 -2, 1 commit on agent/p/fix",
           account: null,
           durationMs: 192_000,
           metadata: { k: "v" },
@@ -74,6 +76,18 @@ describe("reading an event", () => {
       ok: true,
       event: { error: null, durationMs: null, name: null, question: null, truncated: false },
     });
+  });
+
+  test.each([
+    [{ files: 1, insertions: 0, deletions: 4, branch: null, commits: null }, "1 file, +0 -4"],
+    [{ files: 2, insertions: 1, deletions: 0, branch: "b" }, "2 files, +1 -0 on b"], // an older daemon counts none
+    [{ files: 0, insertions: 0, deletions: 0, branch: "b", commits: 2 }, "0 files, +0 -0, 2 commits on b"],
+    [{ files: 0, insertions: 0, deletions: 0, branch: "b", commits: 0 }, null],
+    [{ files: "many", insertions: 0, deletions: 0, branch: "b", commits: 1 }, null],
+    [{ files: -1, insertions: 0, deletions: 0 }, null],
+    ["much", null],
+  ])("says what the work comes to: %j", (changes, said) => {
+    expect(readEvent({ ...good, changes })).toMatchObject({ ok: true, event: { changes: said } });
   });
 
   const bad: [what: string, change: Record<string, unknown>, path: string][] = [

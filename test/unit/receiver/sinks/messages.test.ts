@@ -21,6 +21,7 @@ const event: HarnessEvent = {
   question: null,
   verify: null,
   account: null,
+  changes: null,
   budget: null,
   durationMs: 192_000,
   metadata: {},
@@ -79,6 +80,14 @@ describe("the Discord message", () => {
     expect(file).toBeUndefined();
   });
 
+  test("what the work comes to stands in the box, and in every form of the text", () => {
+    const done = { ...event, changes: "3 files, +10 -2, 1 commit on agent/p/fix_it" };
+    const field = discordMessage(done, "x").payload.embeds?.[0]?.fields.find((each) => each.name === "Changes");
+    expect(field?.value.replaceAll("\\", "")).toBe("3 files, +10 -2, 1 commit on agent/p/fix_it");
+    expect(plainDiscordMessage(done, "x").payload.content).toContain(done.changes);
+    expect(openclawLine([{ id: "x", event: done }])).toContain(`completed: "${done.changes} · All tests pass."`);
+  });
+
   test("each event has its colour", () => {
     const events = [...NOTICE_EVENTS, TEST_EVENT];
     expect(
@@ -102,6 +111,7 @@ describe("the Discord message", () => {
       { provider: NASTY },
       { error: NASTY },
       { question: NASTY },
+      { changes: NASTY },
       { status: NASTY },
     ]) {
       for (const message of [

@@ -18,6 +18,7 @@ const event: HarnessEvent = {
     question: null,
     verify: null,
     account: null,
+    changes: null,
     budget: null,
     durationMs: null,
     metadata: {},
