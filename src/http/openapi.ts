@@ -60,25 +60,43 @@ export function openApi(options: OpenApiOptions): Json {
     const path = route.path.replace(/:([A-Za-z]+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, describe(route), refusals) };
   }
+  const posted = Object.fromEntries(
+    Object.entries(webhooks.events).map(([event, means]) => [event, { post: webhook(event, means, webhooks) }]),
+  );
   return {
     openapi: "3.1.0",
     info: { title, version, summary, license },
     servers: [{ url: "/", description: "The daemon that gave this description" }],
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     paths,
-    webhooks: Object.fromEntries(
-      Object.entries(webhooks.events).map(([event, means]) => [event, { post: webhook(event, means, webhooks) }]),
-    ),
+    webhooks: posted,
     components: {
       schemas: {
         Error: ERROR_SCHEMA,
-        ...Object.fromEntries(components.map(({ name, definition }) => [name, open(definition)])),
+        ...Object.fromEntries(
+          usedBy([paths, posted], components).map(({ name, definition }) => [name, open(definition)]),
+        ),
       },
       responses: Object.fromEntries(refusals),
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
     },
     security: [{ bearer: [] }],
   };
+}
+
+/** Those that are referred to, and what these refer to: a daemon without a fleet describes none. */
+function usedBy(documents: readonly Json[], components: OpenApiOptions["components"]): OpenApiOptions["components"] {
+  const used = new Set<string>();
+  const look = (document: Json): void => {
+    const text = JSON.stringify(document);
+    for (const { name, definition } of components) {
+      if (used.has(name) || !text.includes(`"#/components/schemas/${name}"`)) continue;
+      used.add(name);
+      look(definition);
+    }
+  };
+  documents.forEach(look);
+  return components.filter(({ name }) => used.has(name));
 }
 
 function operation(route: Route, described: Described, refusals: Map<string, Json>): Json {

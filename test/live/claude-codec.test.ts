@@ -178,6 +178,7 @@ real("the real Claude Code", () => {
       attempt: 1,
       reason: expect.any(String),
       status: 529,
+      nextAt: expect.any(Number),
     });
     expect(loop.facts.filter((fact) => fact.type === "retry_over")).toHaveLength(1);
     loop.prompt(model({ status: 401, error: "authentication_error" }));

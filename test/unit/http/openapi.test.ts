@@ -15,7 +15,14 @@ describe("the API description", () => {
         summary: "s",
         license: { name: "MIT", identifier: "MIT" },
         tags: { all: "Everything" },
-        components: [{ name: "Thing", definition: object({ a: string() }).json }],
+        components: [
+          {
+            name: "Thing",
+            definition: { type: "object", properties: { part: { $ref: "#/components/schemas/Part" } } },
+          },
+          { name: "Part", definition: object({ a: string() }).json },
+          { name: "Unused", definition: object({ a: string() }).json },
+        ],
         webhooks: {
           events: { ended: "it ended" },
           body: object({ event: string() }),
@@ -27,7 +34,10 @@ describe("the API description", () => {
           errors: ["INVALID_REQUEST", "NAME_TAKEN", "AGENT_BUSY"],
           ...(path === "/health" ? { answer: object({ ok: string() }), cursor: true } : {}),
           ...(path === "/events"
-            ? { answer: object({ events: string() }), also: { type: "text/event-stream", answer: string() } }
+            ? {
+                answer: { ...string(), json: { $ref: "#/components/schemas/Thing" } },
+                also: { type: "text/event-stream", answer: string() },
+              }
             : {}),
         }),
         routes: [
@@ -112,7 +122,10 @@ describe("the API description", () => {
       "text/event-stream",
       "application/json",
     ]);
-    expect(document.components.schemas.Thing.properties).toEqual({ a: { type: "string" } });
+  });
+  test("describes what is referred to, also from there, and nothing else", () => {
+    expect(Object.keys(document.components.schemas)).toEqual(["Error", "Thing", "Part"]);
+    expect(document.components.schemas.Part.properties).toEqual({ a: { type: "string" } });
   });
   test("names the codes of a status in one answer, said once", () => {
     for (const path of ["/health", "/stop"]) {
@@ -120,7 +133,10 @@ describe("the API description", () => {
       expect(responses["409"]).toEqual({ $ref: "#/components/responses/NameTakenOrAgentBusy" });
     }
     const { NameTakenOrAgentBusy: refusal } = document.components.responses;
-    expect(refusal.content["application/json"].schema.allOf[1].properties.error.enum).toEqual(["NAME_TAKEN", "AGENT_BUSY"]);
+    expect(refusal.content["application/json"].schema.allOf[1].properties.error.enum).toEqual([
+      "NAME_TAKEN",
+      "AGENT_BUSY",
+    ]);
     expect(refusal.description).toContain("`NAME_TAKEN`: an agent of the project has this name");
   });
   test("describes what is posted to others", () => {
