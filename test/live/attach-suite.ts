@@ -103,16 +103,21 @@ export function attachSuite(provider: ScreenProvider): void {
     };
     const saidThere = ["user attach: two", `assistant attach: ${answerTo("two")}`];
     const inIt = (): Promise<unknown> =>
-      eventually("what was said there to be among the messages", async () => {
-        const found = await texts();
-        return saidThere.every((each) => found.includes(each));
-      });
+      eventually(
+        "what was said there to be among the messages",
+        async () => {
+          const found = await texts();
+          return saidThere.every((each) => found.includes(each));
+        },
+        SLOW_MS,
+      );
     /** Some write it down a moment after it was shown; what died before that was never kept by anybody. */
     const kept = (text: string): Promise<unknown> =>
-      eventually("the program to have written it down", () => {
-        const { exitCode } = Bun.spawnSync(["grep", "-rqsF", text, box.home, box.stateDir]);
-        return exitCode === 0;
-      });
+      eventually(
+        "the program to have written it down",
+        () => Bun.spawnSync(["grep", "-rqsF", text, box.home, box.stateDir]).exitCode === 0,
+        SLOW_MS,
+      );
     const sameModes = (): void => {
       const [before, after] = ["before", "after"].map((when) => readFileSync(join(box.dir, when), "utf8"));
       expect(before).toContain("speed");
