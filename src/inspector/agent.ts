@@ -18,6 +18,7 @@ import type { Route, Tab } from "./route.ts";
 import { agentHash } from "./route.ts";
 import type { Agent, Permission } from "./shapes.ts";
 import { permissionKey } from "./store.ts";
+import type { createStanding } from "./standing.ts";
 import { watchStillness } from "./still.ts";
 
 type AgentRoute = Extract<Route, { page: "agent" }>;
@@ -86,12 +87,16 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   let route = first;
   let view: View | null = null;
   let viewTab: Tab | null = null;
+  let standing: ReturnType<typeof createStanding> | null = null;
+  let standingAsked = false;
+  let closed = false;
 
   const holder = h("span", { class: "shape" });
   const word = h("span");
   const since = h("span", { class: "dim num" });
   const status = h("span", {}, holder, word);
   const title = h("h1", {});
+  const over = h("div", { class: "over" });
   const actions = createActions(app, known);
   const tabs = TABS.map(([tab, label]) => ({
     tab,
@@ -114,7 +119,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
   const main = h(
     "main",
     { class: "conv", id: "main" },
-    h("div", { class: "head" }, title, status, since, actions.element, actions.problem),
+    h("div", { class: "head" }, title, status, since, actions.element, actions.problem, over),
     h(
       "nav",
       { class: "tabs", "aria-label": "Views" },
@@ -184,6 +189,8 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     box.patch(agent);
     facts.patch(agent);
     for (const each of tabs) if (each.tab === "changes") each.link.hidden = !agent.keepsWork;
+    standing?.patch(agent);
+    if (!standingAsked && hasStanding(agent)) void loadStanding();
     const mine = [...store.permissions.values()]
       .filter((each) => each.agent === agent.id)
       .sort((a, b) => a.createdAt - b.createdAt || a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
@@ -202,6 +209,15 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     setText(moreCards, `${count(others, "more request")} behind this one`);
     if (!document.hidden) seen.see(agent);
     tick();
+  };
+
+  const loadStanding = async (): Promise<void> => {
+    standingAsked = true;
+    const made = (await import("./standing.ts")).createStanding(app, agent);
+    if (closed) return made.close();
+    standing = made;
+    over.append(made.element);
+    made.patch(agent);
   };
 
   const show = async (): Promise<void> => {
@@ -306,10 +322,20 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
       }
     },
     close() {
+      closed = true;
       link.follow(null);
       view?.close();
+      standing?.close();
       conversation.close();
       for (const stop of stops) stop();
     },
   };
+}
+
+/** Something stands over it that its status alone does not say. */
+function hasStanding({ limit, budgeted, turn }: Agent): boolean {
+  const code = turn?.error?.code;
+  return (
+    budgeted || limit !== undefined || turn?.verify !== undefined || code === "BILLING" || code === "AUTH_REQUIRED"
+  );
 }

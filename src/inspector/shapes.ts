@@ -24,6 +24,8 @@ export interface Turn {
   readonly outcome: string | null;
   readonly error: Problem | null;
   readonly usage: Usage | null;
+  /** What a check said of it, for who shows it. */
+  readonly verify: unknown;
 }
 
 export interface Activity {
@@ -68,6 +70,9 @@ export interface Agent {
   readonly session: string | null;
   /** What lies in its folder is kept at each turn's end. */
   readonly keepsWork: boolean;
+  /** What it waits for at its account, for who shows it. */
+  readonly limit: unknown;
+  readonly budgeted: boolean;
   readonly activity: Activity | null;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -139,6 +144,7 @@ export function readTurn(value: unknown): Turn | null {
     outcome: textOrNull(turn["outcome"]),
     error: readProblem(turn["error"]),
     usage: turn["usage"] === undefined || turn["usage"] === null ? null : readUsage(turn["usage"]),
+    verify: turn["verify"],
   };
 }
 
@@ -186,6 +192,8 @@ export function readAgent(value: unknown): Agent | null {
     permissions: textOrNull(agent["permissions"]),
     session: textOrNull(agent["session"]),
     keepsWork: isTrue(agent["snapshots"]) || agent["workspace"] === "worktree" || agent["workspace"] === "copy",
+    limit: agent["limit"],
+    budgeted: agent["budget"] !== undefined || agent["overspent"] !== undefined,
     activity: readActivity(agent["activity"]),
     createdAt: time(agent["createdAt"]) ?? 0,
     updatedAt: time(agent["updatedAt"]) ?? 0,

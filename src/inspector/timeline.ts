@@ -9,6 +9,7 @@ import type { Fields } from "./read.ts";
 import { fields, number, text, time } from "./read.ts";
 import type { Agent } from "./shapes.ts";
 import { readAll } from "./shapes.ts";
+import { verdictWords } from "./verdict.ts";
 
 interface Event {
   readonly id: number;
@@ -62,6 +63,8 @@ export function createTimeline({ client, store, link }: AppContext, agent: Agent
       );
       details.addEventListener("toggle", () => {
         if (details.childElementCount > 1) return;
+        const tail = text(fields(fields(fields(data["data"])["turn"])["verify"])["tail"]);
+        if (tail !== "") details.append(h("pre", { class: "wrap inner tail" }, visible(tail)));
         details.append(h("pre", { class: "wrap inner" }, visible(JSON.stringify(data, null, 2))));
       });
       if (id === pointed) {
@@ -164,7 +167,11 @@ function summaryOf(event: Fields): string {
     case "turn_started":
       return text(turn?.["origin"]) === "agent" ? "began by itself" : "for an input";
     case "turn_ended":
-      return [text(turn?.["outcome"]), text(fields(turn?.["error"])["message"])]
+      return [
+        text(turn?.["outcome"]),
+        turn?.["verify"] === undefined ? "" : `check ${verdictWords(turn["verify"])}`,
+        text(fields(turn?.["error"])["message"]),
+      ]
         .filter((each) => each !== "")
         .join(": ");
     case "input":
