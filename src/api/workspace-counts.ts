@@ -1,6 +1,6 @@
 /**
- * What agents' folders and their snapshots take: bytes and seconds, for `GET /metrics`. The disk is looked at beside the
- * scrapes, at most once a minute: none waits for a large one. Without workspaces there is nothing to say.
+ * What agents' folders and their snapshots take: bytes and seconds, for `GET /metrics`. The disk is looked at beside
+ * the scrapes, at most once a minute: none waits for a large one. Without workspaces there is nothing to say.
  */
 import type { Metric } from "../http/metrics.ts";
 import { errorText } from "../lib/errors.ts";
