@@ -84,14 +84,16 @@ describe.skipIf(POSTGRES === null)("the stream of a fleet", () => {
   test("loses nothing of a transaction that is committed late", async () => {
     const heard = await listen(one);
     const slow = new SQL({ url: postgres.url, max: 1 });
+    const hold = Promise.withResolvers<void>();
+    const numbered = Promise.withResolvers<void>();
     try {
-      const hold = Promise.withResolvers<void>();
       const late = slow.begin(async (tx) => {
         await tx.unsafe(`INSERT INTO ${fleet.table("events")} (node_no, epoch, id, type, at, data)
           SELECT node_no, 99, 1, 'note', now(), '{"late":"late-one"}' FROM ${fleet.table("nodes")} WHERE name = 'one'`);
+        numbered.resolve();
         await hold.promise;
       });
-      await Bun.sleep(100); // its number is taken
+      await Promise.race([numbered.promise, late]);
       const name = await makeProject(two);
       await Bun.sleep(600);
       expect(hears(heard.heard, name)).toBeUndefined(); // held back, or the late one would never be seen
@@ -99,6 +101,7 @@ describe.skipIf(POSTGRES === null)("the stream of a fleet", () => {
       await late;
       await eventually("both are heard", () => hears(heard.heard, name) && hears(heard.heard, "late-one"));
     } finally {
+      hold.resolve();
       await slow.close();
       await heard.close();
     }
