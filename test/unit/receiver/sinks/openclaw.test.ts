@@ -207,7 +207,7 @@ describe("the OpenClaw sink", () => {
 
   test("one that ignores SIGTERM, and a child it left behind, are killed", async () => {
     plan("deaf", "fork");
-    const sink = sinkOf("cli", {}, { deadlineMs: 800, killAfterMs: 300 });
+    const sink = sinkOf("cli", {}, { deadlineMs: 2500, killAfterMs: 300 });
     await sink.send([delivery()], never);
     expect(gone(calls()[0]?.pid ?? 0)).toBe(true);
     await sink.send([delivery()], never);
