@@ -43,6 +43,7 @@ import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
 import { startRetention } from "./store/retention.ts";
+import { saveSurvivors } from "./store/starts.ts";
 import { hasWorkspaces } from "./store/workspaces.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
 import { createWorker } from "./webhook/worker.ts";
@@ -257,6 +258,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   bus.onCommit(service.changed);
   if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
+  rememberSurvivors(store, supervisor, log);
   if (hasChecks(store))
     void import("./agents/check.ts").then(({ endLeftChecks }) =>
       endLeftChecks(checks, (agent, turn) => supervisor.find(agent)?.state().turn?.id === turn),
@@ -309,6 +311,19 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
 
 const AS_INIT =
   "this program runs as process 1 and does not reap the orphans of its agents: start the container with an init (docker run --init, or init: true)";
+
+/** For the report of the night only: a store that does not take it now keeps nobody from working. */
+function rememberSurvivors(store: Store, supervisor: Supervisor, log: Logger): void {
+  try {
+    saveSurvivors(store, (agent, run) => {
+      if (supervisor.isPending(agent)) return null;
+      const state = supervisor.find(agent)?.state();
+      return state?.run === run && (state.process === "running" || state.process === "parking");
+    });
+  } catch (error) {
+    log.warn("cannot store which processes lived through the restart", { error });
+  }
+}
 
 /** The listener first, so that it can be asked what the store waits for; without one of the two, neither. */
 async function open(

@@ -16,6 +16,7 @@ import { allAgentIds } from "./store/agents.ts";
 import type { StateLock, Store } from "./store/database.ts";
 import { lockStateDir, openStore } from "./store/database.ts";
 import { isPassing } from "./store/patience.ts";
+import { insertStart } from "./store/starts.ts";
 
 export function makeStateDir(stateDir: string, log: Logger): void {
   const mended = makePrivateDir(stateDir);
@@ -47,7 +48,7 @@ export function useStore(stateDir: string, nowMs: number): Store {
   let store: Store | null = null;
   try {
     const opened = (store = openStore(path));
-    opened.transact(() => opened.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('started', ?)", String(nowMs)));
+    opened.transact(() => insertStart(opened, nowMs));
     return opened;
   } catch (error) {
     store?.close();

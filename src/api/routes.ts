@@ -19,6 +19,7 @@ import { permissionRoutes } from "./permissions.ts";
 import { projectRoutes } from "./projects.ts";
 import { providerRoutes } from "./providers.ts";
 import { pulseRoutes } from "./pulse.ts";
+import { reportRoutes } from "./report.ts";
 import { turnRoutes } from "./turns.ts";
 import { usageRoutes } from "./usage.ts";
 import { workspaceRoutes } from "./workspaces.ts";
@@ -34,6 +35,7 @@ export function apiRoutes(deps: ApiDeps, more: readonly Route[] = []): readonly 
     ...messageRoutes(deps),
     ...turnRoutes(deps),
     ...usageRoutes(deps),
+    ...reportRoutes(deps),
     ...permissionRoutes(deps),
     ...controlRoutes(deps),
     ...accountRoutes(deps),

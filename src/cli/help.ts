@@ -18,7 +18,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],
   [
     "Look closer",
-    ["status", "usage", "accounts", "events", "debug", "providers", "projects", "deliveries", "open", "api"],
+    ["status", "report", "usage", "accounts", "events", "debug", "providers", "projects", "deliveries", "open", "api"],
   ],
   ["Many boxes", ["nodes", "tasks", "fleet"]],
   ["Set up", ["serve", "doctor", "config", "systemd", "completion", "version", "help"]],

@@ -230,4 +230,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE snapshots ADD COLUMN commits INTEGER;
   `,
+  // Every start of the daemon, and which processes lived through it.
+  `
+  CREATE TABLE starts (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL) STRICT;
+  CREATE TABLE start_runs (
+    start INTEGER NOT NULL REFERENCES starts(id) ON DELETE CASCADE,
+    agent TEXT NOT NULL REFERENCES agents(id) ON DELETE CASCADE, run INTEGER NOT NULL, lived INTEGER,
+    PRIMARY KEY (start, agent)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX start_runs_by_agent ON start_runs (agent);
+  `,
 ];

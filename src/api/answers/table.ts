@@ -22,6 +22,7 @@ import {
 import { FLEET_ANSWERS } from "./fleet.ts";
 import { eventPage, streamEvent } from "./events.ts";
 import { listedPermission, message, permission } from "./said.ts";
+import { nightReport } from "./report.ts";
 import type { RouteAnswer } from "./route.ts";
 import { isKeyed } from "./route.ts";
 import { count, text, yes } from "./shape.ts";
@@ -59,6 +60,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "GET /readyz": { tag: "box" },
   "GET /api/v1/providers": { tag: "box", answer: object({ providers: array(provider) }) },
   "GET /api/v1/usage": { tag: "box", answer: usageReport },
+  "GET /api/v1/report": { tag: "box", answer: nightReport },
   "GET /api/v1/metrics": { tag: "box" },
   "GET /metrics": { tag: "box" },
   "GET /api/v1/openapi.json": { tag: "box", answer: record(unknown()) },

@@ -17,6 +17,16 @@ export const count = (what: string): Flag => ({ name: "number", short: "n", valu
 
 export const LOOK: readonly Command[] = [
   {
+    name: "report",
+    what: "says what the agents did while nobody looked: the last 12 hours, or since a time",
+    args: [],
+    flags: [SINCE],
+    examples: ["agent-harness report", "agent-harness report --since 8h"],
+    exits: [0, 2, 3, 7],
+    routes: ["GET /report"],
+    load: () => import("../commands/report.ts"),
+  },
+  {
     name: "usage",
     what: "says who used what: tokens, cost and turns, today or since a time",
     args: [],

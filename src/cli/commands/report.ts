@@ -1,0 +1,87 @@
+/** `report`: what happened while nobody looked, on one screen. */
+import { EXIT } from "../../words/exits.ts";
+import type { Context } from "../command.ts";
+import { tokensOf } from "../doing.ts";
+import { count, duration, money, timeOfDay } from "../figures.ts";
+import { asJson } from "../print.ts";
+import type { NightShape, ReportShape } from "../report-shapes.ts";
+import type { Cell, Column } from "../table.ts";
+import { printTable } from "../table.ts";
+
+/** What stands around the table: the heading, the sum, restarts, deliveries, the prompt. */
+const AROUND = 7;
+
+export async function run(context: Context): Promise<number> {
+  const { args, io } = context;
+  const since = args.value("since")?.replace("#", "");
+  const path = `/api/v1/report${since === undefined ? "" : `?${new URLSearchParams({ since })}`}`;
+  const answer = await context.client().call(path);
+  if (asJson(context, answer)) return EXIT.ok;
+  const report = answer as ReportShape; // made by the daemon from its own table of routes
+  const { agents } = report;
+  const room = io.out.isTty ? Math.max(3, io.out.height() - AROUND) : agents.length;
+  for (const line of io.out.isTty ? headOf(report) : []) io.out.line(line);
+  printTable(io.out, COLUMNS, agents.slice(0, room).map(rowOf), "no agent did anything");
+  if (agents.length > room) io.out.line(`… and ${agents.length - room} more (--json has all)`);
+  return EXIT.ok;
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: "AGENT", whole: true },
+  { head: "NOW" },
+  { head: "TURNS", shrinkTo: 12 },
+  { head: "CHECKS", dropAt: 2 },
+  { head: "CHANGES", dropAt: 3 },
+  { head: "WAITED", dropAt: 4 },
+  { head: "LIMITED", dropAt: 5 },
+  { head: "TOKENS", right: true, dropAt: 6 },
+  { head: "COST", right: true, dropAt: 1 },
+];
+
+function headOf({ since, until, agents, usage, restarts, dead }: ReportShape): string[] {
+  const need = agents.filter(({ waits, status }) => waits.open > 0 || status === "error").length;
+  const length = duration(Date.parse(until) - Date.parse(since));
+  const sum = `${usage.turns} turns, ${count(tokensOf(usage) ?? 0)} tokens, ${money(usage.costUsd)}`;
+  return [
+    `the last ${length}: ${agents.length} agents, ${sum}${need === 0 ? "" : `; ${need} need you`}`,
+    ...(restarts.length === 0 ? [] : [restartsOf(restarts)]),
+    ...(dead.length === 0 ? [] : [`${dead.length} deliveries are dead: agent-harness deliveries --state dead`]),
+  ];
+}
+
+function restartsOf(restarts: ReportShape["restarts"]): string {
+  const sum = (key: "lived" | "ended" | "unknown"): number => restarts.reduce((n, each) => n + each[key].length, 0);
+  const last = timeOfDay(Date.parse(restarts.at(-1)?.at ?? ""));
+  const unknown = sum("unknown") === 0 ? "" : `, of ${sum("unknown")} it is not known`;
+  const times = restarts.length === 1 ? `at ${last}` : `${restarts.length} times, the last at ${last}`;
+  return `the daemon was restarted ${times}: ${sum("lived")} processes lived through it, ${sum("ended")} did not${unknown}`;
+}
+
+function rowOf({
+  id,
+  project,
+  name,
+  status,
+  turns,
+  error,
+  checks,
+  changes,
+  waits,
+  limited,
+  usage,
+}: NightShape): Cell[] {
+  const said = Object.entries(turns).flatMap(([outcome, n]) => (n === 0 ? [] : [`${n} ${outcome}`]));
+  const by = Object.entries(waits.by).map(([who, n]) => `${who} ${n}`);
+  const waitedFor = [...by, ...(waits.open === 0 ? [] : [`open ${waits.open}`])].join(", ");
+  return [
+    { text: `${project ?? "?"}/${name ?? id}` },
+    { text: status ?? "forgotten" },
+    { text: `${said.join(", ")}${error === null ? "" : ` (${error.code})`}` },
+    { text: checks.passed + checks.failed === 0 ? "" : `${checks.passed} passed, ${checks.failed} failed` },
+    { text: changes === null ? "" : `${changes.files} files +${changes.insertions} -${changes.deletions}` },
+    { text: waits.asked === 0 ? "" : `${duration(waits.ms)} (${waitedFor})` },
+    { text: limited.times === 0 ? "" : `${duration(limited.ms)}${limited.now ? " so far" : ""}` },
+    { text: count(tokensOf(usage) ?? 0), raw: String(tokensOf(usage) ?? 0) },
+    { text: `${usage.estimated ? "~" : ""}${money(usage.costUsd)}`, raw: String(usage.costUsd) },
+  ];
+}
