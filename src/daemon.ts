@@ -187,6 +187,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     newUuid: () => crypto.randomUUID(),
     closers: {
       snapshot: async () => (await rooms()).closer,
+      result: () => import("./agents/result.ts").then(({ createResultCloser }) => createResultCloser({ store, seam })),
       check: () => (checker ??= import("./agents/check.ts").then(({ createCheckCloser }) => createCheckCloser(checks))),
     },
     accounts,

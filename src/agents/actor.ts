@@ -128,8 +128,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       accountLimits: () => deps.accounts.standing(agent).accountLimits,
       newNonce: deps.newNonce,
       newUuid: deps.newUuid,
-      promptOf: (input: Input) =>
-        promptOf(store, deps.agentDir, deps.runSettings(agent).codec.traits, input, entry.now),
+      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.runSettings(agent), input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
     };
     const step = beginStep(context, agent.state, progress);

@@ -2,6 +2,7 @@
  * Files that go with an input, as copies of ours in the agent's folder: written before the row that names them is
  * committed, handed to the program from there and from nowhere else, gone with the agent.
  */
+import { given } from "../lib/given.ts";
 import { closeSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isPictureType } from "../lib/picture.ts";
@@ -12,6 +13,7 @@ import { attachmentsOf, insertAttachment } from "../store/attachments.ts";
 import type { Store } from "../store/database.ts";
 import type { Input } from "../store/inputs.ts";
 import { asPrompt } from "../store/inputs.ts";
+import type { ResultTerms } from "../words/agent.ts";
 import type { Picture, PromptInput } from "../words/said.ts";
 
 export interface NewAttachment {
@@ -46,15 +48,21 @@ function fileName(input: number, n: number, name: string): string {
   return `${input}-${n}${ending}`;
 }
 
+interface PromptTerms {
+  readonly codec: { readonly traits: Pick<Traits, "pictures"> };
+  readonly result: ResultTerms | null;
+}
+
 /** What a codec is given of an input: pictures in the program's own way, other files by their path in the text. */
 export function promptOf(
   store: Store,
   agentDir: string,
-  { pictures: way }: Pick<Traits, "pictures">,
+  { codec, result }: PromptTerms,
   input: Input,
   now: number,
 ): PromptInput {
-  const prompt = asPrompt(input, now);
+  const prompt = { ...asPrompt(input, now), ...given({ schema: result?.schema }) };
+  const { pictures: way } = codec.traits;
   const all = attachmentsOf(store, input.id);
   if (all.length === 0) return prompt;
   const pictures: Picture[] = [];

@@ -8,7 +8,7 @@ import type { Store } from "../store/database.ts";
 import { getInput } from "../store/inputs.ts";
 import type { Project } from "../store/projects.ts";
 import { getProject } from "../store/projects.ts";
-import type { Verify } from "../words/agent.ts";
+import type { ResultTerms, Verify } from "../words/agent.ts";
 import { findWorkspace } from "../store/workspaces.ts";
 import type { PermissionMode, ProviderKind } from "../words/kinds.ts";
 import type { OnLimit } from "../words/limits.ts";
@@ -34,6 +34,7 @@ export interface RunSettings {
   readonly payer: () => Payer;
 
   readonly verify: Verify | null;
+  readonly result: ResultTerms | null;
   /** What the check of a turn runs under: nothing of what pays for the agent. */
   readonly checking: (turn: string) => CheckContext;
 }
@@ -74,12 +75,15 @@ export function runSettingsOf(
 ): RunSettings {
   const project = getProject(sources.store, agent.project);
   const verify = agent.settings.verify ?? project.defaults.verify ?? null;
+  const result = resultOf(agent, project);
   return {
     codec: provider.codec,
     permissions: permissionsOf(agent, project, provider),
     limits: limitsOf(sources.limits, project.defaults.limits, agent.settings.limits),
+    result,
     closing: [
       ...(keepsWork(agent) ? [{ step: "snapshot", limitMs: SNAPSHOT_MS, attempts: 0 } as const] : []),
+      ...(result === null ? [] : [{ step: "result", limitMs: RESULT_MS, attempts: 1 } as const]),
       ...(verify === null ? [] : [{ step: "check", limitMs: verify.timeoutMs, attempts: verify.attempts } as const]),
     ],
     verify,
@@ -120,6 +124,12 @@ function environmentOf(
 
 /** What is kept of a turn's work has so long before the turn ends without it. */
 const SNAPSHOT_MS = 30_000;
+
+/** To look at what is stored already. */
+const RESULT_MS = 30_000;
+
+const resultOf = (agent: Agent, project: Project): ResultTerms | null =>
+  agent.settings.result ?? project.defaults.result ?? null;
 
 /** In a folder of its own always, in the project's where that was asked for. */
 export const keepsWork = ({ settings }: Agent): boolean =>
@@ -163,6 +173,7 @@ function launchContext(
   const ours = { AH_AGENT_ID: agent.id, AH_PROJECT: project.name, AH_RUN: String(run) };
   const env = environmentOf(sources, agent, provider, ours);
   const flight = agent.state.flight;
+  const result = resultOf(agent, project);
   const input = codec.traits.oneshot && flight !== null ? getInput(sources.store, flight.input) : null;
   return {
     command: resolveCommand(provider, env, project.cwd),
@@ -180,6 +191,7 @@ function launchContext(
     isRoot: sources.isRoot,
     self: sources.self,
     ...(agent.state.fence === null ? {} : { maxCostUsd: agent.state.fence.usd }),
+    ...(result === null ? {} : { resultSchema: result.schema }),
     ...(input === null ? {} : { prompt: { text: input.text, as: settings.promptAs ?? "stdin" } }),
   };
 }

@@ -163,7 +163,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     return written
       .filter((each) => each.run !== null && (each.run === run) === sameRun)
       .flatMap((each) => getInput(store, each.id) ?? [])
-      .map((input) => promptOf(store, books.agentDir, books.runSettings().codec.traits, input, clock.now()));
+      .map((input) => promptOf(store, books.agentDir, books.runSettings(), input, clock.now()));
   };
 
   /**

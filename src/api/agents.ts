@@ -22,7 +22,7 @@ import type { AgentFilter } from "./listing.ts";
 import { agentsPage } from "./listing.ts";
 import { assertAvailable, unknownProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
-import { assertMayVerify, verifyOf } from "./verify.ts";
+import { assertGivesResults, assertMayVerify, verifyOf } from "./verify.ts";
 import { agentView } from "./views.ts";
 import { assertNothingLost, assertWorkspace, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
@@ -90,6 +90,7 @@ export function agentRoutes(deps: ApiDeps) {
         assertReady(deps);
         const name = body.provider ?? getProject(store, params.name).defaults.provider;
         const loaded = await deps.providers.get(name ?? "")?.load();
+        if (body.result) (await import("./result.ts")).assertSchema(body.result);
         const project = getProject(store, params.name);
         assertStays(deps, project.name);
         return answerOnce(deps, { scope: createScope(project.name), req, bodyBytes }, (keep) => {
@@ -125,12 +126,13 @@ export function agentRoutes(deps: ApiDeps) {
             metadata: body.metadata ?? {},
             ...given({ limits: body.limits }),
             ...(body.verify === undefined ? {} : { verify: verifyOf(body.verify) }),
-            ...given({ onLimit: body.onLimit }),
+            ...given({ result: body.result, onLimit: body.onLimit }),
             ...(wish === "shared" ? {} : { workspace: wish }),
             ...((body.snapshots ?? project.defaults.snapshots) === true ? { snapshots: true } : {}),
             ...given({ budget: body.budget }),
           };
           assertMayVerify(deps, project, settings.verify ?? project.defaults.verify);
+          assertGivesResults(provider.codec, settings.result ?? project.defaults.result);
           const agent: Agent = {
             id: freeId(deps),
             project: project.name,
@@ -177,16 +179,18 @@ export function agentRoutes(deps: ApiDeps) {
       path: ONE,
       summary: "Change an agent (JSON Merge Patch); model and permissions hold from the next turn",
       body: schemas.agentPatch,
-      handler({ params, body, req, bodyBytes }) {
+      async handler({ params, body, req, bodyBytes }) {
+        if (body.result) (await import("./result.ts")).assertSchema(body.result);
         const actor = actorAt(deps, params);
         return answerOnce(deps, { scope: `change ${actor.id}`, req, bodyBytes }, (keep) => {
           const agent = actor.agent();
           const name = body.name === undefined ? agent.name : body.name;
           if (name !== agent.name) assertNameFree(store, agent.project, name);
           if (body.webhook) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
-          const { verify, budget: oldBudget, ...others } = agent.settings;
+          const { verify, result, budget: oldBudget, ...others } = agent.settings;
           const checked = body.verify === undefined ? verify : body.verify === null ? undefined : verifyOf(body.verify);
           if (body.verify) assertMayVerify(deps, getProject(store, agent.project), checked);
+          if (body.result) assertGivesResults(actor.runSettings().codec, body.result);
           const budget = body.budget === undefined ? oldBudget : mergeBudget(oldBudget, body.budget);
           if (body.budget !== undefined) {
             const { defaults, budgetPerDay } = getProject(store, agent.project);
@@ -197,6 +201,7 @@ export function agentRoutes(deps: ApiDeps) {
             ...others,
             ...given({
               verify: checked,
+              result: body.result === undefined ? result : (body.result ?? undefined),
               budget,
               model: body.model,
               permissions: body.permissions,
@@ -204,7 +209,8 @@ export function agentRoutes(deps: ApiDeps) {
             }),
             ...(body.metadata === undefined ? {} : { metadata: mergeMetadata(agent.settings.metadata, body.metadata) }),
           };
-          const changed = { name, settings, restart: body.model !== undefined || body.permissions !== undefined };
+          const restart = [body.model, body.permissions, body.result].some((each) => each !== undefined);
+          const changed = { name, settings, restart };
           const answered = actor.configure(changed, (now) => {
             const answer: Answer = { status: 200, body: { agent: agentView(now) }, agent: actor.id };
             keep(answer);

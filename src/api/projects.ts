@@ -19,7 +19,7 @@ import type { Answer } from "./idempotent.ts";
 import { answerLeaving, answerOnce } from "./idempotent.ts";
 import { assertProvider } from "./providers.ts";
 import * as schemas from "./schemas.ts";
-import { assertMayVerify, verifyOf } from "./verify.ts";
+import { assertGivesResults, assertMayVerify, verifyOf } from "./verify.ts";
 import { projectView } from "./views.ts";
 import { assertNothingLost, letGo } from "./workspace-guard.ts";
 import { assertWebhookAllowed } from "./webhooks.ts";
@@ -52,7 +52,8 @@ export function projectRoutes(deps: ApiDeps) {
       body: schemas.newProject,
       bodyBytes: schemas.TEXTS_BYTES,
       success: { status: 201 },
-      handler({ body, req, bodyBytes }) {
+      async handler({ body, req, bodyBytes }) {
+        await assertResult(body.defaults);
         return answerOnce(deps, { scope: "projects", req, bodyBytes }, (keep) => {
           const project: Project = {
             name: body.name,
@@ -87,8 +88,9 @@ export function projectRoutes(deps: ApiDeps) {
       summary: "Change a project (JSON Merge Patch: null takes a value away)",
       body: schemas.projectPatch,
       bodyBytes: schemas.TEXTS_BYTES,
-      handler({ params, body, req, bodyBytes }) {
+      async handler({ params, body, req, bodyBytes }) {
         assertReady(deps);
+        await assertResult(body.defaults);
         const old = getProject(store, params.name);
         return answerOnce(deps, { scope: `change ${old.name}`, req, bodyBytes }, (keep) => {
           const project: Project = {
@@ -113,6 +115,8 @@ export function projectRoutes(deps: ApiDeps) {
           for (const agent of agentsOf(store, project.name)) {
             const codec = deps.supervisor.find(agent.id)?.runSettings().codec;
             const whole = budgetOf(config.budget, project.defaults.budget, agent.settings.budget);
+            if (codec !== undefined && body.defaults?.result)
+              assertGivesResults(codec, agent.settings.result ?? project.defaults.result);
             if (codec !== undefined) assertMetered(codec, whole, project.budgetPerDay, "defaults.budget");
           }
           const answer: Answer = { status: 200, body: { project: view(project) } };
@@ -172,6 +176,12 @@ export function projectRoutes(deps: ApiDeps) {
 
 function assertDefaults(deps: ApiDeps, { provider }: ProjectDefaults): void {
   if (provider !== undefined) assertProvider(deps, provider, "defaults.provider");
+}
+
+async function assertResult(
+  defaults: { readonly result?: ProjectDefaults["result"] | null } | null | undefined,
+): Promise<void> {
+  if (defaults?.result) (await import("./result.ts")).assertSchema(defaults.result, "defaults.result.schema");
 }
 
 type Given = Omit<ProjectDefaults, "verify"> & { readonly verify?: Parameters<typeof verifyOf>[0] };

@@ -13,6 +13,7 @@ import {
   refined,
   string,
   union,
+  unknown,
 } from "../lib/check.ts";
 import { budget, budgetMembers, budgetPerDay } from "../lib/budgets.ts";
 import { resourceLimits } from "../lib/resources.ts";
@@ -114,6 +115,9 @@ const verify = object({
   attempts: optional(integer({ min: 0, max: 20 })),
 });
 
+/** What is in it is looked at apart, where one is given. */
+const result = object({ schema: record(unknown()) });
+
 export const onLimit = oneOf(...ON_LIMIT);
 
 function tooLarge(variables: Readonly<Record<string, string>>): string | undefined {
@@ -165,6 +169,7 @@ export const defaults = object({
   systemPrompt: optional(systemPrompt),
   limits: optional(limits),
   verify: optional(verify),
+  result: optional(result),
   onLimit: optional(onLimit),
   workspace: optional(workspace),
   snapshots: optional(boolean()),
@@ -208,6 +213,7 @@ export const projectPatch = object({
         systemPrompt: optional(nullable(systemPrompt)),
         limits: optional(nullable(limits)),
         verify: optional(nullable(verify)),
+        result: optional(nullable(result)),
         onLimit: optional(nullable(onLimit)),
         workspace: optional(nullable(workspace)),
         snapshots: optional(nullable(boolean())),
@@ -242,6 +248,7 @@ export const newAgentShape = {
   metadata: optional(metadata),
   limits: optional(limits),
   verify: optional(verify),
+  result: optional(result),
   onLimit: optional(onLimit),
   workspace: optional(workspace),
   snapshots: optional(boolean()),
@@ -266,6 +273,7 @@ export const agentPatch = object({
   model: optional(nullable(model)),
   permissions: optional(nullable(permissions)),
   verify: optional(nullable(verify)),
+  result: optional(nullable(result)),
   budget: budgetPatch,
 });
 

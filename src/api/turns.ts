@@ -1,8 +1,9 @@
 /** Turns: what each answered, how it ended, how long it took and what it used. */
 import { json } from "../http/answer.ts";
 import { route } from "../http/router.ts";
-import { object, optional } from "../lib/check.ts";
-import { listTurns } from "../store/turns.ts";
+import { object, optional, string } from "../lib/check.ts";
+import { HarnessError } from "../lib/errors.ts";
+import { findTurn, lastWithResult, listTurns } from "../store/turns.ts";
 import { eventCursor } from "./cursor.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt } from "./deps.ts";
@@ -12,6 +13,19 @@ import { turnRecordView } from "./views.ts";
 export function turnRoutes(deps: ApiDeps) {
   const { store } = deps;
   return [
+    route({
+      method: "GET",
+      path: "/api/v1/projects/:name/agents/:id/result",
+      summary: "The result of a turn, or the newest one there is: what fits the schema that was asked for",
+      query: object({ turn: optional(string({ min: 1, max: 64 })) }),
+      handler({ params, query }) {
+        const { id } = actorAt(deps, params);
+        const turn = query.turn === undefined ? lastWithResult(store, id) : findTurn(store, id, query.turn);
+        if (turn === null || !("result" in turn))
+          throw new HarnessError("RESULT_NOT_FOUND", "no turn has given a result that fits its schema");
+        return json({ turnId: turn.id, result: turn.result });
+      },
+    }),
     route({
       method: "GET",
       path: "/api/v1/projects/:name/agents/:id/turns",

@@ -2,7 +2,8 @@
 import { isTrusted } from "../agents/run-settings.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Project } from "../store/projects.ts";
-import type { Verify } from "../words/agent.ts";
+import type { AnyCodec } from "../providers/contract.ts";
+import type { ResultTerms, Verify } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
 
 const TIMEOUT_MS = 600_000;
@@ -16,6 +17,16 @@ interface GivenVerify {
 
 export function verifyOf({ command, timeoutMs = TIMEOUT_MS, attempts = ATTEMPTS }: GivenVerify): Verify {
   return { command, timeoutMs, attempts };
+}
+
+/** 422 for a schema where no program would hold to it. */
+export function assertGivesResults({ kind, traits }: AnyCodec, result: ResultTerms | null | undefined): void {
+  if (!result || traits.results !== undefined) return;
+  throw new HarnessError(
+    "RESULT_NOT_SUPPORTED",
+    `agents of kind ${kind} give no result that fits a schema, those of claude-code and codex do: use one of them, ` +
+      "or leave out result (also of the project's defaults)",
+  );
 }
 
 /** 422 for a check in a project that nobody trusts. */

@@ -103,7 +103,7 @@ export function agentView(agent: Agent, frame: CauseFrame | null = null): Record
     env: Object.keys(settings.env).sort(),
     webhook: webhookView(settings.webhook),
     metadata: settings.metadata,
-    ...given({ limits: settings.limits, verify: settings.verify, onLimit: settings.onLimit }),
+    ...given({ limits: settings.limits, verify: settings.verify, result: settings.result, onLimit: settings.onLimit }),
     workspace: settings.workspace?.kind ?? "shared",
     ...(settings.snapshots === true ? { snapshots: true } : {}),
     ...given({ budget: settings.budget }),

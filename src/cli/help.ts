@@ -12,7 +12,7 @@ const WIDTH = 80;
 const KEYS = 26;
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
-  ["Work", ["run", "send", "ps", "show", "logs", "messages", "wait", "set", "inputs"]],
+  ["Work", ["run", "send", "ps", "show", "logs", "messages", "result", "wait", "set", "inputs"]],
   ["What they did", ["changes", "diff", "restore", "merge", "workspaces"]],
   ["Answer", ["permissions", "approve", "deny"]],
   ["Control", ["abort", "stop", "resume", "rm", "attach"]],

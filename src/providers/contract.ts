@@ -136,6 +136,8 @@ export interface LaunchContext {
   readonly self: readonly string[];
   /** What this process may spend: for programs that tell their cost only when a turn is over. */
   readonly maxCostUsd?: number;
+  /** A JSON Schema that the result of each turn must fit. */
+  readonly resultSchema?: Readonly<Record<string, unknown>>;
   /**
    * Only for `oneshot` codecs: the turn's text. "stdin" = the caller makes it the child's stdin, "arg" = `launch` puts
    * it into argv.
@@ -204,6 +206,11 @@ export interface Metering {
   readonly costUsd: MeteredAt;
 }
 
+/** As the input of a tool of this name; else as the text of its last answer. */
+export interface ResultsBy {
+  readonly tool?: string;
+}
+
 export interface Traits {
   /** What may be done with an input that was written but never confirmed when its process died. */
   readonly redelivery: "dedupe" | "history" | "none";
@@ -224,6 +231,8 @@ export interface Traits {
   readonly carriedTotals?: readonly UsageKey[];
   /** What it tells of its use, and when: a budget of what it never tells could not be held. */
   readonly metering: Metering;
+  /** Given a schema, how it gives the result of a turn. Absent: it takes none. */
+  readonly results?: ResultsBy;
   /** A process that is killed takes with it what its conversation's totals did not yet hold. */
   readonly totalsDieWithIt?: true;
   /**

@@ -3,7 +3,7 @@ import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Stored } from "../lib/stored.ts";
 import { aCount, aFlag, aText, mapOf, maybe, oneOf, orNull, readStored, shapeOf } from "../lib/stored.ts";
-import type { Activity, AgentState, CauseFrame, Status, Verify } from "../words/agent.ts";
+import type { Activity, AgentState, CauseFrame, ResultTerms, Status, Verify } from "../words/agent.ts";
 import type { Budget } from "../words/budget.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
@@ -16,7 +16,7 @@ import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
 import { forgetAgent } from "./forget.ts";
 import type { ResourceLimits, WebhookTarget } from "./projects.ts";
-import { budgetReader, resourceLimits, verifyTerms, webhookTarget, workspaceWish } from "./projects.ts";
+import { budgetReader, resourceLimits, resultTerms, verifyTerms, webhookTarget, workspaceWish } from "./projects.ts";
 
 export interface AgentSettings {
   readonly model: string | null;
@@ -29,6 +29,7 @@ export interface AgentSettings {
   /** What a run may use, where the agent has its own word about it. */
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
+  readonly result?: ResultTerms;
   readonly onLimit?: OnLimit;
   /** A folder of its own; absent: the project's. */
   readonly workspace?: WorkspaceWish;
@@ -63,6 +64,7 @@ const settingsReader = shapeOf<AgentSettings>(
     metadata: mapOf(aText),
     limits: maybe(resourceLimits),
     verify: maybe(verifyTerms),
+    result: maybe(resultTerms),
     onLimit: maybe(oneOf(...ON_LIMIT)),
     workspace: maybe(workspaceWish),
     snapshots: maybe(aFlag),

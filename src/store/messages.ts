@@ -250,6 +250,21 @@ export function lastAssistantMessage(store: Store, agent: string, turn?: string)
   return row === null ? null : fromRow(row);
 }
 
+/** What the agent itself gave a tool last in a turn; undefined: it did not call it. */
+export function lastToolInput(store: Store, agent: string, turn: string, tool: string): unknown {
+  const rows = store.all<{ parts: string }>(
+    `SELECT parts FROM messages WHERE agent = ? AND turn = ? AND role = 'assistant' AND subagent IS NULL
+     AND parts LIKE '%"tool_use"%' ORDER BY id DESC`,
+    agent,
+    turn,
+  );
+  for (const row of rows) {
+    const call = fromColumn(parts, row.parts, []).findLast((part) => part.type === "tool_use" && part.name === tool);
+    if (call?.type === "tool_use") return call.input;
+  }
+  return undefined;
+}
+
 /** The beginning of the last text that the agent said (in a turn); the rest is not read. */
 export function lastText(
   store: Store,

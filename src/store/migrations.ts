@@ -240,4 +240,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX start_runs_by_agent ON start_runs (agent);
   `,
+  // What a turn gave as its result.
+  `
+  ALTER TABLE turns ADD COLUMN result TEXT;
+  `,
 ];

@@ -2,8 +2,8 @@
 import { toJson } from "../lib/json.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Reader } from "../lib/stored.ts";
-import { aFlag, aNumber, aText, listOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
-import type { Verify } from "../words/agent.ts";
+import { aFlag, aNumber, aText, anything, listOf, mapOf, maybe, oneOf, shapeOf } from "../lib/stored.ts";
+import type { ResultTerms, Verify } from "../words/agent.ts";
 import type { Budget, DayBudget } from "../words/budget.ts";
 import type { PermissionMode } from "../words/kinds.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
@@ -36,6 +36,7 @@ export interface ProjectDefaults {
   readonly systemPrompt?: string;
   readonly limits?: ResourceLimits;
   readonly verify?: Verify;
+  readonly result?: ResultTerms;
   readonly onLimit?: OnLimit;
   readonly workspace?: "shared" | WorkspaceWish;
   readonly snapshots?: boolean;
@@ -64,6 +65,7 @@ export const webhookTarget: Reader<WebhookTarget> = shapeOf<WebhookTarget>({
 const words: Reader<string | readonly string[]> = (json, path) =>
   typeof json === "string" ? json : listOf(aText)(json, path);
 
+export const resultTerms: Reader<ResultTerms> = shapeOf<ResultTerms>({ schema: mapOf(anything) });
 export const verifyTerms: Reader<Verify> = shapeOf<Verify>({ command: words, timeoutMs: aNumber, attempts: aNumber });
 
 export const resourceLimits: Reader<ResourceLimits> = shapeOf<ResourceLimits>({
@@ -100,6 +102,7 @@ const projectDefaults: Reader<ProjectDefaults> = shapeOf<ProjectDefaults>({
   systemPrompt: maybe(aText),
   limits: maybe(resourceLimits),
   verify: maybe(verifyTerms),
+  result: maybe(resultTerms),
   onLimit: maybe(oneOf(...ON_LIMIT)),
   workspace: maybe((json, path) => (json === "shared" ? json : workspaceWish(json, path))),
   snapshots: maybe(aFlag),

@@ -3,6 +3,7 @@ import { toJson } from "../lib/json.ts";
 import type { EndedTurn, Turn, TurnError, TurnOrigin, TurnOutcome, Verified } from "../words/agent.ts";
 import type { Parking } from "../words/limits.ts";
 import type { Spent } from "../words/said.ts";
+import { anything } from "../lib/stored.ts";
 import * as readers from "./agent-state.ts";
 import { fromColumn } from "./columns.ts";
 import type { Store } from "./database.ts";
@@ -24,9 +25,11 @@ export interface TurnRecord {
   readonly verify: Verified | null;
   /** When it waited for its account. */
   readonly parked?: readonly Parking[];
+  /** What it gave as its result, where that fits its schema. */
+  readonly result?: unknown;
 }
 
-type Told = "error" | "usage" | "verify" | "parked";
+type Told = "error" | "usage" | "verify" | "parked" | "result";
 type TurnRow = Omit<TurnRecord, Told> & Readonly<Record<Told, string | null>>;
 
 export function insertTurn(store: Store, agent: string, n: number, turn: Turn): void {
@@ -54,12 +57,26 @@ export function endTurn(store: Store, turn: EndedTurn): void {
   );
 }
 
+/** Before it ends. */
+export function saveResult(store: Store, turn: string, result: unknown): void {
+  store.run("UPDATE turns SET result = ? WHERE id = ?", toJson(result), turn);
+}
+
 const SELECT = `SELECT t.id, t.n, t.origin, i.n AS input, t.started_at AS startedAt, t.ended_at AS endedAt,
-  t.outcome, t.error, t.usage, t.verify, t.parked
+  t.outcome, t.error, t.usage, t.verify, t.parked, t.result
   FROM turns t LEFT JOIN inputs i ON i.id = t.input`;
 
 export function findTurn(store: Store, agent: string, id: string): TurnRecord | null {
   const row = store.get<TurnRow>(`${SELECT} WHERE t.agent = ? AND t.id = ?`, agent, id);
+  return row === null ? null : fromRow(row);
+}
+
+/** The newest that has a result. */
+export function lastWithResult(store: Store, agent: string): TurnRecord | null {
+  const row = store.get<TurnRow>(
+    `${SELECT} WHERE t.agent = ? AND t.result IS NOT NULL ORDER BY t.n DESC LIMIT 1`,
+    agent,
+  );
   return row === null ? null : fromRow(row);
 }
 
@@ -80,12 +97,13 @@ export function listTurns(
 
 const UNKNOWN: TurnError = { code: "UNKNOWN", message: "what was stored of its error cannot be read" };
 
-function fromRow({ error, usage, verify, parked, ...row }: TurnRow): TurnRecord {
+function fromRow({ error, usage, verify, parked, result, ...row }: TurnRow): TurnRecord {
   return {
     ...row,
     ...(error === null ? {} : { error: fromColumn(readers.error, error, UNKNOWN) }),
     usage: fromColumn(readers.spent, usage, null),
     verify: fromColumn(readers.verified, verify, null),
     ...(parked === null ? {} : { parked: fromColumn(readers.parkings, parked, []) }),
+    ...(result === null ? {} : { result: fromColumn(anything, result, null) }),
   };
 }

@@ -143,7 +143,8 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
   });
   const permission = notice.permission === undefined ? null : getPermission(store, agent.id, notice.permission);
   const ended = notice.turns.at(-1);
-  const verify = ended === undefined ? null : (findTurn(store, agent.id, ended)?.verify ?? null);
+  const last = ended === undefined ? null : findTurn(store, agent.id, ended);
+  const verify = last?.verify ?? null;
   const changes = ended === undefined ? null : changesOf(store, agent.id, ended);
   const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
   const turnId = running ?? turns.at(-1)?.id;
@@ -173,6 +174,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
           },
         }),
     ...(verify === null ? {} : { verify }),
+    ...(last === null || last.result === undefined ? {} : { result: last.result }),
     ...(changes === null ? {} : { changes }),
     ...(notice.limit === undefined ? {} : { account: accountOf(store, notice.limit) }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),

@@ -17,6 +17,7 @@ export const BODY_MAX_BYTES = 200 * 1024;
 const ERROR_MAX = 8192;
 const TITLE_MAX = 4096;
 const TAIL_MAX = 8192;
+const RESULT_MAX = 65_536;
 /** Of what is a word and no text: a code, a tool's name, an option. */
 const WORD_MAX = 200;
 const OPTIONS_MAX = 50;
@@ -58,6 +59,8 @@ export interface Notice {
   readonly permission?: NoticePermission;
   /** What the check of the last turn said. */
   readonly verify?: Verified;
+  /** What the last turn gave as its result. */
+  readonly result?: unknown;
   /** What the agent's work comes to since it began, where it is kept. */
   readonly changes?: WorkFigures & { readonly branch: string | null; readonly commits: number | null };
   readonly account?: NoticeAccount;
@@ -115,6 +118,8 @@ function bodyWithin(notice: Notice, share: number): string {
     name,
     permission,
     verify,
+    // Cut it would be another one: whole, or not at all.
+    result: share === 1 && toJson(notice.result ?? null).length <= RESULT_MAX ? notice.result : undefined,
     changes: notice.changes,
     account,
     budget: notice.budget,

@@ -81,6 +81,11 @@ export interface Verify {
   readonly attempts: number;
 }
 
+/** What the result of each turn must look like: a JSON Schema. */
+export interface ResultTerms {
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
 /** How often something was fed back to the agent since the last input of somebody else. */
 export type Fed = Readonly<Partial<Record<ClosingStep, number>>>;
 

@@ -105,6 +105,8 @@ export interface PromptInput {
    */
   readonly writtenAtMs: number;
   readonly pictures?: readonly Picture[];
+  /** A JSON Schema that the result of its turn must fit. */
+  readonly schema?: Readonly<Record<string, unknown>>;
 }
 
 export const USAGE_KEYS = ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "costUsd"] as const;

@@ -9,6 +9,7 @@ import { shownData } from "./pictures.ts";
 import { readPath, ruleText } from "./claude-rules.ts";
 import { claudeWire, type Session } from "./claude-wire.ts";
 import { createHistory, createOut } from "./out.ts";
+import { calledResult } from "./results.ts";
 import { createEngine } from "./script.ts";
 
 /** `done` once the turn ended: only such an input is known as a duplicate; one that was cut by a kill runs again. */
@@ -189,7 +190,7 @@ function takeInput(message: unknown): void {
     wire.lifecycle(key, "queued");
   }
   if (text === "/clear" && readPath(message, "client_composed") !== true) return clear(key);
-  running = engine.prompt(text, key);
+  running = engine.prompt(calledResult(text, option("--json-schema")), key);
 }
 
 /** The one local command of the fake: the conversation gets a new id, and no model is asked. */

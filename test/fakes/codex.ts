@@ -10,6 +10,7 @@
 import { classifyRpc, type RpcId } from "../../src/lib/jsonrpc.ts";
 import { shownFile } from "./pictures.ts";
 import { codexRefusal } from "./limits.ts";
+import { spokenResult } from "./results.ts";
 import { createEngine, type SubWire, type TurnEnd, type TurnStart } from "./script.ts";
 import {
   member,
@@ -215,7 +216,7 @@ function startTurn(id: RpcId, params: unknown): void {
   const unknownModel = options.model !== undefined && model !== "" && model !== options.model;
   const script = unknownModel
     ? `SCRIPT [{"fail":"modelNotFound","message":"The model \`${model}\` does not exist."}]`
-    : text;
+    : spokenResult(text, member(params, "outputSchema"));
   if (live.turn !== null) {
     // Steering: the same turn, another answer; what was being said is dropped.
     steering = true;

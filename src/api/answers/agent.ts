@@ -1,5 +1,5 @@
 /** What is shown of an agent: its status and why, its turns and its inputs. */
-import { array, boolean, integer, nullable, object, oneOf, optional, record, union } from "../../lib/check.ts";
+import { array, boolean, integer, nullable, object, oneOf, optional, record, union, unknown } from "../../lib/check.ts";
 import {
   ACTIVITY_KINDS,
   CAUSE_SOURCES,
@@ -108,7 +108,14 @@ export const agentTurn = named(
 export const turn = named(
   "Turn",
   "A turn as it is stored. `input` is the number of the input it answers",
-  object({ ...turnShape, n: count, input: nullable(count), usage: nullable(usage), verify: nullable(verified) }),
+  object({
+    ...turnShape,
+    n: count,
+    input: nullable(count),
+    usage: nullable(usage),
+    verify: nullable(verified),
+    result: optional(unknown()),
+  }),
 );
 
 export const webhook = named(
@@ -127,6 +134,12 @@ export const verify = named(
   "Verify",
   "How it is checked what an agent has done; `attempts`: how often a failure is told it",
   object({ command: union(text, array(text)), timeoutMs: count, attempts: count }),
+);
+
+export const result = named(
+  "ResultTerms",
+  "What the result of each turn must look like, a JSON Schema",
+  object({ schema: record(unknown()) }),
 );
 
 export const activity = named(
@@ -186,6 +199,7 @@ export const agent = named(
     metadata: record(text),
     limits: optional(limits),
     verify: optional(verify),
+    result: optional(result),
     onLimit: optional(oneOf(...ON_LIMIT)),
     workspace: about("Where it works: the project's folder, or one of its own", oneOf(...WORKSPACE_KINDS)),
     snapshots: optional(about("What lies in the project's folder is kept at each turn's end", yes)),

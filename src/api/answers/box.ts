@@ -4,7 +4,7 @@ import type { Schema } from "../../lib/check.ts";
 import { INTENTS, STATUSES } from "../../words/agent.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
 import { USAGE_BY } from "../../words/said.ts";
-import { budget, failure, limits, status, verify, webhook } from "./agent.ts";
+import { budget, failure, limits, result, status, verify, webhook } from "./agent.ts";
 import { about, amount, count, named, text, time } from "./shape.ts";
 
 export const project = named(
@@ -22,6 +22,7 @@ export const project = named(
       systemPrompt: optional(text),
       limits: optional(limits),
       verify: optional(verify),
+      result: optional(result),
       budget: optional(budget),
     }),
     budgetPerDay: about(

@@ -1,5 +1,5 @@
 /** What the daemon posts to a webhook: seven keys in a fixed order, then what is known besides. */
-import { array, boolean, nullable, object, oneOf, optional, record } from "../../lib/check.ts";
+import { array, boolean, nullable, object, oneOf, optional, record, unknown } from "../../lib/check.ts";
 import { TURN_OUTCOMES } from "../../words/agent.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../../words/notices.ts";
 import { failure, status, verified } from "./agent.ts";
@@ -22,6 +22,7 @@ export const notice = named(
     name: optional(text),
     permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
     verify: optional(verified),
+    result: optional(about("Of the last turn, where it has one that fits its schema; not when it is large", unknown())),
     changes: optional(
       about(
         "What the agent's work comes to since it began, where it is kept",

@@ -35,6 +35,7 @@ const pageOfAgents = object({ agents: array(agent), next: nullable(text) });
 const forgotten = object({ agent: object({ id: text, forgotten: yes }), input: nullable(count) });
 const made: readonly ErrorCode[] = [
   "PROJECT_UNTRUSTED",
+  "RESULT_NOT_SUPPORTED",
   "PROVIDER_UNAVAILABLE",
   "ATTACHMENT_REFUSED",
   "NAME_TAKEN",
@@ -79,7 +80,7 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   "PATCH /api/v1/projects/:name": {
     tag: "projects",
     answer: object({ project }),
-    errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED", "BUDGET_NOT_METERED"],
+    errors: ["PROJECT_HAS_AGENTS", "PROJECT_UNTRUSTED", "RESULT_NOT_SUPPORTED", "BUDGET_NOT_METERED"],
   },
   "DELETE /api/v1/projects/:name": { tag: "projects", errors: ["PROJECT_BUSY", "PROJECT_GOING", "WORK_NOT_MERGED"] },
 
@@ -91,8 +92,17 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
     errors: made,
   },
   [`GET ${AGENT}`]: { tag: "agents", answer: oneAgent },
-  [`PATCH ${AGENT}`]: { tag: "agents", answer: oneAgent, errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED", "BUDGET_NOT_METERED"] },
+  [`PATCH ${AGENT}`]: {
+    tag: "agents",
+    answer: oneAgent,
+    errors: ["NAME_TAKEN", "PROJECT_UNTRUSTED", "RESULT_NOT_SUPPORTED", "BUDGET_NOT_METERED"],
+  },
   [`DELETE ${AGENT}`]: { tag: "agents", errors: ["WORK_NOT_MERGED"] },
+  [`GET ${AGENT}/result`]: {
+    tag: "agents",
+    answer: object({ turnId: text, result: unknown() }),
+    errors: ["RESULT_NOT_FOUND"],
+  },
   [`GET ${AGENT}/turns`]: { tag: "agents", answer: object({ turns: array(turn), more: boolean() }), cursor: true },
   [`GET ${AGENT}/debug`]: { tag: "agents", answer: debug },
   [`GET ${AGENT}/frames`]: { tag: "agents", answer: frames, errors: ["FRAMES_FREED"] },

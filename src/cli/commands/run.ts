@@ -12,6 +12,7 @@ import { newestEvent, stay } from "../run/stay.ts";
 import type { ProjectShape } from "../shapes.ts";
 import { get, member, nameOf } from "../shapes.ts";
 import { readStdin } from "../stdin.ts";
+import { schemaOf } from "../schema.ts";
 import { nameFor, projectAt } from "../target.ts";
 import { pad } from "../text.ts";
 import { splitPair } from "../values.ts";
@@ -44,6 +45,7 @@ export async function run(context: Context): Promise<number> {
     task: text,
     ...members(context),
     ...verifyOf(args),
+    ...schemaOf(args),
     ...(attachments === undefined ? {} : { attachments }),
   };
   const key = args.value("key");

@@ -62,6 +62,7 @@ export const ACT: readonly Command[] = [
       },
       { name: "copy", what: "in a copy of the folder" },
       ...CHECKS,
+      { name: "schema", value: "FILE", kind: "file", what: "a JSON Schema that its result must fit; see result" },
       ...BUDGET,
       ATTACHMENT,
       { name: "fleet", what: "on any box of the fleet that has the project and room" },

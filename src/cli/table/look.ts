@@ -156,6 +156,16 @@ export const LOOK: readonly Command[] = [
     load: () => import("../commands/logs.ts"),
   },
   {
+    name: "result",
+    what: "prints the newest result that fits the schema",
+    args: [TARGET],
+    flags: [{ name: "turn", value: "ID", kind: "text", what: "of this turn" }],
+    examples: ["agent-harness result shop/search", "agent-harness result shop/search --turn a3f2b1c0-2"],
+    exits: [0, 1, 2, 3, 7],
+    routes: ["GET /projects/:name/agents/:id/result"],
+    load: () => import("../commands/result.ts"),
+  },
+  {
     name: "events",
     what: "prints the event log of everything, a project or an agent",
     args: [{ name: "TARGET|PROJECT", kind: "place", optional: true }],

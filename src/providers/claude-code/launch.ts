@@ -11,6 +11,7 @@ export const claudeTraits: Traits = {
   oneshot: false,
   startDeadlineMs: 60_000,
   pictures: "data",
+  results: { tool: "StructuredOutput" },
   carriedTotals: USAGE_KEYS,
   // The cost comes when a turn is over; within one, the program's own fence holds it (`--max-budget-usd`).
   metering: { tokens: "answer", costUsd: "turn" },
@@ -105,6 +106,8 @@ export function claudeLaunch(context: LaunchContext): Launch {
       ...(context.systemPrompt === null ? [] : ["--append-system-prompt", context.systemPrompt]),
       // A second fence, for it tells its cost only when a turn is over. It counts what this process spends.
       ...(context.maxCostUsd === undefined ? [] : ["--max-budget-usd", context.maxCostUsd.toFixed(4)]),
+      // A tool for the result, which the program demands at the end of every turn. It holds for the whole process.
+      ...(context.resultSchema === undefined ? [] : ["--json-schema", JSON.stringify(context.resultSchema)]),
       ...context.args,
     ],
     env: {

@@ -51,6 +51,7 @@ export const codexCodec: Codec<CodexState> = {
     redelivery: "history",
     tornLine: "newline",
     oneshot: false,
+    results: {},
     startDeadlineMs: 60_000,
     // A path: as bytes in the line it is echoed several times, and takes many times as long.
     pictures: "path",
@@ -134,7 +135,7 @@ export const codexCodec: Codec<CodexState> = {
     return stepOf(draft);
   },
 
-  prompt(state, { key, text: words, pictures = [] }) {
+  prompt(state, { key, text: words, pictures = [], schema }) {
     const draft = draftOf(state);
     ask(draft, { kind: "turn", key }, "turn/start", {
       threadId: state.thread ?? "",
@@ -143,6 +144,8 @@ export const codexCodec: Codec<CodexState> = {
         { type: "text", text: words, text_elements: [] },
         ...pictures.map(({ path }) => ({ type: "localImage", path })),
       ],
+      // Of this turn only.
+      ...(schema === undefined ? {} : { outputSchema: schema }),
     });
     return stepOf(draft);
   },

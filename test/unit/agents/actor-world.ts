@@ -71,6 +71,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       budgetPerDay: null,
       closing: closing.terms,
       verify: null,
+      result: null,
       checking: () => ({ cwd: "/", env: {}, trusted: true }),
       model: null,
       onLimit: "park",

@@ -13,7 +13,7 @@ import { appendPart, listMessages } from "../../../src/store/messages.ts";
 import { grantsOf, insertPermission, listPermissions, settlePermission } from "../../../src/store/permissions.ts";
 import { getProject, insertProject } from "../../../src/store/projects.ts";
 import { getRun, insertRun, saveRunIdentity, saveRunProgress } from "../../../src/store/runs.ts";
-import { endTurn, insertTurn, listTurns } from "../../../src/store/turns.ts";
+import { endTurn, insertTurn, listTurns, saveResult } from "../../../src/store/turns.ts";
 import { findInputByNumber, insertInput } from "../../../src/store/inputs.ts";
 
 const store = openStore(":memory:");
@@ -61,6 +61,7 @@ endTurn(store, {
   usage: { inputTokens: 3, costUsd: 0.5, estimated: true },
   verify: { passed: false, exitCode: 1, attempts: 2, tail: "no" },
 });
+saveResult(store, "t-1", { done: true });
 const said = { agent, turn: "t-1", run: 1, at: 3 } as const;
 appendPart(store, { ...said, key: "m", role: "assistant", part: { type: "text", text: "hello" } });
 appendPart(store, { ...said, key: "m", role: "assistant", part: { type: "thinking", text: "hm" } });
@@ -133,7 +134,12 @@ test("everything is read back as it was written", () => {
   expect(whole.agents.settings).toMatchObject({ env: { A: "b" }, metadata: { k: "v" } });
   expect(whole.agents.frame).toEqual({ run: 1, offset: 7, text: "{}", truncated: false });
   expect(whole.turns).toMatchObject([
-    { error: { code: "X", message: "x" }, usage: { inputTokens: 3, costUsd: 0.5 }, verify: { tail: "no" } },
+    {
+      error: { code: "X", message: "x" },
+      usage: { inputTokens: 3, costUsd: 0.5 },
+      verify: { tail: "no" },
+      result: { done: true },
+    },
   ]);
   expect(whole.messages.map(({ parts }) => parts)).toEqual([
     [
@@ -172,6 +178,7 @@ test("the columns that hold JSON are found", () => {
     "turns.error",
     "turns.usage",
     "turns.verify",
+    "turns.result",
   ]);
 });
 
