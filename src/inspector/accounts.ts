@@ -13,6 +13,10 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ["auth", "has to be logged in to"],
 ]);
 
+/** After a try the accounts are looked at again for a while. */
+const LOOKS = 20;
+const LOOK_MS = 1000;
+
 export function showAccounts({ client, store, refresh }: AppContext): void {
   const problem = h("p", { class: "problem", role: "alert" });
   const rows = h("div", { class: "accounts" }, h("p", { class: "dim" }, "Loading …"));
@@ -50,6 +54,11 @@ export function showAccounts({ client, store, refresh }: AppContext): void {
     }
     refresh.stale({});
     await load();
+    // Whether it is paid for shows only with the first answer.
+    for (let n = 0; n < LOOKS && dialog.open; n++) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await load();
+    }
   };
 
   const row = (account: Fields): HTMLElement => {
