@@ -2,8 +2,8 @@
  * What an agent's folder has besides what its base holds: ignored files of the project's folder that come along, and
  * what a command of the project's makes. Writes into the agent's folder alone, and through no link on the way.
  */
-import { constants, existsSync, lstatSync, mkdirSync } from "node:fs";
-import { copyFile, lstat, readlink, symlink } from "node:fs/promises";
+import { type Stats, constants, existsSync, lstatSync, mkdirSync } from "node:fs";
+import { copyFile, readlink, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { runHelper } from "../process/helper.ts";
@@ -37,8 +37,13 @@ export async function bringAlong(row: Workspace, patterns: readonly string[]): P
 
 async function bring(from: string, to: string, path: string): Promise<string | null> {
   const source = join(from, path);
-  const stats = await lstat(source).catch(() => null);
-  if (stats === null || stats.isDirectory()) return null;
+  let stats: Stats | undefined;
+  try {
+    stats = lstatSync(source, { throwIfNoEntry: false });
+  } catch (error) {
+    return errorText(error);
+  }
+  if (stats === undefined || stats.isDirectory()) return null;
   const target = join(to, path);
   if (!makeWay(to, path)) return "a link or a file stands where its folder would be";
   if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) return null;

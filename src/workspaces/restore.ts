@@ -5,7 +5,7 @@
  * its way is left alone.
  */
 import { lstatSync, mkdirSync, rmSync } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { changesBetween } from "./compare.ts";
 import type { Change, Skipped } from "./listing.ts";
@@ -105,8 +105,8 @@ async function obstacle({ folder, untaken }: RestoreRequest, step: Step, held: R
     if (!stats.isDirectory() && !held.has(parent))
       return "something that no snapshot holds stands where its folder would be";
   }
-  const stats = await lstat(below(folder, step.path)).catch(() => null);
-  if (stats === null || held.has(step.path)) return null;
+  const stats = lstatSync(below(folder, step.path), { throwIfNoEntry: false });
+  if (stats === undefined || held.has(step.path)) return null;
   if (!stats.isDirectory()) return "something that no snapshot holds stands there";
   return (await holdsForeign(folder, step.path, held))
     ? "a folder stands there, with files that no snapshot holds"
@@ -116,8 +116,8 @@ async function obstacle({ folder, untaken }: RestoreRequest, step: Step, held: R
 async function holdsForeign(folder: string, path: BytePath, held: ReadonlySet<BytePath>): Promise<boolean> {
   for (const entry of await readdir(below(folder, path), { encoding: "buffer" })) {
     const each = `${path}/${fromBytes(entry)}`;
-    const stats = await lstat(below(folder, each)).catch(() => null);
-    if (stats === null) continue;
+    const stats = lstatSync(below(folder, each), { throwIfNoEntry: false });
+    if (stats === undefined) continue;
     if (stats.isDirectory() ? await holdsForeign(folder, each, held) : !held.has(each)) return true;
   }
   return false;

@@ -7,7 +7,7 @@ import { lstatSync, rmSync } from "node:fs";
 import { link, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
-import { errorCode } from "../lib/errors.ts";
+import { errorCode, errorText } from "../lib/errors.ts";
 import type { IndexEntry, Skipped } from "./listing.ts";
 import { readEntries, refusedPath, unreadableFolders } from "./listing.ts";
 import type { BytePath } from "./paths.ts";
@@ -136,13 +136,24 @@ async function candidates(pass: Pass, repo: Repository | null, work: string, pre
     if (path.endsWith("/")) nested.push(path.slice(0, -1));
     else paths.add(path);
   }
-  const also = repo === null ? [] : await trackedButIgnored(store.git, repo, work).catch(() => []);
+  const also = repo === null ? [] : await ignoredToo(pass, repo, work, prefix);
   const listed = new Set(await notBehindLinks(work, prefix === "" ? [...also, ...alsoPaths] : also));
   const known = new Set(
     listed.size === 0 ? [] : splitNul(await storeOk(store, git({ args: ["ls-files", "-z", "-c"] }))),
   );
   for (const path of listed) if (!known.has(path)) paths.add(path);
   return { paths: [...paths], nested: nested.sort() };
+}
+
+/** What the repository tracks though it is ignored. Where that cannot be told, the snapshot says so. */
+async function ignoredToo(pass: Pass, repo: Repository, work: string, prefix: BytePath): Promise<readonly BytePath[]> {
+  try {
+    return await trackedButIgnored(pass.request.store.git, repo, work);
+  } catch (error) {
+    const why = `files that are tracked although they are ignored cannot be listed: ${errorText(error)}`;
+    pass.skipped.push({ path: `${prefix}.git`, why });
+    return [];
+  }
 }
 
 /** Puts them into the index, each with its contents in the store. */

@@ -39,6 +39,18 @@ describe("a file that is too large", () => {
   });
 });
 
+test("a repository that cannot tell what it tracks although it is ignored is named, and the rest is taken", async () => {
+  const dir = ground();
+  const work = repository(join(dir, "work"), { a: "1\n" });
+  const store = await storeIn(dir);
+  expect((await take(store, work, "0")).skipped).toEqual([]);
+  writeFileSync(join(work, ".git/index"), "no index");
+  const taken = await take(store, work, "1");
+  expect(taken.skipped.map(({ path }) => path)).toEqual([".git"]);
+  expect(taken.skipped[0]?.why).toContain("files that are tracked although they are ignored cannot be listed");
+  expect(Object.keys(unpacked(store, taken.commit, join(dir, "out")))).toEqual(["a"]);
+});
+
 const asNobody = process.getuid?.() === 0;
 test.skipIf(!asNobody)("what this user cannot read is named, and the others are taken", async () => {
   const dir = ground();
