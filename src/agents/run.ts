@@ -285,7 +285,11 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         );
         const { flight } = books.state();
         const input = codec.traits.oneshot && flight !== null ? getInput(store, flight.input) : null;
-        if (input !== null) step.codec((state) => codec.prompt(state, asPrompt(input, clock.now()), clock.now()));
+        if (input === null) return;
+        step.codec((state) => codec.prompt(state, asPrompt(input, clock.now()), clock.now()));
+        // An abort that came while it was being started: its codec, which is new, must know whose the end to come is.
+        const { turn } = step.state();
+        if (turn !== null && turn.interrupt !== null) step.codec((state) => codec.interrupt(state, clock.now()));
       });
     },
     async caughtUp() {
