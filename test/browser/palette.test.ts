@@ -52,7 +52,9 @@ describeInBrowser("the palette", (browser) => {
     await tab.type("st");
     await tab.until(`${options}[0]?.startsWith("shop/talks")`);
     await tab.press("Escape");
+    await tab.until(`document.querySelector(".palette") === null`);
     await tab.press("Control+k");
+    await tab.see(".palette");
     await tab.type("halyard");
     await tab.see(".palette", "Nothing is called so.");
     await Bun.sleep(500); // longer than it waits before it searches
