@@ -81,7 +81,9 @@ export function createDatabase({ config, clock, log, random }: DatabaseDeps): Da
     for (const each of drops) each();
   };
 
-  const worked = (): void => {
+  /** What a dropped pool still says is the last of the database that went, not the first of one that is back. */
+  const worked = (of: SQL): void => {
+    if (pool !== of) return;
     if (failures !== 0) log.info("the fleet's database answers");
     failures = 0;
   };
@@ -115,12 +117,12 @@ export function createDatabase({ config, clock, log, random }: DatabaseDeps): Da
     asked.catch(() => undefined); // heard below, or too late to matter
     try {
       const answer = await Promise.race([asked, late]);
-      worked();
+      worked(sql);
       return answer;
     } catch (error) {
       const away = awayFrom(error);
       if (away === null) {
-        if (isServers(error)) worked();
+        if (isServers(error)) worked(sql);
         throw error;
       }
       drop(sql, away.message);

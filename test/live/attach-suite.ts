@@ -48,6 +48,9 @@ export function attachSuite(provider: ScreenProvider): void {
     let box: Box;
     let cli: Cli;
     let pane: Pane;
+    /** Another word in each test: the program's home is one, and holds what was said before. */
+    let word: string;
+    let tests = 0;
     beforeAll(async () => {
       const others = ["claude-code", "codex", "opencode", "pi"].filter((each) => each !== name);
       const providers = Object.fromEntries(others.map((each) => [each, { enabled: false }]));
@@ -61,6 +64,7 @@ export function attachSuite(provider: ScreenProvider): void {
     beforeEach(async () => {
       const made = await cli("run", "--project", "shop", "--name", "worker", "one");
       if (made.code !== 0) throw new Error(made.err);
+      word = `two-${++tests}`;
       pane = openPane({ ...box.env, AH_URL: box.api().url }, box.cwd, 120, 36);
     });
     afterEach(async () => {
@@ -101,13 +105,13 @@ export function attachSuite(provider: ScreenProvider): void {
       pane.key("Enter");
       await pane.sees(answerTo(text).slice(0, 40), SLOW_MS);
     };
-    const saidThere = ["user attach: two", `assistant attach: ${answerTo("two")}`];
+    const saidThere = (): string[] => [`user attach: ${word}`, `assistant attach: ${answerTo(word)}`];
     const inIt = (): Promise<unknown> =>
       eventually(
         "what was said there to be among the messages",
         async () => {
           const found = await texts();
-          return saidThere.every((each) => found.includes(each));
+          return saidThere().every((each) => found.includes(each));
         },
         SLOW_MS,
       );
@@ -126,7 +130,7 @@ export function attachSuite(provider: ScreenProvider): void {
 
     test("what is said there comes back, what was sent meanwhile goes on, and the model knows all of it", async () => {
       await attach();
-      await say("two");
+      await say(word);
       expect((await cli("send", "shop/worker", "three")).err).toBe("sent to shop/worker as input 2 (queued)\n");
       await provider.leave(pane);
       await pane.sees(/taken back after [^,]+, 2 messages brought in\s+code 0\s+over/, SLOW_MS);
@@ -135,11 +139,11 @@ export function attachSuite(provider: ScreenProvider): void {
       expect(await texts()).toEqual([
         "user: one",
         `assistant: ${answerTo("one")}`,
-        ...saidThere,
+        ...saidThere(),
         "user: three",
         `assistant: ${answerTo("three")}`,
       ]);
-      for (const text of [answerTo("one"), answerTo("two"), "three"]) expect(provider.lastRequest()).toContain(text);
+      for (const text of [answerTo("one"), answerTo(word), "three"]) expect(provider.lastRequest()).toContain(text);
     });
 
     test("Ctrl-C is the screen's: when it has ended by it, the conversation is given back", async () => {
@@ -155,8 +159,8 @@ export function attachSuite(provider: ScreenProvider): void {
 
     test("kill -9 of the screen: given back at once, with what was said, and the terminal is as before", async () => {
       const screen = await attach();
-      await say("two");
-      await kept(answerTo("two"));
+      await say(word);
+      await kept(answerTo(word));
       process.kill(screen, "SIGKILL");
       await pane.sees(/the screen ended by SIGKILL[\s\S]*taken back after[\s\S]*code 0\s+over/, SLOW_MS);
       sameModes();
@@ -166,8 +170,8 @@ export function attachSuite(provider: ScreenProvider): void {
 
     test("kill -9 of the command: attached as long as the screen is open, then given back with what was said", async () => {
       const screen = await attach();
-      await say("two");
-      await kept(answerTo("two"));
+      await say(word);
+      await kept(answerTo(word));
       process.kill(parentOf(screen), "SIGKILL");
       await Bun.sleep(1000);
       expect(await state()).toBe("idle attached");
@@ -187,7 +191,7 @@ export function attachSuite(provider: ScreenProvider): void {
       await box.kill();
       await box.start({ AH_PORT: new URL(box.api().url).port });
       expect(await state()).toBe("idle attached");
-      await say("two");
+      await say(word);
       await provider.leave(pane);
       await pane.sees(/2 messages brought in\s+code 0\s+over/, SLOW_MS);
       await inIt();

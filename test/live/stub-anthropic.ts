@@ -41,6 +41,7 @@ export interface StubRequest {
 
 export interface AnthropicStub {
   readonly url: string;
+  /** Those of conversations, oldest first. */
   readonly requests: readonly StubRequest[];
   close(): Promise<void>;
 }
@@ -60,6 +61,9 @@ interface Body {
   readonly messages?: readonly Message[];
   readonly tools?: readonly { readonly name?: string }[];
 }
+
+/** Some time after a prompt the program lets a session be named, beside the conversation. */
+const isTitle = ({ prompt }: StubRequest): boolean => prompt.startsWith("<session>\n");
 
 export function digestAnswer(prompt: string): string {
   return `chars=${[...prompt].length} sha256=${createHash("sha256").update(prompt).digest("hex")}`;
@@ -85,7 +89,7 @@ export function startAnthropicStub(plain: Readonly<Record<string, readonly Model
       calls += 1;
       const id = calls;
       const { prompt, step } = newestPrompt(body.messages ?? []);
-      requests.push({
+      const asked: StubRequest = {
         prompt,
         step,
         model: body.model ?? "",
@@ -93,7 +97,8 @@ export function startAnthropicStub(plain: Readonly<Record<string, readonly Model
         tools: (body.tools ?? []).map((tool) => tool.name ?? ""),
         key: request.headers.get("x-api-key") ?? request.headers.get("authorization"),
         conversation: JSON.stringify(body.messages ?? []),
-      });
+      };
+      if (!isTitle(asked)) requests.push(asked);
       const script = readScript(prompt) ?? plain[prompt] ?? null;
       const answer =
         script === null ? { text: digestAnswer(prompt) } : (script[Math.min(step, script.length - 1)] ?? {});
