@@ -4,6 +4,7 @@
  */
 import type { Command } from "./command.ts";
 import type { Flag, Kind } from "./grammar.ts";
+import { wordAt } from "./dispatch.ts";
 import { COMMON_FLAGS } from "./grammar.ts";
 
 export interface Candidate {
@@ -30,12 +31,12 @@ export type Wanted =
 
 export function wantedAt({ words, typed }: Place, commands: readonly Command[]): Wanted {
   const visible = commands.filter(({ hidden }) => hidden !== true);
-  const start = words.findIndex((word) => !word.startsWith("-"));
+  const start = wordAt(words, 0);
   const found = commands.find(
     ({ name, aliases }) => name === words[start] || aliases?.includes(words[start] ?? "") === true,
   );
   if (found === undefined) {
-    if (start !== -1) return { fixed: [] };
+    if (start < words.length) return { fixed: [] };
     return {
       fixed: starting(
         typed,
@@ -43,10 +44,10 @@ export function wantedAt({ words, typed }: Place, commands: readonly Command[]):
       ),
     };
   }
-  const second = words[start + 1];
-  const sub = found.subs?.find(({ name }) => name === `${found.name} ${second ?? ""}`);
+  const second = wordAt(words, start + 1, found.flags);
+  const sub = found.subs?.find(({ name }) => name === `${found.name} ${words[second] ?? ""}`);
   const command = sub ?? found;
-  const rest = words.slice(start + (sub === undefined ? 1 : 2));
+  const rest = words.filter((_, i) => i > start && (sub === undefined || i !== second));
   const flags = [
     ...command.flags,
     ...COMMON_FLAGS.filter(({ name }) => !command.flags.some((own) => own.name === name)),

@@ -49,10 +49,10 @@ test("a reader that goes away ends a command silently with 141, and touches no a
       out: expect.stringMatching(command === "help" ? /^(0|141)\n$/ : /^141\n$/),
       err: "",
     });
-  const follow = shell(`$AH events -f -n 1 | head -1 | cut -f4; echo \${PIPESTATUS[0]}`);
+  const followed = shell(`$AH events -f -n 1 | head -1 | cut -f4; echo \${PIPESTATUS[0]}`);
   await Bun.sleep(500);
   for (let i = 0; i < 3; i += 1) await cli("send", "talker", "more", "--wait");
-  expect((await follow).err).toBe("");
+  expect((await followed).err).toBe("");
   expect((await cli("show", "talker", "--json")).out).toContain('"status":"idle"');
 });
 
@@ -142,7 +142,7 @@ test("SIGHUP ends run as a detach: the agent works on", async () => {
 test("a daemon that is killed in the middle is waited for: run goes on, followers miss and repeat nothing", async () => {
   const gate = join(box.dir, "restart");
   const port = new URL(box.api().url).port;
-  const events = cli.start(["events", "-f", "-n", "1", "--json"]);
+  const events = follow("events", "-f", "-n", "1", "--json");
   const running = cli.start([
     "run",
     "--name",
@@ -150,31 +150,66 @@ test("a daemon that is killed in the middle is waited for: run goes on, follower
     script({ tool: "Bash", input: {}, gate }, { say: "after all" }),
   ]);
   await eventually("it works", async () => (await cli("show", "shop/survivor")).out.includes("status\tprocessing"));
+  const logs = follow("logs", "-f", "shop/survivor");
+  const table = follow("ps", "--watch");
+  await eventually("the log to be followed", () => logs.text().includes("after all"));
+  await cli("send", "--wait", "talker", "once more");
+  await eventually("the table to be followed", () => table.text().includes("\tshop/talker\tprocessing\tidle\t"));
   await box.kill();
   await box.start({ AH_PORT: port });
   writeFileSync(gate, "");
   expect(await new Response(running.stdout).text()).toBe("after all\n");
   expect(await running.exited).toBe(0);
   expect(await new Response(running.stderr).text()).toContain("connection lost, trying again; the agents work on");
-  await Bun.sleep(6000); // the other follower's longest pause
-  events.kill("SIGINT");
-  const ids = (await new Response(events.stdout).text())
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line).id as number);
-  expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
-  expect((await cli("events", "-n", "1", "--json")).out).toContain(`"id":${ids.at(-1)}`);
+  const last = (await cli("events", "-n", "1", "--json")).out;
+  await eventually("all of it to be told", () => events.text().endsWith(last), 20_000);
+  const told = events.lines().map((line) => JSON.parse(line) as { id: number });
+  expect(told.map(({ id }) => id)).toEqual(told.map((_, i) => (told[0]?.id ?? 0) + i));
+  const whole = (await cli("logs", "shop/survivor")).out;
+  await eventually("the log to be whole", () => logs.text().length >= whole.length, 20_000);
+  expect(logs.text()).toBe(whole);
+  const changes = (): string[] => table.lines().filter((line) => line.includes("\tshop/survivor\t"));
+  await eventually("the table to tell the end", () => changes().at(-1)?.includes("\tidle\t") === true, 20_000);
+  expect(changes().map((line) => line.split("\t").slice(2, 4))).toEqual([["processing", "idle"]]);
+  for (const each of [events, logs, table]) each.child.kill("SIGINT");
 });
 
+/** A command that goes on, and what it has printed so far. */
+function follow(...args: readonly string[]) {
+  const child = cli.start(args);
+  let printed = "";
+  void (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) printed += decoder.decode(chunk, { stream: true });
+  })();
+  return { child, text: () => printed, lines: () => printed.trimEnd().split("\n") };
+}
+
 test("wait says the worst of several, the first of any, and 124 when the time is over", async () => {
+  const never = join(box.dir, "never");
   await cli("run", "--name", "fine", "x");
   await cli("run", "--name", "bad", script({ fail: "x", message: "y" }));
   await cli("run", "--name", "asks", script({ ask: "Bash", input: { command: "x" } }));
-  expect((await cli("wait", "shop/fine", "shop/bad")).code).toBe(1);
-  expect((await cli("wait", "shop/fine", "shop/asks")).code).toBe(4);
-  expect((await cli("wait", "--any", "shop/fine", "shop/fine")).code).toBe(0);
-  expect((await cli("wait", "shop/asks", "--until", "idle", "--timeout", "1s")).code).toBe(124);
-  expect((await cli("wait", "shop/asks", "--until", "waiting_input")).code).toBe(0);
+  await cli("run", "--name", "gone", script({ exit: 3 }));
+  await cli("run", "--detach", "--name", "cut", script({ tool: "Bash", input: {}, gate: never }));
+  await cli("wait", "cut", "--until", "processing");
+  expect((await cli("abort", "cut")).code).toBe(0);
+  await cli("run", "--detach", "--name", "works", script({ tool: "Bash", input: {}, gate: never }));
+  await cli("wait", "works", "--until", "processing");
+  const codes = { fine: 0, cut: 5, asks: 4, bad: 1, gone: 6 };
+  for (const [name, code] of Object.entries(codes))
+    expect([name, (await cli("wait", `shop/${name}`)).code]).toEqual([name, code]);
+  // The worst first: it hides what comes behind it.
+  const order = ["gone", "bad", "asks", "cut", "fine"] as const;
+  for (const [i, worst] of order.entries())
+    expect((await cli("wait", "--all", ...order.slice(i).toReversed())).code).toBe(codes[worst]);
+  for (const name of order)
+    expect([name, (await cli("wait", "--any", name, "works")).code]).toEqual([name, codes[name]]);
+  expect(await cli("wait", "--any", "works", "--timeout", "1s")).toMatchObject({ code: 124, out: "" });
+  expect((await cli("wait", "--all", "fine", "works", "--timeout", "1s")).code).toBe(124);
+  expect((await cli("wait", "asks", "--until", "idle", "--timeout", "1s")).code).toBe(124);
+  expect((await cli("wait", "asks", "--until", "waiting_input")).code).toBe(0);
+  expect((await cli("wait", "gone", "--until", "exited")).code).toBe(0);
 });
 
 test("a config whose secrets only the unit can read stops no command", async () => {

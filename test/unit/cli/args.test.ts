@@ -26,6 +26,23 @@ describe("flags", () => {
     }
   });
 
+  test("stand before a command, and between it and its own command, with their values", () => {
+    for (const line of [
+      "--json --url http://127.0.0.1:1 projects show shop",
+      "projects --json --url http://127.0.0.1:1 show shop",
+      "projects --url=http://127.0.0.1:1 show --json shop",
+    ]) {
+      const [command, rest] = findCommand(line.split(" "), COMMANDS);
+      const args = parseArgs(rest, command);
+      const found = [command.name, args.words, args.value("url"), args.has("json")];
+      expect(found).toEqual(["projects show", ["shop"], "http://127.0.0.1:1", true]);
+    }
+    // A value of the command's own flag is no word of it.
+    const [listed, rest] = findCommand(["deliveries", "--state", "show", "-n", "5"], COMMANDS);
+    expect([listed.name, rest]).toEqual(["deliveries", ["--state", "show", "-n", "5"]]);
+    expect(findCommand(["deliveries", "-n", "5", "show", "x"], COMMANDS)[0].name).toBe("deliveries show");
+  });
+
   test("take their value behind a space, behind = and, when short, at once", () => {
     for (const line of [["--timeout", "10m"], ["--timeout=10m"]])
       expect(parse("wait", "a", ...line).duration("timeout")).toBe(600_000);

@@ -188,5 +188,6 @@ describe("what fits at the cursor", () => {
     expect(at("projects ")).toEqual(["add", "show", "set", "rm"]);
     expect(at("projects show ")).toEqual({ kind: "project", typed: "" });
     expect(at("inputs r")).toEqual(["rm", "release"]);
+    expect(at("--url http://x inputs --json r")).toEqual(["rm", "release"]);
   });
 });
