@@ -15,6 +15,7 @@ import { isTrusted, keepsWork, runSettingsOf } from "./agents/run-settings.ts";
 import type { ApiDeps } from "./api/deps.ts";
 import { inspectRoutes } from "./api/inspect.ts";
 import { apiRoutes } from "./api/routes.ts";
+import { nodeNameOf } from "./config/fleet.ts";
 import type { HarnessConfig } from "./config/harness.ts";
 import { createAuth } from "./http/auth.ts";
 import { createGuard } from "./http/guard.ts";
@@ -25,6 +26,7 @@ import type { Address, Listener } from "./http/server.ts";
 import { listen } from "./http/server.ts";
 import type { Clock, Timer } from "./lib/clock.ts";
 import { randomHex } from "./lib/digest.ts";
+import { given } from "./lib/given.ts";
 import { holdSpareDescriptors } from "./lib/descriptors.ts";
 import type { HarnessError } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
@@ -91,6 +93,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
+  const nodeName = config.fleet && nodeNameOf(config.fleet, hostname());
+  const outbox = { ...config.webhook, ...given({ node: nodeName }) };
   const newDeliveryId = (): string => `msg_${randomHex(16)}`;
   const groups = createGroups(await ownDelegation(), log);
   const sources = {
@@ -181,7 +185,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     provider: async (name) => (await providers.get(name)?.load()) ?? missingProvider(name),
     runSettings: (provider, agent, agentDir) => runSettingsOf(sources, provider, agent, agentDir),
     enqueue(agent, notice, state) {
-      if (enqueueNotice(store, config.webhook, agent, notice, state, newDeliveryId, clock.now())) worker.wake();
+      if (enqueueNotice(store, outbox, agent, notice, state, newDeliveryId, clock.now())) worker.wake();
     },
     newNonce,
     newUuid: () => crypto.randomUUID(),
@@ -219,6 +223,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     clock,
     log,
     startedAt,
+    ...given({ nodeName }),
     inheritedEnv: env,
     keeper,
     accounts,
@@ -235,12 +240,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
         createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
       )),
   };
-  const fleet =
-    config.fleet === undefined
-      ? null
-      : await (
-          await import("./fleet/fleet.ts")
-        ).createFleet(deps, config.fleet, { hostname: hostname(), cores: availableParallelism(), seam });
+  const createFleet = config.fleet && (await import("./fleet/fleet.ts")).createFleet;
+  const fleet = config.fleet && (await createFleet?.(deps, config.fleet, { cores: availableParallelism(), seam }));
   front.become(
     createApp({
       routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],

@@ -4,6 +4,7 @@ import { flagText } from "../http/query.ts";
 import { route } from "../http/router.ts";
 import { object, oneOf, optional } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
+import { given } from "../lib/given.ts";
 import type { Delivery, ListedDelivery } from "../store/deliveries.ts";
 import { FORGOTTEN } from "../store/forget.ts";
 import {
@@ -103,6 +104,7 @@ export function deliveryRoutes(deps: ApiDeps) {
             status: "idle",
             timestampMs: clock.now(),
             lastMessage: "This is a test of the webhook of agent-harness.",
+            ...given({ node: deps.nodeName }),
           });
           const answer = store.transact(() => {
             insertDelivery(

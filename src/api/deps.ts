@@ -28,6 +28,8 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly startedAt: number;
+  /** Of this box in its fleet; absent where it is alone. */
+  readonly nodeName?: string;
   /** 8 hex digits. */
   readonly newId: () => string;
   /** UUID v4. */

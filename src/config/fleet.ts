@@ -78,6 +78,18 @@ export function resolveFleet(file: FleetFile | undefined, context: ResolveContex
   };
 }
 
+/** What this box is called in its fleet: the configured name, or what of the host's can be one. */
+export function nodeNameOf({ node }: Pick<FleetConfig, "node">, hostname: string): string {
+  if (node !== null) return node;
+  const [short = ""] = hostname.split(".");
+  return (
+    short
+      .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "")
+      .slice(0, 64) || "node"
+  );
+}
+
 /** The folder of the unix socket, where the address names one (`?host=/run/postgresql`). */
 export function socketOf(url: URL): string | null {
   const host = url.searchParams.get("host");

@@ -21,6 +21,7 @@ import { channelOf, createHints } from "./hints.ts";
 import { identityOf, mirroredOf } from "./identity.ts";
 import type { Member } from "./membership.ts";
 import { createMembership } from "./membership.ts";
+import { watchLosses } from "./loss.ts";
 import { createMirror } from "./mirror.ts";
 import { createOwner } from "./owner.ts";
 import { createPool } from "./pool.ts";
@@ -39,19 +40,17 @@ export interface Fleet {
 }
 
 export interface Machine {
-  readonly hostname: string;
   readonly cores: number;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }
 
 export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Machine): Promise<Fleet> {
-  const { store, clock, supervisor } = api;
+  const { store, clock, supervisor, nodeName: name = "node" } = api;
   const log = api.log.child({ part: "fleet" });
   const identity = await identityOf(store, api.newUuid);
   const database = createDatabase({ config, clock, log, random: Math.random });
   const session = api.newUuid();
-  const name = config.node ?? nodeName(machine.hostname);
   const capacity = config.capacity ?? machine.cores;
   const card = (): NodeCard => ({
     uuid: identity.uuid,
@@ -114,6 +113,8 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     eventsDays: api.config.retention.eventsDays,
   });
   membership.onJoin(() => upkeep.begin());
+  const losses = watchLosses({ api, database, schema: config.schema, member: membership.member, log });
+  membership.onJoin(() => losses.begin());
   const asker = createAsker({
     ...{ database, schema: config.schema, hints, clock, newId: api.newUuid },
     member: () => memberOf({ membership }),
@@ -130,6 +131,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
       owner.stop();
       pool.stop();
       upkeep.stop();
+      losses.stop();
       asker.stop();
       hints.stop();
       membership.stop();
@@ -144,16 +146,6 @@ const OPEN_DOOR: Guard = { check: () => undefined };
 
 const channelOfMember = (schema: string, member: Member | null): string | null =>
   member === null ? null : channelOf(schema, member.no);
-
-/** What of the host's name can be a node's. */
-function nodeName(hostname: string): string {
-  const short =
-    hostname
-      .split(".")[0]
-      ?.replaceAll(/[^A-Za-z0-9._-]/g, "-")
-      .replace(/^[^A-Za-z0-9]+/, "") ?? "";
-  return short.slice(0, 64) || "node";
-}
 
 /** Those whose program is there. */
 function usableProviders({ providers, inheritedEnv }: ApiDeps): string[] {

@@ -59,6 +59,7 @@ export async function sendTest({
     lastMessage: `This is a test of webhook-receiver on ${hostname}. No agent did anything.`,
     timestampMs: nowMs,
     name: null,
+    node: null,
     error: null,
     question: null,
     verify: null,

@@ -18,6 +18,8 @@ export interface HarnessEvent {
   /** Epoch ms. */
   readonly timestampMs: number;
   readonly name: string | null;
+  /** The box that it works on, of a sender that belongs to a fleet. */
+  readonly node: string | null;
   /** "code: message" */
   readonly error: string | null;
   /** What a person is asked, for `agent_waiting_input`. */
@@ -74,6 +76,7 @@ export function readEvent(json: unknown): ReadEvent {
       ...rest,
       timestampMs: Date.parse(timestamp),
       name: text(json["name"]),
+      node: text(json["node"]),
       error: readError(json["error"]),
       question: isObject(json["permission"])
         ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))

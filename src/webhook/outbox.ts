@@ -26,6 +26,8 @@ const TURNS_MAX = 300;
 export interface OutboxConfig {
   readonly url?: string;
   readonly events?: readonly NoticeEvent[];
+  /** The name of this box, where it belongs to a fleet. */
+  readonly node?: string;
 }
 
 export interface NoticeRequest {
@@ -82,7 +84,7 @@ function enqueueOne(
       url: target.url,
       token: target.token ?? null,
       own: target.own,
-      body: webhookBody(payloadOf(store, agent, notice, state, now)),
+      body: webhookBody({ ...payloadOf(store, agent, notice, state, now), ...given({ node: config.node }) }),
     },
     now,
   );

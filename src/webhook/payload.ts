@@ -56,6 +56,10 @@ export interface Notice {
   /** Turns ended since the last notice, oldest first. */
   readonly turns?: readonly EndedTurn[];
   readonly name?: string;
+  /** The box that it works on, where there are several. */
+  readonly node?: string;
+  /** Of when the status is, where it is not of now. */
+  readonly asOf?: string;
   readonly permission?: NoticePermission;
   /** What the check of the last turn said. */
   readonly verify?: Verified;
@@ -81,7 +85,8 @@ export function webhookBody(notice: Notice): string {
 
 function bodyWithin(notice: Notice, share: number): string {
   const { event, agentId, status, lastMessage, timestampMs, metadata } = notice;
-  const [project, provider, name, turnId] = [notice.project, notice.provider, notice.name, notice.turnId].map((each) =>
+  const texts = [notice.project, notice.provider, notice.name, notice.node, notice.turnId];
+  const [project, provider, name, node, turnId] = texts.map((each) =>
     each === undefined ? undefined : cutText(each, WORD_MAX),
   );
   const text = lastMessage === null ? null : cutText(lastMessage, LAST_MESSAGE_MAX * share);
@@ -116,6 +121,8 @@ function bodyWithin(notice: Notice, share: number): string {
     turnId,
     turns,
     name,
+    node,
+    asOf: notice.asOf,
     permission,
     verify,
     // Cut it would be another one: whole, or not at all.

@@ -12,7 +12,7 @@ export const NOTICES = {
     "the account's allowance is used up: its agents wait and go on by themselves at the time it names; told once for all of them",
   agent_resumed: "the first of the agents that waited for the account got an answer again",
   agent_budget: "a budget is nearly spent (80 %), or is spent and holds what waits; each once for each limit",
-  agent_unreachable: "reserved, not sent yet: the machine that the agent works on has not been heard of",
+  agent_unreachable: "the box that it works on has not been heard of while it was at work (*A fleet*); told once, by one of the boxes that live",
 } as const;
 
 export type NoticeEvent = keyof typeof NOTICES;

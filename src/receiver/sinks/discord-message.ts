@@ -74,6 +74,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
   const fields = [
     field("Project", event.project),
     field("Agent", event.name === null ? event.agentId : `${event.name} (${event.agentId})`),
+    ...(event.node === null ? [] : [field("Box", event.node)]),
     field("Provider", event.provider),
     field("Status", event.status),
     ...(event.durationMs === null ? [] : [field("Duration", duration(event.durationMs))]),

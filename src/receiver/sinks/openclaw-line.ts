@@ -60,7 +60,7 @@ function byAgent(reported: readonly Reported[]): readonly (readonly Reported[])[
 function inFull(events: readonly Reported[]): string {
   const { event, id } = latest(events);
   const named = event.name === null ? "" : `${clean(event.agentId, 20)}, `;
-  const who = `Coding agent ${clean(agentLabel(event), 64)} (${named}${clean(event.provider, 30)}) in project ${clean(event.project, 64)}`;
+  const who = `Coding agent ${clean(agentLabel(event), 64)} (${named}${clean(event.provider, 30)}) in project ${clean(event.project, 64)}${event.node === null ? "" : ` on ${clean(event.node, 64)}`}`;
   return `${who} ${clean(eventVerb(event.event), 60)}${count(events)}${quote(event, QUOTE_MAX)} [delivery ${id}]`;
 }
 

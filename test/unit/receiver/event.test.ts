@@ -28,7 +28,7 @@ describe("reading an event", () => {
         lastMessage: null,
         timestampMs: NOW,
       },
-      ...{ name: "fix", error: { code: "rate_limit", message: "slow" }, metadata: { k: "v" }, turnId: "t2" },
+      ...{ name: "fix", node: "build-1", error: { code: "rate_limit", message: "slow" }, metadata: { k: "v" }, turnId: "t2" },
       turns: [
         {
           id: "t2",
@@ -56,6 +56,7 @@ describe("reading an event", () => {
         },
         ...{
           name: "fix",
+          node: "build-1",
           error: "rate_limit: slow",
           budget: "$4.10 of $5.00 of the project's day",
           question: "rm -rf build",

@@ -33,6 +33,8 @@ describe("webhook body", () => {
       metadata: { discordThreadId: "1" },
       permission: { id: "p1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow", "deny"] },
       name: "fix",
+      asOf: "2026-02-18T09:59:00.000Z",
+      node: "build-1",
       turns: [
         { id: "t1", outcome: "failed", startedAt: "2026-02-18T09:00:00.000Z", endedAt: "2026-02-18T10:00:00.000Z" },
       ],
@@ -44,7 +46,7 @@ describe("webhook body", () => {
     });
     expect(Object.keys(JSON.parse(body))).toEqual([
       ...["event", "project", "agentId", "provider", "status", "lastMessage", "timestamp"],
-      ...["error", "turnId", "turns", "name", "permission", "metadata"],
+      ...["error", "turnId", "turns", "name", "node", "asOf", "permission", "metadata"],
     ]);
   });
 

@@ -17,6 +17,7 @@ const event: HarnessEvent = {
   lastMessage: "All tests pass.",
   timestampMs: Date.UTC(2026, 1, 18, 10),
   name: "fix-login",
+  node: null,
   error: null,
   question: null,
   verify: null,

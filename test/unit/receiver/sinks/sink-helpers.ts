@@ -14,6 +14,7 @@ const event: HarnessEvent = {
   ...{
     timestampMs: Date.UTC(2026, 1, 18),
     name: null,
+    node: null,
     error: null,
     question: null,
     verify: null,
