@@ -206,6 +206,23 @@ describe.if(here)("approve --next", () => {
   });
 });
 
+describe.if(here)("a table with nothing in it", () => {
+  test.each([
+    ["ps --status limited", "no agents"],
+    ["deliveries --state dead", "no webhooks"],
+    ["inputs shop/fresh", "nothing was sent yet"],
+    ["permissions shop/fresh", "nothing waits for you"],
+  ])("says so on a terminal: %s", async (line, says) => {
+    await box
+      .api()
+      .post("/projects/shop/agents", { name: "fresh", provider: "claude-code" })
+      .catch(() => undefined);
+    pane.line(`$AH ${line}; echo "code=$?"`);
+    expect(await codeOf()).toBe(0);
+    expect(pane.screen()).toContain(says);
+  });
+});
+
 describe.if(here)("ps --watch", () => {
   test("follows what happens, and leaves the table in the normal screen", async () => {
     pane.line('$AH ps --watch; echo "code=$?"');
