@@ -191,10 +191,12 @@ function onResponse(work: Draft, frame: Extract<PiFrame, { kind: "response" }>, 
   if (frame.command === "prompt") return onPromptResponse(work, frame, nowMs);
   if (onHistoryResponse(work, frame) || onHandledCheck(work, frame)) return;
   if (work.state.awaited.includes(frame.id)) return onHandshake(work, frame);
-  // A line that a death of ours cut in two is answered like this, once, after the LF that mends it.
-  if (frame.command === "parse") {
-    say(work, { type: "note", level: "warn", code: "torn_line", message: frame.error });
-  }
+  // A line that a death of ours cut in two is answered like this, once, after the LF that mends it. Whoever else writes
+  // into its input may do so for hours: that is told once, too.
+  if (frame.command !== "parse") return;
+  if (work.state.torn) return say(work, { type: "unknown_frame", kind: "no JSON" });
+  say(work, { type: "note", level: "warn", code: "torn_line", message: frame.error });
+  patch(work, { torn: true });
 }
 
 function onHandshake(work: Draft, frame: Extract<PiFrame, { kind: "response" }>): void {

@@ -39,6 +39,8 @@ export interface PiState {
   readonly grants: readonly string[];
   readonly totals: PiTotals;
   readonly history: HistoryCheck | null;
+  /** A line that it could not read was told; more are only counted. */
+  readonly torn: boolean;
 }
 
 export interface OpenDialog {
@@ -78,6 +80,7 @@ export const initialState: PiState = {
   dialogs: {},
   grants: [],
   totals: emptyTotals,
+  torn: false,
   history: null,
 };
 

@@ -50,6 +50,7 @@ const state: Reader<PiState> = shapeOf<PiState>(
     grants: listOf(aText),
     totals,
     history: orNull(history),
+    torn: aFlag,
   },
   initialState,
   ["awaited", "prompt", "run", "interrupt", "last", "messages", "dialogs", "history"],

@@ -218,6 +218,7 @@ describe("what is said", () => {
       [],
       { type: "novelty" },
       { type: "response", command: "parse", success: false, error: "Failed to parse" },
+      { type: "response", command: "parse", success: false, error: "Failed to parse again" },
     );
     expect(it.facts).toEqual([
       { type: "unknown_frame", kind: "not a JSON object" },
@@ -225,6 +226,7 @@ describe("what is said", () => {
       { type: "unknown_frame", kind: "not a JSON object" },
       { type: "unknown_frame", kind: "novelty" },
       { type: "note", level: "warn", code: "torn_line", message: "Failed to parse" },
+      { type: "unknown_frame", kind: "no JSON" }, // one is told, a flood is counted
     ]);
   });
 
