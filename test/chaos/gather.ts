@@ -79,13 +79,12 @@ export interface Noted {
 /** Reads everything, then deletes every agent and looks what is left. */
 export async function gather(world: World, drive: Drive, noted: Noted): Promise<Evidence> {
   const { direct } = world;
-  const agents = await allAgents(direct);
+  const { agents, events } = await oneMoment(direct);
   const byAgent = async <T>(read: (id: string) => Promise<T>): Promise<Record<string, T>> => {
     const found: Record<string, T> = {};
     for (const agent of agents) found[String(agent["id"])] = await read(String(agent["id"]));
     return found;
   };
-  const events = await allEvents(direct.url);
   const shown = {
     agents,
     inputs: await byAgent((id) => pages(direct, `/projects/p/agents/${id}/inputs?limit=1000`, "inputs")),
@@ -124,6 +123,15 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
     resources: await noted.measure(noted.baseline),
     strikes: noted.strikes,
   };
+}
+
+/** The list and the log of one moment: where an agent still moved while they were read, they are read again. */
+async function oneMoment(api: World["direct"]): Promise<{ readonly agents: Json[]; readonly events: readonly Json[] }> {
+  for (let tries = 1; ; tries += 1) {
+    const agents = [...(await allAgents(api))];
+    const events = await allEvents(api.url);
+    if (JSON.stringify(agents) === JSON.stringify(await allAgents(api)) || tries === 5) return { agents, events };
+  }
 }
 
 async function allAgents(api: World["direct"]): Promise<readonly Json[]> {
