@@ -5,6 +5,8 @@ export interface Wanted {
   readonly project: string;
   readonly provider: string | null;
   readonly node: string | null;
+  /** Whoever lacks the project can fetch it. */
+  readonly repo: object | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly refused: Readonly<Record<string, string>>;
 }
@@ -19,7 +21,7 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
     left = left.filter(keep);
     return left.length > 0;
   };
-  const { node, provider, project, labels, refused } = task;
+  const { node, provider, project, repo, labels, refused } = task;
   if (node !== null && !narrow(({ name }) => name === node)) return `node "${node}" is not live`;
   for (const [label, value] of Object.entries(labels))
     if (
@@ -30,7 +32,8 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
       )
     )
       return `no node that is live has the label ${label}=${value}`;
-  if (!narrow(({ projects }) => has(projects, project))) return `no node that fits has a project "${project}"`;
+  if (repo === null && !narrow(({ projects }) => has(projects, project)))
+    return `no node that fits has a project "${project}"`;
   if (provider !== null && !narrow(({ providers }) => has(providers, provider)))
     return `no node that fits has the provider "${provider}"`;
   const before = left;

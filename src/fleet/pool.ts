@@ -17,6 +17,7 @@ import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Hints } from "./hints.ts";
 import type { Member } from "./membership.ts";
+import { createPreparer } from "./prepare.ts";
 import type { LocalTask, RemoteTask, TaskEnd } from "./task-core.ts";
 import { nextMove } from "./task-core.ts";
 import type { TakenTask } from "./task.ts";
@@ -107,10 +108,15 @@ export function createPool(deps: PoolDeps): Pool {
       case "take_over":
         await takeOver(database.ask, me, id, claim);
         return true;
-      case "ask_start":
+      case "ask_start": {
+        // Nothing of it is begun before the claim has been let start: a box that dies here loses nothing but time.
+        const ready = preparer.of(id, remote?.project ?? "", remote?.repo ?? null);
+        if (ready.type === "under_way") return false;
+        if (ready.type === "refused") return await refuse(me, id, claim, ready.why);
         await askStart(database.ask, me, id, claim);
         seam("task-starting");
         return true; // whatever it said: what is written there is read before anything is begun
+      }
       case "run":
         return row !== null && (await run(me, row));
       case "mark_started":
@@ -159,6 +165,10 @@ export function createPool(deps: PoolDeps): Pool {
     const why = isObject(refusal)
       ? `${String(refusal["error"])}: ${String(refusal["message"])}`
       : String(response.status);
+    return await refuse(me, task, claim, why);
+  };
+
+  const refuse = async (me: Member, task: string, claim: number, why: string): Promise<true> => {
     log.warn("a task cannot be begun here, it goes back to the queue", { task, why });
     await giveBack(database.ask, me, task, claim, why);
     return true;
@@ -213,6 +223,7 @@ export function createPool(deps: PoolDeps): Pool {
     if (working) again = true;
     else plan(SOON_MS);
   };
+  const preparer = createPreparer({ api, app: deps.app, log, wake });
 
   return {
     wake,
@@ -224,6 +235,7 @@ export function createPool(deps: PoolDeps): Pool {
     stop() {
       stopped = true;
       timer?.cancel();
+      preparer.stop();
     },
   };
 }

@@ -8,6 +8,7 @@ import { sha256 } from "../lib/digest.ts";
 import { HarnessError, invalidRequest } from "../lib/errors.ts";
 import { NAME } from "../words/names.ts";
 import { blockedBy } from "./blocked.ts";
+import { repoSchema } from "./checkout.ts";
 import type { Ask } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
 import { asking, memberOf } from "./deps.ts";
@@ -31,9 +32,11 @@ const newTask = object({
       labels: optional(
         record(string({ max: 64 }), { maxKeys: 16, keyPattern: NAME, keyWhat: "a label of 1 to 64 letters or digits" }),
       ),
+      provider: optional(schemas.projectName),
       node: optional(schemas.projectName),
     }),
   ),
+  repo: optional(repoSchema),
   queueTtlMs: optional(integer({ min: 1000, max: A_MONTH_MS })),
 });
 
@@ -55,15 +58,17 @@ export function taskRoutes(deps: FleetDeps) {
       body: newTask,
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 202 },
-      async handler({ body: { project, requires = {}, queueTtlMs, ...agent }, req, bodyBytes }) {
+      async handler({ body: { project, requires = {}, repo, queueTtlMs, ...given }, req, bodyBytes }) {
         const { name: createdBy } = memberOf(deps);
         const key = keyOf(req);
+        const agent = withProvider(given, requires.provider);
         const hash = sha256(bodyBytes).toString("hex");
         const task = {
           ...{ id: `task_${deps.api.newUuid()}`, project, createdBy, body: agent },
           provider: agent.provider ?? null,
           node: requires.node ?? null,
           labels: requires.labels ?? {},
+          repo: repo ?? null,
           queueTtlMs: queueTtlMs ?? null,
         };
         return await asking(deps, async (ask) => {
@@ -152,6 +157,14 @@ export function taskRoutes(deps: FleetDeps) {
         }),
     }),
   ];
+}
+
+/** What a box must have and what the agent is of are the same: whichever of the two names it. */
+function withProvider<T extends { readonly provider?: string | undefined }>(agent: T, wanted: string | undefined): T {
+  if (wanted === undefined || agent.provider === wanted) return agent;
+  if (agent.provider === undefined) return { ...agent, provider: wanted };
+  const message = `got ${JSON.stringify(wanted)}, expected the task's own provider ${JSON.stringify(agent.provider)}`;
+  throw invalidRequest([{ path: "requires.provider", message }]);
 }
 
 function keyOf(req: Request): string | null {

@@ -2,6 +2,7 @@
  * Tasks of the pool, and their statements. Every change is a compare-and-set on the claim: whoever comes late, however
  * late, changes nothing. Times are the database's.
  */
+import type { Repo } from "./checkout.ts";
 import type { Ask } from "./database.ts";
 import type { Member } from "./membership.ts";
 import type { RemoteTask, TaskEnd, TaskState } from "./task-core.ts";
@@ -25,6 +26,7 @@ export interface NewTask {
   readonly provider: string | null;
   readonly node: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly repo: Repo | null;
   /** Of the request that makes its agent. */
   readonly body: unknown;
   readonly createdBy: string;
@@ -38,6 +40,7 @@ export interface Task extends RemoteTask {
   readonly provider: string | null;
   readonly node: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly repo: Repo | null;
   /** Who has it, by name. */
   readonly holder: string | null;
   readonly agent: string | null;
@@ -52,17 +55,19 @@ export interface Task extends RemoteTask {
 }
 
 const INSERT = `
-  INSERT INTO ~tasks (id, project, provider, node, labels, body, created_by, expires_at)
-  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7, clock_timestamp() + $8::bigint * interval '1 ms')`;
+  INSERT INTO ~tasks (id, project, provider, node, labels, repo, body, created_by, expires_at)
+  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7, $8, clock_timestamp() + $9::bigint * interval '1 ms')`;
 
 export async function insertTask(ask: Ask, task: NewTask): Promise<void> {
-  const { id, project, provider, node, labels, body, createdBy, queueTtlMs } = task;
-  await ask(INSERT, id, project, provider, node, safeJson(labels), safeJson(body), createdBy, queueTtlMs);
+  const { id, project, provider, node, labels, repo, body, createdBy, queueTtlMs } = task;
+  const fetched = repo === null ? null : safeJson(repo);
+  await ask(INSERT, id, project, provider, node, safeJson(labels), fetched, safeJson(body), createdBy, queueTtlMs);
 }
 
 /** What fits a node stands here alone: who takes, and who says why nobody does, ask the same. */
 const FITS = `(t.node IS NULL OR t.node = n.name) AND n.labels @> t.labels
-  AND (t.provider IS NULL OR n.providers ? t.provider) AND n.projects ? t.project AND NOT t.refused ? n.node_no::text`;
+  AND (t.provider IS NULL OR n.providers ? t.provider) AND (n.projects ? t.project OR t.repo IS NOT NULL)
+  AND NOT t.refused ? n.node_no::text`;
 
 const CLAIM = `
   UPDATE ~tasks SET state = 'claimed', claim = claim + 1, claimed_by = $1, session = $2, claimed_at = clock_timestamp()
@@ -71,12 +76,14 @@ const CLAIM = `
     WHERE t.state = 'queued' AND n.node_no = $1 AND n.session = $2 AND NOT n.draining AND n.deleted_at IS NULL
       AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()) AND ${FITS}
     ORDER BY t.seq LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
-  RETURNING id, claim, project, body`;
+  RETURNING id, claim, project, repo, body`;
 
 export interface TakenTask {
   readonly id: string;
   readonly claim: number;
   readonly project: string;
+  /** Where its project can be had, on a box that lacks it. */
+  readonly repo: Repo | null;
   readonly body: string;
 }
 
@@ -89,8 +96,14 @@ const takenOf = (row: Readonly<Record<string, unknown>>): TakenTask => ({
   id: textOf(row, "id"),
   claim: numberOf(row, "claim"),
   project: textOf(row, "project"),
+  repo: repoIn(row),
   body: textOf(row, "body"),
 });
+
+const repoIn = (row: Readonly<Record<string, unknown>>): Repo | null =>
+  row["repo"] === null ? null : (jsonOf(row, "repo") as Repo); // checked when it came in
+
+const TAKEN = "id, claim, project, repo, body, state, claimed_by, session, cancel";
 
 /** Those that the database says are this node's, and those of these names. */
 export async function tasksOf(
@@ -99,9 +112,9 @@ export async function tasksOf(
   ids: readonly string[],
 ): Promise<readonly (TakenTask & RemoteTask)[]> {
   const rows = await ask(
-    `SELECT id, claim, project, body, state, claimed_by, session, cancel FROM ~tasks
+    `SELECT ${TAKEN} FROM ~tasks
      WHERE claimed_by = $1 AND state IN ('claimed', 'starting', 'started')
-     UNION SELECT id, claim, project, body, state, claimed_by, session, cancel FROM ~tasks WHERE id = ANY ($2::text[])`,
+     UNION SELECT ${TAKEN} FROM ~tasks WHERE id = ANY ($2::text[])`,
     no,
     textArray(ids),
   );
@@ -234,6 +247,7 @@ function taskOf(row: Readonly<Record<string, unknown>>): Task {
     provider: textOrNull(row, "provider"),
     node: textOrNull(row, "node"),
     labels: jsonOf(row, "labels") as Record<string, string>, // checked when it came in
+    repo: repoIn(row),
     holder: textOrNull(row, "holder"),
     agent: textOrNull(row, "agent"),
     error: textOrNull(row, "error"),

@@ -46,6 +46,15 @@ export function runTask(store: Store, task: string, claim: number, agent: string
   if (changes !== 1) throw new Error(`the task ${task} is not held: its agent must not be made`);
 }
 
+/** From where this project was fetched, when it was this daemon that did it. */
+export function repoOf(store: Store, project: string): string | null {
+  return store.get<{ value: string }>("SELECT value FROM meta WHERE key = ?", `fleet.repo.${project}`)?.value ?? null;
+}
+
+export function saveRepo(store: Store, project: string, url: string): void {
+  store.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", `fleet.repo.${project}`, url);
+}
+
 export function dropTask(store: Store, task: string, claim: number): void {
   store.run("DELETE FROM fleet_tasks WHERE task = ? AND claim = ?", task, claim);
 }

@@ -15,6 +15,11 @@ export interface GitRequest {
   readonly cwd: string;
   /** GIT_DIR, GIT_WORK_TREE, GIT_INDEX_FILE and the like. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * The environment of whoever owns the box, with their config and their credentials: for what has to be fetched, and
+   * for nothing that writes files of a repository into a folder.
+   */
+  readonly asOwner?: Readonly<Record<string, string>>;
   /** `-c key=value`, behind ours. */
   readonly config?: readonly string[];
   readonly stdin?: Uint8Array;
@@ -90,11 +95,19 @@ const OVERRIDES: readonly string[] = [
   "advice.addEmbeddedRepo=false",
 ];
 
+/** Of the owner's own: nobody is asked anything, and no program is run for an address. */
+const FETCHING = { GIT_TERMINAL_PROMPT: "0", GIT_ALLOW_PROTOCOL: "https:http:ssh:file", SSH_ASKPASS_REQUIRE: "never" };
+const FETCHING_OVERRIDES = OVERRIDES.filter((each) => !/^(core\.attributesFile|protocol\.)/.test(each));
+
 export function createGit(program = "git"): Git {
-  const run: Git["run"] = ({ args, cwd, env, config = [], stdin, timeoutMs, maxBytes, signal }) =>
+  const run: Git["run"] = ({ args, cwd, env, asOwner, config = [], stdin, timeoutMs, maxBytes, signal }) =>
     runForBytes({
-      argv: [program, ...[...OVERRIDES, ...config].flatMap((each) => ["-c", each]), ...args],
-      env: { ...toolEnv(), ...SEALED, ...env },
+      argv: [
+        program,
+        ...[...(asOwner ? FETCHING_OVERRIDES : OVERRIDES), ...config].flatMap((each) => ["-c", each]),
+        ...args,
+      ],
+      env: asOwner ? { ...asOwner, ...FETCHING, ...env } : { ...toolEnv(), ...SEALED, ...env },
       cwd,
       timeoutMs: timeoutMs ?? TIMEOUT_MS,
       maxBytes: maxBytes ?? MAX_BYTES,

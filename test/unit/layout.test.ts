@@ -28,7 +28,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   receiver: ["words", "lib", "http", "process", "store", "config", "webhook"],
   inspector: [],
   api: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces", "night"],
-  fleet: ["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "api"],
+  fleet: [
+    ...["words", "lib", "http", "process", "store", "providers", "config", "webhook", "agents", "workspaces", "api"],
+  ],
   cli: ["words", "lib", "http", "process", "providers", "bridge", "config", "agents", "api", "fleet", "(the top)"],
 };
 

@@ -44,6 +44,7 @@ const task = named(
     provider: nullable(text),
     node: about("The only one that may take it", nullable(text)),
     labels: record(text),
+    repo: about("Where a box that lacks the project fetches it", nullable(object({ url: text, ref: optional(text) }))),
     holder: about("The node that has it", nullable(text)),
     reach: optional(oneOf("live", "lost")),
     blockedBy: optional(about("Why nobody takes it", text)),

@@ -31,11 +31,13 @@ export async function run(context: Context): Promise<number> {
   const attachments = attachmentsOf(args);
   const client = context.client();
   if (args.has("fleet")) {
-    const body = { ...members(context), ...(attachments === undefined ? {} : { attachments }) };
+    const more = { ...verifyOf(args), ...schemaOf(args), ...(attachments === undefined ? {} : { attachments }) };
+    const body = { ...members(context), ...more };
     const text = given === "-" ? readStdin(io) : given;
     return (await import("../run/fleet.ts")).runInFleet(context, text, body);
   }
-  if (args.has("require")) throw usage("--require says what a box of the fleet must have: it goes with --fleet");
+  for (const flag of ["require", "repo", "ref"])
+    if (args.has(flag)) throw usage(`--${flag} is about boxes of the fleet: it goes with --fleet`);
   const project = await projectFor(context, client);
   const provider = args.value("provider") ?? project.defaults["provider"] ?? (await onlyReady(client));
   const text = given === "-" ? readStdin(io) : given;

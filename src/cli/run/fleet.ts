@@ -24,12 +24,15 @@ export async function runInFleet(context: Context, text: string, body: Record<st
   const client = context.client();
   const key = args.value("key");
   const provider = args.value("provider");
+  const [url, ref] = [args.value("repo"), args.value("ref")];
+  if (ref !== undefined && url === undefined) throw usage("--ref goes with --repo");
   const labels = Object.fromEntries(args.all("require").map(splitPair));
   const asked = {
     ...body,
     task: text,
     project: args.value("project") ?? (await projectHere(client)),
     ...given({ provider }),
+    ...(url === undefined ? {} : { repo: { url, ...given({ ref }) } }),
     ...(Object.keys(labels).length === 0 ? {} : { requires: { labels } }),
   };
   const answer = await client.call("/api/v1/fleet/tasks", {

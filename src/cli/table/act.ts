@@ -73,6 +73,8 @@ export const ACT: readonly Command[] = [
         repeat: true,
         what: "with --fleet: a label that the box must have",
       },
+      { name: "repo", value: "URL", kind: "text", what: "with --fleet: where a box that lacks the project fetches it" },
+      { name: "ref", value: "REF", kind: "text", what: "with --repo: its branch, tag or commit" },
       { name: "detach", short: "d", what: "do not stay; prints project/name" },
       { name: "timeout", value: "DURATION", kind: "duration", what: "abort the turn after it (124)" },
       { name: "wait-input", what: "stay while it waits for somebody's answer" },

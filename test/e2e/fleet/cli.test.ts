@@ -87,6 +87,22 @@ describe.skipIf(POSTGRES === null)("agent-harness", () => {
     expect([alone.code, alone.err]).toEqual([2, expect.stringContaining("about this machine alone")]);
   });
 
+  test("run --fleet --repo brings the project along", async () => {
+    const source = `${here.dir}/source`;
+    for (const args of [
+      ["init", "--quiet", source],
+      ["-C", source, "commit", "--quiet", "--allow-empty", "-m", "x"],
+    ])
+      Bun.spawnSync(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", ...args]);
+    const where = ["--project", "fetched", "--provider", "echo", "--repo", `file://${source}`];
+    const { code, out, err } = await cli("run", "--fleet", ...where, "fetched and run");
+    expect([code, out, err]).toEqual([0, "fetched and run\n", ""]);
+    expect((await cli("run", "--fleet", "--project", "p", "--ref", "main", "x")).err).toContain(
+      "--ref goes with --repo",
+    );
+    expect((await cli("run", "--repo", "https://h/x", "x")).err).toContain("it goes with --fleet");
+  });
+
   test("tasks lists the pool and says why a task waits", async () => {
     const { out: id } = await cli("run", "--fleet", "--detach", "--project", "shop", "--require", "gpu=9", "waits");
     expect((await cli("tasks", "--state", "queued")).out).toContain("no node that is live has the label gpu=9");

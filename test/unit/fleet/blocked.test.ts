@@ -11,7 +11,7 @@ const node = (change: Partial<FleetNode> = {}): FleetNode => ({
   ...change,
 });
 const task = (change: Partial<Wanted> = {}): Wanted => ({
-  ...{ project: "shop", provider: "pi", node: null, labels: {}, refused: {} },
+  ...{ project: "shop", provider: "pi", node: null, labels: {}, repo: null, refused: {} },
   ...change,
 });
 
@@ -21,6 +21,7 @@ test.each<[string, Wanted, readonly FleetNode[], string | null]>([
   ["another node is wanted", task({ node: "two" }), [node()], 'node "two" is not live'],
   ["a label of another value", task({ labels: { gpu: "2" } }), [node()], "no node that is live has the label gpu=2"],
   ["a project", task({ project: "x" }), [node()], 'no node that fits has a project "x"'],
+  ["a project that can be fetched", task({ project: "x", repo: { url: "https://h/x" } }), [node()], null],
   ["a provider", task({ provider: "x" }), [node()], 'no node that fits has the provider "x"'],
   [
     "a provider that only a node without the project has",
