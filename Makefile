@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-again test-live check demo demo-fleet bench chaos size dist clean mutants
+.PHONY: build test test-again test-live test-work check demo demo-fleet bench chaos size dist clean mutants
 
 build: agent-harness webhook-receiver
 
@@ -79,6 +79,12 @@ FUZZ ?= 1000000
 chaos: build node_modules/.ready
 	$(BUN) test/chaos/main.ts
 	$(if $(filter 0,$(FUZZ)),,AH_TEST_FUZZ_CASES=$(FUZZ) $(BUN) test/run.ts unit/fuzz)
+
+# Agents' work at full size: snapshots of FILES files. `make test` takes a fifth of them.
+FILES ?= 100000
+
+test-work: build node_modules/.ready
+	AH_TEST_FILES=$(FILES) $(BUN) test/run.ts unit/workspaces/many.test.ts
 
 # Breaks the heart in some eighty places, one at a time, and looks whether a test notices. Takes a while.
 mutants: build node_modules/.ready

@@ -6,6 +6,7 @@ import type { Workspace } from "../store/workspaces.ts";
 import { findWorkspace, saveWorkspace } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf, snapshotOf, workspaceOf } from "./context.ts";
+import { asAnswer } from "./fault.ts";
 import { keepNow, nextBefore } from "./keep.ts";
 import type { BytePath } from "./paths.ts";
 import type { Restored } from "./restore.ts";
@@ -46,7 +47,7 @@ async function bringTo(
   const alsoPaths = (await entriesOf(store, commit)).map(({ path }) => path);
   const { snapshot, untaken } = await keepNow(context, workspace, before, { timeoutMs: RESTORE_MS, alsoPaths });
   context.seam("restore_kept");
-  const restored = await store.turnstile.together(() =>
+  const restored = store.turnstile.together(() =>
     restoreFolder({
       store,
       folder: workspace.folder,
@@ -57,7 +58,14 @@ async function bringTo(
       ...given({ only }),
     }),
   );
-  return { ...restored, before };
+  const { folder } = workspace;
+  const after = `try again, or restore ${before}: that is what lay there`;
+  return {
+    ...(await restored.catch((error: unknown) => {
+      throw asAnswer(error, { what: "the folder was brought back in part, or not at all", after, folder });
+    })),
+    before,
+  };
 }
 
 /** The folder of an agent that is gone, at its old place, as it was at the end. */

@@ -54,8 +54,14 @@ export async function copyFolder(from: string, to: string, signal: AbortSignal):
   await rm(to, { recursive: true, force: true });
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   const walk: Walk = { from, to: partial, left: [], signal, files: 0, bytes: 0, reflink: null };
-  await folder(walk, "");
-  await rename(partial, to);
+  try {
+    await folder(walk, "");
+    await rename(partial, to);
+  } catch (error) {
+    // Of a disk that became full, most of all: half a copy is good for nothing.
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
   const { files, bytes, reflink, left } = walk;
   return { files, bytes, reflink, left };
 }

@@ -133,6 +133,10 @@ function why({ code, stderr, stopped }: GitAnswer): string {
   return said === "" ? `it ended with code ${code ?? "unknown"}` : said;
 }
 
+/** It failed for want of room on a disk: nothing of what it read was at fault. */
+export const lacksRoom = (stderr: string): boolean =>
+  /No space left on device|Disk quota exceeded|Out of diskspace|File too large/i.test(stderr);
+
 /** `[2, 39]` of `git version 2.39.5`; null: it says something else. */
 export function gitVersion(said: string): readonly [number, number] | null {
   const found = /\bgit version (\d+)\.(\d+)/.exec(said);

@@ -17,7 +17,7 @@ import type { Skipped } from "./listing.ts";
 import type { BytePath } from "./paths.ts";
 import { shownPath } from "./paths.ts";
 import { snapshotRefs } from "./snapshot-store.ts";
-import { takeSnapshot } from "./take.ts";
+import { takeInside, takeSnapshot } from "./take.ts";
 
 export interface KeepOptions {
   readonly timeoutMs: number;
@@ -91,6 +91,15 @@ export async function keepNow(context: Context, workspace: Workspace, id: string
     kept.record((type, data) => event(entry, type, data)),
   );
   return kept;
+}
+
+/** What lies there now, for whoever is inside the store's turnstile and only looks: no trace of it is left. */
+export async function takeUnnamed(context: Context, workspace: Workspace, timeoutMs: number): Promise<string> {
+  const store = await context.storeOf(workspace.project, repositoryOf(workspace));
+  const { id: agent, folder } = workspace;
+  const parent = lastSnapshot(context.store, agent)?.commit ?? null;
+  const what = { agent, name: null, parent, folder, maxBytes: context.snapshotBytes, nonce: context.newNonce() };
+  return (await takeInside({ store, ...what, timeoutMs })).commit;
 }
 
 /** `r1`, `r2`, …: the next that no ref has, whatever was told of it. */

@@ -17,6 +17,7 @@ import type { WorkspaceWish } from "../words/workspace.ts";
 import type { Context } from "./context.ts";
 import { note } from "./context.ts";
 import { copyFolder } from "./copy.ts";
+import { lacksDisk } from "./fault.ts";
 import { bringAlong, setUp } from "./furnish.ts";
 import { FIRST, keepNow, skippedNote } from "./keep.ts";
 import { shownPath } from "./paths.ts";
@@ -69,7 +70,9 @@ export async function prepare(context: Context, agent: Agent, signal: AbortSigna
     ready(context, row);
   } catch (error) {
     if (error instanceof HarnessError && error.code === "WORKSPACE_FAILED") throw error;
-    throw new HarnessError("WORKSPACE_FAILED", `cannot make its workspace: ${errorText(error)}`, { cause: error });
+    // Not for want of something that comes by itself: a copy that fills the disk again and again helps nobody.
+    const cause = lacksDisk(error) ? {} : { cause: error };
+    throw new HarnessError("WORKSPACE_FAILED", `cannot make its workspace: ${errorText(error)}`, cause);
   }
 }
 

@@ -1,11 +1,12 @@
 /** Merges what an agent did into a branch of the project's, what it did not commit with it. */
-import { HarnessError, errorText } from "../lib/errors.ts";
+import { HarnessError } from "../lib/errors.ts";
 import { findSnapshot } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
 import { saveWorkspace } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf, workspaceOf } from "./context.ts";
-import { FIRST, keepNow, nextBefore } from "./keep.ts";
+import { asAnswer } from "./fault.ts";
+import { FIRST, keepNow, nextBefore, takeUnnamed } from "./keep.ts";
 import type { Conflict } from "./listing.ts";
 import { shortName } from "./make.ts";
 import { checkedOutAt, handOver, mergeTrees, mergesTrees, moveBranch } from "./merge.ts";
@@ -59,14 +60,16 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
   const first = findSnapshot(context.store, agent, FIRST);
   if (first === null)
     throw new HarnessError("SNAPSHOT_NOT_FOUND", "the agent has not begun: there is nothing to merge");
-  const last = (await keepNow(context, workspace, await nextBefore(context, workspace), { timeoutMs: KEEP_MS }))
-    .snapshot;
+  const keeps = async (): Promise<string> =>
+    (await keepNow(context, workspace, await nextBefore(context, workspace), { timeoutMs: KEEP_MS })).snapshot.commit;
+  const kept = wish.dryRun === true ? null : await keeps();
   const store = await context.storeOf(workspace.project, repo);
   return store.turnstile.together(async () => {
+    const last = kept ?? (await takeUnnamed(context, workspace, KEEP_MS));
     const tip = (await commitOf(git, repo, branch)) ?? base;
     const was = await commitOf(git, repo, into);
     const start = was ?? (workspace.target === null ? null : await commitOf(git, repo, workspace.target)) ?? base;
-    const request = { store, repo, base, first: first.commit, tip, last: last.commit, nonce: context.newNonce() };
+    const request = { store, repo, base, first: first.commit, tip, last, nonce: context.newNonce() };
     const left = await uncommitted(request);
     const who = workspace.name ?? workspace.id;
     const work = await workCommit(request, left, `Work of ${who} that it did not commit`);
@@ -92,9 +95,7 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
     }
     const commit = merged.is === "already" ? start : merged.commit;
     await handOver(store, repo, commit, [start, tip]).catch((error: unknown) => {
-      throw new HarnessError("WORKSPACE_FAILED", `cannot write into ${repo.top}: ${errorText(error)}`, {
-        cause: error,
-      });
+      throw asAnswer(error, { what: `cannot write into ${repo.top}, and no branch was moved`, folder: repo.commonDir });
     });
     context.seam("merge_handed_over");
     await assertFree(context, repo, into, workspace); // somebody may have switched to it meanwhile

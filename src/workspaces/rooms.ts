@@ -13,6 +13,7 @@ import type { BroughtBack } from "./bring-back.ts";
 import { recover, restore } from "./bring-back.ts";
 import type { WorkspaceDeps } from "./context.ts";
 import { createContext } from "./context.ts";
+import { asAnswer } from "./fault.ts";
 import { keep, skippedNote } from "./keep.ts";
 import { assertMerged, letGo, tend } from "./let-go.ts";
 import type { Range } from "./look.ts";
@@ -24,6 +25,7 @@ import type { BytePath } from "./paths.ts";
 
 const SNAPSHOT_MS = 30_000;
 const DISK_MS = 10_000;
+const COMPARING = "what was kept cannot be compared";
 
 export type Rooms = ReturnType<typeof createRooms>;
 
@@ -43,6 +45,11 @@ export function createRooms(deps: WorkspaceDeps) {
     busy.set(agent, settled);
     return mine;
   };
+
+  const told = <T>(what: string, work: () => Promise<T>): Promise<T> =>
+    work().catch((error: unknown) => {
+      throw asAnswer(error, { what });
+    });
 
   /** The step at a turn's end. A state that cannot be kept is told and holds nobody up. */
   const closer: Closer = ({ agent, turn }) => {
@@ -75,13 +82,14 @@ export function createRooms(deps: WorkspaceDeps) {
     async prepare(agent: Agent, signal: AbortSignal): Promise<void> {
       if (!isReady(context, agent)) await alone(agent.id, () => prepare(context, agent, signal));
     },
-    changes: (agent: string, range: Range) => changes(context, agent, range),
-    diff: (agent: string, range: Parameters<typeof diff>[2]) => diff(context, agent, range),
-    patch: (agent: string, range: Range) => patch(context, agent, range),
+    changes: (agent: string, range: Range) => told(COMPARING, () => changes(context, agent, range)),
+    diff: (agent: string, range: Parameters<typeof diff>[2]) => told(COMPARING, () => diff(context, agent, range)),
+    patch: (agent: string, range: Range) => told(COMPARING, () => patch(context, agent, range)),
     restore: (agent: string, id: string, only?: readonly BytePath[]): Promise<BroughtBack> =>
-      alone(agent, () => restore(context, agent, id, only)),
-    merge: (agent: string, wish: MergeWish) => alone(agent, () => mergeWork(context, agent, wish)),
-    recover: (id: string) => alone(id, () => recover(context, id)),
+      told("nothing was brought back", () => alone(agent, () => restore(context, agent, id, only))),
+    merge: (agent: string, wish: MergeWish) =>
+      told("nothing was merged", () => alone(agent, () => mergeWork(context, agent, wish))),
+    recover: (id: string) => told("the folder cannot be brought back", () => alone(id, () => recover(context, id))),
     assertMerged: (agents: readonly string[]) => assertMerged(context, agents),
     letGo: (id: string): Promise<void> => alone(id, () => letGo(context, id)),
     async tend(keptDays: number, isThere: (id: string) => boolean): Promise<void> {

@@ -98,6 +98,23 @@ export async function dropSnapshots(store: SnapshotStore, agent: string): Promis
     if (name.startsWith(`index-${agent}`)) rmSync(join(store.dir, name), { force: true });
 }
 
+/** Where each snapshot of an agent begins; the next is made without. False: there was none. */
+export function forgetIndexes(store: SnapshotStore, agent: string): boolean {
+  const kept = readdirSync(store.dir).filter((name) => name.startsWith(`index-${agent}`) && !name.includes(".new-"));
+  for (const name of kept) rmSync(join(store.dir, name), { force: true });
+  return kept.length > 0;
+}
+
+/** What a writer that failed has left of objects goes as soon as nobody else can be writing. */
+export function sweepHalves({ dir, turnstile }: SnapshotStore): void {
+  const objects = join(dir, "objects");
+  turnstile.whenLeft(() => {
+    for (const folder of [objects, join(objects, "pack")])
+      for (const name of readdirSync(folder))
+        if (name.startsWith("tmp_")) rmSync(join(folder, name), { recursive: true, force: true });
+  });
+}
+
 const HOUR_MS = 60 * 60 * 1000;
 const TIDY_MS = 10 * 60 * 1000;
 

@@ -16,15 +16,15 @@ import type { Repository } from "./repository.ts";
 import { excludeFile, findRepository, trackedButIgnored } from "./repository.ts";
 import { measure, notBehindLinks, unreadable } from "./measure.ts";
 import type { SnapshotStore, StoreRequest } from "./snapshot-store.ts";
-import { refOf, storeLine, storeOk, storeRun } from "./snapshot-store.ts";
-import { GitFailed } from "./git.ts";
+import { forgetIndexes, refOf, storeLine, storeOk, storeRun, sweepHalves } from "./snapshot-store.ts";
+import { GitFailed, lacksRoom } from "./git.ts";
 import { given } from "../lib/given.ts";
 
 export interface TakeRequest {
   readonly store: SnapshotStore;
   readonly agent: string;
-  /** Its name among the agent's snapshots. */
-  readonly name: string;
+  /** Its name among the agent's snapshots. null: it has none, and goes with the next tidying. */
+  readonly name: string | null;
   /** The commit before it, if any. */
   readonly parent: string | null;
   readonly folder: string;
@@ -48,34 +48,61 @@ export interface Taken {
   readonly bytes: number;
 }
 
-/** More new files than this go into one pack instead of a file each. */
+/** More new files than this go into a pack instead of a file each. */
 const PACK_FROM = 50;
+/** Of files in one such pack: git looks through all that it wrote into it for each further one. */
+const PACK_FILES = 10_000;
 const MAX_NESTED = 100;
 const MAX_DEPTH = 4;
 const RETRIES = 20;
 
 interface Pass {
   readonly request: TakeRequest;
+  /** Of each folder the index to begin the next snapshot with, once this one has its name. */
+  readonly indexes: { readonly made: string; readonly kept: string }[];
   readonly skipped: Skipped[];
   readonly nested: BytePath[];
   bytes: number;
 }
 
-/** Throws `GitFailed` where nothing could be taken at all. */
-export async function takeSnapshot(request: TakeRequest): Promise<Taken> {
+/** Throws `GitFailed` where nothing could be taken at all; then nothing is left of it. */
+export function takeSnapshot(request: TakeRequest): Promise<Taken> {
+  return request.store.turnstile.together(() => takeInside(request));
+}
+
+/** For those who are inside the turnstile, and use it before they leave. */
+export async function takeInside(request: TakeRequest): Promise<Taken> {
+  for (;;)
+    try {
+      return await attempt(request);
+    } catch (error) {
+      sweepHalves(request.store);
+      // A death of the box may have left an index that nothing can be made of: once more without.
+      const broken = error instanceof GitFailed && error.answer.stopped === null && !lacksRoom(error.answer.stderr);
+      if (!broken || !forgetIndexes(request.store, request.agent)) throw error;
+    }
+}
+
+async function attempt(request: TakeRequest): Promise<Taken> {
   const { store, agent, name, parent, folder } = request;
-  return store.turnstile.together(async () => {
-    const pass: Pass = { request, skipped: [], nested: [], bytes: 0 };
+  const pass: Pass = { request, indexes: [], skipped: [], nested: [], bytes: 0 };
+  try {
     const there = lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
     // A folder that is gone holds nothing: that, too, is a state to come back from.
     const tree = there
       ? await treeOf(pass, folder, "", 0)
       : await storeLine(store, { args: ["mktree"], stdin: NOTHING });
-    const args = ["commit-tree", tree, ...(parent === null ? [] : ["-p", parent]), "-m", `snapshot ${name}`];
+    const args = ["commit-tree", tree, ...(parent === null ? [] : ["-p", parent]), "-m", `snapshot ${name ?? ""}`];
     const commit = await storeLine(store, { args });
-    await storeOk(store, { args: ["update-ref", refOf(agent, name), commit] });
+    if (name !== null) {
+      await storeOk(store, { args: ["update-ref", refOf(agent, name), commit] });
+      // Only now: what no name holds may be tidied away, and an index that goes without it would be good for nothing.
+      for (const { made, kept } of pass.indexes) await rename(made, kept);
+    }
     return { commit, tree, skipped: pass.skipped, nested: pass.nested, bytes: pass.bytes };
-  });
+  } finally {
+    for (const { made } of pass.indexes) rmSync(made, { force: true });
+  }
 }
 
 const NOTHING = new Uint8Array();
@@ -103,10 +130,14 @@ async function treeOf(pass: Pass, work: string, prefix: BytePath, depth: number)
     });
     const found = await candidates(pass, own, work, prefix, git);
     await add(pass, work, prefix, found.paths, git);
-    await rename(index, kept).catch((error: unknown) => {
-      if (errorCode(error) !== "ENOENT") throw error; // nothing was ever added: there is no index
-    });
-    await link(kept, index).catch(() => undefined);
+    // What follows writes the index anew, and leaves this one as it is.
+    const made = `${index}-made`;
+    await link(index, made).then(
+      () => pass.indexes.push({ made, kept }),
+      (error: unknown) => {
+        if (errorCode(error) !== "ENOENT") throw error; // nothing was ever added: there is no index
+      },
+    );
     for (const nested of found.nested) await fold(pass, work, prefix, nested, depth, git);
     return await storeLine(store, git({ args: ["write-tree"] }));
   } finally {
@@ -172,22 +203,24 @@ async function add(pass: Pass, work: string, prefix: BytePath, paths: readonly B
     storeOk(store, git({ args: ["update-index", "--force-remove", "-z", "--stdin"], stdin: joinNul(out) }));
   const config = wanted.length > PACK_FROM ? ["core.bigFileThreshold=1"] : [];
   const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-  for (let tries = 0; ; tries++) {
-    const answer = await storeRun(store, git({ args, stdin: joinNul(wanted), config }));
+  for (let tries = 0, done = 0; done < wanted.length;) {
+    const part = wanted.slice(done, done + PACK_FILES);
+    const answer = await storeRun(store, git({ args, stdin: joinNul(part), config }));
     if (answer.code === 0 && answer.stopped === null) {
       // Names that no tree can hold (`.GIT`).
       for (const [, path = ""] of answer.stderr.matchAll(/^Ignoring path (.*)$/gm))
         named([{ path: readPath(path), why: "git cannot keep a file of this name" }]);
-      break;
+      done += part.length;
+      continue;
     }
-    const refused = answer.stopped === null ? refusedPath(answer.stderr) : null;
-    if (refused === null || tries === RETRIES) throw new GitFailed("update-index", answer);
+    const refused = answer.stopped === null && !lacksRoom(answer.stderr) ? refusedPath(answer.stderr) : null;
+    if (refused === null || tries++ === RETRIES) throw new GitFailed("update-index", answer);
     // All that cannot be read go at once; one that can be and is refused all the same goes by itself.
-    const closed = await unreadable(work, wanted);
+    const closed = await unreadable(work, part);
     if (!closed.some(({ path }) => path === refused)) closed.push({ path: refused, why: firstLine(answer.stderr) });
     named(closed);
     for (const { path } of closed) out.add(path);
-    wanted = wanted.filter((path) => !out.has(path));
+    wanted = wanted.filter((path, i) => i < done || !out.has(path));
   }
   if (out.size > 0) await forget();
 }

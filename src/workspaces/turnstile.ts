@@ -3,11 +3,14 @@
 export interface Turnstile {
   together<T>(work: () => Promise<T>): Promise<T>;
   alone<T>(work: () => Promise<T>): Promise<T>;
+  /** Done when the last of those who are inside together leaves. Nobody waits for it. */
+  whenLeft(work: () => void): void;
 }
 
 export function createTurnstile(): Turnstile {
   const inside = new Set<Promise<unknown>>();
   let lone: Promise<unknown> = Promise.resolve();
+  const later: (() => void)[] = [];
 
   const enter = async <T>(work: () => Promise<T>): Promise<T> => {
     for (let seen: Promise<unknown> | null = null; seen !== lone;) await (seen = lone);
@@ -21,11 +24,13 @@ export function createTurnstile(): Turnstile {
       return await running;
     } finally {
       inside.delete(ended);
+      if (inside.size === 0) for (const each of later.splice(0)) each();
     }
   };
 
   return {
     together: enter,
+    whenLeft: (work) => void later.push(work),
     async alone(work) {
       const before = lone;
       const { promise, resolve } = Promise.withResolvers<undefined>();

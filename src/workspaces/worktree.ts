@@ -69,7 +69,13 @@ export async function addWorktree(request: WorktreeRequest): Promise<void> {
     } catch (error) {
       if (!(error instanceof GitFailed) || error.answer.stopped !== null || tries === TRIES) throw error;
     }
-  await fill(request);
+  try {
+    await fill(request);
+  } catch (error) {
+    // Half of its files are no folder to work in. The branch stays: it is named in the books.
+    await takeAwayWorktree(request.repo, request.folder);
+    throw error;
+  }
 }
 
 /** Of each repository. */
@@ -109,7 +115,8 @@ const TRUSTED_ENV = {
 async function writePlainly({ store, repo, folder, branch, nonce, signal }: WorktreeRequest): Promise<void> {
   const record = recordOf(repo, folder);
   if (record === null) throw new Error(`git did not record the work tree ${folder}`);
-  const index = join(store.dir, `index-checkout.new-${nonce}`);
+  // Beside its place: the repository may lie on another disk than our store.
+  const index = join(record, `index.new-${nonce}`);
   const also = objectsOf(repo);
   const tip = readTip(repo, branch);
   try {
@@ -121,6 +128,7 @@ async function writePlainly({ store, repo, folder, branch, nonce, signal }: Work
     renameSync(index, join(record, "index"));
   } finally {
     rmSync(index, { force: true });
+    rmSync(`${index}.lock`, { force: true });
   }
 }
 

@@ -23,10 +23,12 @@ test("what was committed and what was not go into a branch together, forward whe
   w = await world();
   const worker = await w.agent(`echo x > x; ${COMMIT} mine; echo y > y; echo more >> a`);
   stepAside();
+  const kept = (): Promise<unknown> => w.api().get(`${worker.path}/snapshots`);
+  const names = (): string => user(join(w.daemon.dir, "state/snapshots/p.git"), ["for-each-ref"]);
+  const before = [at("main"), await kept(), names(), picture(join(w.cwd, ".git"))];
   const dry = await w.api().post(`${worker.path}/merge`, { dryRun: true });
   expect(dry as unknown).toMatchObject({ merged: true, into: "main", commit: null, fastForward: true, uncommitted: 2 });
-  const before = at("main");
-  expect(at("main")).toBe(before);
+  expect([at("main"), await kept(), names(), picture(join(w.cwd, ".git"))]).toEqual(before);
   const done = await w.api().post(`${worker.path}/merge`, {});
   expect(done as unknown).toMatchObject({ merged: true, fastForward: true, created: false, already: false });
   expect(at("main")).toBe(String(done["commit"]));

@@ -45,7 +45,7 @@ const made: readonly ErrorCode[] = [
   "BUDGET_NOT_METERED",
 ];
 
-const WORK: readonly ErrorCode[] = ["NO_WORKSPACE", "SNAPSHOT_NOT_FOUND", "GIT_MISSING"];
+const WORK: readonly ErrorCode[] = ["NO_WORKSPACE", "SNAPSHOT_NOT_FOUND", "GIT_MISSING", "WORKSPACE_FAILED"];
 
 const EVENTS: RouteAnswer = {
   tag: "events",
@@ -75,7 +75,11 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   [`POST ${AGENT}/limit/skip`]: { tag: "accounts", answer: oneAgent, errors: ["NOT_LIMITED"] },
 
   "GET /api/v1/projects": { tag: "projects", answer: object({ projects: array(project) }) },
-  "POST /api/v1/projects": { tag: "projects", answer: object({ project }), errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"] },
+  "POST /api/v1/projects": {
+    tag: "projects",
+    answer: object({ project }),
+    errors: ["PROJECT_EXISTS", "PROJECT_UNTRUSTED"],
+  },
   "GET /api/v1/projects/:name": { tag: "projects", answer: object({ project }) },
   "PATCH /api/v1/projects/:name": {
     tag: "projects",
@@ -177,13 +181,13 @@ export const ANSWERS: Readonly<Record<string, RouteAnswer>> = {
   [`POST ${AGENT}/merge`]: {
     tag: "work",
     answer: merged,
-    errors: [...WORK, "AGENT_BUSY", "BRANCH_IN_USE", "MERGE_NEEDS_GIT_2_38", "WORKSPACE_FAILED"],
+    errors: [...WORK, "AGENT_BUSY", "BRANCH_IN_USE", "MERGE_NEEDS_GIT_2_38"],
   },
   "GET /api/v1/workspaces": { tag: "work", answer: workspaces },
   "POST /api/v1/workspaces/:workspace/recover": {
     tag: "work",
     answer: recovered,
-    errors: ["WORKSPACE_NOT_FOUND", "GIT_MISSING"],
+    errors: ["WORKSPACE_NOT_FOUND", "GIT_MISSING", "WORKSPACE_FAILED"],
   },
 
   "GET /api/v1/events": EVENTS,

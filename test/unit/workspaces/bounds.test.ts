@@ -115,6 +115,33 @@ test("what was killed in the middle leaves nothing that stands in the way of the
   expect(Object.keys(unpacked(store, first.commit, join(dir, "out0")))).toEqual(["a"]);
 });
 
+test("what was looked at without a name goes with the tidying, and stands in the way of nothing", async () => {
+  const dir = ground();
+  const work = repository(join(dir, "work"));
+  const store = await storeIn(dir);
+  const first = await take(store, work, "0");
+  put(work, { b: crypto.randomUUID() });
+  const looked = await take(store, work, null, { parent: first.commit });
+  expect([...(await snapshotRefs(store, "a3f2b1c0")).keys()]).toEqual(["0"]);
+  await tidyStore(store, Date.now());
+  expect(user(store.dir, ["cat-file", "-t", looked.commit], { mayFail: true })).toBe("");
+  const second = await take(store, work, "1", { parent: first.commit });
+  expect(Object.keys(unpacked(store, second.commit, join(dir, "out"))).sort()).toEqual(["a", "b"]);
+});
+
+test("an index that a death of the box has spoiled is made anew", async () => {
+  const dir = ground();
+  const work = repository(join(dir, "work"), { a: "1", "deep/b": "2" });
+  repository(join(work, "within"), { c: "3" });
+  const store = await storeIn(dir);
+  const first = await take(store, work, "0");
+  const indexes = readdirSync(store.dir).filter((name) => name.startsWith("index-a3f2b1c0"));
+  expect(indexes).toHaveLength(2);
+  for (const name of indexes) writeFileSync(join(store.dir, name), "DIRC of which nothing can be made");
+  const second = await take(store, work, "1", { parent: first.commit });
+  expect([second.tree, second.skipped]).toEqual([first.tree, []]);
+});
+
 test("a store that is tidied keeps what is named, and lets go of an agent's when its names go", async () => {
   const dir = ground();
   const work = join(dir, "work");

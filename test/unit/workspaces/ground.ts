@@ -99,7 +99,7 @@ export const storeIn = (dir: string): Promise<SnapshotStore> => openStore(git, j
 export const take = (
   store: SnapshotStore,
   folder: string,
-  name: string,
+  name: string | null,
   more: Partial<TakeRequest> = {},
 ): Promise<Taken> =>
   takeSnapshot({
