@@ -80,7 +80,7 @@ chaos: build node_modules/.ready
 	$(BUN) test/chaos/main.ts
 	$(if $(filter 0,$(FUZZ)),,AH_TEST_FUZZ_CASES=$(FUZZ) $(BUN) test/run.ts unit/fuzz)
 
-# Agents' work at full size: snapshots of FILES files. `make test` takes a fifth of them.
+# Agents' work at full size: snapshots of FILES files. `make test` takes fewer.
 FILES ?= 100000
 
 test-work: build node_modules/.ready
