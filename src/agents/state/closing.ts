@@ -37,14 +37,19 @@ export function finishTurn(
   { held = false, rest }: Partial<Pick<Closing, "held" | "rest">> = {},
 ): void {
   const { s, env } = work;
-  const { turn, intent } = s;
-  if (turn === null) return;
+  const { turn: open, intent } = s;
+  if (open === null) return;
   // It waits for nothing any more.
   if (s.limited !== null) {
     s.limited = null;
     work.out.push({ do: "limits_changed" });
   }
   const ending = intent === "stop" || intent === "attach";
+  // Its last answer spent the budget, and no further one was needed: looking at what was completed costs nothing, and
+  // whether there is one for what comes next is asked then.
+  const spentAtLast = outcome === "completed" && open.interrupt?.reason === "budget";
+  if (spentAtLast) s.overspent = null;
+  const turn: Turn = spentAtLast ? { ...open, interrupt: null } : open;
   const asked = ending || turn.interrupt !== null;
   const wanted = env.closing.map(({ step }) => step).filter((step) => STEPS[step].lasts || outcome === "completed");
   const steps = intent === "delete" ? [] : wanted.filter((step) => STEPS[step].lasts || !asked);

@@ -14,6 +14,8 @@ import {
   failed,
   input,
   later,
+  notPassed,
+  passed,
   ready,
   release,
   started,
@@ -122,6 +124,32 @@ describe("what comes first", () => {
   test("the budget's end is not taken for what the program makes of an interrupt", () => {
     const it = world(tokens(10)).do(...WORKING, told({ inputTokens: 10 }), failed("aborted"));
     expect(it.shown().last).toBe("failed BUDGET_EXCEEDED");
+  });
+});
+
+describe("a budget that is spent by the very answer that completes a turn", () => {
+  const CHECK = { step: "check", limitMs: 600_000, attempts: 2 } as const;
+  const under: Partial<Under> = { budget: { tokens: 10 }, closing: [CHECK] };
+
+  test("leaves the turn to its check: completed when it passes, and only the next one is held", () => {
+    const it = world(under)
+      .do(...WORKING, input(2), told({ inputTokens: 10 }), ended())
+      .fresh();
+    expect(it.shown()).toMatchObject({ status: "processing", turn: "a-1", cause: "frame: verifying" });
+    it.do(passed());
+    expect(notices(it.trace)).toEqual(["notice agent_budget", "notice agent_completed a-1"]);
+    expect(it.shown()).toMatchObject({ last: "completed", held: true, queue: [2] });
+  });
+
+  test("feeds nothing back when the check fails, and the failure holds the queue, whatever the day brings", () => {
+    const shared: Partial<Under> = { closing: [CHECK], day: day({ spent: { tokens: 0, costUsd: 9 } }) };
+    const it = world({ ...shared, metering: { tokens: "answer", costUsd: "answer" } });
+    it.do(...WORKING, input(2), told({ costUsd: 1 }), ended(), notPassed());
+    expect(it.shown()).toMatchObject({ last: "failed VERIFY_FAILED", held: true, queue: [2], turn: null });
+    it.do({ under: { day: day({ beganAt: NOON + DAY_MS, endsAt: NOON + 2 * DAY_MS }) } }, later(DAY_MS), {
+      type: "recheck",
+    });
+    expect(it.shown()).toMatchObject({ held: true, turn: null });
   });
 });
 
