@@ -21,8 +21,11 @@ export interface Accounts {
   of(agent: Agent): string;
   /** Its settings were changed, or it is gone. */
   forget(agent: string): void;
-  /** After the boot: of those that are there. */
-  load(): Promise<void>;
+  /**
+   * At boot, before anything that was written meanwhile is read: of all that ran. Of `living` ones it is looked for
+   * where it was never stored, because what they have written may be about their account.
+   */
+  load(living: Iterable<Agent>): Promise<void>;
 }
 
 const UNKNOWN: Standing = { account: "", accountLimits: [] };
@@ -59,9 +62,10 @@ export function createAccounts({ store, loadIdentity }: AccountsDeps): Accounts 
       return account;
     },
     forget: (agent) => void known.delete(agent),
-    async load() {
+    async load(living) {
       for (const { agent, account } of accountsOfAgents(store)) known.set(agent, account);
       identity ??= await loadIdentity();
+      for (const agent of living) if (!known.has(agent.id)) known.set(agent.id, identity(agent));
     },
   };
 }

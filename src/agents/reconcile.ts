@@ -17,10 +17,15 @@ import type { Actor } from "./actor.ts";
 const SPAWN_GRACE_MS = 1000;
 const SPAWN_POLL_MS = 20;
 
-export async function reconcile(
-  actor: Actor,
-  { store, clock, log }: { store: Store; clock: Clock; log: Logger },
-): Promise<void> {
+interface ReconcileDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** "" = not known. */
+  readonly accountOf: (actor: Actor) => string;
+}
+
+export async function reconcile(actor: Actor, { store, clock, log, accountOf }: ReconcileDeps): Promise<void> {
   const { process, run: n } = actor.state();
   const { state: damaged, settings } = actor.agent().unreadable ?? {};
   if (damaged !== undefined)
@@ -42,7 +47,7 @@ export async function reconcile(
   }
   const live = actor.run.follow(identity, run.offset);
   if (run.state === "spawning")
-    actor.run.begun(identity); // nothing was written to it yet
+    actor.run.begun(identity, accountOf(actor)); // nothing was written to it yet
   else if (unreadable !== null) actor.facts("reconcile", { type: "broken", ...unreadableState(unreadable) });
   if (!isAlive(identity)) return live.finish();
   if (run.state !== "spawning" && unreadable === null) {
@@ -60,7 +65,7 @@ export async function reconcile(
  * While the daemon runs: an agent whose start ended in a store that took nothing (a full disk) is looked at as after a
  * restart, one look at a time, until what is found can be stored.
  */
-export function createSalvage(deps: { store: Store; clock: Clock; log: Logger }): (actor: Actor) => void {
+export function createSalvage(deps: ReconcileDeps): (actor: Actor) => void {
   const looking = new Set<string>();
   return (actor) => {
     if (looking.has(actor.id) || !actor.isStranded()) return;

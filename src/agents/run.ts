@@ -83,8 +83,8 @@ export interface AgentRun {
   /** Follows a process of the latest run from a byte of its output on. */
   follow(identity: Identity, offset: number): Live;
   attach(live: Live): void;
-  /** It is there and was told nothing yet: stores its identity and begins the handshake. */
-  begun(identity: Identity, account?: string): void;
+  /** It is there and was told nothing yet: stores its identity and who pays ("" = not known), begins the handshake. */
+  begun(identity: Identity, account: string): void;
   /** All that its program has written is stored, its end too when it is gone. */
   caughtUp(): Promise<void>;
   /** The same process, found by a new daemon with its output read. */
@@ -272,7 +272,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       const { run } = books.state();
       books.step("frame", (step) => {
         saveRunIdentity(store, books.id, run, identity);
-        if (account !== undefined) saveRunAccount(store, books.id, run, account);
+        if (account !== "") saveRunAccount(store, books.id, run, account);
         const settings = books.runSettings();
         const { codec } = settings;
         step.codec(() =>

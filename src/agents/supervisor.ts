@@ -163,7 +163,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     return !often && turn !== null && actor.runSettings().budgetPerDay !== null;
   };
 
-  const salvage = createSalvage({ store, clock, log });
+  const accountOf = (actor: Actor): string => deps.accounts.of(actor.agent());
+  const salvage = createSalvage({ store, clock, log, accountOf });
   let quietSweeps = 0;
   bus.onCommit(() => (quietSweeps = 0));
   let sweeps = 0;
@@ -195,12 +196,13 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         const agent = findAgent(store, id);
         if (agent !== null) build(agent, await deps.provider(agent.provider));
       }
-      if (actors.size > 0) await deps.accounts.load();
+      const living = [...actors.values()].filter((actor) => actor.state().process === "running");
+      if (actors.size > 0) await deps.accounts.load(living.map((actor) => actor.agent()));
       if (closed) return;
       running.beat(deps.sweepMs);
       const survivors = [...actors.values()].map((actor) => ({
         id: actor.id,
-        reconcile: () => reconcile(actor, { store, clock, log }),
+        reconcile: () => reconcile(actor, { store, clock, log, accountOf }),
         giveUp: async (reason: string) => (closed ? undefined : giveUp(actor, reason, { store, clock })),
         activate: () => closed || actor.activate(GRACE_MS),
       }));

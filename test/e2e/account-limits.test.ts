@@ -114,3 +114,30 @@ test("each turn goes on once and ends once, over every death of the daemon, and 
       .sort(),
   ).toEqual(["claude-code:one", "claude-code:two"]);
 });
+
+test("an agent whose process was just being started when the daemon died is known by its account all the same", async () => {
+  const one = await makeBox();
+  try {
+    const limit = join(one.dir, "limit");
+    const claude = { command: [process.execPath, join(FAKES, "claude.ts")], env: { FAKE_LIMIT: limit } };
+    const config = JSON.parse(await Bun.file(one.configFile).text());
+    writeFileSync(one.configFile, JSON.stringify({ ...config, providers: { "claude-code": claude } }));
+    writeFileSync(limit, String(Date.now() + 3_600_000));
+    const api = await one.start({ AH_TEST_SEAM: "spawned" });
+    await api.post("/projects", { name: "p", cwd: one.cwd });
+    await api.post("/projects/p/agents", { provider: "claude-code", task: "first" }).catch(() => undefined);
+    await one.exited();
+    await one.start();
+    await one.api().post("/projects/p/agents", { provider: "claude-code", task: "second" });
+    const accounts = await eventually("both to wait", async () => {
+      const all = (await one.api().get("/accounts"))["accounts"] as unknown as Json[];
+      const waiting = all
+        .flatMap(({ agents }) => [...(agents ?? [])])
+        .filter((each) => String(each["status"]) === "limited");
+      return waiting.length === 2 && all;
+    });
+    expect(accounts.map(({ name }) => String(name))).toEqual([expect.stringMatching(/^claude-code:login-/)]);
+  } finally {
+    await one.close();
+  }
+});

@@ -131,7 +131,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     closed: () => closed,
     stored: () => findAgent(real, agent.id)?.state,
     runRow: () => getRun(real, agent.id, 1),
-    salvage: createSalvage({ store, clock, log: silentLogger }),
+    salvage: createSalvage({ store, clock, log: silentLogger, accountOf: () => "" }),
     want: (times: number) => void (shortages = times),
     fill: (now: boolean) => void (full = now),
     store: real,
