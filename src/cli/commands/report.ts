@@ -9,7 +9,7 @@ import type { Cell, Column } from "../table.ts";
 import { printTable } from "../table.ts";
 
 /** What stands around the table: the heading, the sum, restarts, deliveries, the prompt. */
-const AROUND = 7;
+const AROUND = 8;
 
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
@@ -21,7 +21,11 @@ export async function run(context: Context): Promise<number> {
   const { agents } = report;
   const room = io.out.isTty ? Math.max(3, io.out.height() - AROUND) : agents.length;
   for (const line of io.out.isTty ? headOf(report) : []) io.out.line(line);
-  printTable(io.out, COLUMNS, agents.slice(0, room).map(rowOf), "no agent did anything");
+  const rows = agents.slice(0, room).map(rowOf);
+  // A person's screen is narrow: what nobody has takes no room there. Programs count on every column.
+  const shown = COLUMNS.map((_, i) => i).filter((i) => !io.out.isTty || rows.some((row) => row[i]?.text !== ""));
+  const pick = <T>(all: readonly T[]): T[] => all.filter((_, i) => shown.includes(i));
+  printTable(io.out, pick(COLUMNS), rows.map(pick), "no agent did anything");
   if (agents.length > room) io.out.line(`… and ${agents.length - room} more (--json has all)`);
   return EXIT.ok;
 }
@@ -29,7 +33,8 @@ export async function run(context: Context): Promise<number> {
 const COLUMNS: readonly Column[] = [
   { head: "AGENT", whole: true },
   { head: "NOW" },
-  { head: "TURNS", shrinkTo: 12 },
+  // Wide enough for why the last one failed.
+  { head: "TURNS", shrinkTo: 26 },
   { head: "CHECKS", dropAt: 2 },
   { head: "CHANGES", dropAt: 3 },
   { head: "WAITED", dropAt: 4 },
@@ -39,13 +44,24 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function headOf({ since, until, agents, usage, restarts, dead }: ReportShape): string[] {
-  const need = agents.filter(({ waits, status }) => waits.open > 0 || status === "error").length;
+  const need = agents.filter(({ waits, status }) => waits.open > 0 || status === "error" || status === "exited").length;
   const length = duration(Date.parse(until) - Date.parse(since));
   const sum = `${usage.turns} turns, ${count(tokensOf(usage) ?? 0)} tokens, ${money(usage.costUsd)}`;
   return [
     `the last ${length}: ${agents.length} agents, ${sum}${need === 0 ? "" : `; ${need} need you`}`,
     ...(restarts.length === 0 ? [] : [restartsOf(restarts)]),
+    ...limitedOf(agents),
     ...(dead.length === 0 ? [] : [`${dead.length} deliveries are dead: agent-harness deliveries --state dead`]),
+  ];
+}
+
+function limitedOf(agents: ReportShape["agents"]): string[] {
+  const met = agents.filter(({ limited }) => limited.times > 0);
+  if (met.length === 0) return [];
+  const longest = duration(Math.max(...met.map(({ limited }) => limited.ms)));
+  const still = met.filter(({ limited }) => limited.now).length;
+  return [
+    `${met.length} agents waited for their account, ${longest} at most${still === 0 ? "" : `; ${still} still ${still === 1 ? "waits" : "wait"}`}`,
   ];
 }
 
@@ -55,6 +71,12 @@ function restartsOf(restarts: ReportShape["restarts"]): string {
   const unknown = sum("unknown") === 0 ? "" : `, of ${sum("unknown")} it is not known`;
   const times = restarts.length === 1 ? `at ${last}` : `${restarts.length} times, the last at ${last}`;
   return `the daemon was restarted ${times}: ${sum("lived")} processes lived through it, ${sum("ended")} did not${unknown}`;
+}
+
+function checksOf({ passed, failed }: NightShape["checks"]): Cell {
+  if (passed + failed === 0) return { text: "" };
+  const parts = [...(passed === 0 ? [] : [`${passed} passed`]), ...(failed === 0 ? [] : [`${failed} failed`])];
+  return { text: parts.join(", "), raw: `${passed} passed, ${failed} failed` };
 }
 
 function rowOf({
@@ -77,7 +99,7 @@ function rowOf({
     { text: `${project ?? "?"}/${name ?? id}` },
     { text: status ?? "forgotten" },
     { text: `${said.join(", ")}${error === null ? "" : ` (${error.code})`}` },
-    { text: checks.passed + checks.failed === 0 ? "" : `${checks.passed} passed, ${checks.failed} failed` },
+    checksOf(checks),
     { text: changes === null ? "" : `${changes.files} files +${changes.insertions} -${changes.deletions}` },
     { text: waits.asked === 0 ? "" : `${duration(waits.ms)} (${waitedFor})` },
     { text: limited.times === 0 ? "" : `${duration(limited.ms)}${limited.now ? " so far" : ""}` },
