@@ -4,6 +4,7 @@
  * to then every prompt ends at the limit.
  */
 import { readFileSync } from "node:fs";
+import { now } from "./now.ts";
 
 /** Epoch ms until which the account is at its limit; null: it is not. */
 export function limitedUntil(): number | null {
@@ -11,7 +12,7 @@ export function limitedUntil(): number | null {
   if (file === undefined) return null;
   try {
     const until = Number(readFileSync(file, "utf8"));
-    return until > Date.now() ? until : null;
+    return until > now() ? until : null;
   } catch {
     return null;
   }

@@ -20,7 +20,7 @@ export interface Box {
   /** Starts the daemon and waits until it is ready; `binary`: by another name of it. */
   start(extraEnv?: Record<string, string>, binary?: string): Promise<Api>;
   /** Starts it without waiting: it may die by itself. */
-  launch(extraEnv?: Record<string, string>): Bun.Subprocess<"ignore", "pipe", "pipe">;
+  launch(extraEnv?: Record<string, string>, binary?: string): Bun.Subprocess<"ignore", "pipe", "pipe">;
   api(): Api;
   pid(): number;
   /** Resolves when the daemon is gone. */
