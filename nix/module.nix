@@ -37,6 +37,7 @@ let
     { path = [ "webhook" ]; key = "token"; credential = "webhook-token"; }
     { path = [ "webhook" ]; key = "secret"; credential = "webhook-secret"; }
     { path = [ "fleet" ]; key = "url"; credential = "fleet-url"; }
+    { path = [ "fleet" ]; key = "key"; credential = "fleet-key"; }
   ];
   receiverSecrets = [
     { path = [ ]; key = "token"; credential = "token"; }

@@ -135,6 +135,8 @@ in
       options = {
         url = inlineSecret;
         urlFile = secretFile "the address of the fleet's PostgreSQL, with its password";
+        key = inlineSecret;
+        keyFile = secretFile "the keys that secrets of tasks are sealed with: one, or several with commas between, the newest first";
         node = optional types.str "Name of this box in the fleet; null = the host's short name.";
         labels = option (types.attrsOf types.str) { } "What this box has, for tasks that ask for it.";
         capacity = optional types.ints.unsigned "Most busy agents taken from the pool; null = the number of cores.";

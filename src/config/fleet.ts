@@ -24,6 +24,8 @@ export interface FleetConfig {
   /** The database is behind a pooler that gives a connection for one transaction only. */
   readonly pooler: boolean;
   readonly relayTtlMs: number;
+  /** Base64 of 32 bytes each: the first seals secrets of tasks, all open them. */
+  readonly keys: readonly string[];
 }
 
 const MAX_LABELS = 16;
@@ -36,9 +38,21 @@ const databaseUrl: Schema<string> = refined(string({ min: 1, max: 2048, secret: 
     : "the address of a PostgreSQL database as postgres://user@host/database";
 });
 
+const MAX_KEYS = 5;
+
+/** Several while one is replaced by another. */
+const sealingKeys: Schema<string> = refined(string({ min: 1, max: 512, secret: true }), (text) => {
+  const keys = text.split(",");
+  return keys.length <= MAX_KEYS && keys.every((key) => /^[A-Za-z0-9+/]{43}=$/.test(key))
+    ? undefined
+    : `base64 of 32 random bytes (openssl rand -base64 32), or up to ${MAX_KEYS} of them with commas between, the newest first`;
+});
+
 export const fleetSchema = object({
   url: optional(databaseUrl),
   urlFile: optional(secretPath),
+  key: optional(sealingKeys),
+  keyFile: optional(secretPath),
   node: optional(string({ pattern: NAME, what: "a name of 1 to 64 letters, digits, dots, dashes or underscores" })),
   labels: optional(
     record(string({ max: 64, pattern: /^[\x20-\x7e]*$/, what: "printable ASCII" }), {
@@ -66,6 +80,7 @@ export function resolveFleet(file: FleetFile | undefined, context: ResolveContex
       context.problem("fleet.url", "missing, expected the database of the fleet; or fleet.urlFile, or AH_FLEET_URL");
     return undefined;
   }
+  const key = context.secret("fleet.key", file.key, "fleet.keyFile", file.keyFile, sealingKeys);
   return {
     url: withTls(url),
     node: file.node ?? null,
@@ -75,6 +90,7 @@ export function resolveFleet(file: FleetFile | undefined, context: ResolveContex
     acceptCalls: file.acceptCalls ?? true,
     pooler: file.pooler ?? false,
     relayTtlMs: file.relayTtlMs ?? 600_000,
+    keys: key?.split(",") ?? [],
   };
 }
 

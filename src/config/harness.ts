@@ -175,6 +175,7 @@ export const harnessSpec: ConfigSpec<HarnessFile, HarnessConfig> = {
     { variable: "AH_WEBHOOK_TOKEN", key: ["webhook", "token"], replaces: [["webhook", "tokenFile"]] },
     { variable: "AH_WEBHOOK_SECRET", key: ["webhook", "secret"], replaces: [["webhook", "secretFile"]] },
     { variable: "AH_FLEET_URL", key: ["fleet", "url"], replaces: [["fleet", "urlFile"]] },
+    { variable: "AH_FLEET_KEY", key: ["fleet", "key"], replaces: [["fleet", "keyFile"]] },
     { variable: "AH_FLEET_NODE", key: ["fleet", "node"] },
   ],
   resolve: resolveHarness,
@@ -298,6 +299,7 @@ export function printableConfig(config: HarnessConfig): unknown {
     name,
     { ...settings, env: Object.fromEntries(Object.keys(settings.env).map((key) => [key, "[redacted]"])) },
   ]);
-  const fleet = config.fleet === undefined ? {} : { fleet: { ...config.fleet, url: "[redacted]" } };
+  const hidden = { url: "[redacted]", keys: config.fleet?.keys.map(() => "[redacted]") };
+  const fleet = config.fleet === undefined ? {} : { fleet: { ...config.fleet, ...hidden } };
   return redact({ ...config, ...fleet, providers: Object.fromEntries(providers) });
 }

@@ -18,7 +18,7 @@ interface SchemaJson {
   readonly additionalProperties?: SchemaJson | boolean;
 }
 
-const SECRET = /(^|\.)(token|secret)$|^fleet\.url$/;
+const SECRET = /(^|\.)(token|secret)$|^fleet\.(url|key)$/;
 const VARIABLES = /^providers\.[^.]+\.env$/;
 
 /** Files of secrets are named, never opened: they may be readable for the daemon's unit alone. */

@@ -8,6 +8,8 @@ export interface Wanted {
   /** Whoever lacks the project can fetch it. */
   readonly repo: object | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** The key that its secrets are sealed with. */
+  readonly sealedWith: string | null;
   readonly refused: Readonly<Record<string, string>>;
 }
 
@@ -21,7 +23,7 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
     left = left.filter(keep);
     return left.length > 0;
   };
-  const { node, provider, project, repo, labels, refused } = task;
+  const { node, provider, project, repo, labels, sealedWith, refused } = task;
   if (node !== null && !narrow(({ name }) => name === node)) return `node "${node}" is not live`;
   for (const [label, value] of Object.entries(labels))
     if (
@@ -36,6 +38,8 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
     return `no node that fits has a project "${project}"`;
   if (provider !== null && !narrow(({ providers }) => has(providers, provider)))
     return `no node that fits has the provider "${provider}"`;
+  if (sealedWith !== null && !narrow(({ keys }) => has(keys, sealedWith)))
+    return `no node that fits has the key ${sealedWith} that its secrets are sealed with (fleet.key)`;
   const before = left;
   if (!narrow(({ no }) => !Object.hasOwn(refused, String(no)))) {
     const [first] = before;

@@ -19,6 +19,7 @@ import type { FleetDeps } from "./deps.ts";
 import { memberOf } from "./deps.ts";
 import { channelOf, createHints } from "./hints.ts";
 import { identityOf, mirroredOf } from "./identity.ts";
+import { keyId } from "./lockbox.ts";
 import type { Member } from "./membership.ts";
 import { createMembership } from "./membership.ts";
 import { watchLosses } from "./loss.ts";
@@ -63,6 +64,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     capacity,
     acceptCalls: config.acceptCalls,
     publicKey: identity.publicKey,
+    keys: config.keys.map(keyId),
   });
   const pulse = () => ({
     busy: pool.busy(),
@@ -98,7 +100,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     ...{ routes: own.filter(({ relay }) => relay !== false), auth: OPEN, guard: OPEN_DOOR, log },
   });
   const pool = createPool({
-    ...{ api, database, member: membership.member, hints, app, capacity, log, seam: machine.seam },
+    ...{ api, database, member: membership.member, hints, app, capacity, keys: config.keys, log, seam: machine.seam },
   });
   membership.onJoin(() => pool.wake());
   const owner = createOwner({

@@ -8,6 +8,7 @@ import { witnessed } from "../api/idempotent.ts";
 import type { App } from "../http/router.ts";
 import { isObject } from "../lib/check.ts";
 import type { Timer } from "../lib/clock.ts";
+import { errorText } from "../lib/errors.ts";
 import { tryJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import type { FleetTask } from "../store/fleet-tasks.ts";
@@ -16,6 +17,7 @@ import { isBusy } from "../words/agent.ts";
 import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Hints } from "./hints.ts";
+import { unlockSecrets } from "./lockbox.ts";
 import type { Member } from "./membership.ts";
 import { createPreparer } from "./prepare.ts";
 import type { LocalTask, RemoteTask, TaskEnd } from "./task-core.ts";
@@ -31,6 +33,8 @@ export interface PoolDeps {
   /** The routes of this box: a task's agent is made by the one that makes every agent. */
   readonly app: App;
   readonly capacity: number;
+  /** That open secrets of tasks. */
+  readonly keys: readonly string[];
   readonly log: Logger;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
@@ -145,7 +149,13 @@ export function createPool(deps: PoolDeps): Pool {
 
   /** Makes its agent: the commit that stores it is the one that lets go of the hold. */
   const run = async (me: Member, row: FleetTask): Promise<boolean> => {
-    const { task, claim, project, body } = row;
+    const { task, claim, project } = row;
+    let body = "";
+    try {
+      body = await unlockSecrets(deps.keys, task, row.body);
+    } catch (error) {
+      return await refuse(me, task, claim, errorText(error));
+    }
     const request = new Request(`http://localhost/api/v1/projects/${encodeURIComponent(project)}/agents`, {
       method: "POST",
       headers: { "content-type": "application/json" },

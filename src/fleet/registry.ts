@@ -21,6 +21,8 @@ export interface NodeCard {
   readonly capacity: number;
   readonly acceptCalls: boolean;
   readonly publicKey: string;
+  /** Names of the keys with which it opens secrets of tasks. */
+  readonly keys: readonly string[];
 }
 
 export const REACHES = ["live", "late", "lost"] as const;
@@ -38,6 +40,7 @@ export interface FleetNode {
   readonly capacity: number;
   readonly acceptCalls: boolean;
   readonly publicKey: string;
+  readonly keys: unknown;
   readonly draining: boolean;
   readonly reach: Reach;
   readonly seenAt: string;
@@ -50,15 +53,16 @@ export interface FleetNode {
 const JOIN = `
   UPDATE ~nodes n SET session = $2, name = $3, version = $4, schema = $5, labels = $6::text::jsonb,
     providers = $7::text::jsonb, projects = $8::text::jsonb, capacity = $9, accept_calls = $10, public_key = $11,
-    deleted_at = NULL, told_lost = NULL
-  WHERE uuid = $1 AND (session = ANY ($12::text[]) OR NOT EXISTS (
+    keys = $12::text::jsonb, deleted_at = NULL, told_lost = NULL
+  WHERE uuid = $1 AND (session = ANY ($13::text[]) OR NOT EXISTS (
     SELECT 1 FROM ~heartbeats h WHERE h.node_no = n.node_no
-      AND h.seen_at > clock_timestamp() - $13::int * interval '1 ms'))
+      AND h.seen_at > clock_timestamp() - $14::int * interval '1 ms'))
   RETURNING node_no`;
 
 const ENTER = `
-  INSERT INTO ~nodes (uuid, session, name, version, schema, labels, providers, projects, capacity, accept_calls, public_key)
-  VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8::text::jsonb, $9, $10, $11)
+  INSERT INTO ~nodes (
+    uuid, session, name, version, schema, labels, providers, projects, capacity, accept_calls, public_key, keys)
+  VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8::text::jsonb, $9, $10, $11, $12::text::jsonb)
   ON CONFLICT (uuid) DO NOTHING RETURNING node_no`;
 
 const FIRST_BEAT = `
@@ -78,7 +82,7 @@ export async function join(
   const facts = [
     ...[uuid, session, name, card.version, SCHEMA],
     ...[safeJson(card.labels), safeJson(card.providers), safeJson(card.projects)],
-    ...[card.capacity, card.acceptCalls, card.publicKey],
+    ...[card.capacity, card.acceptCalls, card.publicKey, safeJson(card.keys)],
   ];
   try {
     return await database.transact(async (ask) => {
@@ -180,6 +184,7 @@ function nodeOf(row: Readonly<Record<string, unknown>>): FleetNode {
     capacity: numberOf(row, "capacity"),
     acceptCalls: row["accept_calls"] === true,
     publicKey: textOf(row, "public_key"),
+    keys: jsonOf(row, "keys"),
     draining: row["draining"] === true,
     reach,
     seenAt: timeOf(row, "seen_at"),

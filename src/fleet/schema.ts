@@ -84,6 +84,7 @@ const STEPS: readonly (readonly string[])[] = [
        key text PRIMARY KEY, hash text NOT NULL, task text NOT NULL REFERENCES ~tasks ON DELETE CASCADE)`,
   ],
   ["ALTER TABLE ~tasks ADD COLUMN cancel boolean NOT NULL DEFAULT false"],
+  ["ALTER TABLE ~tasks ADD COLUMN sealed_with text", "ALTER TABLE ~nodes ADD COLUMN keys jsonb NOT NULL DEFAULT '[]'"],
 ];
 
 /** The schema that this program writes. */

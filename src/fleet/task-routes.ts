@@ -12,6 +12,7 @@ import { repoSchema } from "./checkout.ts";
 import type { Ask } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
 import { asking, memberOf } from "./deps.ts";
+import { lockSecrets } from "./lockbox.ts";
 import type { FleetNode } from "./registry.ts";
 import { listNodes } from "./registry.ts";
 import type { Task } from "./task.ts";
@@ -63,8 +64,10 @@ export function taskRoutes(deps: FleetDeps) {
         const key = keyOf(req);
         const agent = withProvider(given, requires.provider);
         const hash = sha256(bodyBytes).toString("hex");
+        const id = `task_${deps.api.newUuid()}`;
+        const { body: what, key: sealedWith } = await lockSecrets(deps.config.keys, id, agent);
         const task = {
-          ...{ id: `task_${deps.api.newUuid()}`, project, createdBy, body: agent },
+          ...{ id, project, createdBy, body: what, sealedWith },
           provider: agent.provider ?? null,
           node: requires.node ?? null,
           labels: requires.labels ?? {},

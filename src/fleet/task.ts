@@ -29,6 +29,8 @@ export interface NewTask {
   readonly repo: Repo | null;
   /** Of the request that makes its agent. */
   readonly body: unknown;
+  /** The key that its secrets are sealed with. */
+  readonly sealedWith: string | null;
   readonly createdBy: string;
   readonly queueTtlMs: number | null;
 }
@@ -41,6 +43,7 @@ export interface Task extends RemoteTask {
   readonly node: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly repo: Repo | null;
+  readonly sealedWith: string | null;
   /** Who has it, by name. */
   readonly holder: string | null;
   readonly agent: string | null;
@@ -55,19 +58,20 @@ export interface Task extends RemoteTask {
 }
 
 const INSERT = `
-  INSERT INTO ~tasks (id, project, provider, node, labels, repo, body, created_by, expires_at)
-  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7, $8, clock_timestamp() + $9::bigint * interval '1 ms')`;
+  INSERT INTO ~tasks (id, project, provider, node, labels, repo, body, sealed_with, created_by, expires_at)
+  VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7, $8, $9, clock_timestamp() + $10::bigint * interval '1 ms')`;
 
 export async function insertTask(ask: Ask, task: NewTask): Promise<void> {
-  const { id, project, provider, node, labels, repo, body, createdBy, queueTtlMs } = task;
+  const { id, project, provider, node, labels, repo, body, sealedWith, createdBy, queueTtlMs } = task;
   const fetched = repo === null ? null : safeJson(repo);
-  await ask(INSERT, id, project, provider, node, safeJson(labels), fetched, safeJson(body), createdBy, queueTtlMs);
+  const [wanted, what] = [safeJson(labels), safeJson(body)];
+  await ask(INSERT, id, project, provider, node, wanted, fetched, what, sealedWith, createdBy, queueTtlMs);
 }
 
 /** What fits a node stands here alone: who takes, and who says why nobody does, ask the same. */
 const FITS = `(t.node IS NULL OR t.node = n.name) AND n.labels @> t.labels
   AND (t.provider IS NULL OR n.providers ? t.provider) AND (n.projects ? t.project OR t.repo IS NOT NULL)
-  AND NOT t.refused ? n.node_no::text`;
+  AND (t.sealed_with IS NULL OR n.keys ? t.sealed_with) AND NOT t.refused ? n.node_no::text`;
 
 const CLAIM = `
   UPDATE ~tasks SET state = 'claimed', claim = claim + 1, claimed_by = $1, session = $2, claimed_at = clock_timestamp()
@@ -248,6 +252,7 @@ function taskOf(row: Readonly<Record<string, unknown>>): Task {
     node: textOrNull(row, "node"),
     labels: jsonOf(row, "labels") as Record<string, string>, // checked when it came in
     repo: repoIn(row),
+    sealedWith: textOrNull(row, "sealed_with"),
     holder: textOrNull(row, "holder"),
     agent: textOrNull(row, "agent"),
     error: textOrNull(row, "error"),

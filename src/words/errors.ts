@@ -67,6 +67,7 @@ const TABLE = {
   TOO_LARGE: refused(413, "the body is larger than is taken"),
   UNSUPPORTED_MEDIA_TYPE: refused(415, "the body is not declared as JSON"),
   PROVIDER_UNAVAILABLE: refused(422, "the provider is unknown, switched off, or its program is missing"),
+  FLEET_KEY: refused(422, "a task of the pool has secrets, and this box has no key to seal them with"),
   GIT_MISSING: refused(422, "the work needs git, and there is none"),
   PROJECT_UNTRUSTED: refused(422, "it would run what the repository brings, and nobody trusts the project"),
   NO_SCREEN: refused(422, "the conversation cannot be taken over in a screen"),

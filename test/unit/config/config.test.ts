@@ -268,6 +268,20 @@ describe("a fleet", () => {
     expect(formatProblems(bad.problems, null)).toContain("AH_FLEET_URL");
   });
 
+  test("takes one key or several, the first of which seals, and shows none", () => {
+    const [one, two] = ["1", "2"].map((each) => btoa(each.repeat(32)));
+    const url = "postgres://u@127.0.0.1/f";
+    const { value } = load({ AH_FLEET_URL: url, AH_FLEET_KEY: `${one},${two}` });
+    expect(value.fleet?.keys as unknown).toEqual([one, two]);
+    expect(JSON.stringify(printableConfig(value))).not.toContain(String(one));
+    const file = join(dir, "fleet.key");
+    writeFileSync(file, `${two}\n`);
+    expect(fleet({ url, keyFile: file })?.keys as unknown).toEqual([two]);
+    for (const bad of ["hunter2", `${one} ${two}`, `${one},`, btoa("short"), Array(6).fill(one).join()])
+      expect(() => fleet({ url, key: bad })).toThrow("openssl rand -base64 32");
+    expect(() => fleet({ url, key: "hunter2" })).not.toThrow("hunter2");
+  });
+
   test("without an address is a mistake that names the three ways to give one", () => {
     expect(() => fleet({ node: "b1" })).toThrow("fleet.urlFile, or AH_FLEET_URL");
   });

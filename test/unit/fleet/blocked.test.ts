@@ -5,13 +5,13 @@ import { blockedBy } from "../../../src/fleet/blocked.ts";
 import type { FleetNode } from "../../../src/fleet/registry.ts";
 
 const node = (change: Partial<FleetNode> = {}): FleetNode => ({
-  ...{ no: 1, name: "one", uuid: "u", session: "s", version: "1", publicKey: "", seenAt: "", lag: 0 },
+  ...{ no: 1, name: "one", uuid: "u", session: "s", version: "1", publicKey: "", keys: ["aaaa"], seenAt: "", lag: 0 },
   ...{ labels: { gpu: "1" }, providers: ["pi"], projects: ["shop"], capacity: 2, busy: 0 },
   ...{ acceptCalls: true, draining: false, ready: true, reach: "live" },
   ...change,
 });
 const task = (change: Partial<Wanted> = {}): Wanted => ({
-  ...{ project: "shop", provider: "pi", node: null, labels: {}, repo: null, refused: {} },
+  ...{ project: "shop", provider: "pi", node: null, labels: {}, repo: null, sealedWith: null, refused: {} },
   ...change,
 });
 
@@ -30,6 +30,13 @@ test.each<[string, Wanted, readonly FleetNode[], string | null]>([
     'no node that fits has the provider "x"',
   ],
   ["it was given back", task({ refused: { "1": "why" } }), [node()], "every node that fits gave it back: why"],
+  ["a key that it has", task({ sealedWith: "aaaa" }), [node()], null],
+  [
+    "a key that nobody has",
+    task({ sealedWith: "bbbb" }),
+    [node()],
+    "no node that fits has the key bbbb that its secrets are sealed with (fleet.key)",
+  ],
   ["draining", task(), [node({ draining: true })], "every node that fits is draining"],
   ["no room ever", task(), [node({ capacity: 0 })], "every node that fits has a capacity of 0"],
   ["no room now", task(), [node({ busy: 2 })], "every node that fits is full"],

@@ -116,11 +116,13 @@ function loads(service: Service | undefined, spec: ConfigSpec<unknown, unknown>)
     expect(source).toStartWith("/run/secrets/");
     const value = name.includes("discord")
       ? "https://discord.com/api/webhooks/1/abc"
-      : name.includes("fleet")
+      : name.includes("fleet-url")
         ? "postgres://box:not-a-real-password@db.example/fleet"
-        : name.includes("secret")
-          ? `whsec_${btoa("x".repeat(24))}`
-          : "not-a-real-token-1";
+        : name.includes("fleet-key")
+          ? [btoa("x".repeat(32)), btoa("y".repeat(32))].join()
+          : name.includes("secret")
+            ? `whsec_${btoa("x".repeat(24))}`
+            : "not-a-real-token-1";
     writeFileSync(join(dir, name), value);
   }
   const loaded = loadConfig(spec, { env: { CREDENTIALS_DIRECTORY: dir, [spec.pathVariable]: path } });
@@ -168,7 +170,10 @@ const GOOD: readonly [string, unknown][] = [
       },
     },
   ],
-  ["a node of a fleet", { settings: { fleet: { urlFile: secrets("f"), labels: { gpu: "1" }, capacity: 2 } } }],
+  [
+    "a node of a fleet",
+    { settings: { fleet: { urlFile: secrets("f"), keyFile: secrets("k"), labels: { gpu: "1" }, capacity: 2 } } },
+  ],
   ["a receiver alone", { enable: false, receiver: { enable: true, settings: { tokenFile: secrets("t") } } }],
   [
     "a receiver with Discord and OpenClaw's hook",
@@ -245,6 +250,11 @@ describe.skipIf(NIX === null)("a configuration with", () => {
       "the fleet's database in the store",
       { settings: { fleet: { url: "postgres://x@y/z" } } },
       `set ${ah}.settings.fleet.urlFile to its path`,
+    ],
+    [
+      "the fleet's key in the store",
+      { settings: { fleet: { urlFile: secrets("f"), key: btoa("x".repeat(32)) } } },
+      `set ${ah}.settings.fleet.keyFile to its path`,
     ],
     [
       "Discord's URL in the store",
