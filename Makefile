@@ -16,7 +16,7 @@ COMPILE_FLAGS := --compile --target=bun --minify --splitting --sourcemap=none \
 
 SOURCES := $(shell find src -type f) package.json Makefile
 
-.PHONY: build test test-again test-live test-work check demo demo-fleet bench chaos size dist clean mutants
+.PHONY: build test test-again test-live test-work check demo demo-fleet bench plans chaos size dist clean mutants
 
 build: agent-harness webhook-receiver
 
@@ -89,6 +89,12 @@ test-work: build node_modules/.ready
 # Breaks the heart in some eighty places, one at a time, and looks whether a test notices. Takes a while.
 mutants: build node_modules/.ready
 	$(BUN) test/mutants.ts
+
+# Every statement of a fleet explained with so many rows in each large table (make test: 60 000). Needs PostgreSQL.
+ROWS ?= 1000000
+
+plans: node_modules/.ready
+	AH_TEST_FLEET_ROWS=$(ROWS) $(BUN) test/run.ts e2e/fleet/explain.test.ts
 
 bench: build node_modules/.ready
 	$(BUN) test/bench/main.ts $(COMPILE_FLAGS)

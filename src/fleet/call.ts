@@ -187,11 +187,14 @@ export async function clearAnswer(ask: Ask, id: string, keep: boolean): Promise<
   );
 }
 
-/** Answers that nobody fetched go after ten minutes, the calls themselves after what a person may still ask about. */
+/**
+ * Answers that nobody fetched go after ten minutes, the calls themselves after what a person may still ask about. By
+ * `now()`: no index can find what is older than a moment that moves while it is looked for.
+ */
 export async function sweepCalls(ask: Ask): Promise<void> {
   await ask(
-    `DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < clock_timestamp() - interval '10 minutes'`,
+    `DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes'`,
   );
-  await ask(`DELETE FROM ~calls WHERE created_at < clock_timestamp() - interval '1 day'
-    AND expires_at < clock_timestamp() AND (state <> 'claimed' OR created_at < clock_timestamp() - interval '30 days')`);
+  await ask(`DELETE FROM ~calls WHERE created_at < now() - interval '1 day'
+    AND expires_at < now() AND (state <> 'claimed' OR created_at < now() - interval '30 days')`);
 }

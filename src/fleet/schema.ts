@@ -85,6 +85,8 @@ const STEPS: readonly (readonly string[])[] = [
   ],
   ["ALTER TABLE ~tasks ADD COLUMN cancel boolean NOT NULL DEFAULT false"],
   ["ALTER TABLE ~tasks ADD COLUMN sealed_with text", "ALTER TABLE ~nodes ADD COLUMN keys jsonb NOT NULL DEFAULT '[]'"],
+  // Without it each task that is deleted has all keys read.
+  ["CREATE INDEX task_keys_by_task ON ~task_keys (task)"],
 ];
 
 /** The schema that this program writes. */

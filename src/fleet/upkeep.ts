@@ -80,14 +80,17 @@ async function partitions(database: Database, schema: string): Promise<void> {
   }
 }
 
-/** Its own old events; true = there are more. A day of which nobody has anything goes altogether. */
+/**
+ * Its own old events, by `now()`: days are told apart before anything is read. true = there are more. A day of which
+ * nobody has anything goes altogether.
+ */
 async function prune(database: Database, node: number, days: number): Promise<boolean> {
   const gone = await database.transact(
     (ask) =>
       ask(
         `DELETE FROM ~events WHERE node_no = $1 AND (node_no, epoch, id, day) IN (
            SELECT node_no, epoch, id, day FROM ~events
-           WHERE node_no = $1 AND day < (clock_timestamp() AT TIME ZONE 'UTC')::date - $2::int LIMIT ${BATCH})`,
+           WHERE node_no = $1 AND day < (now() AT TIME ZONE 'UTC')::date - $2::int LIMIT ${BATCH})`,
         node,
         days,
       ),

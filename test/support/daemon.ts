@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { loadHarnessConfig } from "../../src/config/harness.ts";
 import type { Daemon } from "../../src/daemon.ts";
 import { startDaemon } from "../../src/daemon.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import type { Api } from "./api.ts";
@@ -24,10 +25,11 @@ export interface TestDaemon {
   close(): Promise<void>;
 }
 
-/** `config` is what would stand in the file. */
+/** `config` is what would stand in the file; `clock`: what this daemon takes for the time. */
 export async function testDaemon(
   config: Record<string, unknown> = {},
   extraEnv: Record<string, string> = {},
+  clock: Clock = systemClock,
 ): Promise<TestDaemon> {
   const dir = mkdtempSync(join(tmpdir(), "ah-test-"));
   const cwd = join(dir, "project");
@@ -37,11 +39,11 @@ export async function testDaemon(
   await Bun.write(file, JSON.stringify({ port: 0, stateDir: join(dir, "state"), logLevel: "debug", ...config }));
   const env = { PATH: process.env["PATH"] ?? "", HOME: home, ...extraEnv };
   const logs: string[] = [];
-  const log = createLogger({ level: "debug", write: (line) => void logs.push(line), clock: systemClock });
+  const log = createLogger({ level: "debug", write: (line) => void logs.push(line), clock });
   const start = async (): Promise<Daemon> => {
     const loaded = loadHarnessConfig({ path: file, env });
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-    return startDaemon({ config: loaded.value, env, log, clock: systemClock });
+    return startDaemon({ config: loaded.value, env, log, clock });
   };
   let daemon = await start();
   let api = createApi(daemon.url);

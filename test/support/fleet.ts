@@ -1,6 +1,7 @@
 /** Daemons of one fleet, each with its own state, on a PostgreSQL of the test's own. */
 import type { SQL } from "bun";
 import type { TestDaemon } from "./daemon.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { testDaemon } from "./daemon.ts";
 import { eventually } from "./api.ts";
 import type { Postgres } from "./postgres.ts";
@@ -15,7 +16,12 @@ export interface TestFleet {
   /** A table of the fleet, for statements of the test. */
   table(name: string): string;
   readonly sql: SQL;
-  node(name: string, fleet?: Record<string, unknown>, config?: Record<string, unknown>): Promise<TestDaemon>;
+  node(
+    name: string,
+    fleet?: Record<string, unknown>,
+    config?: Record<string, unknown>,
+    clock?: Clock,
+  ): Promise<TestDaemon>;
   joined(daemon: TestDaemon): Promise<void>;
   close(): Promise<void>;
 }
@@ -36,12 +42,9 @@ export async function testFleet(postgres: Postgres, url = postgres.url): Promise
     table,
     sql: postgres.sql,
     joined,
-    async node(name, fleet = {}, config = {}) {
-      const daemon = await testDaemon({
-        providers: ECHO,
-        ...config,
-        fleet: { url, schema, node: name, capacity: 4, ...fleet },
-      });
+    async node(name, fleet = {}, config = {}, clock) {
+      const joins = { url, schema, node: name, capacity: 4, ...fleet };
+      const daemon = await testDaemon({ providers: ECHO, ...config, fleet: joins }, {}, clock);
       daemons.push(daemon);
       if (quick) return daemon;
       await joined(daemon);

@@ -45,6 +45,8 @@ export interface CrewBox {
   readonly url: string;
   readonly fleet?: Readonly<Record<string, unknown>>;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Beside those that every box has. */
+  readonly providers?: Readonly<Record<string, unknown>>;
   readonly binary?: string;
   readonly token?: string;
 }
@@ -59,9 +61,9 @@ export async function makeCrew(postgres: Postgres, members: Readonly<Record<stri
   const writes = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"`] };
   const echo = { kind: "command", command: ["cat"] };
   const boxes: Record<string, Box> = {};
-  for (const [name, { url, fleet: more, config, binary, token }] of Object.entries(members)) {
+  for (const [name, { url, fleet: more, config, providers, binary, token }] of Object.entries(members)) {
     const joins = { url, schema: fleet.schema, node: name, capacity: 4, ...more };
-    const box = await makeBox({ providers: { writes, echo }, fleet: joins, ...config }, {}, token);
+    const box = await makeBox({ providers: { writes, echo, ...providers }, fleet: joins, ...config }, {}, token);
     boxes[name] = box;
     await (await box.start({}, binary)).post("/projects", { name: "shop", cwd: box.cwd });
   }
