@@ -29,7 +29,7 @@ export function record(entry: AgentEntry, state: AgentState, effect: StoreEffect
       addTurn(store, entry, effect.turn.usage?.estimated === true, now);
       return event(entry, "turn_ended", { turn: shownTurn(effect.turn) });
     case "spend":
-      return addUsage(store, entry, effect.usage, now);
+      return addUsage(store, entry, effect.usage, effect.unpricedTokens, now);
     case "day_told":
       return saveDayTold(store, entry.project, effect.day, effect.word);
     case "input_state": {

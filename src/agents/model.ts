@@ -134,7 +134,7 @@ export type StoreEffect =
       readonly answer?: Verdict;
     }
   /** More, or less where what was estimated became known, than was counted before. */
-  | { readonly do: "spend"; readonly usage: Usage }
+  | { readonly do: "spend"; readonly usage: Usage; readonly unpricedTokens: number }
   | { readonly do: "limit_found"; readonly limit: AccountLimit }
   | { readonly do: "limit_over"; readonly account: string; readonly scope: string }
   | { readonly do: "allowance"; readonly account: string; readonly windows: readonly Allowance[] }
@@ -185,6 +185,8 @@ export interface DayStanding {
   readonly beganAt: number;
   readonly endsAt: number;
   readonly spent: { readonly [K in DayBudgetKey]: number };
+  /** Tokens without a price, and how many of its own this agent had when that was read. */
+  readonly unpriced: { readonly tokens: number; readonly at: number };
   /** By other agents, for turns of theirs that run. */
   readonly reservedUsd: number;
   /** What this agent had spent in its life when that was read. */

@@ -62,6 +62,7 @@ function dayStanding(
     beganAt,
     endsAt: endOfDay(nowMs),
     spent: { tokens: tokensIn(used), costUsd: used.costUsd },
+    unpriced: { tokens: used.unpricedTokens, at: state.unpricedTokens },
     reservedUsd,
     at: state.usage,
     told: dayTold(store, project, beganAt),

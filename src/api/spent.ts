@@ -30,11 +30,15 @@ export function usageAnswer(
     usage: [...grouped(rows, by)].map(([key, of]) => ({
       key,
       ...(by === "agent" ? { project: of[0]?.project ?? null, name: name(key) } : {}),
+      ...(by === "account" ? { account: isAccount(key) ? key : null } : {}),
       ...sumOf(of),
     })),
     total: sumOf(rows),
   };
 }
+
+/** Else it is a provider's name: used before its account was known. */
+export const isAccount = (key: string): boolean => key.includes(":");
 
 /** In the order of what each spent, but days in theirs. */
 export function grouped(rows: readonly UsageRow[], by: By): ReadonlyMap<string, readonly UsageRow[]> {
@@ -61,6 +65,7 @@ export function sumOf(rows: readonly UsageRow[]): Sum {
     cacheReadTokens: all("cacheReadTokens"),
     cacheWriteTokens: all("cacheWriteTokens"),
     costUsd: all("costUsd"),
+    unpricedTokens: all("unpricedTokens"),
     estimated: rows.some(({ estimated }) => estimated > 0),
   };
 }

@@ -19,7 +19,8 @@ export function usageOf({ input, output, cacheRead, cacheWrite, cost }: SessionT
     outputTokens: output,
     cacheReadTokens: cacheRead,
     cacheWriteTokens: cacheWrite,
-    costUsd: cost,
+    // Nothing for something: its model has no price there.
+    ...(cost > 0 ? { costUsd: cost } : {}),
   };
 }
 

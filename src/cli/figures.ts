@@ -34,6 +34,12 @@ export function money(usd: number): string {
   return `$${usd.toFixed(2)}`;
 }
 
+/** `not known`: nobody told a price. `$1.20 and more`: not for all of it. */
+export function costOf({ costUsd, unpricedTokens = 0 }: { costUsd: number; unpricedTokens?: number }): string {
+  if (unpricedTokens === 0) return money(costUsd);
+  return costUsd === 0 ? "not known" : `${money(costUsd)} and more`;
+}
+
 export function bytes(n: number): string {
   if (n < 1024) return `${n} B`;
   if (n < 1024 * 1024) return `${(n / 1024).toFixed(1)} KiB`;

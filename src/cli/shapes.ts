@@ -45,6 +45,7 @@ export interface UsageShape {
 /** What was used in a time. */
 export interface UsageSumShape extends Required<UsageShape> {
   readonly turns: number;
+  readonly unpricedTokens: number;
   readonly estimated: boolean;
 }
 
@@ -52,6 +53,7 @@ export interface UsageRowShape extends UsageSumShape {
   readonly key: string;
   readonly project?: string | null;
   readonly name?: string | null;
+  readonly account?: string | null;
 }
 
 /** How one limit of a budget stands. */
@@ -60,6 +62,7 @@ export interface StandingShape {
   readonly key: BudgetKey;
   readonly limit: number;
   readonly used: number;
+  readonly unpricedTokens?: number;
 }
 
 export interface AgentShape {

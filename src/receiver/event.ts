@@ -3,7 +3,7 @@
  * nonsense; the optional ones leniently, because a newer sender must not have its notices refused over a detail.
  */
 import { check, isObject, nullable, object, optional, record, refined, string, type Issue } from "../lib/check.ts";
-import { BUDGET_KEYS, spentWords } from "../words/budget.ts";
+import { BUDGET_KEYS, spentWords, unpricedWords } from "../words/budget.ts";
 import type { KnownEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../words/notices.ts";
 
@@ -162,10 +162,11 @@ function readDuration(turns: unknown): number | null {
 /** `$4.10 of $5.00 of the project's day`; null for what a newer sender may limit. */
 function readBudget(value: unknown): string | null {
   if (!isObject(value)) return null;
-  const { key, used, limit, scope } = value;
+  const { key, used, limit, scope, unpricedTokens } = value;
   const known = BUDGET_KEYS.find((each) => each === key);
   if (known === undefined || typeof used !== "number" || typeof limit !== "number") return null;
-  return `${spentWords(known, used)} of ${spentWords(known, limit)}${scope === "day" ? " of the project's day" : ""}`;
+  const of = `${spentWords(known, used)} of ${spentWords(known, limit)}${scope === "day" ? " of the project's day" : ""}`;
+  return `${of}${typeof unpricedTokens === "number" ? unpricedWords(unpricedTokens) : ""}`;
 }
 
 /** `fix-login`, else the id: how people know the agent. */

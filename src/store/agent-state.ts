@@ -90,6 +90,7 @@ export function initialState(nowMs: number): AgentState {
     background: 0,
     retrying: null,
     usage: {},
+    unpricedTokens: 0,
     meter: NOTHING_USED,
     workedMs: 0,
     budgetTold: [],
@@ -255,6 +256,7 @@ const overspent: Reader<Overspent> = shapeOf<Overspent>({
   key: oneOf(...BUDGET_KEYS),
   limit: aNumber,
   used: aNumber,
+  unpricedTokens: maybe(aNumber),
   until: orNull(aNumber),
   waits: aFlag,
 });
@@ -295,6 +297,7 @@ const state = (nowMs: number): Reader<AgentState> =>
       background: aCount,
       retrying: orNull(retrying),
       usage,
+      unpricedTokens: aNumber,
       meter: shapeOf<Meter>(
         {
           run: aCount,

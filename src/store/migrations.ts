@@ -244,4 +244,11 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE turns ADD COLUMN result TEXT;
   `,
+  // Tokens without a price. Of agents of which no cost was ever told, all of them were.
+  `
+  ALTER TABLE usage ADD COLUMN unpriced_tokens INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE spending ADD COLUMN unpriced_tokens INTEGER NOT NULL DEFAULT 0;
+  UPDATE spending SET unpriced_tokens = input_tokens + output_tokens + cache_read_tokens + cache_write_tokens
+    WHERE agent NOT IN (SELECT agent FROM spending WHERE cost_usd > 0);
+  `,
 ];

@@ -10,6 +10,8 @@ const TWO_DAYS_MS = 2 * 24 * 60 * 60_000;
 
 export interface UsageSum extends Required<Usage> {
   readonly turns: number;
+  /** Of the tokens, those for which nobody told a price: what they cost is not in `costUsd`. */
+  readonly unpricedTokens: number;
 }
 
 /** `estimated`: in how many of the turns some of it was never told. */
@@ -28,48 +30,59 @@ export interface Spender {
 }
 
 /** More than was counted before, or less. */
-export function addUsage(store: Store, of: Spender, usage: Usage, now: number): void {
-  add(store, of, { turns: 0, estimated: 0 }, usage, now);
+export function addUsage(store: Store, of: Spender, usage: Usage, unpricedTokens: number, now: number): void {
+  add(store, of, { turns: 0, estimated: 0, unpricedTokens }, usage, now);
 }
 
 /** A turn ended now; what it used was added before. */
 export function addTurn(store: Store, of: Spender, estimated: boolean, now: number): void {
-  add(store, of, { turns: 1, estimated: estimated ? 1 : 0 }, {}, now);
+  add(store, of, { turns: 1, estimated: estimated ? 1 : 0, unpricedTokens: 0 }, {}, now);
 }
 
-const FIGURES = "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd";
+const FIGURES = "input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, unpriced_tokens";
 const MORE = `turns = turns + excluded.turns, input_tokens = input_tokens + excluded.input_tokens,
   output_tokens = output_tokens + excluded.output_tokens,
   cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
-  cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens, cost_usd = cost_usd + excluded.cost_usd`;
+  cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens, cost_usd = cost_usd + excluded.cost_usd,
+  unpriced_tokens = unpriced_tokens + excluded.unpriced_tokens`;
+
+/**
+ * The account of its latest run. Before one is known, and in what was counted before accounts were, its provider's name
+ * stands for it: no account's name is without a colon.
+ */
+const PAYER = `coalesce((SELECT account FROM runs WHERE agent = ? ORDER BY n DESC LIMIT 1),
+  (SELECT provider FROM agents WHERE id = ?), '')`;
 
 function add(
   store: Store,
   { project, agent }: Spender,
-  { turns, estimated }: { readonly turns: number; readonly estimated: number },
+  more: { readonly turns: number; readonly estimated: number; readonly unpricedTokens: number },
   usage: Usage,
   now: number,
 ): void {
   const at = now - (now % QUARTER_MS);
+  const { turns, estimated, unpricedTokens } = more;
   const figures = [
     usage.inputTokens ?? 0,
     usage.outputTokens ?? 0,
     usage.cacheReadTokens ?? 0,
     usage.cacheWriteTokens ?? 0,
     usage.costUsd ?? 0,
+    unpricedTokens,
   ];
   store.run(
-    `INSERT INTO usage (at, turns, ${FIGURES}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (at) DO UPDATE SET ${MORE}`,
+    `INSERT INTO usage (at, turns, ${FIGURES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (at) DO UPDATE SET ${MORE}`,
     at,
     turns,
     ...figures,
   );
   store.run(
     `INSERT INTO spending (at, project, agent, account, turns, estimated, ${FIGURES})
-     VALUES (?, ?, ?, coalesce((SELECT provider FROM agents WHERE id = ?), ''), ?, ?, ?, ?, ?, ?, ?)
+     VALUES (?, ?, ?, ${PAYER}, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (at, project, agent, account) DO UPDATE SET estimated = estimated + excluded.estimated, ${MORE}`,
     at,
     project,
+    agent,
     agent,
     agent,
     turns,
@@ -86,6 +99,7 @@ const SUMS = Object.entries({
   cacheReadTokens: "cache_read_tokens",
   cacheWriteTokens: "cache_write_tokens",
   costUsd: "cost_usd",
+  unpricedTokens: "unpriced_tokens",
 })
   .map(([name, column]) => `max(0, coalesce(sum(${column}), 0)) AS ${name}`)
   .join(", ");
@@ -97,6 +111,7 @@ const NOTHING: UsageSum = {
   cacheReadTokens: 0,
   cacheWriteTokens: 0,
   costUsd: 0,
+  unpricedTokens: 0,
 };
 
 /** From `since` on; 0 = all that was ever counted. */
@@ -114,7 +129,8 @@ export function projectUsageSince(store: Store, project: string, since: number):
 export function usageRows(store: Store, since: number): UsageRow[] {
   return store.all<UsageRow>(
     `SELECT at, project, agent, account, turns, estimated, input_tokens AS inputTokens, output_tokens AS outputTokens,
-       cache_read_tokens AS cacheReadTokens, cache_write_tokens AS cacheWriteTokens, cost_usd AS costUsd
+       cache_read_tokens AS cacheReadTokens, cache_write_tokens AS cacheWriteTokens, cost_usd AS costUsd,
+       unpriced_tokens AS unpricedTokens
      FROM spending WHERE at >= ? ORDER BY at`,
     quarter(since),
   );

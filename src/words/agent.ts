@@ -277,6 +277,8 @@ export interface AgentState {
   readonly retrying: Retrying | null;
   /** All that was spent in the agent's life. */
   readonly usage: Usage;
+  /** Of its tokens, those for which nobody told a price. */
+  readonly unpricedTokens: number;
   readonly meter: Meter;
   /** Work of the turns that are over, without waiting for a person. */
   readonly workedMs: number;

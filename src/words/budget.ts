@@ -20,6 +20,8 @@ export interface Standing {
   readonly key: BudgetKey;
   readonly limit: number;
   readonly used: number;
+  /** Of a limit in dollars: so many tokens had no price, and what they cost is not in `used`. */
+  readonly unpricedTokens?: number;
 }
 
 /** Why an agent does not go on. */
@@ -34,4 +36,9 @@ export interface Overspent extends Standing {
 export function spentWords(key: BudgetKey, value: number): string {
   if (key === "costUsd") return `$${value.toFixed(2)}`;
   return key === "wallMs" ? `${Math.round(value / 1000)} s of work` : `${value} ${key}`;
+}
+
+/** What keeps a limit in dollars from being held; empty where nothing does. */
+export function unpricedWords(tokens: number): string {
+  return tokens === 0 ? "" : `, and ${tokens} tokens whose price is not known`;
 }

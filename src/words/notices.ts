@@ -11,8 +11,10 @@ export const NOTICES = {
   agent_limited:
     "the account's allowance is used up: its agents wait and go on by themselves at the time it names; told once for all of them",
   agent_resumed: "the first of the agents that waited for the account got an answer again",
-  agent_budget: "a budget is nearly spent (80 %), or is spent and holds what waits; each once for each limit",
-  agent_unreachable: "the box that it works on has not been heard of while it was at work (*A fleet*); told once, by one of the boxes that live",
+  agent_budget:
+    "a budget is nearly spent (80 %), is spent and holds what waits, or is in dollars and no price is told; each once for each limit",
+  agent_unreachable:
+    "the box that it works on has not been heard of while it was at work (*A fleet*); told once, by one of the boxes that live",
 } as const;
 
 export type NoticeEvent = keyof typeof NOTICES;

@@ -18,7 +18,8 @@ afterEach(async () => {
 
 async function makeWorld(): Promise<Box> {
   const fake = (name: string) => ({ command: [process.execPath, join(FAKES, `${name}.ts`)] });
-  const box = await makeBox({ providers: { "claude-code": fake("claude"), pi: fake("pi") } });
+  const free = { kind: "pi", ...fake("pi"), account: "lab", env: { FAKE_NO_PRICE: "1" } };
+  const box = await makeBox({ providers: { "claude-code": fake("claude"), pi: fake("pi"), free } });
   boxes.push(box);
   await box.start();
   return box;
@@ -130,4 +131,32 @@ test("the command line sets a budget, shows how it stands, and says who used wha
   expect(usage.out).toBe(`p/one\t2\t${2 * ANSWER}\t0\t${usage.out.trim().split("\t").at(-1)}\n`);
   const wrong = await cli("run", "--project", "p", "--provider", "pi", "--budget-usd", "two", "hello");
   expect([wrong.code, wrong.err.includes("expected dollars such as 2.50")]).toEqual([2, true]);
+});
+
+test("a price that nobody told is no cost of nothing: the limit, the sums and the command line say so", async () => {
+  const box = await makeWorld();
+  await box.api().post("/projects", { name: "p", cwd: box.cwd });
+  const cli = cliOf(box);
+  expect((await cli("run", "-p", "p", "--provider", "free", "--name", "one", "--budget-usd", "1", "hello")).code).toBe(
+    0,
+  );
+  expect((await cli("run", "-p", "p", "--provider", "pi", "hello")).code).toBe(0);
+  const { agent } = await box.api().get("/projects/p/agents/one");
+  expect(agent).toMatchObject({
+    standings: [{ scope: "agent", key: "costUsd", limit: 1, used: 0, unpricedTokens: ANSWER }],
+  } as never);
+  expect(agent?.["usage"]).not.toHaveProperty("costUsd");
+  const events = await storedEvents(box.api(), "/projects/p/agents/one");
+  expect(events.filter((each) => String(each["type"]) === "agent_budget")).toHaveLength(1);
+
+  const { usage, total } = await box.api().get("/usage?by=account");
+  const free = list(usage).find(({ key }) => String(key) === "pi:lab");
+  expect(free).toMatchObject({ account: "pi:lab", costUsd: 0, unpricedTokens: ANSWER } as never);
+  expect(
+    list(usage)
+      .map(({ account }) => String(account))
+      .sort(),
+  ).toEqual(["pi:lab", expect.stringMatching(/^pi:login-/)]);
+  expect(Number(total?.["unpricedTokens"])).toBe(ANSWER);
+  expect(Number(total?.["costUsd"])).toBeGreaterThan(0);
 });

@@ -55,7 +55,9 @@ type Block =
       arguments: unknown;
     };
 
-const COST = { input: 0.001, output: 0.000014, cacheRead: 0, cacheWrite: 0, total: 0.001014 };
+/** FAKE_NO_PRICE: its model has none in the catalogue. */
+const free = process.env["FAKE_NO_PRICE"] !== undefined;
+const COST = { input: 0.001, output: 0.000014, cacheRead: 0, cacheWrite: 0, total: free ? 0 : 0.001014 };
 const USAGE = { input: 1000, output: 7, cacheRead: 0, cacheWrite: 0, totalTokens: 1007, cost: COST };
 const NO_USAGE = { ...USAGE, input: 0, output: 0, totalTokens: 0, cost: { ...COST, input: 0, output: 0, total: 0 } };
 

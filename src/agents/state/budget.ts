@@ -2,6 +2,7 @@
  * Budgets: what is spent compared with what may be. Only figures that the program tells with each answer end a turn in
  * its middle; what it tells at the end of one only keeps the next from beginning, and its own fence holds it meanwhile.
  */
+import { given } from "../../lib/given.ts";
 import { unreachable } from "../../lib/unreachable.ts";
 import type { AgentState, TurnError } from "../../words/agent.ts";
 import type { BudgetKey, Overspent, Standing } from "../../words/budget.ts";
@@ -43,7 +44,8 @@ function usedOf(s: AgentState, key: BudgetKey, ranMs: number): number {
 export function standings(s: AgentState, { budget, day, ranMs }: Terms): readonly Standing[] {
   const own = BUDGET_KEYS.flatMap((key) => {
     const limit = budget[key] ?? 0;
-    return limit > 0 ? [{ scope: "agent" as const, key, limit, used: usedOf(s, key, ranMs) }] : [];
+    const used = usedOf(s, key, ranMs);
+    return limit > 0 ? [{ scope: "agent" as const, key, limit, used, ...unpriced(key, s.unpricedTokens) }] : [];
   });
   if (day === null) return own;
   // What is stored of the day does not yet hold what this very step has counted.
@@ -53,10 +55,15 @@ export function standings(s: AgentState, { budget, day, ranMs }: Terms): readonl
   };
   const shared = DAY_BUDGET_KEYS.flatMap((key) => {
     const limit = day.budget[key] ?? 0;
-    return limit > 0 ? [{ scope: "day" as const, key, limit, used: day.spent[key] + more[key] }] : [];
+    const used = day.spent[key] + more[key];
+    const without = day.unpriced.tokens + s.unpricedTokens - day.unpriced.at;
+    return limit > 0 ? [{ scope: "day" as const, key, limit, used, ...unpriced(key, without) }] : [];
   });
   return [...own, ...shared];
 }
+
+const unpriced = (key: BudgetKey, tokens: number): Pick<Standing, "unpricedTokens"> =>
+  key === "costUsd" && tokens > 0 ? { unpricedTokens: tokens } : {};
 
 const isSpent = ({ used, limit }: Standing): boolean => used >= limit;
 
@@ -103,19 +110,23 @@ export function cutting(s: AgentState, env: Surroundings): Overspent | null {
   return over === undefined ? null : overspent(over, env);
 }
 
-/** Tells once of each limit that it is nearly reached, or that what waits is held by it. */
+/** Tells once of each limit that it is nearly reached, that what waits is held by it, or that it cannot be held. */
 export function tellNearing(work: Work): void {
   const { s, env } = work;
-  for (const each of standings(s, env)) if (each.used >= each.limit * NEARLY) tellOnce(work, each, "");
+  for (const each of standings(s, env)) {
+    if (each.used >= each.limit * NEARLY) tellOnce(work, each, "");
+    if (each.unpricedTokens !== undefined) tellOnce(work, each, " unpriced");
+  }
 }
 
 export function tellHeld(work: Work, standing: Standing): void {
   tellOnce(work, standing, " held");
 }
 
-function tellOnce({ s, out, env }: Work, { scope, key, limit, used }: Standing, about: string): void {
+function tellOnce({ s, out, env }: Work, standing: Standing, about: string): void {
+  const { scope, key, limit, used, unpricedTokens } = standing;
   const word = `${key} ${limit}${about}`;
-  const budget = { scope, key, limit, used };
+  const budget = { scope, key, limit, used, ...given({ unpricedTokens }) };
   if (scope === "day") {
     if (env.day === null || env.day.told.includes(word) || out.some((e) => e.do === "day_told" && e.word === word))
       return;

@@ -2,8 +2,10 @@
  * What the program tells of its use, counted once: for its turn, the agent's life, and the sums in the store; and what
  * follows when a budget is spent by it.
  */
+import { unreachable } from "../../lib/unreachable.ts";
 import type { ToldUsage } from "../../providers/contract.ts";
-import { cutting, spentError, spentOf, standings, tellNearing } from "./budget.ts";
+import type { Usage } from "../../words/said.ts";
+import { cutting, spentError, spentOf, standings, tellNearing, tokensIn } from "./budget.ts";
 import { isParked } from "./parked.ts";
 import { freeUsd, isWorthATurn } from "./reserve.ts";
 import { dispatch, interrupt } from "./turns.ts";
@@ -18,10 +20,26 @@ export function onUsage(work: Work, told: ToldUsage): void {
   const more = difference(counted(s.meter), before);
   if (Object.values(more).every((each) => each === 0)) return;
   s.usage = sum(s.usage, more);
-  out.push({ do: "spend", usage: more });
+  const unpriced = unpricedIn(more, work);
+  s.unpricedTokens = Math.max(0, s.unpricedTokens + unpriced);
+  out.push({ do: "spend", usage: more, unpricedTokens: unpriced });
   checkSpent(work);
   // Others may work on what they share; a turn of ours that had to be ended for it is told of by its end.
   if (sharedSpent(work) > sharedBefore) out.push({ do: "tell_sharers" });
+}
+
+/** What cost something that is not known: a price that is missing is not nothing. */
+function unpricedIn(more: Usage, { s, env }: Work): number {
+  switch (env.metering.costUsd) {
+    case "turn": // its cost comes later, for all of them
+      return 0;
+    case "answer":
+      return (more.costUsd ?? 0) === 0 ? tokensIn(more) : 0;
+    case "no": // some tell it all the same
+      return s.usage.costUsd === undefined ? tokensIn(more) : 0;
+    default:
+      return unreachable(env.metering.costUsd);
+  }
 }
 
 const sharedSpent = ({ s, env }: Work): number =>

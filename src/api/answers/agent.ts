@@ -39,6 +39,9 @@ const standingShape = {
   key: oneOf(...BUDGET_KEYS),
   limit: amount,
   used: amount,
+  unpricedTokens: optional(
+    about("Of a limit in dollars: so many tokens had no price, and what they cost is not in `used`", count),
+  ),
 };
 
 export const standing = named(

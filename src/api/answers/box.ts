@@ -92,6 +92,7 @@ const sums = {
   cacheReadTokens: count,
   cacheWriteTokens: count,
   costUsd: amount,
+  unpricedTokens: about("Of the tokens, those for which no price was told: what they cost is not in costUsd", count),
 };
 
 const usageSum = named("UsageSum", "What was used in a time, also by agents that are forgotten", object(sums));
@@ -100,12 +101,19 @@ const estimated = about("Some of it was never told, because what would have told
 
 export const usageReport = named(
   "UsageReport",
-  "Who used what. `key` is the project, the agent's id, the account or the day of the box",
+  "Who used what. `key` is the project, the agent's id, the account or the day of the box. By account, `account` is null where it was not known, and `key` is the provider then",
   object({
     since: time,
     by: oneOf(...USAGE_BY),
     usage: array(
-      object({ key: text, project: optional(nullable(text)), name: optional(nullable(text)), ...sums, estimated }),
+      object({
+        key: text,
+        project: optional(nullable(text)),
+        name: optional(nullable(text)),
+        account: optional(nullable(text)),
+        ...sums,
+        estimated,
+      }),
     ),
     total: object({ ...sums, estimated }),
   }),

@@ -15,6 +15,7 @@ const usage = object({
   cacheReadTokens: count,
   cacheWriteTokens: count,
   costUsd: amount,
+  unpricedTokens: count,
   estimated: boolean(),
 });
 

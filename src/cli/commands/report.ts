@@ -2,7 +2,7 @@
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { tokensOf } from "../doing.ts";
-import { count, duration, money, timeOfDay } from "../figures.ts";
+import { count, costOf, duration, timeOfDay } from "../figures.ts";
 import { asJson } from "../print.ts";
 import type { NightShape, ReportShape } from "../report-shapes.ts";
 import type { Cell, Column } from "../table.ts";
@@ -46,7 +46,7 @@ const COLUMNS: readonly Column[] = [
 function headOf({ since, until, agents, usage, restarts, dead }: ReportShape): string[] {
   const need = agents.filter(({ waits, status }) => waits.open > 0 || status === "error" || status === "exited").length;
   const length = duration(Date.parse(until) - Date.parse(since));
-  const sum = `${usage.turns} turns, ${count(tokensOf(usage) ?? 0)} tokens, ${money(usage.costUsd)}`;
+  const sum = `${usage.turns} turns, ${count(tokensOf(usage) ?? 0)} tokens, ${costWords(usage)}`;
   return [
     `the last ${length}: ${agents.length} agents, ${sum}${need === 0 ? "" : `; ${need} need you`}`,
     ...(restarts.length === 0 ? [] : [restartsOf(restarts)]),
@@ -54,6 +54,11 @@ function headOf({ since, until, agents, usage, restarts, dead }: ReportShape): s
     ...(dead.length === 0 ? [] : [`${dead.length} deliveries are dead: agent-harness deliveries --state dead`]),
   ];
 }
+
+const costWords = (usage: ReportShape["usage"]): string => {
+  const cost = costOf(usage);
+  return cost === "not known" ? "at a cost that is not known" : cost;
+};
 
 function limitedOf(agents: ReportShape["agents"]): string[] {
   const met = agents.filter(({ limited }) => limited.times > 0);
@@ -104,6 +109,6 @@ function rowOf({
     { text: waits.asked === 0 ? "" : `${duration(waits.ms)} (${waitedFor})` },
     { text: limited.times === 0 ? "" : `${duration(limited.ms)}${limited.now ? " so far" : ""}` },
     { text: count(tokensOf(usage) ?? 0), raw: String(tokensOf(usage) ?? 0) },
-    { text: `${usage.estimated ? "~" : ""}${money(usage.costUsd)}`, raw: String(usage.costUsd) },
+    { text: `${usage.estimated ? "~" : ""}${costOf(usage)}`, raw: String(usage.costUsd) },
   ];
 }

@@ -1,5 +1,5 @@
 /** `show`: all that is known of one agent, with the causes in words and the next step. */
-import { spentWords } from "../../words/budget.ts";
+import { spentWords, unpricedWords } from "../../words/budget.ts";
 import { EXIT } from "../../words/exits.ts";
 import { askedOf } from "../asks.ts";
 import { statusStyle } from "../colours.ts";
@@ -93,10 +93,10 @@ function usageFacts({ usage }: AgentShape): readonly (readonly [string, Cell])[]
 }
 
 function budgetFacts({ standings = [] }: AgentShape): readonly (readonly [string, Cell])[] {
-  return standings.map(({ scope, key, limit, used }) => [
+  return standings.map(({ scope, key, limit, used, unpricedTokens = 0 }) => [
     scope === "day" ? "day's budget" : "budget",
     {
-      text: `${spentWords(key, used)} of ${spentWords(key, limit)}`,
+      text: `${spentWords(key, used)} of ${spentWords(key, limit)}${unpricedWords(unpricedTokens)}`,
       raw: `${key} ${used} ${limit}`,
       ...(used < limit ? {} : { style: "red" as const }),
     },

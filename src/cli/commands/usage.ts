@@ -2,9 +2,9 @@
 import { EXIT } from "../../words/exits.ts";
 import type { Context } from "../command.ts";
 import { tokensOf } from "../doing.ts";
-import { count, money } from "../figures.ts";
+import { count, costOf } from "../figures.ts";
 import { asJson } from "../print.ts";
-import type { UsageSumShape } from "../shapes.ts";
+import type { UsageRowShape, UsageSumShape } from "../shapes.ts";
 import { member } from "../shapes.ts";
 import { printTable } from "../table.ts";
 
@@ -18,10 +18,7 @@ export async function run(context: Context): Promise<number> {
   const answer = await context.client().call(`/api/v1/usage${query.size === 0 ? "" : `?${query}`}`);
   if (asJson(context, answer)) return EXIT.ok;
   const by = args.value("by") ?? "project";
-  const rows = member(answer, "usage").map((each) => [
-    each.project ? `${each.project}/${each.name ?? each.key}` : each.key,
-    ...figures(each),
-  ]);
+  const rows = member(answer, "usage").map((each) => [nameOf(each), ...figures(each)]);
   const total = io.out.isTty && rows.length > 1 ? [["in all", ...figures(member(answer, "total"))]] : [];
   printTable(
     io.out,
@@ -38,6 +35,11 @@ export async function run(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
+function nameOf({ key, project, name, account }: UsageRowShape): string {
+  if (project) return `${project}/${name ?? key}`;
+  return account === null ? `${key || "?"} (account not known)` : key;
+}
+
 /** `~`: some of it was never told. */
 function figures(sum: UsageSumShape) {
   const tokens = tokensOf(sum) ?? 0;
@@ -46,6 +48,6 @@ function figures(sum: UsageSumShape) {
     { text: String(sum.turns) },
     { text: `${mark}${count(tokens)}`, raw: String(tokens) },
     { text: count(sum.cacheReadTokens), raw: String(sum.cacheReadTokens) },
-    { text: `${mark}${money(sum.costUsd)}`, raw: String(sum.costUsd) },
+    { text: `${mark}${costOf(sum)}`, raw: String(sum.costUsd) },
   ];
 }

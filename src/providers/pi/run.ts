@@ -158,7 +158,8 @@ export function addUsage(work: Draft, used: PiTotals): void {
       outputTokens: sum.output,
       cacheReadTokens: sum.cacheRead,
       cacheWriteTokens: sum.cacheWrite,
-      costUsd: sum.cost,
+      // Nothing for something: its model has no price there.
+      ...(sum.cost > 0 ? { costUsd: sum.cost } : {}),
     },
   });
 }

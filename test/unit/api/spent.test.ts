@@ -18,13 +18,14 @@ const row = (at: number, project: string, agent: string, more: Partial<UsageRow>
   cacheReadTokens: 0,
   cacheWriteTokens: 0,
   costUsd: 0,
+  unpricedTokens: 0,
   ...more,
 });
 
 const ROWS = [
   row(DAY, "shop", "a1"),
   row(DAY + 23 * HOUR, "shop", "a2", { costUsd: 0.5 }),
-  row(DAY + 24 * HOUR, "docs", "b1", { costUsd: 2, estimated: 1 }),
+  row(DAY + 24 * HOUR, "docs", "b1", { costUsd: 2, estimated: 1, unpricedTokens: 7 }),
 ];
 
 test.each([
@@ -44,6 +45,7 @@ test("a sum is of every row, and says that some of it was never told", () => {
     cacheReadTokens: 0,
     cacheWriteTokens: 0,
     costUsd: 2.5,
+    unpricedTokens: 7,
     estimated: true,
   });
   expect(sumOf(ROWS.slice(0, 2)).estimated).toBe(false);

@@ -93,7 +93,9 @@ test("a limit counts over turns that ended and the one that is parked; a clock t
 });
 
 test("of an agent that is forgotten there is what it used, and dead deliveries", () => {
-  const used = [{ at: SINCE, project: "docs", agent: "gone", account: "pi", turns: 2, estimated: 0, ...usage }];
+  const used = [
+    { at: SINCE, project: "docs", agent: "gone", account: "pi", turns: 2, estimated: 0, unpricedTokens: 0, ...usage },
+  ];
   const dead = [{ id: "m", project: "docs", agent: "gone", event: "agent_done", at: NOW, error: "HTTP 410" }];
   const { agents } = summary({ used, dead });
   expect(agents).toMatchObject([{ id: "gone", project: "docs", status: null, deadDeliveries: 1, spent: used }]);

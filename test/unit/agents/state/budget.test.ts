@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { DayStanding, Fact } from "../../../../src/agents/model.ts";
 import type { Metering } from "../../../../src/providers/contract.ts";
+import { standings } from "../../../../src/agents/state/budget.ts";
 import type { Under } from "./world.ts";
 import {
   DONE,
@@ -33,6 +34,7 @@ const day = (more: Partial<DayStanding> = {}): DayStanding => ({
   beganAt: NOON,
   endsAt: NOON + DAY_MS,
   spent: { tokens: 0, costUsd: 0 },
+  unpriced: { tokens: 0, at: 0 },
   reservedUsd: 0,
   at: {},
   told: [],
@@ -236,6 +238,52 @@ describe("a cost that is told only when a turn is over", () => {
     it.do(started, ended(), { under: { budget: { costUsd: 4 } } }).fresh();
     it.do(input(3));
     expect(it.trace).toContain("end gently");
+  });
+});
+
+describe("a price that is missing", () => {
+  const under: Partial<Under> = { metering: { tokens: "answer", costUsd: "answer" }, budget: { costUsd: 2 } };
+
+  test("is no cost of nothing: the limit says so, and it is told once", () => {
+    const it = world(under)
+      .do(...WORKING)
+      .fresh();
+    it.do(told({ inputTokens: 100 }), told({ inputTokens: 150 }));
+    expect(it.trace).toEqual(["spend", "agent_budget", "notice agent_budget in a-1", "spend"]);
+    const [standing] = standings(it.state(), { budget: { costUsd: 2 }, day: null, ranMs: 0 });
+    expect(standing).toEqual({ scope: "agent", key: "costUsd", limit: 2, used: 0, unpricedTokens: 150 });
+  });
+
+  test("of some answers only: the others count", () => {
+    const it = world(under).do(
+      ...WORKING,
+      told({ inputTokens: 100, costUsd: 1 }),
+      told({ inputTokens: 130, costUsd: 1 }),
+    );
+    const [standing] = standings(it.state(), { budget: { costUsd: 2 }, day: null, ranMs: 0 });
+    expect(standing).toMatchObject({ used: 1, unpricedTokens: 30 });
+  });
+
+  test("nobody is told where no limit is in dollars, nor of a cost that only comes later", () => {
+    const free = world({ ...under, budget: {} }).do(...WORKING, told({ inputTokens: 100 }));
+    const late = world({ ...under, metering: ATTHEEND }).do(...WORKING, told({ inputTokens: 100 }));
+    for (const it of [free, late]) expect(notices(it.trace)).toEqual([]);
+    expect([free.state().unpricedTokens, late.state().unpricedTokens]).toEqual([100, 0]);
+  });
+
+  test("of a program that tells none is known as such, until it tells one all the same", () => {
+    const it = world({ ...under, metering: { tokens: "no", costUsd: "no" }, budget: {} });
+    it.do(...WORKING, told({ inputTokens: 100 }), told({ inputTokens: 100, costUsd: 1 }), told({ inputTokens: 150 }));
+    expect(it.state().unpricedTokens).toBe(100);
+  });
+
+  test("of the day is what all of the project's agents used without one", () => {
+    const it = world({ ...under, budget: {}, day: day({ unpriced: { tokens: 40, at: 0 } }) });
+    it.do(...WORKING, told({ inputTokens: 2 }));
+    const terms = { budget: {}, day: day({ unpriced: { tokens: 40, at: 0 } }), ranMs: 0 };
+    expect(standings(it.state(), terms)).toEqual([
+      { scope: "day", key: "costUsd", limit: 10, used: 0, unpricedTokens: 42 },
+    ]);
   });
 });
 
