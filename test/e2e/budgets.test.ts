@@ -137,10 +137,10 @@ test("a price that nobody told is no cost of nothing: the limit, the sums and th
   const box = await makeWorld();
   await box.api().post("/projects", { name: "p", cwd: box.cwd });
   const cli = cliOf(box);
-  expect((await cli("run", "-p", "p", "--provider", "free", "--name", "one", "--budget-usd", "1", "hello")).code).toBe(
-    0,
-  );
-  expect((await cli("run", "-p", "p", "--provider", "pi", "hello")).code).toBe(0);
+  expect(
+    (await cli("run", "--project", "p", "--provider", "free", "--name", "one", "--budget-usd", "1", "hello")).code,
+  ).toBe(0);
+  expect((await cli("run", "--project", "p", "--provider", "pi", "hello")).code).toBe(0);
   const { agent } = await box.api().get("/projects/p/agents/one");
   expect(agent).toMatchObject({
     standings: [{ scope: "agent", key: "costUsd", limit: 1, used: 0, unpricedTokens: ANSWER }],
