@@ -62,6 +62,15 @@ export interface AgentClosing {
   close(): void;
 }
 
+/** What the state says is to be done: for the turn that is being closed, or behind the end of one. */
+function underWay({ turn, saving }: Agent["state"]) {
+  const closing = turn?.closing ?? null;
+  const step = closing?.steps[0];
+  if (turn !== null && closing !== null && step !== undefined)
+    return { turn: turn.id, step, expired: closing.expired, lost: closing.lost };
+  return saving === null ? null : { turn: saving.turn, step: "snapshot" as const, expired: saving.expired, lost: 0 };
+}
+
 /** After the store refused a write. */
 const STORE_RETRY_MS = 5000;
 
@@ -112,16 +121,16 @@ export function createClosing(
   return {
     begin() {
       const agent = books.agent();
-      const { turn } = agent.state;
-      const step = turn?.closing?.steps[0];
-      if (turn === null || turn.closing === null || step === undefined) return;
-      const mine: Current = { work: null, expired: turn.closing.expired, over: false };
+      const begun = underWay(agent.state);
+      if (begun === null) return;
+      const { turn, step, expired, lost } = begun;
+      const mine: Current = { work: null, expired, over: false };
       current = mine;
       const { agentDir } = books;
-      const about = { agent, agentDir, turn: turn.id, settings: books.runSettings(), lost: turn.closing.lost };
+      const about = { agent, agentDir, turn, settings: books.runSettings(), lost };
       find(mine, step, about)
         .catch((error: unknown): Found => ({ found: { is: "lost", message: errorText(error) }, source: "reconcile" }))
-        .then((end) => end !== null && tell(mine, turn.id, step, end));
+        .then((end) => end !== null && tell(mine, turn, step, end));
     },
     expire() {
       if (current === null) return;

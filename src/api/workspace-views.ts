@@ -37,11 +37,14 @@ const fileView = ({ kind, path, from, oldMode, newMode, insertions, deletions }:
 const skippedView = (skipped: readonly Skipped[]) =>
   skipped.slice(0, FILES).map(({ path, why }) => ({ path: shownPath(path), why }));
 
-export async function changesView({ rooms }: ApiDeps, agent: string, range: Range) {
+export async function changesView({ rooms, supervisor }: ApiDeps, agent: string, range: Range) {
+  const state = supervisor.find(agent)?.state();
+  const saving = state?.turn?.closing?.steps[0] === "snapshot" || (state !== undefined && state.saving !== null);
   const { workspace, from, to, changes, figures, commits } = await (await rooms()).changes(agent, range);
   return {
     workspace: workspaceView(workspace),
     ...(workspace.kind === "shared" ? { shared: true } : {}),
+    ...(saving && range.turn === undefined && range.to === undefined ? { pending: true } : {}),
     from: from.id,
     to: to.id,
     ...figures,

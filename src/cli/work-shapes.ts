@@ -16,6 +16,7 @@ interface SkippedShape {
 
 export interface ChangesShape {
   readonly workspace: { readonly kind: string; readonly path: string; readonly branch: string | null };
+  readonly pending?: boolean;
   readonly from: string;
   readonly to: string;
   readonly files: number;

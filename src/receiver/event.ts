@@ -82,7 +82,7 @@ export function readEvent(json: unknown): ReadEvent {
         ? (text(json["permission"]["title"]) ?? text(json["permission"]["tool"]))
         : null,
       verify: readVerify(json["verify"]),
-      changes: readChanges(json["changes"]),
+      changes: json["pending"] === true ? "still being saved" : readChanges(json["changes"]),
       account: readAccount(rest.event, json["account"]),
       budget: readBudget(json["budget"]),
       durationMs: readDuration(json["turns"]),

@@ -28,6 +28,7 @@ import type {
   OpenPermission,
   Queued,
   Retrying,
+  Saving,
   Turn,
   TurnError,
   Verified,
@@ -80,6 +81,7 @@ export function initialState(nowMs: number): AgentState {
     turns: 0,
     turn: null,
     lastTurn: null,
+    saving: null,
     queue: [],
     flight: null,
     fed: {},
@@ -152,6 +154,11 @@ const closing: Reader<Closing> = shapeOf<Closing>(
     again: aFlag,
   },
   { error: null, held: false, rest: null, steps: [], since: 0, limitMs: 0, lost: 0, expired: false, again: false },
+);
+
+const saving: Reader<Saving> = shapeOf<Saving>(
+  { turn: aText, since: aNumber, limitMs: aNumber, expired: aFlag },
+  { since: 0, limitMs: 0, expired: false },
 );
 
 const parking: Reader<Parking> = shapeOf<Parking>({ from: aNumber, to: orNull(aNumber) }, { to: null });
@@ -287,6 +294,7 @@ const state = (nowMs: number): Reader<AgentState> =>
       turns: aCount,
       turn: orNull(turn),
       lastTurn: orNull(endedTurn),
+      saving: orNull(saving),
       queue: listOf(waiting),
       flight: orNull(flight),
       fed,

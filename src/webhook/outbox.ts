@@ -148,6 +148,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
   const last = ended === undefined ? null : findTurn(store, agent.id, ended);
   const verify = last?.verify ?? null;
   const changes = ended === undefined ? null : changesOf(store, agent.id, ended);
+  const pending = ended !== undefined && state.saving?.turn === ended;
   const running = notice.turn ?? (notice.permission === undefined ? undefined : state.turn?.id);
   const turnId = running ?? turns.at(-1)?.id;
   const { metadata } = agent.settings;
@@ -177,7 +178,7 @@ function payloadOf(store: Store, agent: Agent, notice: NoticeRequest, state: Age
         }),
     ...(verify === null ? {} : { verify }),
     ...(last === null || last.result === undefined ? {} : { result: last.result }),
-    ...(changes === null ? {} : { changes }),
+    ...(changes !== null ? { changes } : pending ? { changes, pending } : {}),
     ...(notice.limit === undefined ? {} : { account: accountOf(store, notice.limit) }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };

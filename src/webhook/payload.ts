@@ -66,7 +66,9 @@ export interface Notice {
   /** What the last turn gave as its result. */
   readonly result?: unknown;
   /** What the agent's work comes to since it began, where it is kept. */
-  readonly changes?: WorkFigures & { readonly branch: string | null; readonly commits: number | null };
+  readonly changes?: (WorkFigures & { readonly branch: string | null; readonly commits: number | null }) | null;
+  /** They are still being saved: the API has them in a moment. */
+  readonly pending?: true;
   readonly account?: NoticeAccount;
   readonly metadata?: Readonly<Record<string, string>>;
   /** The limit that is nearly reached, or is. */
@@ -128,6 +130,7 @@ function bodyWithin(notice: Notice, share: number): string {
     // Cut it would be another one: whole, or not at all.
     result: share === 1 && toJson(notice.result ?? null).length <= RESULT_MAX ? notice.result : undefined,
     changes: notice.changes,
+    pending: notice.pending,
     account,
     budget: notice.budget,
     metadata,

@@ -122,6 +122,16 @@ export interface Closing {
   readonly again: boolean;
 }
 
+/** What lies in the folder is still being saved, though the turn that left it is over: nothing new begins there. */
+export interface Saving {
+  readonly turn: string;
+  /** When that began, a moment of the running time, and how long it may take. */
+  readonly since: number;
+  readonly limitMs: number;
+  /** Its time is over, and it was told so. */
+  readonly expired: boolean;
+}
+
 export interface TurnError {
   /** UPPER_SNAKE when ours (`TURN_TIMEOUT`), the provider's own word otherwise (`rate_limit`). */
   readonly code: string;
@@ -265,6 +275,7 @@ export interface AgentState {
   readonly turns: number;
   readonly turn: Turn | null;
   readonly lastTurn: EndedTurn | null;
+  readonly saving: Saving | null;
   readonly queue: readonly Queued[];
   readonly flight: Flight | null;
   readonly fed: Fed;

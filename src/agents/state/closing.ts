@@ -7,6 +7,7 @@ import { unreachable } from "../../lib/unreachable.ts";
 import type { AgentState, Closing, ClosingStep, Turn, TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { Fact, Finding } from "../model.ts";
 import { spentOf } from "./budget.ts";
+import { SAVING_WAIT_MS, dropSaving, maySaveBehind, saved } from "./saving.ts";
 import { closeTurn, dispatch, interrupt, openTurn, settleInput, timeoutError } from "./turns.ts";
 import { withdraw } from "./withdraw.ts";
 import type { Work } from "./work.ts";
@@ -39,6 +40,7 @@ export function finishTurn(
   const { s, env } = work;
   const { turn: open, intent } = s;
   if (open === null) return;
+  dropSaving(work);
   // It waits for nothing any more.
   if (s.limited !== null) {
     s.limited = null;
@@ -90,6 +92,7 @@ function begin({ s, env, out }: Work, turn: Turn, closing: Closing): void {
 }
 
 export function onClosing(work: Work, fact: Extract<Fact, { type: "step_done" | "fed" }>): void {
+  if (fact.type === "step_done" && saved(work, fact.turn, fact.step)) return;
   const { turn } = work.s;
   const closing = closingOf(work.s);
   if (turn === null || closing === null) return; // it was ended otherwise
@@ -204,6 +207,12 @@ export function onClosingDue(work: Work): void {
   const closing = closingOf(s);
   const [step, ...left] = closing?.steps ?? [];
   if (turn === null || closing === null || step === undefined) return;
+  if (maySaveBehind(closing)) {
+    const { since, limitMs } = closing;
+    s.saving = { turn: turn.id, since, limitMs, expired: false };
+    s.turn = { ...turn, closing: { ...closing, steps: [] } };
+    return close(work);
+  }
   if (!closing.expired) {
     s.turn = { ...turn, closing: { ...closing, expired: true } };
     out.push({ do: "close_expired" });
@@ -221,6 +230,7 @@ export function onClosingDue(work: Work): void {
 export function closingDue(s: Pick<AgentState, "turn">): number | null {
   const closing = closingOf(s);
   if (closing === null || closing.steps.length === 0) return null;
+  if (maySaveBehind(closing)) return closing.since + SAVING_WAIT_MS;
   return closing.since + closing.limitMs + (closing.expired ? CLOSING_GRACE_MS : 0);
 }
 

@@ -78,6 +78,8 @@ function apply(work: Work, fact: Fact): void {
 export function statusOf(s: AgentState): Status {
   if (s.process === "running" && s.ready && s.open.some((each) => !each.answered)) return "waiting_input";
   if (waits(s)) return "limited";
+  // Work is there, and a process only when that is done.
+  if (s.saving !== null && (s.turn !== null || s.wanted)) return "processing";
   if (s.turn !== null) {
     if (s.turn.closing !== null) return "processing";
     const live = s.process === "running" && s.ready;

@@ -5,7 +5,8 @@ import { INTERRUPT_GRACE_MS } from "../model.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
 import { workDeadlines } from "./budget.ts";
-import { closingDue, onClosingDue } from "./closing.ts";
+import { CLOSING_GRACE_MS, closingDue, onClosingDue } from "./closing.ts";
+import { onSavingDue, savingDue } from "./saving.ts";
 import { gaveUp } from "./limit.ts";
 import { isParked } from "./parked.ts";
 import { advance, dispatch, endProcess, interrupt, wantsProcess, wroteInstead } from "./turns.ts";
@@ -36,6 +37,9 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
         break;
       case "again":
         advance(work);
+        break;
+      case "saving":
+        onSavingDue(work);
         break;
       case "closing":
         onClosingDue(work);
@@ -135,7 +139,17 @@ function stall({ s, out, env }: Work): void {
 type Deadline =
   | {
       readonly what:
-        "start" | "again" | "closing" | "turn" | "budget" | "interrupt" | "leave" | "limit" | "stall" | "park";
+        | "start"
+        | "again"
+        | "closing"
+        | "saving"
+        | "turn"
+        | "budget"
+        | "interrupt"
+        | "leave"
+        | "limit"
+        | "stall"
+        | "park";
       readonly at: number;
     }
   | { readonly what: "permission"; readonly at: number; readonly permission: string };
@@ -163,6 +177,8 @@ export function deadlines(
   if (s.again !== null && AWAY.includes(s.process) && wantsProcess(s)) due.push({ what: "again", at: s.again.at });
   const closing = closingDue(s);
   if (closing !== null) due.push({ what: "closing", at: closing });
+  const saving = savingDue(s, CLOSING_GRACE_MS);
+  if (saving !== null) due.push({ what: "saving", at: saving });
   if (limits.limitMaxWaitMs > 0 && isParked(s) && s.turn !== null && s.turn.limitedFrom !== null)
     due.push({ what: "limit", at: s.turn.limitedFrom + limits.limitMaxWaitMs });
   if (s.process === "running" && s.intent === null) {

@@ -75,6 +75,7 @@ export function onStartTurn({ s, env }: Work, fact: Extract<Fact, { type: "start
 export function advance(work: Work): void {
   const { s, env } = work;
   if (s.intent !== null || s.process === "attached") return;
+  if (s.saving !== null) return waitForSaving(work);
   // Its turn waits, and a process is only for what was asked for besides.
   if (isParked(s) && (s.process === "running" || !s.wanted)) return;
   if (s.process !== "running") {
@@ -91,6 +92,14 @@ export function advance(work: Work): void {
   if (flight.run !== null && env.redelivery === "history") return;
   if (s.stale) return endProcess(work, "restart", true);
   write(work, flight);
+}
+
+/** What ended before is no end of what waits now: that gets a process of its own. */
+function waitForSaving(work: Work): void {
+  const { s } = work;
+  if (s.turn === null || reached(s)) return;
+  if (s.process === "gone") s.process = "none";
+  work.detail = "saving what the turn before it left";
 }
 
 function write({ s, out }: Work, flight: Flight): void {

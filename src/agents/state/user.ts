@@ -2,6 +2,7 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { Fact } from "../model.ts";
 import { cutClosing } from "./closing.ts";
+import { dropSaving } from "./saving.ts";
 import { endWaiting } from "./limit.ts";
 import { isParked } from "./parked.ts";
 import { advance, cancelQueue, closeTurn, dispatch, endProcess, interrupt, reached } from "./turns.ts";
@@ -80,6 +81,7 @@ export function onUserFact(work: Work, fact: UserFact): void {
     case "delete":
       cancelQueue(work);
       if (s.turn !== null && s.turn.closing !== null) closeTurn(work, "interrupted");
+      dropSaving(work);
       s.wanted = false;
       if (s.process === "running" || s.process === "parking") endProcess(work, "delete", false);
       else out.push({ do: "purge" });

@@ -25,14 +25,17 @@ export const notice = named(
     result: optional(about("Of the last turn, where it has one that fits its schema; not when it is large", unknown())),
     changes: optional(
       about(
-        "What the agent's work comes to since it began, where it is kept",
-        object({
-          ...{ files: count, insertions: count, deletions: count },
-          branch: nullable(text),
-          commits: about("On that branch since its base", nullable(count)),
-        }),
+        "What the agent's work comes to since it began, where it is kept; null: not known yet",
+        nullable(
+          object({
+            ...{ files: count, insertions: count, deletions: count },
+            branch: nullable(text),
+            commits: about("On that branch since its base", nullable(count)),
+          }),
+        ),
       ),
     ),
+    pending: optional(about("What the turn left is still being saved: `changes` answers it in a moment", yes)),
     account: optional(
       about(
         "What the whole account is at, in notices that are sent once for all of its agents",

@@ -32,6 +32,7 @@ export const changes = named(
   object({
     workspace,
     shared: optional(about("It is the project's folder: others work in it, too", yes)),
+    pending: optional(about("What lies there is being saved: these are the changes up to the turn before", yes)),
     from: text,
     to: text,
     ...figures,

@@ -18,7 +18,7 @@ export async function run(context: Context): Promise<number> {
   const answer = await client.call(`/api/v1${pathOf(agent)}/changes${rangeQuery(args)}`, { timeoutMs: WORK_MS });
   if (asJson(context, answer)) return EXIT.ok;
   // The daemon made it of this shape.
-  const { changes, files, insertions, deletions, commits, workspace, skipped } = answer as ChangesShape;
+  const { changes, files, insertions, deletions, commits, workspace, skipped, pending } = answer as ChangesShape;
   printTable(
     io.out,
     [{ head: "WHAT" }, { head: "+", right: true }, { head: "-", right: true }, { head: "FILE", shrinkTo: 20 }],
@@ -27,6 +27,7 @@ export async function run(context: Context): Promise<number> {
   );
   const where = workspace.branch === null ? workspace.path : `${workspace.branch}, ${several(commits ?? 0, "commit")}`;
   io.say(`${several(files, "file")}, +${insertions} -${deletions} (${where})`);
+  if (pending === true) io.warn("what it did last is still being saved: these are the changes before that");
   for (const { path, why } of skipped) io.warn(`not kept: ${path}: ${why}`);
   return EXIT.ok;
 }

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import type { ClosingAbout, Found, StepUnderWay } from "../../../src/agents/closing.ts";
-import type { Finding } from "../../../src/agents/model.ts";
+import type { ClosingTerms, Finding } from "../../../src/agents/model.ts";
 import { listInputs } from "../../../src/store/inputs.ts";
 import { findTurn } from "../../../src/store/turns.ts";
 import { settled, world } from "./actor-world.ts";
@@ -15,7 +15,7 @@ const TERMS = [
 ] as const;
 
 /** Steps that end when the test says so. */
-function stage() {
+function stage(terms: readonly ClosingTerms[] = TERMS) {
   const begun: string[] = [];
   const heard: string[] = [];
   const ends: ((end: Found) => void)[] = [];
@@ -33,7 +33,7 @@ function stage() {
       };
     };
   const closers = { snapshot: async () => closer("snapshot"), check: async () => closer("check") };
-  const it = world(undefined, { terms: TERMS, closers });
+  const it = world(undefined, { terms, closers });
   it.actor.activate();
   it.actor.facts("api", { type: "resume" });
   it.actor.facts("frame", { type: "ready" }, { type: "turn_started" });
@@ -96,6 +96,25 @@ test("the next daemon takes up the step that was under way; this one lets go of 
   again("b").activate();
   await finish({ is: "good" });
   expect([begun[1], begun[2]]).toEqual([`${TURN} snapshot 0`, `${TURN} check 0`]);
+});
+
+test("what is saved behind a turn's end is saved by the next daemon, and an input waits for it there, too", async () => {
+  const { actor, clock, ended, finish, again, begun, heard, stored } = stage([
+    { step: "snapshot", limitMs: 5000, attempts: 0 },
+  ]);
+  ended();
+  await settled();
+  clock.advance(2000);
+  await settled();
+  expect(stored()).toMatchObject({ status: "idle", lastTurn: { id: TURN }, saving: { turn: TURN, since: 0 } });
+  actor.close();
+  expect(heard).toEqual(["release"]);
+  const next = again("b");
+  next.activate();
+  await settled();
+  expect(begun).toEqual([`${TURN} snapshot 0`, `${TURN} snapshot 0`]);
+  await finish({ is: "good" });
+  expect(stored()?.saving).toBeNull();
 });
 
 test("a step that is lost is done again, with how often that was", async () => {

@@ -91,6 +91,11 @@ describe("reading an event", () => {
     expect(readEvent({ ...good, changes })).toMatchObject({ ok: true, event: { changes: said } });
   });
 
+  test("says that the work is still being saved", () => {
+    const pending = { ...good, changes: null, pending: true };
+    expect(readEvent(pending)).toMatchObject({ ok: true, event: { changes: "still being saved" } });
+  });
+
   const bad: [what: string, change: Record<string, unknown>, path: string][] = [
     ["no event", { event: undefined }, "event"],
     ["an event it cannot name", { event: "bogus" }, "event"],

@@ -14,6 +14,8 @@ const both: Partial<Under> = { closing: [SNAPSHOT, CHECK] };
 const command: Partial<Under> = { ...checked, oneshot: true, redelivery: "none", tornLine: "newline" };
 
 const CHECKING = [...WORKING, ended()];
+/** Its turn is over, and what it left is still being saved. */
+const BEHIND = [...WORKING, ended(), later(2000)];
 /** Fed back once; the agent works on it. */
 const FED = [...CHECKING, notPassed(), accepted(101)];
 
@@ -92,6 +94,24 @@ export const closingTables: readonly Table[] = [
       { says: "saving alone: what was completed stays so", under: saved, given: CHECKING, when: [abort, good("snapshot")], does: ["a-1 completed", "processing → idle", "notice agent_completed a-1"], then: {} },
       { says: "stopped while it is saved: idle and stopped when that is done", under: both, given: [...WORKING, failed("x")], when: [stop, exit(143), good("snapshot")], then: { status: "idle", process: "stopped", last: "failed x" } },
       { says: "taken over and given back while it is saved", under: both, given: CHECKING, when: [attach, exit(0), input(2), detach, good("snapshot")], then: { turn: "a-2", status: "starting", last: "interrupted" } },
+    ],
+  },
+  {
+    about: "saving that takes long",
+    rows: [
+      { says: "the turn's end waits two seconds for it", under: saved, given: WORKING, when: [ended(), later(1999)], does: ["input 1 ended", "turn_closing", "a-1 snapshot"], then: { status: "processing", turn: "a-1" } },
+      { says: "… and is told then, while it is saved on", under: saved, given: [...WORKING, ended()], when: [later(2000)], does: ["a-1 completed", "processing → idle", "notice agent_completed a-1"], then: { status: "idle", turn: null, last: "completed" } },
+      { says: "where a check comes after it, the end waits for both", under: both, given: [...WORKING, ended()], when: [later(20_000)], does: [], then: { status: "processing", turn: "a-1" } },
+      { says: "saved at last: nothing more is to be done", under: saved, given: BEHIND, when: [good("snapshot"), good("snapshot")], does: [], then: { status: "idle" } },
+      { says: "an input is taken on at once, and written when all is saved", under: saved, given: BEHIND, when: [input(2)], does: ["a-2 begins (input)", "input 2 queued", "idle → processing"], then: { status: "processing", turn: "a-2", cause: "api: saving what the turn before it left" } },
+      { says: "… by whom it is saved then", under: saved, given: [...BEHIND, input(2)], when: [good("snapshot")], does: ["input 2 written", "prompt 2"], then: { status: "processing", cause: "check: saved" } },
+      { says: "… or when its time is over, and nobody says how it ended", under: saved, given: [...BEHIND, input(2)], when: [later(28_000), later(15_000)], does: ["close_expired", "close_cancel", "input 2 written", "prompt 2"], then: { status: "processing" } },
+      { says: "what waited in the queue waits on", under: saved, given: [...WORKING, input(2), ended()], when: [later(2000)], does: ["a-1 completed", "a-2 begins (input)", "input 2 queued"], then: { status: "processing", turn: "a-2", queue: [] } },
+      { says: "an input that waits for it can be taken back", under: saved, given: [...BEHIND, input(2)], when: [abort], does: ["a-2 interrupted", "input 2 cancelled", "processing → idle", "notice agent_aborted a-2"], then: { status: "idle" } },
+      { says: "its process ends meanwhile: the next is started when all is saved", under: saved, given: [...BEHIND, input(2), exit(1)], when: [good("snapshot")], does: ["spawn 2", "processing → starting"], then: { status: "starting" } },
+      { says: "a plain command is not started before, either", under: { ...command, ...saved }, given: [input(1), accepted(1), started, ended(), exit(0), later(2000), input(2)], when: [good("snapshot")], does: ["spawn 2", "input 2 written"], then: { status: "processing", turn: "a-2" } },
+      { says: "a turn of the program's own is saved instead", under: saved, given: [...BEHIND, started], when: [ended()], does: ["close_cancel", "turn_closing", "a-2 snapshot"], then: { status: "processing", turn: "a-2" } },
+      { says: "deleted: nobody wants it any more", under: saved, given: BEHIND, when: [remove], does: ["close_cancel", "end"], then: {} },
     ],
   },
   {

@@ -268,11 +268,17 @@ export function createOracle(under: Under) {
     if (s.limited?.stage === "parked")
       must(s.flight === null || s.flight.run === null, "a parked turn whose input runs");
     if (s.status === "processing")
-      must((live || closing.isOpen()) && s.turn !== null, `processing with process ${s.process}`);
+      must(
+        closing.isSaving() || ((live || closing.isOpen()) && s.turn !== null),
+        `processing with process ${s.process}`,
+      );
     if (s.status === "starting") must((!live || s.intent !== null) && !closing.isOpen(), "starting, and ready");
     must((s.process === "attached") === attached(), `process ${s.process}, by the books attached: ${attached()}`);
     if (isBusy(s.status))
-      must(there || attached() || due || closing.isOpen() || limited, `${s.status} without a process`);
+      must(
+        there || attached() || due || closing.isOpen() || closing.isSaving() || limited,
+        `${s.status} without a process`,
+      );
     must((s.status === "exited") <= (s.process === "gone"), `exited with process ${s.process}`);
     if (s.process === "gone" && !isBusy(s.status) && !goneClosing)
       must(s.status === "exited" || s.status === "error", `process gone and ${s.status}`);
@@ -329,7 +335,8 @@ function finishClosing(it: World): void {
 }
 
 function closingStep(it: World): Fact | null {
-  const { turn } = it.state();
+  const { turn, saving } = it.state();
+  if (saving !== null) return { type: "step_done", turn: saving.turn, step: "snapshot", found: { is: "good" } };
   const step = turn?.closing?.steps[0];
   return turn === null || step === undefined ? null : { type: "step_done", turn: turn.id, step, found: { is: "good" } };
 }
@@ -357,7 +364,8 @@ export function drains(it: World): void {
     const step = closingStep(it);
     const parked = s.limited?.stage === "parked";
     // A plain command's next input waits for the end of the process before.
-    if (s.again !== null && s.process !== "running" && s.intent === null) it.do({ later: 10_000 });
+    if (s.saving !== null && step !== null) it.do(step);
+    else if (s.again !== null && s.process !== "running" && s.intent === null) it.do({ later: 10_000 });
     else if (s.intent !== null || (!parked && s.ready && flight?.run === null))
       it.do({ type: "exit", code: 0, stderrTail: "" });
     else if (s.process === "running" && !s.ready) it.do({ type: "ready" });

@@ -155,6 +155,7 @@ function likely(next: Random, it: World, sent: number): Step {
     return { type: pick(next, ["input_absent", "input_accepted"] as const), key: flight.key };
   if (flight !== null && !flight.accepted) return { type: "input_accepted", key: flight.key };
   const closing = s.turn?.closing?.steps[0];
+  if (s.saving !== null && next() < 0.5) return finding(next, "snapshot", s.saving.turn);
   if (s.turn !== null && closing !== undefined) return finding(next, closing, s.turn.id);
   if (s.turn !== null) return next() < 0.3 ? facts.ask("r1") : facts.ended(pick(next, OUTCOMES));
   return next() < 0.7 ? facts.input(sent + 1) : facts.later(3000);
