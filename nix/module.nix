@@ -72,19 +72,26 @@ let
     }) secrets;
 
   isLoopback = host: host == "localhost" || host == "::1" || lib.hasPrefix "127." host;
+  inherit (cfg.settings) listen;
+  places = if listen == null then [ ] else if builtins.isList listen then listen else [ listen ];
+  sockets = builtins.filter (lib.hasPrefix "unix:") places;
+  addresses = builtins.filter (place: !lib.hasPrefix "unix:" place) places;
+  # What is listened on with TCP, as in a URL; nothing when a socket takes its place.
+  tcp =
+    if listen == null then
+      [ "${if lib.hasInfix ":" cfg.settings.host then "[${cfg.settings.host}]" else cfg.settings.host}:${toString cfg.settings.port}" ]
+    else
+      addresses;
+  isOpen = place: builtins.match "localhost:.*|127\\..*|\\[::1]:.*" place == null;
+  portOf = place: builtins.fromJSON (builtins.head (builtins.match ".*:0*([0-9]+)" place));
   socketDir =
-    if cfg.settings.listen != null && lib.hasPrefix "unix:/run/agent-harness/" cfg.settings.listen then
-      "agent-harness"
-    else
-      null;
+    if builtins.any (lib.hasPrefix "unix:/run/agent-harness/") sockets then "agent-harness" else null;
+  # Where listen names the address, host and port have no say.
+  spoken = if addresses == [ ] then cfg.settings else removeAttrs cfg.settings [ "host" "port" ];
 
-  harnessFile = json.generate "harness.json" (withCredentials cfg.settings daemonSecrets);
+  harnessFile = json.generate "harness.json" (withCredentials spoken daemonSecrets);
   receiverFile = json.generate "receiver.json" (withCredentials receiver.settings receiverSecrets);
-  url =
-    if cfg.settings.listen != null then
-      cfg.settings.listen
-    else
-      "http://${if lib.hasInfix ":" cfg.settings.host then "[${cfg.settings.host}]" else cfg.settings.host}:${toString cfg.settings.port}";
+  url = builtins.head (sockets ++ map (place: "http://${place}") tcp);
 
   # The command line that knows this machine's address; the token is read by whoever may read its file.
   cli = pkgs.writeShellScriptBin "agent-harness" ''
@@ -197,18 +204,15 @@ in
       assertions = inlineSecrets "services.agent-harness" cfg.settings daemonSecrets ++ [
         {
           assertion =
-            cfg.settings.listen != null
-            || isLoopback cfg.settings.host
-            || cfg.settings.auth.tokenFile != null
-            || cfg.environmentFile != null;
-          message = "services.agent-harness.settings.host is ${cfg.settings.host}, not a loopback address, and there is no token: whoever can call may run code. Set settings.auth.tokenFile, or AH_AUTH_TOKEN in environmentFile.";
+            !(builtins.any isOpen tcp) || cfg.settings.auth.tokenFile != null || cfg.environmentFile != null;
+          message = "services.agent-harness listens on ${toString tcp}, not a loopback address, and there is no token: whoever can call may run code. Set settings.auth.tokenFile, or AH_AUTH_TOKEN in environmentFile.";
         }
         {
-          assertion = !(cfg.openFirewall && cfg.settings.listen != null);
+          assertion = !(cfg.openFirewall && tcp == [ ]);
           message = "services.agent-harness.openFirewall opens a port, but settings.listen is a unix socket: remove one of the two.";
         }
         {
-          assertion = !(cfg.openFirewall && isLoopback cfg.settings.host);
+          assertion = !(cfg.openFirewall && tcp != [ ] && !(builtins.any isOpen tcp));
           message = "services.agent-harness.openFirewall opens a port that only this machine can reach: set settings.host to the address to listen on.";
         }
       ];
@@ -222,7 +226,7 @@ in
         };
       };
       users.groups = mkIf (cfg.group == "agent-harness") { agent-harness = { }; };
-      networking.firewall.allowedTCPPorts = optional cfg.openFirewall cfg.settings.port;
+      networking.firewall.allowedTCPPorts = optional (cfg.openFirewall && tcp != [ ]) (portOf (builtins.head tcp));
       systemd.tmpfiles.rules = optional (
         !(lib.hasPrefix "/var/lib/agent-harness/" cfg.settings.stateDir)
       ) "d ${cfg.settings.stateDir} 0700 ${cfg.user} ${cfg.group} -";

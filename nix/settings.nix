@@ -48,6 +48,7 @@ let
   ]) "info" "How much is logged.";
   port = default: option types.port default "TCP port.";
   host = option types.str "127.0.0.1" "Address to listen on. Anything but loopback needs a token.";
+  place = types.strMatching "unix:/.*|.+:[0-9]+";
   allowedHosts = strings "Names, besides the machine's own, that a request's Host header may carry.";
 
   provider = types.submodule {
@@ -83,7 +84,12 @@ in
   daemon = {
     inherit host logLevel allowedHosts;
     port = port 7070;
-    listen = optional (types.strMatching "unix:/.*") "A unix socket as unix:/path, in place of host and port.";
+    listen = optional (types.either place (types.listOf place)) "A unix socket as unix:/path or an address as host:port, or a list of one of each; in place of host and port.";
+    listenMode = option (types.enum [
+      "0600"
+      "0660"
+    ]) "0600" "Mode of the unix socket; 0660 needs listenGroup.";
+    listenGroup = optional types.str "The group that may use a unix socket of mode 0660; the service's user must be a member of it.";
     stateDir = option types.path "/var/lib/agent-harness/state" "Folder of the store and of the agents' files.";
     auth = group {
       token = inlineSecret;

@@ -22,9 +22,9 @@ import { createGuard } from "./http/guard.ts";
 import { createFront } from "./http/front.ts";
 import type { App } from "./http/router.ts";
 import { createApp } from "./http/router.ts";
-import type { Address, Listener } from "./http/server.ts";
-import { listen } from "./http/server.ts";
-import type { Clock, Timer } from "./lib/clock.ts";
+import type { Listeners } from "./http/server.ts";
+import { listenAll } from "./http/server.ts";
+import type { Clock } from "./lib/clock.ts";
 import { randomHex } from "./lib/digest.ts";
 import { given } from "./lib/given.ts";
 import { holdSpareDescriptors } from "./lib/descriptors.ts";
@@ -38,7 +38,7 @@ import type { Keeper } from "./night/keeper.ts";
 import { SWEEP_MS } from "./process/watch.ts";
 import { missingProvider, providerTable } from "./providers/index.ts";
 import { screenOfKind } from "./providers/screens.ts";
-import { lookForStrays, lost, makeStateDir, takeLock, useStore, writeOwner } from "./state.ts";
+import { lookForStrays, lost, makeStateDir, takeLock, useStore, watchLock, writeOwner } from "./state.ts";
 import type { StateLock, Store } from "./store/database.ts";
 import { hasChecks } from "./store/checks.ts";
 import { hasLimits } from "./store/limits.ts";
@@ -61,7 +61,9 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
+  /** The first that it listens on. */
   readonly url: string;
+  readonly urls: readonly string[];
   /** Resolves when another daemon has taken the state directory: this one must not write any more. */
   readonly displaced: Promise<HarnessError>;
   stop(): Promise<void>;
@@ -250,8 +252,9 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       guard,
     }),
   );
-  writeOwner(stateDir, listener.url, log);
-  if (config.auth.token === undefined && config.socketPath === undefined) {
+  const [url = ""] = listener.urls;
+  writeOwner(stateDir, url, log);
+  if (config.auth.token === undefined && config.addresses.some(({ type }) => type === "tcp")) {
     log.warn(
       "there is no auth.token: every local user controls the agents; set auth.token, or listen on a unix socket",
     );
@@ -285,12 +288,13 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     copied: fleet?.copied ?? null,
   });
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
-  const lockWatch = watchLock(lock, clock, () => displace(lost(stateDir)));
+  const lockWatch = watchLock(lock, clock, SWEEP_MS, () => displace(lost(stateDir)));
   service.ready();
-  log.info("ready", { url: listener.url, stateDir: config.stateDir });
+  log.info("ready", { urls: listener.urls, stateDir: config.stateDir });
 
   return {
-    url: listener.url,
+    url,
+    urls: listener.urls,
     displaced,
     async stop() {
       service.stopping();
@@ -329,33 +333,20 @@ function rememberSurvivors(store: Store, supervisor: Supervisor, log: Logger): v
 
 /** The listener first, so that it can be asked what the store waits for; without one of the two, neither. */
 async function open(
-  { socketPath, host, port }: HarnessConfig,
+  { addresses }: HarnessConfig,
   app: App,
   lock: StateLock,
   openStore: () => Promise<Store>,
-): Promise<{ readonly listener: Listener; readonly store: Store }> {
-  let listener: Listener | null = null;
+): Promise<{ readonly listener: Listeners; readonly store: Store }> {
+  let listener: Listeners | null = null;
   try {
-    const address: Address =
-      socketPath === undefined ? { type: "tcp", host, port } : { type: "unix", path: socketPath };
-    listener = await listen({ app, address, waitForAddressMs: ADDRESS_MS });
+    listener = await listenAll(addresses, { app, waitForAddressMs: ADDRESS_MS });
     return { listener, store: await openStore() };
   } catch (error) {
     await listener?.stop({ graceMs: 0 });
     lock.release();
     throw error;
   }
-}
-
-/** The lock's file can be taken away under us: looked at with every sweep. */
-function watchLock(lock: StateLock, clock: Clock, gone: () => void): { stop(): void } {
-  let timer: Timer;
-  const look = (): void => {
-    if (!lock.check()) return gone();
-    timer = clock.setTimer(SWEEP_MS, look);
-  };
-  timer = clock.setTimer(SWEEP_MS, look);
-  return { stop: () => timer.cancel() };
 }
 
 /** For `systemctl status`: how many agents are in which status. */

@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Clock, Timer } from "./lib/clock.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import { tryJson } from "./lib/json.ts";
 import type { Logger } from "./lib/log.ts";
@@ -97,4 +98,15 @@ export async function lookForStrays(stateDir: string, store: Store, log: Logger)
     const cure = pids.length === 0 ? "remove the folder" : "end its processes (kill), then remove the folder";
     log.warn(`a folder of an agent that the store does not know: ${cure}`, { dir, pids });
   }
+}
+
+/** The lock's file can be taken away under us: looked at with every sweep. */
+export function watchLock(lock: StateLock, clock: Clock, everyMs: number, gone: () => void): { stop(): void } {
+  let timer: Timer;
+  const look = (): void => {
+    if (!lock.check()) return gone();
+    timer = clock.setTimer(everyMs, look);
+  };
+  timer = clock.setTimer(everyMs, look);
+  return { stop: () => timer.cancel() };
 }

@@ -29,6 +29,8 @@ export interface Exchange {
 export interface Client {
   /** For people. */
   readonly where: string;
+  /** Where a browser finds the page; null: nowhere. */
+  readonly page: string | null;
   /** A good answer's JSON. Throws UNREACHABLE, UNAUTHORIZED, or the API's own error. */
   call(path: string, ask?: Ask): Promise<unknown>;
   /** The same, with the headers of the answer. */
@@ -44,7 +46,7 @@ const TIMEOUT_MS = 10_000;
 const NODE_TIMEOUT_MS = 45_000;
 
 /** `node`: everything is asked of that box of the fleet, by way of the daemon. */
-export function createClient({ url, socket, shown, token, tokenProblem }: Address, node?: string): Client {
+export function createClient({ url, socket, shown, page, token, tokenProblem }: Address, node?: string): Client {
   const at = (path: string): string =>
     node === undefined ? path : path.replace(/^\/api\/v1\//, `/api/v1/nodes/${encodeURIComponent(node)}/`);
   const open = async (
@@ -117,6 +119,7 @@ export function createClient({ url, socket, shown, token, tokenProblem }: Addres
   };
   return {
     where: shown,
+    page,
     ask: open,
     exchange,
     call: async (path, ask) => (await exchange(path, ask)).answer,

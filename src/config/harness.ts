@@ -1,6 +1,6 @@
 /** The daemon's config: its keys, defaults and environment variables, and the frozen value that everybody reads. */
 import type { Infer } from "../lib/check.ts";
-import { array, boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
+import { array, boolean, integer, object, oneOf, optional, record, string } from "../lib/check.ts";
 import type { LogLevel } from "../lib/log.ts";
 import { LOG_LEVELS, redact } from "../lib/log.ts";
 import { budget } from "../lib/budgets.ts";
@@ -14,19 +14,23 @@ import { NAME, NAME_WORDS } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
+import type { Address } from "../http/server.ts";
 import type { FleetConfig } from "./fleet.ts";
 import { fleetSchema, resolveFleet } from "./fleet.ts";
 import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";
+import { DEFAULT_HOST, DEFAULT_PORT, addressesOf, listenKeys } from "./listen.ts";
 import { loadConfig } from "./load.ts";
 import { defaultStateDir } from "./state-dir.ts";
 import * as values from "./values.ts";
 import { given } from "../lib/given.ts";
 
 export interface HarnessConfig {
-  readonly host: string;
-  readonly port: number;
-  /** Absolute path of a unix socket, which then takes the place of host and port. */
-  readonly socketPath?: string;
+  /** Where it listens, one or two. */
+  readonly addresses: readonly Address[];
+  /** What these keys come to, for whoever shows them; host and port only where they have a say. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly listenMode: string;
   readonly stateDir: string;
   readonly logLevel: LogLevel;
   readonly allowedHosts: readonly string[];
@@ -101,16 +105,8 @@ const provider = object({
   account: optional(string({ pattern: NAME, what: NAME_WORDS })),
 });
 
-const socket = refined(
-  string({ pattern: /^unix:\/[^\0]+$/, what: 'the path of a unix socket as "unix:/path"' }),
-  (listen) =>
-    Buffer.byteLength(listen.slice("unix:".length)) <= 107 ? undefined : "a socket path of at most 107 bytes",
-);
-
 const harnessFile = object({
-  host: optional(values.bindHost),
-  port: optional(integer({ min: 0, max: 65_535 })),
-  listen: optional(socket),
+  ...listenKeys,
   stateDir: optional(values.absolutePath),
   logLevel: optional(oneOf(...LOG_LEVELS)),
   allowedHosts: optional(hosts),
@@ -167,7 +163,7 @@ export const harnessSpec: ConfigSpec<HarnessFile, HarnessConfig> = {
   env: [
     { variable: "AH_HOST", key: ["host"] },
     { variable: "AH_PORT", key: ["port"], type: "integer" },
-    { variable: "AH_LISTEN", key: ["listen"] },
+    { variable: "AH_LISTEN", key: ["listen"], type: "list" },
     { variable: "AH_STATE_DIR", key: ["stateDir"] },
     { variable: "AH_LOG_LEVEL", key: ["logLevel"] },
     { variable: "AH_AUTH_TOKEN", key: ["auth", "token"], replaces: [["auth", "tokenFile"]] },
@@ -203,19 +199,19 @@ function resolveHarness(file: HarnessFile, context: ResolveContext): HarnessConf
     values.signingSecret,
   );
   const fleet = resolveFleet(file.fleet, context);
-  const socketPath = file.listen?.slice("unix:".length);
-  const host = file.host ?? "127.0.0.1";
+  const addresses = addressesOf(file, context.problem);
   const tokenIsMeant = token !== undefined || auth.tokenFile !== undefined || context.broken("auth");
-  if (socketPath === undefined && !context.broken("listen") && !isLoopback(host) && !tokenIsMeant) {
+  for (const address of addresses) {
+    if (address.type === "unix" || context.broken("listen") || isLoopback(address.host) || tokenIsMeant) continue;
     context.problem(
-      "host",
-      `got ${JSON.stringify(host)}, expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN`,
+      file.listen === undefined ? "host" : "listen",
+      `got ${JSON.stringify(address.host)}, expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN`,
     );
   }
   return {
-    host,
-    port: file.port ?? 7070,
-    ...given({ socketPath }),
+    addresses,
+    ...(file.listen === undefined ? { host: file.host ?? DEFAULT_HOST, port: file.port ?? DEFAULT_PORT } : {}),
+    listenMode: file.listenMode ?? "0600",
     stateDir: file.stateDir ?? defaultStateDir(context),
     logLevel: file.logLevel ?? "info",
     allowedHosts: file.allowedHosts ?? [],

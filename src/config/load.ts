@@ -15,7 +15,8 @@ export interface EnvBinding {
   readonly variable: string;
   /** Where its value stands in the file: `["port"]`. */
   readonly key: readonly string[];
-  readonly type?: "integer";
+  /** `list`: commas stand between its values, one alone is no list. */
+  readonly type?: "integer" | "list";
   /** Keys of the file that this variable puts aside (`tokenFile` beside `token`). */
   readonly replaces?: readonly (readonly string[])[];
 }
@@ -124,13 +125,18 @@ function overlay(
       });
       continue;
     }
-    const value = type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+    const value = typed(text, type);
     // A parent of the wrong type stays as it is: the schema reports it.
     if (!setAt(raw, key, value)) continue;
     fromEnv.set(key.join("."), variable);
     for (const other of replaces) setAt(raw, other, undefined);
   }
   return fromEnv;
+}
+
+function typed(text: string, type: EnvBinding["type"]): unknown {
+  if (type === "integer" && /^-?\d{1,15}$/.test(text)) return Number(text);
+  return type === "list" && text.includes(",") ? text.split(",").map((each) => each.trim()) : text;
 }
 
 function setAt(raw: Record<string, unknown>, [first = "", ...rest]: readonly string[], value: unknown): boolean {

@@ -6,8 +6,8 @@ import { IDLE_SECONDS, MAX_BODY_BYTES } from "./router.ts";
 
 export type Address =
   | { readonly type: "tcp"; readonly host: string; readonly port: number }
-  /** Absolute path; bound 0600. */
-  | { readonly type: "unix"; readonly path: string };
+  /** Absolute path; bound 0600, or 0660 for this group (its name or number). */
+  | { readonly type: "unix"; readonly path: string; readonly group?: string };
 
 export interface ListenOptions {
   readonly address: Address;
@@ -27,6 +27,10 @@ export interface Listener {
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
+export interface Listeners extends Pick<Listener, "stop"> {
+  readonly urls: readonly string[];
+}
+
 const MIB = 1024 * 1024;
 const ADDRESS_RETRY_MS = 250;
 
@@ -41,6 +45,22 @@ export async function listen({ waitForAddressMs = 0, ...options }: ListenOptions
       if (!missing || restMs <= 0) throw error;
     }
     await Bun.sleep(ADDRESS_RETRY_MS);
+  }
+}
+
+/** On all of them, or on none. */
+export async function listenAll(
+  addresses: readonly Address[],
+  options: Omit<ListenOptions, "address">,
+): Promise<Listeners> {
+  const listeners: Listener[] = [];
+  const stop: Listener["stop"] = async (how) => void (await Promise.all(listeners.map((each) => each.stop(how))));
+  try {
+    for (const address of addresses) listeners.push(await listen({ ...options, address }));
+    return { urls: listeners.map(({ url }) => url), stop };
+  } catch (error) {
+    await stop({ graceMs: 0 });
+    throw error;
   }
 }
 
@@ -69,6 +89,15 @@ async function listenOnce({ address, app, maxBodyBytes = MAX_BODY_BYTES }: Liste
       process.umask(umask);
     }
   });
+  if (address.type === "unix" && address.group !== undefined) {
+    try {
+      (await import("./socket-group.ts")).shareWith(address.path, address.group);
+    } catch (error) {
+      await server.stop(true);
+      unlinkIfThere(address.path);
+      throw error;
+    }
+  }
   const port = address.type === "tcp" ? (server.port ?? address.port) : null;
   return {
     url: address.type === "unix" ? `unix:${address.path}` : `http://${inUrl(address.host)}:${port}`,

@@ -175,6 +175,44 @@ describe("on a unix socket", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("a socket for a group beside a port: both answer, the command takes the socket, and a page has its address", async () => {
+    const box = await newBox();
+    const path = join(box.dir, "shared.sock");
+    const gid = process.getgid?.() ?? 0;
+    const [socket, address] = [`unix:${path}`, `127.0.0.1:${await freePort()}`];
+    const listen = [socket, address];
+    const config = { listen, listenMode: "0660", listenGroup: String(gid), stateDir: box.stateDir };
+    writeFileSync(box.configFile, JSON.stringify(config));
+    const child = box.launch();
+    await up(path);
+    const stat = statSync(path);
+    expect([stat.mode & 0o777, stat.gid]).toEqual([0o660, gid]);
+    expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
+    const ask = (...args: string[]): string =>
+      Bun.spawnSync([BINARY, ...args, "--config", box.configFile], { env: box.env }).stdout.toString();
+    expect(ask("status")).toContain(`at ${socket}, up `);
+    expect(ask("open")).toBe(`http://${address}/inspect\n`);
+    expect(await box.kill("SIGTERM")).toBe(0);
+    expect(existsSync(path)).toBe(false);
+    expect(fetch(`http://${address}/healthz`)).rejects.toThrow();
+    const lines = [socket, `http://${address}`].map((where) => `agent-harness listens on ${where}\n`);
+    expect(await child.stdout.text()).toBe(lines.join(""));
+  });
+
+  test("a group that is not there: 69, no socket is left, and no port", async () => {
+    const box = await newBox();
+    const path = join(box.dir, "shared.sock");
+    const listen = [`unix:${path}`, "127.0.0.1:0"];
+    const config = { listen, listenMode: "0660", listenGroup: "no-such-group", stateDir: box.stateDir };
+    writeFileSync(box.configFile, JSON.stringify(config));
+    const { code, said } = await refused(box);
+    expect([code, said]).toEqual([
+      69,
+      'agent-harness: listenGroup: there is no group "no-such-group" on this machine\n',
+    ]);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("a file that is no socket is never removed: 69", async () => {
     const box = await newBox();
     const path = join(box.dir, "precious");

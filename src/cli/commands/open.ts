@@ -8,13 +8,13 @@ import { findAgent } from "../target.ts";
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
   const client = context.client();
-  if (client.where.startsWith("unix:"))
+  if (client.page === null)
     throw usage(
       `the daemon listens on ${client.where}, where no browser can go: forward it (ssh -L 7070:${client.where.slice(5)})`,
     );
   const [target] = args.words;
   const agent = target === undefined ? null : await findAgent(client, target);
-  const url = `${client.where}/inspect${agent === null ? "" : `#/a/${agent.project}/${agent.id}`}`;
+  const url = `${client.page}/inspect${agent === null ? "" : `#/a/${agent.project}/${agent.id}`}`;
   if (args.has("json")) printJson(io.out, { url });
   else io.out.line(url);
   return EXIT.ok;

@@ -28,7 +28,7 @@ export async function run({ args, env }: Context): Promise<number> {
   const stopped = stopSignal().then(() => ending.abort()); // also one that comes while we start is followed in order
   try {
     const daemon = await startDaemon({ config: loaded.value, env, log, clock: systemClock, signal: ending.signal });
-    console.log(`agent-harness listens on ${daemon.url}`);
+    for (const url of daemon.urls) console.log(`agent-harness listens on ${url}`);
     const displaced = await Promise.race([stopped.then(() => null), daemon.displaced]);
     log.info("stopping; agents are left running");
     await daemon.stop();

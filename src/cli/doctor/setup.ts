@@ -50,9 +50,9 @@ function checkFile(source: string | null, { auth }: HarnessConfig): Check {
 
 const STRONG = 24;
 
-function checkToken({ auth, socketPath }: HarnessConfig): Check {
+function checkToken({ auth, addresses }: HarnessConfig): Check {
   if (auth.token === undefined) {
-    if (socketPath !== undefined) return ok("token", "none needed: the socket's mode guards it");
+    if (addresses.every(({ type }) => type === "unix")) return ok("token", "none needed: the socket's mode guards it");
     return warn("token", "none: every local user has control", "set auth.tokenFile, or listen on a unix socket");
   }
   if (auth.token.length < STRONG)

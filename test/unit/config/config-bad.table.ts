@@ -17,7 +17,7 @@ const noToken =
   "expected a loopback address while there is no auth.token: whoever can call may run code; set auth.token, auth.tokenFile or AH_AUTH_TOKEN";
 const signing = 'a secret "whsec_" + base64 of 24 to 64 bytes';
 const keys =
-  "host, port, listen, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, onLimit, budget, retention, fleet";
+  "host, port, listen, listenMode, listenGroup, stateDir, logLevel, allowedHosts, auth, webhook, providers, projects, limits, onLimit, budget, retention, fleet";
 
 export const badConfigs: readonly BadConfig[] = [
   // The file itself
@@ -140,18 +140,55 @@ export const badConfigs: readonly BadConfig[] = [
   {
     what: "a socket without scheme",
     file: { listen: "/run/ah.sock" },
-    problems: ['listen: got "/run/ah.sock", expected the path of a unix socket as "unix:/path"'],
+    problems: ['listen: got "/run/ah.sock", expected a unix socket as "unix:/path" or an address as "host:port"'],
   },
   {
     what: "a relative socket",
     file: { listen: "unix:ah.sock" },
-    problems: ['listen: got "unix:ah.sock", expected the path of a unix socket as "unix:/path"'],
+    problems: ['listen: got "unix:ah.sock", expected a unix socket as "unix:/path" or an address as "host:port"'],
   },
   {
     what: "a socket path too long",
     file: { listen: `unix:/${"s".repeat(107)}` },
     problems: [`listen: got "unix:/${"s".repeat(54)}"… (113 characters), expected a socket path of at most 107 bytes`],
   },
+  {
+    what: "an address to listen on without a port",
+    file: { listen: "127.0.0.1" },
+    problems: ['listen: got "127.0.0.1", expected a unix socket as "unix:/path" or an address as "host:port"'],
+  },
+  {
+    what: "an IPv6 address to listen on without brackets",
+    file: { listen: ["unix:/run/x", "::1:7070"] },
+    problems: ['listen[1]: got "::1:7070", expected a unix socket as "unix:/path" or an address as "host:port"'],
+  },
+  {
+    what: "two sockets",
+    file: { listen: ["unix:/run/x", "unix:/run/y"] },
+    problems: ['listen: got an array of 2, expected one unix socket, one address, or one of each'],
+  },
+  {
+    what: "an address beside a socket that is open without a token",
+    file: { listen: ["unix:/run/x", "0.0.0.0:7070"] },
+    problems: [`listen: got "0.0.0.0", ${noToken}`],
+  },
+  {
+    what: "an address that is named twice",
+    file: { listen: "127.0.0.1:7070", port: 7071 },
+    problems: ["port: got 7071, expected nothing here: listen names the address"],
+  },
+  {
+    what: "a shared socket without its group",
+    file: { listen: "unix:/run/x", listenMode: "0660" },
+    problems: ['listenMode: got "0660", expected listenGroup beside it: the group that may use the socket'],
+  },
+  {
+    what: "a group of a socket that is not shared",
+    file: { listen: "unix:/run/x", listenGroup: "agents" },
+    problems: ['listenGroup: got "agents", expected listenMode "0660" beside it'],
+  },
+  { what: "a shared socket that is none", file: { listen: "127.0.0.1:1", listenMode: "0660", listenGroup: "agents" },
+    problems: ['listenMode: got "0660", expected a unix socket in listen'] },
   {
     what: "an allowed host with a port",
     file: { allowedHosts: ["box:7070"] },

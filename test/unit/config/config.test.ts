@@ -2,7 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { loadHarnessConfig, printableConfig } from "../../../src/config/harness.ts";
+import { type HarnessConfig, loadHarnessConfig, printableConfig } from "../../../src/config/harness.ts";
 import { formatProblems } from "../../../src/config/load.ts";
 import { NOTICE_EVENTS } from "../../../src/words/notices.ts";
 
@@ -35,8 +35,10 @@ test("without a file and without variables there are the documented defaults", (
   expect(source).toBeNull();
   const plain = { args: [], env: {}, passEnv: [], enabled: true };
   expect(value).toEqual({
+    addresses: [{ type: "tcp", host: "127.0.0.1", port: 7070 }],
     host: "127.0.0.1",
     port: 7070,
+    listenMode: "0600",
     stateDir: `${dir}/.local/state/agent-harness`,
     logLevel: "info",
     allowedHosts: [],
@@ -78,19 +80,22 @@ test("the value is frozen to the bottom", () => {
   expect(Object.isFrozen(value.providers["codex"]?.args)).toBe(true);
 });
 
+const portOf = ({ addresses }: HarnessConfig): number | null =>
+  addresses.flatMap((address) => (address.type === "tcp" ? [address.port] : []))[0] ?? null;
+
 describe("which file", () => {
   test("--config, then AH_CONFIG, then XDG, then the system's", () => {
     write("etc/harness.json", { port: 4 });
-    expect(load().value.port).toBe(4);
+    expect(portOf(load().value)).toBe(4);
     write(".config/agent-harness/harness.json", { port: 33 });
-    expect(load().value.port).toBe(33);
+    expect(portOf(load().value)).toBe(33);
     write("xdg/agent-harness/harness.json", { port: 3 });
     const xdg = { XDG_CONFIG_HOME: join(dir, "xdg") };
-    expect(load(xdg).value.port).toBe(3);
+    expect(portOf(load(xdg).value)).toBe(3);
     const named = { ...xdg, AH_CONFIG: write("named.json", { port: 2 }) };
-    expect(load(named).value.port).toBe(2);
+    expect(portOf(load(named).value)).toBe(2);
     const { value, source } = load(named, write("flag.json", { port: 1 }));
-    expect([value.port, source]).toEqual([1, join(dir, "flag.json")]);
+    expect([portOf(value), source]).toEqual([1, join(dir, "flag.json")]);
   });
   test("never the current folder, and never a relative XDG folder", () => {
     write("agent-harness/harness.json", { port: 1 });
@@ -128,7 +133,6 @@ describe("what wins", () => {
     const env = {
       AH_HOST: "::1",
       AH_PORT: "8080",
-      AH_LISTEN: "unix:/run/ah.sock",
       AH_STATE_DIR: "/var/x",
       AH_LOG_LEVEL: "debug",
       AH_AUTH_TOKEN: "env",
@@ -137,14 +141,18 @@ describe("what wins", () => {
       AH_WEBHOOK_SECRET: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     };
     expect(load(env, path).value).toMatchObject({
-      host: "::1",
-      port: 8080,
-      socketPath: "/run/ah.sock",
+      addresses: [{ type: "tcp", host: "::1", port: 8080 }],
       stateDir: "/var/x",
       logLevel: "debug",
       auth: { token: "env" },
       webhook: { url: "https://h/x", token: "hook", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
     });
+  });
+  test("a socket of the environment over host and port", () => {
+    const path = write("c.json", { listen: ["unix:/run/other", "127.0.0.1:1"] });
+    expect(load({ AH_LISTEN: "unix:/run/ah.sock", AH_PORT: "8080" }, path).value.addresses as unknown).toEqual([
+      { type: "unix", path: "/run/ah.sock" },
+    ]);
   });
   test("a token in the environment puts the token file aside, also a broken one", () => {
     const path = write("c.json", { auth: { tokenFile: "/nonexistent" } });
@@ -199,8 +207,35 @@ describe("providers", () => {
 
 describe("an open bind", () => {
   test("is allowed with a token, or when a unix socket takes its place", () => {
-    expect(load({ AH_HOST: "0.0.0.0", AH_AUTH_TOKEN: "x" }).value.host).toBe("0.0.0.0");
-    expect(load({ AH_HOST: "0.0.0.0", AH_LISTEN: "unix:/run/x" }).value.socketPath).toBe("/run/x");
+    const open = { type: "tcp", host: "0.0.0.0", port: 7070 } as const;
+    expect(load({ AH_HOST: "0.0.0.0", AH_AUTH_TOKEN: "x" }).value.addresses).toEqual([open]);
+    const socket = { type: "unix", path: "/run/x" } as const;
+    expect(load({ AH_HOST: "0.0.0.0", AH_LISTEN: "unix:/run/x" }).value.addresses).toEqual([socket]);
+  });
+});
+
+describe("where to listen", () => {
+  test("is a socket, an address, or one of each, in the order of the file", () => {
+    const of = (listen: unknown, more: object = {}): unknown => {
+      write("etc/harness.json", { listen, ...more });
+      return load().value.addresses;
+    };
+    const [socket, tcp] = [
+      { type: "unix", path: "/run/x" },
+      { type: "tcp", host: "::1", port: 7171 },
+    ];
+    expect(of("unix:/run/x")).toEqual([socket]);
+    expect(of("localhost:7171")).toEqual([{ ...tcp, host: "localhost" }]);
+    expect(of(["unix:/run/x", "[::1]:7171"])).toEqual([socket, tcp]);
+    expect(of(["[::1]:7171", "unix:/run/x"])).toEqual([tcp, socket]);
+    expect(of("unix:/run/x", { listenMode: "0660", listenGroup: "agents" })).toEqual([{ ...socket, group: "agents" }]);
+    expect(of("unix:/run/x", { listenMode: "0600" })).toEqual([socket]);
+  });
+  test("stands in a variable as a list with commas", () => {
+    expect(load({ AH_LISTEN: "unix:/run/x, 127.0.0.1:1" }).value.addresses).toEqual([
+      { type: "unix", path: "/run/x" },
+      { type: "tcp", host: "127.0.0.1", port: 1 },
+    ]);
   });
 });
 

@@ -138,6 +138,20 @@ const GOOD: readonly [string, unknown][] = [
     { settings: { host: "0.0.0.0", auth: { tokenFile: secrets("t") } }, openFirewall: true },
   ],
   ["a unix socket", { settings: { listen: "unix:/run/agent-harness/api.sock" } }],
+  [
+    "a socket for a group, and a port",
+    {
+      settings: {
+        listen: ["unix:/run/agent-harness/api.sock", "[::1]:7171"],
+        listenMode: "0660",
+        listenGroup: "agents",
+      },
+    },
+  ],
+  [
+    "an open port beside a socket",
+    { settings: { listen: ["unix:/run/x", "0.0.0.0:7171"], auth: { tokenFile: secrets("t") } }, openFirewall: true },
+  ],
   ["a state folder elsewhere", { settings: { stateDir: "/srv/state" } }],
   [
     "signed webhooks",
@@ -220,7 +234,7 @@ describe.skipIf(NIX === null)("a configuration with", () => {
       { settings: { providers: { x: { kind: "cursor" } } } },
       /is not of type `.*one of "claude-code"/,
     ],
-    ["a relative socket", { settings: { listen: "unix:run/x" } }, "string matching the pattern unix:/.*"],
+    ["a relative socket", { settings: { listen: "unix:run/x" } }, "string matching the pattern unix:/.*|.+:[0-9]+"],
     [
       "a secret from the store",
       { settings: { auth: { tokenFile: "/nix/store/abc-token" } } },
@@ -265,6 +279,11 @@ describe.skipIf(NIX === null)("a configuration with", () => {
       "an open address without a token",
       { settings: { host: "0.0.0.0" } },
       "Set settings.auth.tokenFile, or AH_AUTH_TOKEN in environmentFile",
+    ],
+    [
+      "an open address beside a socket without a token",
+      { settings: { listen: ["unix:/run/x", "box:7070"] } },
+      "listens on box:7070, not a loopback address, and there is no token",
     ],
     ["a firewall opened for loopback", { openFirewall: true }, "set settings.host to the address to listen on"],
     [
