@@ -3,7 +3,7 @@
  * must not stop a command that needs none of them.
  */
 import { readSecretFile } from "../lib/secrets.ts";
-import type { Address } from "../http/server.ts";
+import type { Address } from "../lib/address.ts";
 import type { FileOptions } from "./file.ts";
 import type { HarnessFile } from "./harness.ts";
 import { harnessSpec } from "./harness.ts";

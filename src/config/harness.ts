@@ -14,7 +14,7 @@ import { NAME, NAME_WORDS } from "../words/names.ts";
 import type { NoticeEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS } from "../words/notices.ts";
 import type { ProviderKind, ProviderSettings } from "../words/kinds.ts";
-import type { Address } from "../http/server.ts";
+import type { Address } from "../lib/address.ts";
 import type { FleetConfig } from "./fleet.ts";
 import { fleetSchema, resolveFleet } from "./fleet.ts";
 import type { ConfigResult, ConfigSpec, FileOptions, ResolveContext } from "./load.ts";

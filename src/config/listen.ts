@@ -3,7 +3,7 @@
  */
 import type { Infer, Schema } from "../lib/check.ts";
 import { array, integer, oneOf, optional, refined, string } from "../lib/check.ts";
-import type { Address } from "../http/server.ts";
+import type { Address } from "../lib/address.ts";
 import { given } from "../lib/given.ts";
 import { bindHost } from "./values.ts";
 

@@ -1,13 +1,9 @@
 /** One listener, on TCP or on a unix socket: binding with clear errors, and an orderly stop. */
 import { lstatSync, unlinkSync } from "node:fs";
+import type { Address } from "../lib/address.ts";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { App } from "./router.ts";
 import { IDLE_SECONDS, MAX_BODY_BYTES } from "./router.ts";
-
-export type Address =
-  | { readonly type: "tcp"; readonly host: string; readonly port: number }
-  /** Absolute path; bound 0600, or 0660 for this group (its name or number). */
-  | { readonly type: "unix"; readonly path: string; readonly group?: string };
 
 export interface ListenOptions {
   readonly address: Address;

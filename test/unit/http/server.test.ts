@@ -8,7 +8,8 @@ import { json } from "../../../src/http/answer.ts";
 import { createAuth } from "../../../src/http/auth.ts";
 import { createGuard } from "../../../src/http/guard.ts";
 import { createApp, route } from "../../../src/http/router.ts";
-import { type Address, type Listener, listen } from "../../../src/http/server.ts";
+import { type Listener, listen } from "../../../src/http/server.ts";
+import type { Address } from "../../../src/lib/address.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 
