@@ -11,11 +11,12 @@ import { countProjects } from "../store/projects.ts";
 import { usageSince } from "../store/usage.ts";
 import { STATUSES } from "../words/agent.ts";
 import type { ApiDeps } from "./deps.ts";
+import { accountMetrics } from "./account-counts.ts";
 import { workspaceMetrics } from "./workspace-counts.ts";
 
 export async function metricsAnswer(deps: ApiDeps): Promise<Response> {
   const more = [...deps.moreMetrics].flatMap((each) => each());
-  return metricsResponse([...metrics(deps), ...(await workspaceMetrics(deps)), ...more]);
+  return metricsResponse([...metrics(deps), ...accountMetrics(deps), ...(await workspaceMetrics(deps)), ...more]);
 }
 
 function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Metric[] {
@@ -96,6 +97,12 @@ function metrics({ store, supervisor, clock, startedAt }: ApiDeps): readonly Met
       type: "counter",
       help: "What they cost by the programs' own prices, as far as they tell.",
       samples: [{ value: used.costUsd }],
+    },
+    {
+      name: "agent_harness_unpriced_tokens_total",
+      type: "counter",
+      help: "Of these tokens, those for which no price was told: what they cost is not counted.",
+      samples: [{ value: used.unpricedTokens }],
     },
     {
       name: "agent_harness_turns_total",
