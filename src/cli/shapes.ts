@@ -81,6 +81,8 @@ export interface AgentShape {
   readonly usage: UsageShape;
   /** Of one that is asked for alone. */
   readonly standings?: readonly StandingShape[];
+  /** Its schema. */
+  readonly result?: unknown;
   readonly retrying: { readonly attempt: number; readonly reason: string; readonly status: number | null } | null;
   readonly error?: { readonly code: string; readonly message: string };
   readonly activity?: { readonly kind: string; readonly text: string; readonly at: string } | null;

@@ -65,6 +65,7 @@ export async function sendTest({
     verify: null,
     account: null,
     changes: null,
+    result: null,
     budget: null,
     durationMs: null,
     metadata: {},

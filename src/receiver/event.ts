@@ -3,6 +3,7 @@
  * nonsense; the optional ones leniently, because a newer sender must not have its notices refused over a detail.
  */
 import { check, isObject, nullable, object, optional, record, refined, string, type Issue } from "../lib/check.ts";
+import { tryJson } from "../lib/json.ts";
 import { BUDGET_KEYS, spentWords, unpricedWords } from "../words/budget.ts";
 import type { KnownEvent } from "../words/notices.ts";
 import { NOTICE_EVENTS, TEST_EVENT } from "../words/notices.ts";
@@ -32,6 +33,8 @@ export interface HarnessEvent {
   readonly account: string | null;
   /** What is spent of what, for `agent_budget`. */
   readonly budget: string | null;
+  /** What the last turn gave as its result, as JSON, where its last message is not that very JSON. */
+  readonly result: string | null;
   /** Of the last turn. */
   readonly durationMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -85,6 +88,7 @@ export function readEvent(json: unknown): ReadEvent {
       changes: json["pending"] === true ? "still being saved" : readChanges(json["changes"]),
       account: readAccount(rest.event, json["account"]),
       budget: readBudget(json["budget"]),
+      result: readResult(json["result"], rest.lastMessage),
       durationMs: readDuration(json["turns"]),
       metadata,
       truncated: json["truncated"] === true,
@@ -125,6 +129,13 @@ function readChanges(value: unknown): string | null {
   const branch = text(value["branch"]);
   const made = commits === 0 ? "" : `, ${commits} ${commits === 1 ? "commit" : "commits"}`;
   return `${files} ${files === 1 ? "file" : "files"}, +${insertions} -${deletions}${made}${branch === null ? "" : ` on ${branch}`}`;
+}
+
+function readResult(value: unknown, lastMessage: string | null): string | null {
+  if (value === undefined) return null;
+  const told = JSON.stringify(value);
+  // Most programs end with the result as their last words.
+  return JSON.stringify(tryJson(lastMessage?.trim() ?? "")) === told ? null : told;
 }
 
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0;

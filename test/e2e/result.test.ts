@@ -75,6 +75,7 @@ test.each(BOTH)("%s: a result that fits stands in the turn, the notice and its o
   expect(await box.api().get(`${agent.path}/result`)).toMatchObject({ turnId: turn?.["id"], result } as never);
   const [notice] = await agent.notices();
   expect(notice?.body).toMatchObject({ event: "agent_completed", result } as never);
+  expect((await cliOf(box)("show", agent.id)).out).toContain('\nresult\t{"done":true,"summary":"x"}\n');
 });
 
 test.each(BOTH)("%s: one that does not fit is told the agent once, and the next is taken", async (provider) => {
@@ -106,6 +107,7 @@ test.each(BOTH)("%s: the second that does not fit is the last: the turn has fail
     { outcome: "failed", error: { code: "RESULT_INVALID" } },
   ] as never);
   expect(turns.some((each) => "result" in each)).toBe(false);
+  expect((await cliOf(box)("show", agent.id)).out).toContain("\nresult\tnone yet\n");
   const notices = await agent.notices();
   expect(eventsOf(notices)).toEqual(["agent_error"]);
   expect(notices[0]?.body).toMatchObject({ error: { code: "RESULT_INVALID" } } as never);

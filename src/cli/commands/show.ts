@@ -5,6 +5,9 @@ import { askedOf } from "../asks.ts";
 import { statusStyle } from "../colours.ts";
 import type { Context } from "../command.ts";
 import { doingOf, tokensOf } from "../doing.ts";
+import type { Client } from "../client.ts";
+import { isObject } from "../../lib/check.ts";
+import { HarnessError } from "../../lib/errors.ts";
 import { asJson } from "../print.ts";
 import { member, nameOf, pathOf } from "../shapes.ts";
 import type { AgentShape } from "../shapes.ts";
@@ -39,6 +42,7 @@ export async function run(context: Context): Promise<number> {
     ...(agent.backgroundTasks === 0 ? [] : [["background", `${agent.backgroundTasks} tasks`] as const]),
     ...usageFacts(agent),
     ...verifyFacts(agent),
+    ...(await resultFacts(client, agent)),
     ...budgetFacts(agent),
     ["model", agent.model ?? "the provider's"],
     ["permissions", agent.permissions ?? "the project's or the provider's"],
@@ -80,6 +84,18 @@ function verifyFacts({ verify, turn }: AgentShape): readonly (readonly [string, 
     ...(verify === undefined ? [] : [["verify", commandText(verify)] as const]),
     ...(said ? [["check", { text: verifiedWords(said), style: said.passed ? "green" : "red" }] as const] : []),
   ];
+}
+
+/** The newest, where it is asked for one. */
+async function resultFacts(client: Client, agent: AgentShape): Promise<readonly (readonly [string, string])[]> {
+  if (agent.result === undefined) return [];
+  try {
+    const answer = await client.call(`/api/v1${pathOf(agent)}/result`);
+    return [["result", isObject(answer) ? JSON.stringify(answer["result"]) : ""]];
+  } catch (error) {
+    if (error instanceof HarnessError && error.code === "RESULT_NOT_FOUND") return [["result", "none yet"]];
+    throw error;
+  }
 }
 
 function usageFacts({ usage }: AgentShape): readonly (readonly [string, Cell])[] {

@@ -80,6 +80,7 @@ export function discordMessage(event: HarnessEvent, deliveryId: string): Discord
     ...(event.durationMs === null ? [] : [field("Duration", duration(event.durationMs))]),
     ...(event.verify === null ? [] : [field("Check", event.verify)]),
     ...(event.changes === null ? [] : [field("Changes", event.changes)]),
+    ...(event.result === null ? [] : [quoteField("Result", event.result)]),
     ...(event.account === null ? [] : [quoteField("Account", event.account)]),
     ...(event.error === null ? [] : [quoteField("Error", event.error)]),
     ...(event.budget === null ? [] : [field("Spent", event.budget)]),
@@ -111,6 +112,7 @@ export function plainDiscordMessage(event: HarnessEvent, deliveryId: string): Di
     event.budget,
     checkText(event),
     event.changes,
+    event.result,
     event.question,
     event.lastMessage,
   ]

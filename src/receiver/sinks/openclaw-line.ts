@@ -87,7 +87,8 @@ function count(events: readonly Reported[]): string {
 
 function quote(event: HarnessEvent, max: number): string {
   const said = oneLine(
-    [event.account, event.error, event.budget, checkText(event), event.changes, event.question, event.lastMessage]
+    [event.account, event.error, event.budget, checkText(event), event.changes]
+      .concat(event.result, event.question, event.lastMessage)
       .filter((text) => text !== null)
       .join(" · "),
   );

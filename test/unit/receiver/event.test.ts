@@ -28,7 +28,13 @@ describe("reading an event", () => {
         lastMessage: null,
         timestampMs: NOW,
       },
-      ...{ name: "fix", node: "build-1", error: { code: "rate_limit", message: "slow" }, metadata: { k: "v" }, turnId: "t2" },
+      ...{
+        name: "fix",
+        node: "build-1",
+        error: { code: "rate_limit", message: "slow" },
+        metadata: { k: "v" },
+        turnId: "t2",
+      },
       turns: [
         {
           id: "t2",
@@ -40,6 +46,7 @@ describe("reading an event", () => {
       budget: { scope: "day", key: "costUsd", limit: 5, used: 4.1 },
       permission: { id: "1", kind: "tool", tool: "Bash", title: "rm -rf build", options: ["allow"] },
       verify: { passed: false, exitCode: 2, attempts: 2, tail: "red" },
+      result: { green: true },
       changes: { files: 3, insertions: 10, deletions: 2, branch: "agent/p/fix", commits: 1 },
     });
     expect(readEvent(JSON.parse(body))).toEqual({
@@ -63,12 +70,24 @@ describe("reading an event", () => {
           verify: "did not pass (code 2), told the agent 2 times",
           changes: "3 files, +10 -2, 1 commit on agent/p/fix",
           account: null,
+          result: '{"green":true}',
           durationMs: 192_000,
           metadata: { k: "v" },
           truncated: false,
         },
       },
     });
+  });
+
+  test("a result that is the last message, however it is written, is not said twice; null is one, too", () => {
+    const of = (result: unknown, lastMessage: string | null) => {
+      const read = readEvent({ ...good, result, lastMessage });
+      return read.ok && read.event.result;
+    };
+    expect(of({ green: true }, ' {"green": true}\n')).toBeNull();
+    expect(of({ green: true }, "It is green.")).toBe('{"green":true}');
+    expect(of(null, null)).toBe("null");
+    expect(of(undefined, "undefined")).toBeNull();
   });
 
   test("ignores keys it does not know, and optional ones of another shape", () => {

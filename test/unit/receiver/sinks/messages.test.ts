@@ -21,6 +21,7 @@ const event: HarnessEvent = {
   error: null,
   question: null,
   verify: null,
+  result: null,
   account: null,
   changes: null,
   budget: null,
@@ -89,6 +90,17 @@ describe("the Discord message", () => {
     expect(openclawLine([{ id: "x", event: done }])).toContain(`completed: "${done.changes} · All tests pass."`);
   });
 
+  test("what the turn gave as its result stands there, too, and however long it is, in so much room", () => {
+    const done = { ...event, result: '{"green":true}' };
+    const valueIn = (of: HarnessEvent): string | undefined =>
+      discordMessage(of, "x").payload.embeds?.[0]?.fields.find((each) => each.name === "Result")?.value;
+    expect(valueIn(done)).toContain('{"green":true}');
+    expect(plainDiscordMessage(done, "x").payload.content).toContain(done.result);
+    expect(openclawLine([{ id: "x", event: done }])).toContain("completed: \"{'green':true} · All tests pass.\"");
+    expect(valueIn({ ...event, result: `"${"x".repeat(60_000)}"` })?.length).toBeLessThanOrEqual(1024);
+    expect(valueIn(event)).toBeUndefined();
+  });
+
   test("each event has its colour", () => {
     const events = [...NOTICE_EVENTS, TEST_EVENT];
     expect(
@@ -113,6 +125,7 @@ describe("the Discord message", () => {
       { error: NASTY },
       { question: NASTY },
       { changes: NASTY },
+      { result: NASTY },
       { status: NASTY },
     ]) {
       for (const message of [

@@ -18,6 +18,7 @@ const event: HarnessEvent = {
     error: null,
     question: null,
     verify: null,
+    result: null,
     account: null,
     changes: null,
     budget: null,
