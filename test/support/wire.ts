@@ -20,6 +20,8 @@ export interface Wire {
   readonly url: string;
   /** Connections that were cut. */
   readonly cuts: number;
+  /** Those that came while nobody was there. */
+  readonly refused: number;
   be(state: WireState): void;
   close(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export async function wireTo(url: string): Promise<Wire> {
   const target = new URL(url);
   let state: WireState = { type: "open" };
   let cuts = 0;
+  let refused = 0;
   const sockets = new Set<Socket>();
   /** What waits for a still wire to go on. */
   let waiting: (() => void)[] = [];
@@ -41,7 +44,10 @@ export async function wireTo(url: string): Promise<Wire> {
   };
 
   const server = createServer((near) => {
-    if (state.type === "gone") return void near.destroy();
+    if (state.type === "gone") {
+      refused += 1;
+      return void near.destroy();
+    }
     const far = connect(Number(target.port), target.hostname);
     let left = state.type === "cut" ? state.bytes() : Number.POSITIVE_INFINITY;
     const end = (): void => {
@@ -88,6 +94,9 @@ export async function wireTo(url: string): Promise<Wire> {
     url: through.href,
     get cuts() {
       return cuts;
+    },
+    get refused() {
+      return refused;
     },
     be,
     async close() {

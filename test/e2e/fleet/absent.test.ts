@@ -1,0 +1,95 @@
+/**
+ * A box without a `fleet` in its config pays nothing for there being fleets: none of its modules, no memory, no time.
+ * And one that has it pays little while its database is away.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { eventually } from "../../support/api.ts";
+import { makeBox } from "../../support/binary.ts";
+import { freePort } from "../../support/postgres.ts";
+
+setDefaultTimeout(90_000);
+
+const ROOT = join(import.meta.dir, "../../..");
+const MB = 1e6;
+/** In turns, so that what else the machine does meets both alike. */
+const PAIRS = 7;
+
+describe("a box without a fleet", () => {
+  const dir = mkdtempSync(join(tmpdir(), "ah-absent-"));
+  let fleet: Record<string, unknown>;
+  beforeAll(async () => {
+    fleet = { url: `postgres://ah@127.0.0.1:${await freePort()}/postgres`, node: "alone" }; // nobody is there
+  });
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** What a daemon that runs from source loads until it is ready, and a moment longer. */
+  const loads = async (name: string, config: Record<string, unknown>): Promise<readonly string[]> => {
+    const [file, report] = [join(dir, `${name}.json`), join(dir, `${name}.loads`)];
+    writeFileSync(file, JSON.stringify({ port: 0, stateDir: join(dir, name), ...config }));
+    const program = ["--preload", join(ROOT, "test/support/loads.ts"), join(ROOT, "src/main.ts")];
+    const child = Bun.spawn([process.execPath, "--no-env-file", ...program, "serve", "--config", file], {
+      cwd: dir,
+      env: { PATH: process.env["PATH"] ?? "", HOME: dir, AH_TEST_LOADS: report },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) if (part.includes("\n")) break;
+    const modules = (): string[] =>
+      [...new Set(readFileSync(report, "utf8").trim().split("\n"))].map((path) => relative(ROOT, path)).sort();
+    let before = modules();
+    await eventually("nothing more is loaded", async () => {
+      await Bun.sleep(300);
+      const now = modules();
+      return now.length === before.length || ((before = now), false);
+    });
+    child.kill("SIGKILL");
+    await child.exited;
+    return modules();
+  };
+
+  test("loads no module of fleets, and a box with one loads no other for it", async () => {
+    const without = await loads("without", {});
+    const withOne = await loads("with", { fleet });
+    const ofFleets = (path: string): boolean => /^src\/(fleet\/|store\/fleet-)/.test(path);
+    expect(without.filter(ofFleets)).toEqual([]);
+    expect(withOne.filter(ofFleets).length).toBeGreaterThan(20);
+    expect(without.filter((path) => !withOne.includes(path))).toEqual([]);
+  });
+
+  /** How long the compiled daemon takes to listen, and what memory is its own then. */
+  const started = async (config: Record<string, unknown>): Promise<{ ms: number; bytes: number }> => {
+    const box = await makeBox(config);
+    const began = performance.now();
+    const api = await box.start();
+    const ms = performance.now() - began;
+    for (let i = 0; i < 5; i++) await api.get("/agents");
+    const rollup = readFileSync(`/proc/${box.pid()}/smaps_rollup`, "utf8");
+    await box.kill();
+    await box.close();
+    return { ms, bytes: Number(/^Pss_Anon:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024 };
+  };
+  const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+
+  test("takes no longer to start and no more memory than one with a fleet, which takes little more", async () => {
+    const without: { ms: number; bytes: number }[] = [];
+    const withOne: { ms: number; bytes: number }[] = [];
+    for (let i = 0; i < PAIRS; i++) {
+      const turns = [
+        () => started({}).then((it) => without.push(it)),
+        () => started({ fleet }).then((it) => withOne.push(it)),
+      ];
+      for (const turn of i % 2 === 0 ? turns : turns.reverse()) await turn();
+    }
+    const [slower, larger] = (["ms", "bytes"] as const).map((key) =>
+      median(withOne.map((it, i) => it[key] - (without[i]?.[key] ?? 0))),
+    );
+    console.log(`a fleet whose database is away: ${slower?.toFixed(0)} ms, ${((larger ?? 0) / MB).toFixed(1)} MB more`);
+    const noiseMs = median(without.map(({ ms }) => ms)) * 0.25;
+    expect(slower).toBeGreaterThan(-noiseMs);
+    expect(slower).toBeLessThan(noiseMs + 300);
+    expect(larger).toBeGreaterThan(-2 * MB);
+    expect(larger).toBeLessThan(8 * MB);
+  });
+});
