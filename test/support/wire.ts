@@ -12,8 +12,20 @@ export type WireState =
   | { readonly type: "still" }
   /** Each connection ends in the middle of something, after so many bytes. */
   | { readonly type: "cut"; readonly bytes: () => number }
+  | Trap
   /** Nobody is there. */
   | { readonly type: "gone" };
+
+/** Open, but for one statement: it never arrives, or it is done and nobody hears of it. */
+export interface Trap {
+  readonly type: "trap";
+  readonly sees: RegExp;
+  /** It is the commit of its transaction that is meant. */
+  readonly commit?: boolean;
+  readonly how: "unsent" | "unheard";
+  /** The connection is cut, and whatever else happens then. The wire is open again. */
+  readonly sprung: () => void;
+}
 
 export interface Wire {
   /** The address of the database over this wire. */
@@ -50,6 +62,26 @@ export async function wireTo(url: string): Promise<Wire> {
     }
     const far = connect(Number(target.port), target.hostname);
     let left = state.type === "cut" ? state.bytes() : Number.POSITIVE_INFINITY;
+    let [armed, deaf] = [false, false];
+    const spring = ({ sprung }: Trap): void => {
+      be({ type: "open" });
+      end();
+      sprung();
+    };
+    /** true: the chunk goes no further. */
+    const trapped = (trap: Trap, from: Socket, chunk: Buffer): boolean => {
+      if (from === far) {
+        if (deaf) spring(trap);
+        return deaf;
+      }
+      const text = chunk.toString("latin1");
+      const seen = trap.sees.test(text);
+      armed ||= seen && trap.commit === true;
+      if (trap.commit === true ? !armed || !text.includes("COMMIT") : !seen) return false;
+      if (trap.how === "unheard") deaf = true;
+      else spring(trap);
+      return !deaf;
+    };
     const end = (): void => {
       near.destroy();
       far.destroy();
@@ -64,6 +96,7 @@ export async function wireTo(url: string): Promise<Wire> {
           to.write(chunk.subarray(0, chunk.length >> 1), end);
           return;
         }
+        if (state.type === "trap" && trapped(state, from, chunk)) return;
         then(() => void (to.destroyed || to.write(chunk)));
       });
       from.on("close", () => then(() => void to.end()));
@@ -80,14 +113,14 @@ export async function wireTo(url: string): Promise<Wire> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo; // it listens on a port
 
-  const be = (next: WireState): void => {
+  function be(next: WireState): void {
     state = next;
     if (next.type === "gone") for (const socket of sockets) socket.destroy();
     if (next.type !== "still") {
       for (const go of waiting) go();
       waiting = [];
     }
-  };
+  }
   const through = new URL(url);
   through.port = String(port);
   return {
