@@ -2,6 +2,8 @@
 import { statfsSync } from "node:fs";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import { GitFailed, lacksRoom } from "./git.ts";
+import type { Repository } from "./repository.ts";
+import { isPartialClone } from "./repository.ts";
 
 const FULL: readonly (string | undefined)[] = ["ENOSPC", "EDQUOT", "EFBIG"];
 /** Less than this is no room: git does not say why it could not write a file. */
@@ -21,6 +23,19 @@ function isFull(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+const MISSING = /unable to read|missing blob|missing tree|bad object|could not fetch|invalid object|not found/i;
+
+/** In the place of git's words where it is not at fault: what it was to read was never fetched. */
+export function ofPartialClone(error: unknown, repo: Repository, commit: string): unknown {
+  if (!(error instanceof GitFailed) || !MISSING.test(error.answer.stderr) || !isPartialClone(repo)) return error;
+  const { top } = repo;
+  return new HarnessError(
+    "WORKSPACE_FAILED",
+    `${top} is a partial clone without the contents that this needs, and nothing is fetched for it: fetch them once yourself (git -C ${top} archive ${commit} > /dev/null), or trust the project`,
+    { cause: error },
+  );
 }
 
 export interface Doing {

@@ -5,7 +5,7 @@ import type { Workspace } from "../store/workspaces.ts";
 import { saveWorkspace } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf, workspaceOf } from "./context.ts";
-import { asAnswer } from "./fault.ts";
+import { asAnswer, ofPartialClone } from "./fault.ts";
 import { FIRST, keepNow, nextBefore, takeUnnamed } from "./keep.ts";
 import type { Conflict } from "./listing.ts";
 import { shortName } from "./make.ts";
@@ -74,7 +74,9 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
     const who = workspace.name ?? workspace.id;
     const work = await workCommit(request, left, `Work of ${who} that it did not commit`);
     const message = wish.message ?? `Merge the work of agent ${who} (${workspace.id})`;
-    const merged = await mergeTrees({ store, repo, into: start, work, message });
+    const merged = await mergeTrees({ store, repo, into: start, work, message }).catch((error: unknown) => {
+      throw ofPartialClone(error, repo, start);
+    });
     const told = {
       into: shortName(into) ?? into,
       commit: null,
@@ -95,7 +97,10 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
     }
     const commit = merged.is === "already" ? start : merged.commit;
     await handOver(store, repo, commit, [start, tip]).catch((error: unknown) => {
-      throw asAnswer(error, { what: `cannot write into ${repo.top}, and no branch was moved`, folder: repo.commonDir });
+      throw asAnswer(ofPartialClone(error, repo, start), {
+        what: `cannot write into ${repo.top}, and no branch was moved`,
+        folder: repo.commonDir,
+      });
     });
     context.seam("merge_handed_over");
     await assertFree(context, repo, into, workspace); // somebody may have switched to it meanwhile

@@ -3,7 +3,7 @@
  * only lists and ids are read, and never its contents through its own filters. What lies here may be an agent's work:
  * nothing of it is believed but where things are.
  */
-import { lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { readSmallFile } from "../process/agent-file.ts";
 import type { Git } from "./git.ts";
@@ -78,6 +78,12 @@ export function objectsOf({ commonDir }: Pick<Repository, "commonDir">): Record<
     GIT_ALTERNATE_OBJECT_DIRECTORIES: /[:"\\]/.test(path) ? `"${path.replace(/["\\]/g, "\\$&")}"` : path,
     ...(lstatSync(shallow, { throwIfNoEntry: false }) === undefined ? {} : { GIT_SHALLOW_FILE: shallow }),
   };
+}
+
+/** A clone that left contents out, to be fetched when somebody asks for them. Nothing is fetched for us. */
+export function isPartialClone({ commonDir }: Pick<Repository, "commonDir">): boolean {
+  const packs = join(commonDir, "objects", "pack");
+  return existsSync(packs) && readdirSync(packs).some((name) => name.endsWith(".promisor"));
 }
 
 /** Tracked though ignored: a listing of what is there would not name these. Relative to `folder`. */

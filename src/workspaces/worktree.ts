@@ -8,6 +8,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { readSmallFile, writeAgentFile } from "../process/agent-file.ts";
+import { ofPartialClone } from "./fault.ts";
 import type { Git } from "./git.ts";
 import { GitFailed } from "./git.ts";
 import type { Repository } from "./repository.ts";
@@ -74,7 +75,7 @@ export async function addWorktree(request: WorktreeRequest): Promise<void> {
   } catch (error) {
     // Half of its files are no folder to work in. The branch stays: it is named in the books.
     await takeAwayWorktree(request.repo, request.folder);
-    throw error;
+    throw ofPartialClone(error, request.repo, request.branch.slice(BRANCHES.length));
   }
 }
 

@@ -43,8 +43,8 @@ const USER = {
 };
 
 /** Git as a person uses it: hooks, filters and all. Throws when it fails, unless told not to. */
-export function user(cwd: string, args: readonly string[], { mayFail = false, env = {} } = {}): string {
-  const done = Bun.spawnSync(["git", ...args], { cwd, env: { ...USER, ...env } });
+export function user(cwd: string, args: readonly string[], { mayFail = false, env = {}, input = "" } = {}): string {
+  const done = Bun.spawnSync(["git", ...args], { cwd, env: { ...USER, ...env }, stdin: Buffer.from(input) });
   if (done.exitCode !== 0 && !mayFail) throw new Error(`git ${args.join(" ")}: ${done.stderr.toString()}`);
   return done.stdout.toString();
 }
