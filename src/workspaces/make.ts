@@ -23,6 +23,7 @@ import { FIRST, keepNow, skippedNote } from "./keep.ts";
 import { shownPath } from "./paths.ts";
 import type { Repository } from "./repository.ts";
 import { commitOf, findRepository, headBranch } from "./repository.ts";
+import { checkedOutAt } from "./merge.ts";
 import { addWorktree, makeBranch, mendPointer } from "./worktree.ts";
 
 /** Nobody waits for an answer meanwhile, so the first snapshot may take longer than those between two turns. */
@@ -189,9 +190,11 @@ async function ownBranch(
   const base = row.base ?? "HEAD";
   const spare = `agent-${row.id}`;
   if (row.branch !== null) {
+    const there = (await commitOf(git, repo, row.branch)) !== null;
+    // Another daemon may have made one of that name before us, and an agent of it works there.
+    if (there && [null, row.folder].includes(await checkedOutAt(git, repo, row.branch))) return row.branch;
     // An agent may have deleted it: then it begins at its base once more.
-    if ((await commitOf(git, repo, row.branch)) !== null) return row.branch;
-    if ((await makeBranch(git, repo, [shortName(row.branch) ?? spare], base)) !== null) return row.branch;
+    if (!there && (await makeBranch(git, repo, [shortName(row.branch) ?? spare], base)) !== null) return row.branch;
   }
   for (const name of [wished, spare]) {
     const branch = `refs/heads/${name}`;
