@@ -12,7 +12,8 @@ import { usageSince } from "../store/usage.ts";
 import type { ApiDeps } from "./deps.ts";
 import { iso } from "./views.ts";
 
-export function healthRoutes({ store, bus, supervisor, clock, startedAt, providers, reporter }: ApiDeps) {
+export function healthRoutes(deps: ApiDeps) {
+  const { config, store, bus, supervisor, clock, startedAt, providers, reporter } = deps;
   /** Machines ask often: counted again only when something was committed meanwhile. */
   let counts: { readonly projects: number; readonly agents: number } | null = null;
   bus.onCommit(() => (counts = null));
@@ -30,6 +31,7 @@ export function healthRoutes({ store, bus, supervisor, clock, startedAt, provide
           version: VERSION,
           uptime: uptime(),
           ready: supervisor.ready,
+          ...(config.fleet === undefined ? {} : { fleet: true }),
           projects: countProjects(store),
           agents: countAgents(store),
           oldestPermission: oldest === null ? null : { ...oldest, createdAt: iso(oldest.createdAt) },

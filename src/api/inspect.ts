@@ -4,6 +4,7 @@
  */
 import type { Route } from "../http/router.ts";
 import { route } from "../http/router.ts";
+import { object, optional, string } from "../lib/check.ts";
 import { HarnessError } from "../lib/errors.ts";
 
 export interface PageFile {
@@ -63,6 +64,8 @@ function served({ address, type, bytes }: PageFile): Route {
     path: address,
     summary: "The inspector",
     auth: false,
+    // Which box of a fleet the page is about: read by the page itself.
+    query: object({ node: optional(string()) }),
     async handler({ req }) {
       const { etag, plain, gzipped } = await (packed ??= pack(bytes));
       const headers = { ...HEADERS, ETag: etag, "Content-Type": type };

@@ -35,7 +35,7 @@ export function relayRoutes(deps: FleetDeps, own: readonly Route[]): readonly Ro
         body: "raw",
         bodyBytes: MAX_BODY_BYTES,
         async handler({ params, req, url, bodyBytes, keepOpen, signal }) {
-          if (relay === false || success?.type === "text/event-stream") throw notRelayed(path);
+          if (relay === false || (success?.type === "text/event-stream" && !wantsPages(req))) throw notRelayed(path);
           const inner = url.pathname.slice(`${BASE}nodes/`.length);
           const rest = inner.slice(inner.indexOf("/") + 1);
           keepOpen();
@@ -52,9 +52,15 @@ export function relayRoutes(deps: FleetDeps, own: readonly Route[]): readonly Ro
     });
 }
 
+/** The event log is a stream that nobody can hand on, or a page like any other. */
+function wantsPages(req: Request): boolean {
+  const accept = req.headers.get("accept") ?? "";
+  return accept.includes("application/json") && !accept.includes("text/event-stream");
+}
+
 function notRelayed(path: string): HarnessError {
   const way = path.endsWith("/events")
-    ? "GET /api/v1/fleet/events?node=NAME has the events of another box"
+    ? "GET /api/v1/fleet/events?node=NAME has the events of another box, Accept: application/json pages of them"
     : path.endsWith("/attach")
       ? "a screen is attached on the box itself"
       : "ask that box at its own address";

@@ -192,7 +192,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     standing?.patch(agent);
     if (!standingAsked && hasStanding(agent)) void loadStanding();
     const mine = [...store.permissions.values()]
-      .filter((each) => each.agent === agent.id)
+      .filter((each) => each.agent === agent.id && each.node === null)
       .sort((a, b) => a.createdAt - b.createdAt || a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
     const pending = mine.filter((each) => each.state === "pending");
     // The oldest is open; one that was settled elsewhere while it was looked at stays until it is let go.

@@ -4,7 +4,7 @@ import { ApiError, agentPath, problemText } from "./client.ts";
 import { moment } from "./format.ts";
 import type { Permission } from "./shapes.ts";
 import { readAll, readPermission } from "./shapes.ts";
-import { permissionKey } from "./store.ts";
+import { keyOf } from "./store.ts";
 
 export interface Decision {
   readonly decision: "allow" | "allow_always" | "deny";
@@ -15,10 +15,10 @@ export interface Decision {
 const sent = new Map<string, "sending" | "taken">();
 
 /** This page has answered it, and the daemon took the answer. */
-export const wasTaken = ({ agent, id }: Permission): boolean => sent.get(permissionKey(agent, id)) === "taken";
+export const wasTaken = (permission: Permission): boolean => sent.get(keyOf(permission)) === "taken";
 
 /** The same, or the answer is on its way. */
-export const wasSent = ({ agent, id }: Permission): boolean => sent.has(permissionKey(agent, id));
+export const wasSent = (permission: Permission): boolean => sent.has(keyOf(permission));
 
 /** Resolves with null when it was taken, else with what to tell. */
 export async function sendAnswer(
@@ -29,7 +29,7 @@ export async function sendAnswer(
 ): Promise<string | null> {
   const { project, agent, id, hash } = permission;
   const path = `${agentPath({ project, id: agent })}/permissions`;
-  const key = permissionKey(agent, id);
+  const key = keyOf(permission);
   sent.set(key, "sending");
   try {
     await client.send("POST", `${path}/${encodeURIComponent(id)}`, {
@@ -64,6 +64,8 @@ export function settledText({ state, settledBy, settledAt }: Permission, nowMs: 
       return `No longer asked: its program ended${at}`;
     case "agent":
       return `No longer asked: the agent took it back${at}`;
+    case "elsewhere":
+      return "No longer asked";
     default:
       return `${capital(how)}${at}`;
   }

@@ -12,7 +12,12 @@ import type { Ticker } from "./ticker.ts";
 
 export interface AppContext {
   readonly store: Store;
+  /** The box that the page is about, asked through this one; null = this one itself. */
+  readonly node: string | null;
+  /** Asks that box. */
   readonly client: Client;
+  /** Asks any box; null = this one, which also answers for the fleet. */
+  clientOf(node: string | null): Client;
   readonly link: Link;
   readonly refresh: Refresh;
   readonly ticker: Ticker;

@@ -1,6 +1,6 @@
 /** The bar: where one is, whether the page is live, how many agents are in which status, and the ways out of it. */
 import { attr, createKeyed, fill, h, setText } from "./dom.ts";
-import { clock } from "./format.ts";
+import { clock, moment } from "./format.ts";
 import { shape } from "./icons.ts";
 import type { Filter } from "./filter.ts";
 import type { Look } from "./looks.ts";
@@ -20,6 +20,8 @@ export interface BarOptions {
 
 export interface Bar {
   readonly element: HTMLElement;
+  /** For what the fleet adds; empty where there is none. */
+  readonly boxes: HTMLElement;
   readonly search: HTMLInputElement;
   /** Inside an agent's page: with a way back, and only the chips of who waits. */
   setInside(inside: boolean): void;
@@ -39,6 +41,7 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
   const live = h("span", { class: "live", role: "status" }, dot, words);
   const retry = h("button", { class: "retry", hidden: true, on: { click: onTryNow } }, "Try now");
   const reload = h("button", { class: "retry", hidden: true, on: { click: () => location.reload() } });
+  const boxes = h("span", { class: "boxes" });
   const chips = h("span", { class: "chips", role: "group", "aria-label": "Filter by status" });
   const search = h("input", {
     type: "search",
@@ -71,6 +74,7 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
     "header",
     { class: "bar" },
     home,
+    boxes,
     live,
     retry,
     reload,
@@ -106,7 +110,7 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
 
   const connection = (): void => {
     const { connection: at } = store;
-    const off = at.is === "lost" || at.is === "refused" || at.is === "token";
+    const off = at.is === "lost" || at.is === "refused" || at.is === "token" || at.is === "gone";
     document.documentElement.classList.toggle("off", at.is !== "live");
     retry.hidden = !off || at.is === "token";
     attr(live, "data-is", at.is);
@@ -128,6 +132,8 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
         return "waits for the token";
       case "refused":
         return at.message;
+      case "gone":
+        return `${at.node} not heard of since ${moment(at.since, store.now())}: this is what was known then`;
       case "lost": {
         const seconds = Math.max(0, Math.ceil((at.retryAt - store.now()) / 1000));
         return `not connected since ${clock(at.since)}, trying ${seconds > 0 ? `again in ${seconds} s` : "now"}`;
@@ -159,6 +165,7 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
 
   return {
     element,
+    boxes,
     search,
     setInside(value) {
       inside = value;

@@ -14,7 +14,7 @@ import { visible } from "./plain.ts";
 import { createQuestionForm } from "./question.ts";
 import { fields, text } from "./read.ts";
 import { readRequest } from "./request.ts";
-import { agentHash } from "./route.ts";
+import { agentHash, onNode } from "./route.ts";
 import type { Permission } from "./shapes.ts";
 import type { Stillness } from "./still.ts";
 
@@ -39,13 +39,14 @@ export interface CardOptions {
 const AFTER_SHOWING_MS = 700;
 
 export function createCard({ app, permission: first, still, linked, onClose }: CardOptions): Card {
-  const { store, client, ticker } = app;
+  const { store, ticker } = app;
+  const client = first.node === null ? app.client : app.clientOf(first.node);
   let permission = first;
   let busy = false;
   let shownAt = 0;
 
-  const who = `${first.project}/${first.agentName ?? first.agent}`;
-  const titleId = `card-${first.agent}-${first.id}`;
+  const who = whoOf(first);
+  const titleId = `card-${first.node ?? ""}${first.agent}-${first.id}`;
   const since = h("span");
   const problem = h("p", { class: "problem", role: "alert" });
   const state = h("p", { class: "dim", role: "status", hidden: true });
@@ -58,13 +59,13 @@ export function createCard({ app, permission: first, still, linked, onClose }: C
       "header",
       {},
       h("span", { class: "status s-waiting" }, shape("waiting"), since),
-      linked && h("a", { class: "cut who", href: agentHash({ project: first.project, id: first.agent }) }, who),
+      linked && h("a", { class: "cut who", href: hrefOf(first) }, who),
     ),
     h("div", { class: "body" }, content, problem, state, acts),
   );
 
   const send = async (decision: Decision): Promise<void> => {
-    if (busy || permission.state !== "pending") return;
+    if (busy || permission.state !== "pending" || permission.unreachable) return;
     busy = true;
     fill(problem);
     update();
@@ -206,11 +207,19 @@ export function createCard({ app, permission: first, still, linked, onClose }: C
     const verb = body.form === null ? (yes() === "allow" ? "Allow" : "Always allow") : "Answer";
     setText(allowWord, rest ? "Show the rest" : verb);
     attr(allowButton, "aria-label", rest ? `Show the rest of what ${who} asks` : `${verb} ${first.tool} for ${who}`);
-    for (const button of [allowButton, denyButton, alwaysButton]) button.disabled = busy || answered || !pending;
-    state.hidden = pending && !answered;
+    const away = pending && permission.unreachable;
+    for (const button of [allowButton, denyButton, alwaysButton])
+      button.disabled = busy || answered || !pending || away;
+    state.hidden = pending && !answered && !away;
     setText(
       state,
-      answered ? "Sent…" : pending || problem.textContent !== "" ? "" : settledText(permission, store.now()),
+      answered
+        ? "Sent…"
+        : away
+          ? `${first.node ?? "Its box"} is not heard of: it cannot be answered now.`
+          : pending || problem.textContent !== ""
+            ? ""
+            : settledText(permission, store.now()),
     );
     tick();
   }
@@ -254,6 +263,15 @@ export function createCard({ app, permission: first, still, linked, onClose }: C
       body.box?.close();
     },
   };
+}
+
+export const whoOf = ({ node, project, agent, agentName }: Permission): string =>
+  `${node === null ? "" : `${node}: `}${project}/${agentName ?? agent}`;
+
+/** Where its agent is: maybe on the page of another box. */
+export function hrefOf({ node, project, agent }: Permission): string {
+  const hash = agentHash({ project, id: agent });
+  return node === null ? hash : onNode(node, hash);
 }
 
 /** One line for a request that is not opened. */

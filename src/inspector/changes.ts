@@ -33,7 +33,7 @@ interface Shown {
 export function createChanges(app: AppContext, agent: Agent) {
   const { client, store, link } = app;
   const path = agentPath(agent);
-  const command = `agent-harness diff ${agent.project}/${nameOf(agent)}`;
+  const command = `agent-harness diff ${agent.project}/${nameOf(agent)}${app.node === null ? "" : ` --node ${app.node}`}`;
   let work: Work | null = null;
   let kept: readonly Kept[] = [];
   let shown: readonly Shown[] = [];

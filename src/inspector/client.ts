@@ -38,20 +38,23 @@ export interface Client {
 }
 
 export interface ClientOptions {
+  /** Another box of the fleet, asked through this one; null = this one. */
+  readonly node: string | null;
   token(): string | null;
   /** The token is missing or no longer right. */
   onUnauthorized(message: string): void;
   onServerTime(ms: number): void;
 }
 
-export function createClient({ token, onUnauthorized, onServerTime }: ClientOptions): Client {
+export function createClient({ node, token, onUnauthorized, onServerTime }: ClientOptions): Client {
+  const base = node === null ? "/api/v1" : `/api/v1/nodes/${encodeURIComponent(node)}`;
   const request = async (path: string, init: RequestInit): Promise<Response> => {
     const bearer = token();
     const headers = new Headers(init.headers);
     if (bearer !== null) headers.set("Authorization", `Bearer ${bearer}`);
     let response: Response;
     try {
-      response = await fetch(`/api/v1${path}`, { ...init, headers, cache: "no-store" });
+      response = await fetch(`${base}${path}`, { ...init, headers, cache: "no-store" });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new ApiError(0, "UNREACHABLE", "the daemon cannot be reached");
@@ -67,9 +70,17 @@ export function createClient({ token, onUnauthorized, onServerTime }: ClientOpti
   const call = async (path: string, init: RequestInit): Promise<Answer> => {
     const response = await request(path, init);
     const cursor = Number(response.headers.get("x-event-cursor") ?? Number.NaN);
+    const body = fields(parseJson(await response.text()));
+    // The other box has not answered in time: it may still do what it was asked.
+    if (node !== null && response.status === 202 && typeof body["call"] === "string")
+      throw new ApiError(
+        202,
+        "NODE_SILENT",
+        `${node} has not answered yet, and may still do it (call ${body["call"]})`,
+      );
     return {
       status: response.status,
-      body: fields(parseJson(await response.text())),
+      body,
       cursor: Number.isSafeInteger(cursor) ? cursor : null,
     };
   };

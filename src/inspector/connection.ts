@@ -25,6 +25,20 @@ export interface Link {
   keepWhileHidden: boolean;
 }
 
+/** Another box: followed by what the fleet knows of it, and asked through this one. */
+export interface Source {
+  readonly client: Client;
+  /** Since when nothing was heard of it, and then the store has what was known; null = it is there. Throws ApiError. */
+  remembered(): Promise<number | null>;
+  /** Where its events come, from now on. */
+  path(followed: string | null): string;
+  /** Its own number of an event. */
+  idOf(event: StreamEvent): number;
+  /** It is no longer there, or is there again. */
+  onTurn(listener: () => void): void;
+}
+
+const LOOK_AGAIN_MS = 5000;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000] as const;
 const HIDDEN_MS = 60_000;
 
@@ -32,9 +46,13 @@ export interface LinkOptions {
   readonly store: Store;
   readonly client: Client;
   readonly refresh: Refresh;
+  readonly node: string | null;
+  /** Of the node: loaded where the page is about one. */
+  readonly source: Promise<Source> | null;
 }
 
-export function createLink({ store, client, refresh }: LinkOptions): Link {
+export function createLink({ store, client, refresh, node, source: loading }: LinkOptions): Link {
+  let source: Source | null = null;
   const listeners = new Set<(event: StreamEvent) => void>();
   const reloaders = new Set<(cut: boolean) => void>();
   let lastId: number | null = null;
@@ -55,7 +73,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
   };
 
   const take = (events: readonly StreamEvent[]): void => {
-    for (const event of events) {
+    for (const sent of events) {
+      const event = source === null ? sent : { ...sent, id: source.idOf(sent) };
       if (event.type === "reset") {
         lastId = number(event.data["oldest"]) - 1;
         for (const reload of reloaders) reload(true);
@@ -80,10 +99,11 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     const whole = asked === null ? "" : `&whole=${asked}`;
     const types = LIST_TYPES.join(",");
     stream = new AbortController();
+    const { signal } = stream;
     await readStream({
-      client,
-      path: `/events?types=${types}${whole}&since=${lastId ?? listCursor}`,
-      signal: stream.signal,
+      client: source?.client ?? client,
+      path: source?.path(asked) ?? `/events?types=${types}${whole}&since=${lastId ?? listCursor}`,
+      signal,
       onOpen() {
         failures = 0;
         lastByteAt = store.now();
@@ -92,18 +112,33 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
         if (followed !== asked) return reopen();
         // What the new agent said before the stream told of it: events behind it may have come already.
         if (switched) for (const reload of reloaders) reload(false);
+        // A stream that begins now says nothing of what came between the lists and it.
+        if (source !== null) void lists().catch(() => !signal.aborted && stream.abort());
       },
       onBytes: () => (lastByteAt = store.now()),
       onEvents: take,
     });
   };
 
+  const lists = async (): Promise<void> => {
+    listCursor = await refresh.all();
+    lastId ??= listCursor;
+    for (const reload of reloaders) reload(false);
+  };
+
+  /** false: there is nobody to follow. */
+  const isThere = async (): Promise<boolean> => {
+    const since = (await source?.remembered()) ?? null;
+    if (since === null) return true;
+    become({ is: "gone", node: node ?? "", since });
+    for (const reload of reloaders) reload(false);
+    return false;
+  };
+
   const attempt = async (): Promise<void> => {
-    if (!switching) {
-      listCursor = await refresh.all();
-      lastId ??= listCursor;
-      for (const reload of reloaders) reload(false);
-    }
+    if (!(await isThere())) return waitFor(document.hidden ? null : LOOK_AGAIN_MS);
+    if (source !== null) lastId = null; // its store may be another one by now
+    if (!switching) await lists();
     const switched = switching;
     switching = false;
     await openStream(switched);
@@ -131,7 +166,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     const delay = base * (0.8 + Math.random() * 0.4);
     const before = store.connection;
     const since = before.is === "lost" ? before.since : lastByteAt || store.now();
-    if (status === 403) become({ is: "refused", message });
+    // What is wrong with another box is said in words; of this one the page knows it itself.
+    if (status === 403 || (source !== null && status > 0)) become({ is: "refused", message });
     else become({ is: "lost", since, retryAt: store.now() + delay });
     await waitFor(document.hidden ? null : delay);
   };
@@ -149,7 +185,8 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
       } catch (error) {
         failure = error;
       }
-      if (switching) continue;
+      if (failure instanceof ApiError) switching = false;
+      if (switching || (failure === null && store.connection.is === "gone")) continue;
       if (paused) {
         become({ is: "paused" });
         await waitFor(null);
@@ -172,12 +209,21 @@ export function createLink({ store, client, refresh }: LinkOptions): Link {
     wake();
   };
 
+  const begin = async (): Promise<never> => {
+    source = await loading;
+    source?.onTurn(() => {
+      if (store.connection.is === "live") reopen();
+      else if (store.connection.is === "gone") wake();
+    });
+    return run();
+  };
+
   const link: Link = {
     keepWhileHidden: false,
     start() {
       document.addEventListener("visibilitychange", onVisible);
       addEventListener("online", () => wake());
-      void run();
+      void begin();
     },
     follow(agent) {
       if (agent === followed) return;

@@ -292,7 +292,11 @@ export function createConversation(
     if (history.chunks.length === 0) setText(state, "Loading …");
     opening ??= [];
     try {
-      await Promise.all([history.open(message), loadBeside()]);
+      // Of a box that is not heard of only the messages are known.
+      const beside = loadBeside().catch((error: unknown) => {
+        if (store.connection.is !== "gone") throw error;
+      });
+      await Promise.all([history.open(message), beside]);
       await missingTurns();
     } catch (error) {
       setText(state, problemText(error));

@@ -26,6 +26,8 @@ export interface DrawContext {
   sendAgain(text: string): void;
 }
 
+/** A result of so many lines is shown at once. */
+const OPEN_RESULT = 12;
 /** Edits of so many lines are shown at once. */
 const OPEN_EDIT = 30;
 const FOLD_EDIT = 400;
@@ -56,6 +58,22 @@ function draw(row: LogRow, context: DrawContext): Child {
       return turnLine(row.turn, row.at, context.now());
     case "end":
       return endLine(row.turn, row.silent);
+    case "result":
+      return folded(
+        [
+          h("b", {}, "Result"),
+          h("span", { class: "status s-idle" }, shape("idle"), "fits its schema"),
+          h("span", { class: "cut dim mono" }, visible(row.json.replace(/\s+/g, " ").slice(0, 200))),
+        ],
+        () =>
+          h(
+            "div",
+            { class: "inner" },
+            h("pre", { class: "wrap" }, visible(row.json)),
+            copyButton(() => row.json),
+          ),
+        row.json.split("\n").length <= OPEN_RESULT,
+      );
     case "user":
       return [
         h("div", { class: "small-line dim" }, `You, ${clock(row.message.at)}`),

@@ -15,7 +15,7 @@ export interface Facts {
   close(): void;
 }
 
-export function createFacts({ store, ticker }: AppContext, first: Agent): Facts {
+export function createFacts({ store, ticker, node }: AppContext, first: Agent): Facts {
   let agent = first;
   const groups = (["Now", "Agent", "Used"] as const).map((title) => {
     const facts = h("dl");
@@ -42,7 +42,7 @@ export function createFacts({ store, ticker }: AppContext, first: Agent): Facts 
     h(
       "section",
       {},
-      h("h2", {}, "Take over"),
+      h("h2", {}, node === null ? "Take over" : `Take over, on ${node}`),
       h(
         "div",
         { class: "takeover" },

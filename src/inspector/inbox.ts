@@ -5,7 +5,7 @@
 import type { AppContext } from "./app.ts";
 import { wasTaken } from "./answer.ts";
 import type { Card } from "./card.ts";
-import { createCard, oneLineOf } from "./card.ts";
+import { createCard, hrefOf, oneLineOf, whoOf } from "./card.ts";
 import type { Row } from "./dom.ts";
 import { attr, createKeyed, fill, h, setText } from "./dom.ts";
 import { age, count, firstLine, running } from "./format.ts";
@@ -14,7 +14,7 @@ import type { Look } from "./looks.ts";
 import { changedAt, isBusy, lookOf, nameOf, wordOf } from "./looks.ts";
 import { agentHash } from "./route.ts";
 import type { Agent, Permission } from "./shapes.ts";
-import { permissionKey } from "./store.ts";
+import { keyOf } from "./store.ts";
 import { watchStillness } from "./still.ts";
 
 export interface Inbox {
@@ -124,10 +124,9 @@ export function createInbox(app: AppContext): Inbox {
       patch(entry) {
         if (entry.is !== "request" || entry.permission === now) return;
         now = entry.permission;
-        const { project, agent, agentName } = now;
-        attr(line, "href", agentHash({ project, id: agent }));
-        attr(show, "aria-label", `Show what ${agentName ?? agent} asks`);
-        fill(line, h("b", {}, `${project}/${agentName ?? agent}`), h("span", { class: "dim" }, ` ${oneLineOf(now)}`));
+        attr(line, "href", hrefOf(now));
+        attr(show, "aria-label", `Show what ${now.agentName ?? now.agent} asks`);
+        fill(line, h("b", {}, whoOf(now)), h("span", { class: "dim" }, ` ${oneLineOf(now)}`));
         tick();
       },
       close: stop,
@@ -180,15 +179,13 @@ export function createInbox(app: AppContext): Inbox {
     };
   };
 
-  const keyOf = ({ agent, id }: Permission): string => permissionKey(agent, id);
-
   const requests = (): Entry[] => {
     const open = [...store.permissions.values()]
       .filter((each) => each.state === "pending")
       .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
     // One that was settled while it was open stays until the person lets it go; one that this page answered does not.
     const kept = [...store.permissions.values()].filter(
-      (each) => each.state !== "pending" && opened === permissionKey(each.agent, each.id) && !wasTaken(each),
+      (each) => each.state !== "pending" && opened === keyOf(each) && !wasTaken(each),
     );
     for (const each of store.permissions.values())
       if (each.state !== "pending" && !kept.includes(each)) store.permissions.delete(keyOf(each));

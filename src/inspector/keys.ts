@@ -10,6 +10,7 @@ export type KeyName =
   | "palette"
   | "overview"
   | "webhooks"
+  | "fleet"
   | "new"
   | "help"
   | "sort"
@@ -39,6 +40,7 @@ export const KEYS: readonly Key[] = [
   { name: "palette", keys: ["Ctrl+k", "⌘k"], does: "commands, agents and pages", place: "Everywhere" },
   { name: "overview", keys: ["g o"], does: "overview", place: "Everywhere" },
   { name: "webhooks", keys: ["g w"], does: "webhooks", place: "Everywhere" },
+  { name: "fleet", keys: ["g f"], does: "the fleet, where there is one", place: "Everywhere" },
   { name: "new", keys: ["g n"], does: "new agent", place: "Everywhere" },
   { name: "help", keys: ["?"], does: "this list", place: "Everywhere" },
   {

@@ -2,18 +2,21 @@
 import { createAnnouncer } from "./announce.ts";
 import type { AppContext, Page } from "./app.ts";
 import { createBar } from "./bar.ts";
+import type { Client } from "./client.ts";
 import { createClient } from "./client.ts";
+import type { Source } from "./connection.ts";
 import { createLink } from "./connection.ts";
 import { attr, h } from "./dom.ts";
 import { createDrafts } from "./drafts.ts";
 import type { Filter } from "./filter.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
 import type { KeyName } from "./keys.ts";
 import { listenForKeys } from "./keys.ts";
 import { createNotifier, createNotifyLine } from "./notify.ts";
 import { createOverview } from "./overview.ts";
 import { createRefresh } from "./refresh.ts";
 import type { Route } from "./route.ts";
-import { agentHash, go, parseRoute, routeKey } from "./route.ts";
+import { agentHash, go, nodeIn, parseRoute, routeKey } from "./route.ts";
 import { createSeen } from "./seen.ts";
 import { createStore } from "./store.ts";
 import { createTicker } from "./ticker.ts";
@@ -33,21 +36,44 @@ function loadStyles(): Promise<unknown> {
 
 const store = createStore();
 const keeper = createTokenKeeper();
-const client = createClient({
-  token: keeper.get,
-  onUnauthorized: keeper.clear,
-  onServerTime(ms) {
-    const offset = ms - Date.now();
-    store.offsetMs = Math.abs(offset) > CLOCK_SLACK_MS ? offset : 0;
-  },
-});
+const clientOf = (node: string | null): Client =>
+  createClient({
+    node,
+    token: keeper.get,
+    onUnauthorized: keeper.clear,
+    onServerTime(ms) {
+      const offset = ms - Date.now();
+      store.offsetMs = Math.abs(offset) > CLOCK_SLACK_MS ? offset : 0;
+    },
+  });
+const node = nodeIn(location.search);
+const client = clientOf(node);
 const refresh = createRefresh(store, client);
-const link = createLink({ store, client, refresh });
+
+/** What is known of the other boxes: nothing of it is loaded, and nobody asked, where there is no fleet. */
+let fleet: Promise<FleetWatch> | undefined;
+const joinFleet = (): Promise<FleetWatch> =>
+  (fleet ??= import("./fleet-join.ts").then(({ createBoxes, createFleetWatch }) => {
+    const keepWhileHidden = (): boolean => link.keepWhileHidden;
+    const watch = createFleetWatch({ store, home: clientOf(null), node, keepWhileHidden });
+    createBoxes(bar.boxes, watch, node);
+    nav.append(navLink(["fleet", "#/fleet", "Fleet"]));
+    void watch.look();
+    return watch;
+  }));
+const sourceOf = async (name: string): Promise<Source> => {
+  const [{ createSource }, watch] = await Promise.all([import("./fleet-join.ts"), joinFleet()]);
+  return createSource(watch, store, clientOf(null), name);
+};
+
+const link = createLink({ store, client, refresh, node, source: node === null ? null : sourceOf(node) });
 const filter: Filter = { looks: new Set(), query: "" };
-const seen = createSeen(store);
+const seen = createSeen(store, node);
 const app: AppContext = {
   store,
+  node,
   client,
+  clientOf,
   link,
   refresh,
   ticker: createTicker(store),
@@ -67,14 +93,14 @@ const icon = h("link", { rel: "icon", href: "/inspect/calm.svg" });
 const notifier = createNotifier(store, link, seen, icon);
 const notifyLine = createNotifyLine(store, notifier);
 const holder = h("div", { class: "page" });
+const navLink = ([page, href, label]: readonly [page: string, href: string, label: string]): HTMLElement =>
+  h("a", { href, "data-page": page }, label);
 const nav = h(
   "nav",
   { class: "nav", "aria-label": "Pages" },
-  [
-    ["overview", "#/", "Agents"],
-    ["new", "#/new", "New"],
-    ["webhooks", "#/webhooks", "Webhooks"],
-  ].map(([page = "", href = "", label = ""]) => h("a", { href, "data-page": page }, label)),
+  navLink(["overview", "#/", "Agents"]),
+  navLink(["new", "#/new", "New"]),
+  navLink(["webhooks", "#/webhooks", "Webhooks"]),
 );
 
 let page: Page | null = null;
@@ -95,6 +121,8 @@ async function make(route: Route): Promise<Page> {
       return (await import("./webhooks.ts")).createWebhooks(app, route.id);
     case "keys":
       return (await import("./help.ts")).createHelp();
+    case "fleet":
+      return (await import("./fleet.ts")).createFleetPage(app, await joinFleet());
   }
 }
 
@@ -130,6 +158,7 @@ async function openCommands(): Promise<void> {
   const [{ openPalette }] = await Promise.all([import("./palette.ts"), loadStyles()]);
   const quiet = notifier.state() === "on";
   openPalette(app, [
+    ...(fleet === undefined ? [] : [{ label: "Fleet", run: () => go("#/fleet") }]),
     {
       label: quiet ? "Turn notifications off" : "Turn notifications on",
       run: () => (quiet ? notifier.turnOff() : void notifier.turnOn()),
@@ -184,6 +213,9 @@ function act(name: KeyName): boolean {
     case "new":
       go("#/new");
       return true;
+    case "fleet":
+      if (fleet !== undefined) go("#/fleet");
+      return fleet !== undefined;
     case "help":
       go("#/keys");
       return true;
@@ -209,6 +241,7 @@ skip.addEventListener("click", (event) => {
 });
 document.body.append(skip, bar.element, holder, nav, createAnnouncer(store));
 store.onMark((topic) => {
+  if (topic === "totals" && store.totals?.fleet === true) void joinFleet();
   if (topic === "connection" && store.connection.is === "token") void askForToken(store.connection.message);
 });
 addEventListener("hashchange", () => void show());

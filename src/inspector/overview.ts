@@ -20,7 +20,7 @@ export function createOverview(app: AppContext): Page {
 
   /** Nothing here yet: the form for the first agent stands where the list will be. */
   const firstRun = async (): Promise<void> => {
-    const wanted = store.loaded && store.projects.size === 0 && store.agents.size === 0;
+    const wanted = app.node === null && store.loaded && store.projects.size === 0 && store.agents.size === 0;
     if (!wanted || first !== null) {
       if (first !== null && store.agents.size > 0) {
         first.close();
@@ -43,7 +43,8 @@ export function createOverview(app: AppContext): Page {
     if (asked || !store.loaded || from === null || app.seen.acknowledged || store.now() - from < AWAY_MS) return;
     asked = true;
     try {
-      await (await import("./since.ts")).fillSince(app, since, from);
+      const [{ fillSince }] = await Promise.all([import("./since.ts"), app.loadStyles()]);
+      await fillSince(app, since, from);
     } catch {
       asked = false; // not connected: the next lists ask again
     }

@@ -2,7 +2,7 @@
 import type { Client } from "./client.ts";
 import { agentPath } from "./client.ts";
 import type { Stale } from "./events.ts";
-import { fields, list, number, numberOrNull, text, textOrNull } from "./read.ts";
+import { fields, isTrue, list, number, numberOrNull, text, textOrNull } from "./read.ts";
 import type { Permission } from "./shapes.ts";
 import { readAgent, readAll, readPermission, readProject, readProvider, readUsage } from "./shapes.ts";
 import type { Store } from "./store.ts";
@@ -57,8 +57,10 @@ export function createRefresh(store: Store, client: Client): Refresh {
     const open = new Map<string, Permission>();
     for (const each of readAll(body["permissions"], (value) => readPermission(value)))
       open.set(permissionKey(each.agent, each.id), each);
-    // A card may still show how one was settled: that stays, until its card lets go.
-    for (const [key, each] of store.permissions) if (each.state !== "pending" && !open.has(key)) open.set(key, each);
+    // A card may still show how one was settled: that stays, until its card lets go. Those of other boxes come
+    // otherwise.
+    for (const [key, each] of store.permissions)
+      if ((each.state !== "pending" || each.node !== null) && !open.has(key)) open.set(key, each);
     store.permissions.clear();
     for (const [key, each] of open) store.permissions.set(key, each);
     store.mark("permissions");
@@ -82,6 +84,7 @@ export function createRefresh(store: Store, client: Client): Refresh {
       version: store.totals?.version ?? version,
       uptimeSeconds: number(body["uptime"]),
       deadDeliveries: number(fields(body["deliveries"])["dead"]),
+      fleet: isTrue(body["fleet"]),
       today:
         usage.input === null && usage.costUsd === null
           ? null

@@ -15,7 +15,8 @@ export type Route =
     }
   | { readonly page: "new"; readonly project: string | null }
   | { readonly page: "webhooks"; readonly id: string | null }
-  | { readonly page: "keys" };
+  | { readonly page: "keys" }
+  | { readonly page: "fleet" };
 
 const TABS: readonly Tab[] = ["conversation", "changes", "timeline", "why", "debug", "facts"];
 
@@ -37,8 +38,15 @@ export function parseRoute(hash: string): Route {
   }
   if (page === "new") return { page: "new", project: params.get("project") };
   if (page === "webhooks") return { page: "webhooks", id: first === "" ? null : first };
-  return page === "keys" ? { page: "keys" } : { page: "overview" };
+  return page === "keys" || page === "fleet" ? { page } : { page: "overview" };
 }
+
+/** The box of the fleet that a page is about. It stands before the `#`, so that no link within the page can lose it. */
+export const nodeIn = (search: string): string | null => new URLSearchParams(search).get("node");
+
+/** The same place of the page of another box; null = of this one. */
+export const onNode = (node: string | null, hash: string): string =>
+  `/inspect${node === null ? "" : `?node=${encodeURIComponent(node)}`}${hash}`;
 
 export function agentHash({ project, id }: { readonly project: string; readonly id: string }, tab?: Tab): string {
   const end = tab === undefined || tab === "conversation" ? "" : `/${tab}`;

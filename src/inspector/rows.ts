@@ -24,6 +24,7 @@ export interface Call {
 export type LogRow =
   | { readonly is: "turn"; readonly key: string; readonly turn: Turn | null; readonly at: number }
   | { readonly is: "end"; readonly key: string; readonly turn: Turn; readonly silent: boolean }
+  | { readonly is: "result"; readonly key: string; readonly json: string }
   | {
       readonly is: "user";
       readonly key: string;
@@ -80,7 +81,9 @@ export function rowsOf(messages: readonly Message[], around: Around): readonly L
   const endTurn = (id: string | null | undefined): void => {
     const turn = id === null || id === undefined ? undefined : around.turns.get(id);
     if (turn === undefined || turn.endedAt === null) return;
-    const silent = turn.outcome === "completed" && !said;
+    const silent = turn.outcome === "completed" && !said && turn.result === null;
+    if (turn.result !== null)
+      rows.push({ is: "result", key: `result-${turn.id}`, json: JSON.stringify(turn.result.value, null, 2) ?? "null" });
     if (turn.outcome !== "completed" || silent) rows.push({ is: "end", key: `end-${turn.id}`, turn, silent });
   };
 
@@ -226,7 +229,8 @@ export function sameRow(a: LogRow, b: LogRow): boolean {
     case "note":
       return b.is === "note" && a.text === b.text && a.times === b.times;
     case "other":
-      return b.is === "other" && a.json === b.json;
+    case "result":
+      return b.is === a.is && a.json === b.json;
   }
 }
 

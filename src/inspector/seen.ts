@@ -18,27 +18,27 @@ export interface Seen {
   look(): void;
 }
 
-const KEY = "agent-harness-seen";
-
 interface Kept {
   lookedAt: number;
   turns: Record<string, string>;
 }
 
-export function createSeen(store: Store): Seen {
-  let kept = load();
+/** `node`: of another box; what was seen there is kept by itself. */
+export function createSeen(store: Store, node: string | null): Seen {
+  const key = `agent-harness-seen${node === null ? "" : ` ${node}`}`;
+  let kept = load(key);
   const first = kept.lookedAt;
   let acknowledged = false;
   const save = (): void => {
     try {
-      localStorage.setItem(KEY, JSON.stringify(kept));
+      localStorage.setItem(key, JSON.stringify(kept));
     } catch {
       // A full or forbidden storage costs the memory of what was seen, nothing else.
     }
   };
   addEventListener("storage", (event) => {
-    if (event.key !== KEY) return;
-    kept = load();
+    if (event.key !== key) return;
+    kept = load(key);
     store.mark("seen");
   });
   const mark = ({ id, turn, cause }: Agent): boolean => {
@@ -83,10 +83,10 @@ export function createSeen(store: Store): Seen {
 
 const startedAt = Date.now();
 
-function load(): Kept {
+function load(key: string): Kept {
   let stored: unknown;
   try {
-    stored = parseJson(localStorage.getItem(KEY) ?? "");
+    stored = parseJson(localStorage.getItem(key) ?? "");
   } catch {
     stored = undefined;
   }

@@ -26,6 +26,8 @@ export interface Turn {
   readonly usage: Usage | null;
   /** What a check said of it, for who shows it. */
   readonly verify: unknown;
+  /** What it gave that fits the schema that was asked for; null = nothing, or none was asked for. */
+  readonly result: { readonly value: unknown } | null;
 }
 
 export interface Activity {
@@ -87,6 +89,10 @@ export interface Project {
 
 export interface Permission {
   readonly id: string;
+  /** Another box of the fleet than the one that the page is about; null = that one. */
+  readonly node: string | null;
+  /** Nothing was heard of that box for a while. */
+  readonly unreachable: boolean;
   readonly project: string;
   readonly agent: string;
   readonly agentName: string | null;
@@ -145,6 +151,7 @@ export function readTurn(value: unknown): Turn | null {
     error: readProblem(turn["error"]),
     usage: turn["usage"] === undefined || turn["usage"] === null ? null : readUsage(turn["usage"]),
     verify: turn["verify"],
+    result: "result" in turn ? { value: turn["result"] } : null,
   };
 }
 
@@ -211,15 +218,25 @@ export function readProject(value: unknown): Project | null {
   return { name, cwd: text(cwd), trusted: isTrue(trusted), provider: textOrNull(fields(defaults)["provider"]) };
 }
 
+export interface Place {
+  readonly project: string;
+  readonly agent: string;
+  readonly name?: string | null;
+  readonly node?: string;
+  readonly unreachable?: boolean;
+}
+
 /** `place`: of whom, where the answer itself does not say it. */
-export function readPermission(value: unknown, place?: { project: string; agent: string }): Permission | null {
+export function readPermission(value: unknown, place?: Place): Permission | null {
   const permission = fields(value);
   if (typeof permission["id"] !== "string") return null;
   return {
     id: permission["id"],
+    node: place?.node ?? null,
+    unreachable: place?.unreachable ?? false,
     project: place?.project ?? text(permission["project"]),
     agent: place?.agent ?? text(permission["agent"]),
-    agentName: textOrNull(permission["name"]),
+    agentName: place?.name ?? textOrNull(permission["name"]),
     kind: text(permission["kind"]),
     tool: text(permission["tool"]),
     title: text(permission["title"]),

@@ -13,6 +13,8 @@ export type Connection =
   /** The page itself let go, because nobody looks at it. */
   | { readonly is: "paused" }
   | { readonly is: "lost"; readonly since: number; readonly retryAt: number }
+  /** Another box, of which nothing was heard since: what is shown is what was known then. */
+  | { readonly is: "gone"; readonly node: string; readonly since: number }
   | { readonly is: "refused"; readonly message: string }
   | { readonly is: "token"; readonly message: string | null };
 
@@ -20,6 +22,8 @@ export interface Totals {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly deadDeliveries: number;
+  /** The daemon is one of many. */
+  readonly fleet: boolean;
   readonly today: { readonly tokens: number; readonly costUsd: number | null; readonly turns: number } | null;
 }
 
@@ -94,4 +98,8 @@ export function createStore(): Store {
 
 export const isConnected = (store: Store): boolean => store.connection.is === "live";
 
-export const permissionKey = (agent: string, id: string): string => `${agent}/${id}`;
+/** `node`: of another box, whose agents may have the same names. */
+export const permissionKey = (agent: string, id: string, node: string | null = null): string =>
+  `${node === null ? "" : `${node}:`}${agent}/${id}`;
+
+export const keyOf = ({ agent, id, node }: Permission): string => permissionKey(agent, id, node);

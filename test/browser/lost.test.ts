@@ -100,7 +100,7 @@ describeInBrowser("a lost connection", (browser) => {
     await Bun.sleep(400); // drafts are kept after a pause
     await tab.look(`location.hash = "#/"`);
     await tab.see(".row", "drafts");
-    await tab.look(`location.reload()`);
+    await tab.reload();
     await tab.see(".row", "drafts");
     await tab.look(`location.hash = "#/a/shop/${id}"`);
     await tab.until(`document.querySelector("#box")?.value === "only once"`);

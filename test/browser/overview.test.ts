@@ -38,6 +38,9 @@ describeInBrowser("the overview", (browser) => {
     const after = seen.slice(before.length);
     expect(after).toEqual(end.filter((each) => after.includes(each)));
     expect(after).toContain("Done idle");
+    // There is no fleet: nothing of it is loaded, and nobody asked for it.
+    expect(tab.requests.filter(({ url }) => /fleet|\/nodes\//.test(url))).toEqual([]);
+    expect(await tab.look(`document.querySelector(".boxes").childElementCount`)).toBe(0);
     expect(tab.complaints).toEqual([]);
   });
 });

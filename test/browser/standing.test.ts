@@ -60,6 +60,38 @@ describeInBrowser("what stands over an agent", (browser) => {
     await tab.see(".verdict", "passed");
   });
 
+  const RESULT = {
+    schema: {
+      type: "object",
+      properties: { done: { type: "boolean" }, summary: { type: "string" } },
+      required: ["done"],
+    },
+  };
+
+  test("a result stands in the conversation as JSON, text and nothing else, with the word that it fits", async () => {
+    const gives = { done: true, summary: "<b>all</b> 212 tests" };
+    const id = await made("gives", { task: script({ tool: "StructuredOutput", input: gives }), result: RESULT });
+    await stage.status("shop", id, "idle");
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".r-result summary", "fits its schema");
+    await tab.see(".r-result pre", "<b>all</b> 212 tests");
+    expect(JSON.parse(await tab.text(".r-result pre"))).toEqual(gives);
+    expect(await tab.look(`document.querySelectorAll(".r-result pre b").length`)).toBe(0);
+    expect(await tab.look(`document.body.innerText.includes("the agent said nothing")`)).toBe(false);
+    await pictures(tab, "result");
+    expect(tab.complaints).toEqual([]);
+  });
+
+  test("a result that does not fit is told as what its turn failed of", async () => {
+    const bad = script({ tool: "StructuredOutput", input: { done: "yes" } });
+    const id = await made("misfits", { task: bad, result: RESULT });
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".end-line", "RESULT_INVALID: the result does not fit its schema: done: got");
+    await stage.status("shop", id, "idle"); // told of it, it gave another one
+    await tab.see(".r-result summary", "fits its schema");
+    expect(await tab.look(`document.querySelectorAll(".r-result").length`)).toBe(1);
+  });
+
   test("a budget is a bar of what is spent of it", async () => {
     const id = await made("thrifty", { task: script({ say: "done" }), budget: { turns: 4 } });
     await stage.status("shop", id, "idle");

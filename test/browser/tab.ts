@@ -14,6 +14,8 @@ export interface Tab {
   readonly complaints: string[];
   send(method: string, params?: object): Promise<Record<string, unknown>>;
   goto(url: string): Promise<void>;
+  /** As a person presses reload: what the page keeps for the tab stays. */
+  reload(): Promise<void>;
   /** Leaves the page, and everything that it kept open. */
   blank(): Promise<void>;
   /** The value of an expression in the page, as JSON. */
@@ -80,7 +82,11 @@ export async function createTab(protocol: Protocol, session: string, target: str
   const until = async <T>(expression: string, limitMs = WAIT_MS): Promise<T> => {
     const deadline = Date.now() + limitMs;
     for (;;) {
-      const value = await look<T>(expression);
+      // Between two documents nobody answers.
+      const value = await look<T>(expression).catch((error: unknown) => {
+        if (String(error).includes("Inspected target navigated")) return undefined;
+        throw error;
+      });
       if (value) return value;
       if (Date.now() > deadline) {
         const shown = await look<string>("document.body.innerText.slice(0, 1500)");
@@ -121,6 +127,11 @@ export async function createTab(protocol: Protocol, session: string, target: str
     async goto(url) {
       await send("Page.navigate", { url });
       await until("document.readyState === 'complete' && location.href !== 'about:blank'");
+    },
+    async reload() {
+      await look("void (window.before = true)");
+      await send("Page.reload");
+      await until("window.before === undefined && document.readyState === 'complete'");
     },
     async blank() {
       await send("Page.navigate", { url: "about:blank" });

@@ -128,6 +128,7 @@ export const boxStatus = named(
     version: text,
     uptime: about("Seconds", count),
     ready: boolean(),
+    fleet: optional(about("The config joins it to a fleet: GET /api/v1/fleet", boolean())),
     projects: count,
     agents: object({ ...byStatus, total: count }),
     oldestPermission: nullable(object({ agent: text, project: text, id: text, title: text, createdAt: time })),

@@ -69,6 +69,16 @@ describe.skipIf(POSTGRES === null)("a call", () => {
     expect((await asker.api().call("GET", "/nodes/owner/no-such-route")).status).toBe(404);
   });
 
+  test("reads the events of another box in pages, though no stream is handed on", async () => {
+    const pages = { Accept: "application/json" };
+    const { status, body } = await asker.api().call("GET", "/nodes/owner/events?limit=5", undefined, pages);
+    expect([status, body] as unknown).toEqual([
+      200,
+      (await owner.api().call("GET", "/events?limit=5", undefined, pages)).body,
+    ]);
+    expect([...(body["events"] ?? [])].length).toBeGreaterThan(0);
+  });
+
   test("holds nothing in the tables that can be read there, and leaves nothing behind that was read", async () => {
     const secret = "the-environment-of-an-agent";
     const before = await calls();

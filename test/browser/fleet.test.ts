@@ -1,0 +1,207 @@
+/**
+ * Many boxes on one page: what waits anywhere, any box read and steered, the tasks of all, and a dead box shown as dead
+ * with what was last known. Real daemons on a real PostgreSQL.
+ */
+// file-timeout: 900 s
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { eventually } from "../support/api.ts";
+import { TIMES } from "../support/fleet.ts";
+import type { Postgres } from "../support/postgres.ts";
+import { POSTGRES, startPostgres } from "../support/postgres.ts";
+import { describeInBrowser } from "./describe.ts";
+import { contrastProblems, overflowProblems, targetProblems } from "./look-over.ts";
+import type { Stage } from "./stage.ts";
+import { openPage, openStage, script, sent } from "./stage.ts";
+import type { Tab } from "./tab.ts";
+
+const SCREENS = join(import.meta.dir, "../../.build/screens");
+if (POSTGRES === null) console.log("skipped: the fleet on the page: there is no PostgreSQL here");
+
+const LONG = "cd services/api && bun run migrate --to 0042 && bun test checkout";
+
+describeInBrowser("the fleet on the page", (browser) => {
+  let postgres: Postgres;
+  let home: Stage;
+  let far: Stage;
+
+  const box = async (node: string): Promise<Stage> => {
+    const stage = await openStage({ fleet: { url: postgres.url, schema: "page", node, capacity: 2 } });
+    await joined(stage);
+    return stage;
+  };
+  const joined = (stage: Stage): Promise<unknown> =>
+    eventually("the box joins", async () => String((await stage.box.api().get("/fleet"))["joined"]) === "true");
+
+  beforeAll(async () => {
+    if (POSTGRES === null) return;
+    postgres = await startPostgres();
+    home = await box("home");
+    const set = Object.entries(TIMES).map(([key, ms]) => `${key} = ${ms}`);
+    await postgres.sql.unsafe(`UPDATE page.meta SET ${set.join(", ")}`);
+    await home.box.kill("SIGTERM");
+    await home.box.start(); // what it goes by is read when it joins
+    far = await box("far");
+    await home.project("docs");
+    await far.project("shop");
+  });
+  afterAll(async () => {
+    await home?.close();
+    await far?.close();
+    await postgres?.close();
+  });
+  const maybe = test.skipIf(POSTGRES === null);
+
+  const pictures = async (tab: Tab, name: string): Promise<void> => {
+    for (const [size, width, height] of [
+      ["laptop", 1280, 800],
+      ["phone", 360, 740],
+    ] as const) {
+      await tab.viewport(width, height, { mobile: size === "phone" });
+      const scheme = size === "phone" ? "dark" : "light";
+      await tab.scheme(scheme);
+      await tab.screenshot(join(SCREENS, `${name}-${size}-${scheme}.png`));
+      const touched = size === "phone" ? await targetProblems(tab) : [];
+      expect([...(await overflowProblems(tab)), ...(await contrastProblems(tab)), ...touched]).toEqual([]);
+    }
+    await tab.viewport(1280, 800);
+    await tab.scheme("light");
+  };
+
+  maybe("what waits on another box stands with what waits here, whole, and is answered from here", async () => {
+    const id = await far.agent("shop", "checkout", [
+      { ask: "Bash", input: { command: LONG } },
+      { say: "All 212 tests pass." },
+    ]);
+    await far.status("shop", "checkout", "waiting_input");
+    const tab = await openPage(await browser(), home);
+    await tab.see(".card .who", "far: shop/checkout");
+    await tab.see(".card pre", LONG);
+    await tab.until(`document.title.startsWith("(1)")`);
+    await pictures(tab, "fleet-overview");
+    await Bun.sleep(500); // what has just appeared is not answered
+    await tab.click(".card button", "Allow");
+    await far.status("shop", "checkout", "idle");
+    await tab.until(`document.querySelector(".card") === null`);
+    const [answer] = sent(tab);
+    expect(answer?.what).toStartWith(`POST /nodes/far/projects/shop/agents/${id}/permissions/`);
+    expect(sent(tab)).toHaveLength(1);
+    expect(tab.complaints).toEqual([]);
+  });
+
+  maybe("another box is chosen in the bar; its agent is read and steered as if the page were its own", async () => {
+    await home.agent("docs", "guide", [{ say: "The guide is here." }]);
+    const tab = await openPage(await browser(), home);
+    await tab.see(".row", "guide");
+    await tab.until(`[...document.querySelectorAll(".boxes option")].length === 2`);
+    await tab.look(`(() => {
+      const select = document.querySelector(".boxes select");
+      select.value = "far";
+      select.dispatchEvent(new Event("change"));
+    })()`);
+    await tab.until(`location.search === "?node=far"`);
+    await tab.see(".live", "live");
+    await tab.see(".row", "checkout");
+    expect(await tab.look(`document.body.innerText.includes("guide")`)).toBe(false);
+    await tab.click(".row", "checkout");
+    await tab.see(".say", "All 212 tests pass.");
+    await tab.click("#box");
+    await tab.type(script({ say: "And again, from afar." }));
+    await tab.press("Enter");
+    await tab.see(".say", "And again, from afar.");
+    await tab.see(".head .status", "Done");
+    // What the event log says of it comes in pages, though no stream is handed on.
+    await tab.look(`location.hash += "/timeline"`);
+    await tab.see(".events details", "turn_ended");
+    await tab.look(`history.back()`);
+    await tab.see(".say", "And again, from afar.");
+    await pictures(tab, "fleet-agent");
+    const { messages } = await far.box.api().get("/projects/shop/agents/checkout/messages?limit=100");
+    const said = [...(messages ?? [])].filter((each) => String(each["role"]) === "assistant");
+    expect(await tab.look(`document.querySelectorAll(".r-text .say").length`)).toBe(
+      said.filter((each) => String(each["text"]) !== "").length,
+    );
+    expect(tab.complaints).toEqual([]);
+  });
+
+  maybe(
+    "a box that dies is shown as dead, since when, with what was last known; back again, it is live again",
+    async () => {
+      const gate = join(far.box.dir, "go");
+      const id = await far.agent("shop", "long", [{ say: "Begun." }, { gate }, { say: "Ended." }]);
+      await far.status("shop", "long", "processing");
+      await far.agent("shop", "asks", [{ ask: "Bash", input: { command: "rm -r build" } }, { say: "ok" }]);
+      await far.status("shop", "asks", "waiting_input");
+      await home.box.api().post("/fleet/tasks", {
+        ...{ project: "shop", provider: "claude-code", task: script({ say: "by the pool" }), name: "pooled" },
+      });
+      await home.box.api().post("/fleet/tasks", { project: "nowhere", provider: "claude-code", task: "never" });
+      await eventually("a task is done", async () => {
+        const { tasks } = await home.box.api().get("/fleet/tasks");
+        return [...(tasks ?? [])].some((each) => String(each["state"]) === "done");
+      });
+
+      const tab = await openPage(await browser(), home, "#/fleet");
+      await tab.see(".fleet-row[data-node=far] .status", "Live");
+      await tab.see(".fleet-row[data-node=far]", "in step");
+      await tab.see(".fleet-row[data-task] .status", "Done");
+      await tab.see(".fleet-row[data-task]", "nobody takes it");
+      await pictures(tab, "fleet");
+      await tab.click(".fleet-row[data-node=far] button", "Drain");
+      await tab.see(".fleet-row[data-node=far] .status", "Drains");
+      await tab.click(".fleet-row[data-node=far] button", "Undrain");
+      await tab.see(".fleet-row[data-node=far] .status", "Live");
+
+      await tab.goto(onFar(`#/a/shop/${id}`));
+      await tab.see(".live", "live");
+      await tab.see(".say", "Begun.");
+      await tab.see(".head .status", "Working");
+      await samePort(far);
+      await far.box.kill("SIGKILL");
+      await tab.see(".live", "far not heard of since");
+      expect(await tab.look(`document.documentElement.classList.contains("off")`)).toBe(true);
+      await tab.until(`document.getAnimations().length === 0`);
+      const frozen = await tab.text(".head .num");
+      await Bun.sleep(2500);
+      expect(await tab.text(".head .num")).toBe(frozen);
+
+      // Who comes only now sees what the fleet knew of it.
+      await eventually("it is lost", async () => {
+        const { nodes } = await home.box.api().get("/fleet/nodes");
+        return [...(nodes ?? [])].some((each) => String(each["name"]) === "far" && String(each["reach"]) === "lost");
+      });
+      await tab.reload();
+      await tab.see(".live", "this is what was known then");
+      await tab.see(".say", "Begun.");
+      await tab.look(`location.hash = "#/"`);
+      await tab.see(".row", "long");
+      await tab.see(".card", "it cannot be answered now");
+      expect(await tab.look(`document.querySelector(".card .primary").disabled`)).toBe(true);
+      await pictures(tab, "fleet-dead");
+      await tab.look(`location.hash = "#/fleet"`);
+      await tab.see(".fleet-row[data-node=far] .status", "Lost");
+      await tab.see(".fleet-row[data-node=far]", "last heard of");
+      await pictures(tab, "fleet-lost");
+
+      await Bun.write(gate, "");
+      await far.box.start();
+      await tab.see(".fleet-row[data-node=far] .status", "Live");
+      await tab.look(`location.hash = "#/"`);
+      await tab.see(".live", "live");
+      await tab.until(`document.querySelector(".row[data-agent='${id}']")?.textContent.includes("Done")`);
+      const { agents } = await far.box.api().get("/agents");
+      expect(await tab.look(`[...document.querySelectorAll(".row")].map((each) => each.dataset.agent).sort()`)).toEqual(
+        [...(agents ?? [])].map((each) => String(each["id"])).sort(),
+      );
+      expect(tab.complaints).toEqual([]);
+    },
+  );
+
+  const onFar = (hash: string): string => `${home.url()}?node=far${hash}`;
+});
+
+/** What comes back has to be found where it was. */
+async function samePort({ box }: Stage): Promise<void> {
+  const config = JSON.parse(await Bun.file(box.configFile).text()) as Record<string, unknown>;
+  await Bun.write(box.configFile, JSON.stringify({ ...config, port: Number(new URL(box.api().url).port) }));
+}
