@@ -2,11 +2,12 @@
  * `make size`: what the executable carries, module by module, against its bounds. Fails over a bound. The README's table
  * of sizes is what this prints.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROVIDER_KINDS } from "../src/words/kinds.ts";
 import { SERVED, chunksOf, together } from "./chunks.ts";
+import { pageWeight } from "./page-weight.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const KB = 1024;
@@ -17,7 +18,8 @@ const BOUNDS = {
   serve: 320 * KB,
   pageFirst: 86 * KB,
   pageFirstGzipped: 30 * KB,
-  /** The first load, the pages that are loaded when they are first shown, and 40 KB for those that came later. */
+  pageLater: 40 * KB,
+  /** The first load, the pages that are loaded when they are first shown, and 40 KB for what came later. */
   page: 190 * KB,
   /** Around the bundle: alignment, and the frame of what is compiled ahead, which is as large as the bundle itself. */
   slack: 512 * KB,
@@ -48,35 +50,6 @@ async function bareProgram(dir: string): Promise<number> {
   return statSync(join(dir, "hello")).size;
 }
 
-/** First load: what the page's HTML names. Later chunks come when they are asked for. */
-function pageWeight(): { first: number; gzipped: number; all: number } | null {
-  const dir = join(ROOT, ".build/page");
-  if (!existsSync(dir)) return null;
-  const files = readdirSync(dir).filter((name) => /\.(js|css)\.page$/.test(name));
-  const html = readdirSync(dir)
-    .filter((name) => name.endsWith(".html.page"))
-    .map((name) => readFileSync(join(dir, name), "utf8"))
-    .join("");
-  const bytesOf = (name: string): Buffer => readFileSync(join(dir, name));
-  const first = new Set(files.filter((name) => html.includes(name.replace(/\.page$/, ""))));
-  // What the first script imports comes with it.
-  for (const name of [...first])
-    for (const other of files)
-      if (
-        new RegExp(`(from|import)\\s*"[^"]*${RegExp.escape(other.replace(/\.page$/, ""))}"`).test(
-          bytesOf(name).toString(),
-        )
-      )
-        first.add(other);
-  const sum = (names: Iterable<string>, size: (name: string) => number): number =>
-    [...names].reduce((total, name) => total + size(name), 0);
-  return {
-    first: sum(first, (name) => bytesOf(name).length),
-    gzipped: sum(first, (name) => Bun.gzipSync(new Uint8Array(bytesOf(name))).length),
-    all: sum(files, (name) => bytesOf(name).length),
-  };
-}
-
 async function main(): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), "agent-harness-size-"));
   try {
@@ -94,7 +67,7 @@ async function main(): Promise<number> {
       what: `more for agents of the kind ${kind}`,
       bytes: bytesOf(together(chunks, sources).difference(loaded)),
     }));
-    const page = pageWeight();
+    const page = await pageWeight();
     const executable = statSync(join(ROOT, "agent-harness")).size;
     const bare = await bareProgram(dir);
 
@@ -107,6 +80,7 @@ async function main(): Promise<number> {
         : [
             { what: "inspector, first load", bytes: page.first, most: BOUNDS.pageFirst },
             { what: "the same, gzipped", bytes: page.gzipped, most: BOUNDS.pageFirstGzipped },
+            { what: "inspector, what came later (changes, nights, fleet)", bytes: page.later, most: BOUNDS.pageLater },
             { what: "inspector, everything", bytes: page.all, most: BOUNDS.page },
           ]),
       {

@@ -237,8 +237,14 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
       return;
     }
     panel.replaceChildren(h("p", { class: "empty" }, "Loading …"));
-    const made = await load(tab);
-    if (viewTab !== tab) return made.close();
+    const made = await load(tab).catch(() => null);
+    if (viewTab !== tab) return made?.close();
+    if (made === null) {
+      const words = "This could not be loaded: the daemon cannot be reached. It comes when the connection is back.";
+      panel.replaceChildren(h("p", { class: "empty" }, words));
+      viewTab = null;
+      return;
+    }
     view = made;
     panel.replaceChildren(made.element);
   };
@@ -265,6 +271,7 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
       if (event.type === "input") void queue.load();
     }),
     link.onReload((cut) => {
+      if (viewTab === null) void show();
       void conversation.reload(cut);
       void queue.load();
     }),

@@ -3,23 +3,21 @@
  * kept by hand, the end followed only by who stands at it.
  */
 import type { AppContext } from "./app.ts";
+import { createBeside } from "./beside.ts";
 import { problemText } from "./client.ts";
 import { createKeyed, fill, h, setText } from "./dom.ts";
 import type { DrawContext } from "./draw.ts";
 import { createLogRow } from "./draw.ts";
 import type { Chunk } from "./history.ts";
 import { createHistory } from "./history.ts";
-import type { Message, Note } from "./messages.ts";
-import { NOTE_TYPES, readMessage, readNote } from "./messages.ts";
+import type { Message } from "./messages.ts";
+import { readMessage, readNote } from "./messages.ts";
 import { fields } from "./read.ts";
 import type { LogRow } from "./rows.ts";
 import { rowsOf } from "./rows.ts";
 import { agentHash } from "./route.ts";
-import type { Permission, Turn } from "./shapes.ts";
-import { readAll, readPermission, readTurn } from "./shapes.ts";
 import { createStreaming } from "./streaming.ts";
 import type { StreamEvent } from "./stream.ts";
-import { agentPath } from "./client.ts";
 
 export interface Conversation {
   readonly element: HTMLElement;
@@ -37,12 +35,16 @@ export interface Conversation {
 
 /** Sections that are laid out at once. */
 const MAX_MOUNTED = 10;
+/** Characters of those that are not: they are drawn again in the frame in which they come near. */
+const MAX_KEPT = 4_000_000;
 const END_PX = 64;
 
 interface Section {
   readonly chunk: Chunk;
   readonly element: HTMLElement;
   readonly rows: ReturnType<typeof createKeyed<LogRow>>;
+  /** Its rows are there; else a space of its height. */
+  mounted: boolean;
   height: number;
 }
 
@@ -53,10 +55,7 @@ export function createConversation(
 ): Conversation {
   const { client, store } = app;
   const history = createHistory(client, agent);
-  const turns = new Map<string, Turn>();
-  let oldestTurn: number | null = null;
-  let permissions: readonly Permission[] = [];
-  const notes = new Map<number, Note>();
+  const beside = createBeside(client, agent);
   const sections = new Map<number, Section>();
   let following = true;
   let unread = 0;
@@ -92,7 +91,7 @@ export function createConversation(
     if (section === undefined) {
       const holder = h("section", { class: "chunk" });
       const rows = createKeyed<LogRow>(holder, { key: ({ key }) => key, make: (row) => createLogRow(row, context) });
-      sections.set(chunk.key, (section = { chunk, element: holder, rows, height: 0 }));
+      sections.set(chunk.key, (section = { chunk, element: holder, rows, mounted: true, height: 0 }));
     }
     return section;
   };
@@ -100,7 +99,7 @@ export function createConversation(
   const draw = (section: Section): void => {
     const { chunk } = section;
     const { messages } = chunk;
-    if (messages === null) {
+    if (messages === null || !section.mounted) {
       section.rows.update([]);
       section.element.style.height = `${section.height}px`;
       return;
@@ -114,10 +113,12 @@ export function createConversation(
     const within = (ms: number): boolean => ms >= from && ms < to;
     section.rows.update(
       rowsOf(messages, {
-        turns,
+        turns: beside.turns,
         results: history.results,
-        permissions: permissions.filter((each) => each.state !== "pending" && within(each.settledAt ?? each.createdAt)),
-        notes: [...notes.values()].filter(({ at: ms }) => within(ms)),
+        permissions: beside.permissions.filter(
+          (each) => each.state !== "pending" && within(each.settledAt ?? each.createdAt),
+        ),
+        notes: [...beside.notes.values()].filter(({ at: ms }) => within(ms)),
         turnBefore: before?.lastTurn ?? (history.older ? undefined : null),
         turnBehind: behind?.firstTurn ?? (history.newer ? undefined : null),
       }),
@@ -183,24 +184,27 @@ export function createConversation(
       return Math.max(0, offsetTop - middle, middle - offsetTop - offsetHeight);
     };
     const all = history.chunks.flatMap((chunk) => sections.get(chunk.key) ?? []);
-    const mounted = all.filter(({ chunk }) => chunk.messages !== null);
+    const mounted = all.filter((each) => each.mounted);
     const last = all.at(-1);
     if (mounted.length > MAX_MOUNTED) {
       const far = mounted.filter((each) => each !== last).sort((a, b) => near(b) - near(a));
       for (const section of far.slice(0, mounted.length - MAX_MOUNTED)) {
         section.height = section.element.offsetHeight;
-        history.release(section.chunk);
+        section.mounted = false;
         draw(section);
       }
+      letGo(all.filter((each) => !each.mounted).sort((a, b) => near(b) - near(a)));
     }
-    const missing = all.filter((each) => each.chunk.messages === null && near(each) < 3 * screen);
+    const missing = all.filter((each) => !each.mounted && near(each) < 3 * screen);
+    mount(missing.filter(({ chunk }) => chunk.messages !== null));
     try {
-      for (const section of missing) {
-        await history.reload(section.chunk);
-        update(new Set([section.chunk]));
+      for (const section of missing.filter(({ chunk }) => chunk.messages === null && !loading.has(chunk))) {
+        loading.add(section.chunk);
+        await history.reload(section.chunk).finally(() => loading.delete(section.chunk));
+        mount([section]);
       }
       if (history.older && log.scrollTop < 2 * screen && (await history.loadOlder())) {
-        await missingTurns();
+        await beside.loadTurnOf(history.chunks[0]?.firstTurn ?? null);
         update();
         look();
       }
@@ -210,6 +214,23 @@ export function createConversation(
       }
     } catch (error) {
       setText(top, problemText(error));
+    }
+  };
+
+  const loading = new Set<Chunk>();
+  const mount = (some: readonly Section[]): void => {
+    for (const section of some) section.mounted = true;
+    if (some.length > 0) update(new Set(some.map(({ chunk }) => chunk)));
+  };
+
+  /** The farthest first: what is kept of all that is not laid out is bounded. */
+  const letGo = (away: readonly Section[]): void => {
+    let kept = away.reduce((sum, { chunk }) => sum + (chunk.messages === null ? 0 : chunk.chars), 0);
+    for (const { chunk } of away) {
+      if (kept <= MAX_KEPT) return;
+      if (chunk.messages === null) continue;
+      kept -= chunk.chars;
+      history.release(chunk);
     }
   };
 
@@ -223,33 +244,6 @@ export function createConversation(
     if (following) log.scrollTop = log.scrollHeight;
   });
   sizes.observe(log);
-
-  const loadTurns = async (before: number | null): Promise<void> => {
-    const page = before === null ? "" : `&before=${before}`;
-    const { body: answer } = await client.get(`${agentPath(agent)}/turns?limit=200${page}`);
-    for (const turn of readAll(answer["turns"], readTurn)) {
-      turns.set(turn.id, turn);
-      if (turn.n !== null) oldestTurn = Math.min(oldestTurn ?? turn.n, turn.n);
-    }
-  };
-
-  const missingTurns = async (): Promise<void> => {
-    const first = history.chunks[0]?.firstTurn ?? null;
-    if (first !== null && !turns.has(first) && oldestTurn !== null && oldestTurn > 1) await loadTurns(oldestTurn);
-  };
-
-  const loadBeside = async (): Promise<void> => {
-    const path = agentPath(agent);
-    const [asks, told] = await Promise.all([
-      client.get(`${path}/permissions`),
-      client.get(`${path}/events?types=${NOTE_TYPES.join(",")}&before=${Number.MAX_SAFE_INTEGER}&limit=200`),
-      loadTurns(null),
-    ]);
-    permissions = readAll(asks.body["permissions"], (each) =>
-      readPermission(each, { project: agent.project, agent: agent.id }),
-    );
-    for (const note of readAll(told.body["events"], readNote)) notes.set(note.id, note);
-  };
 
   /** Events come in bursts: drawn once a frame. */
   const stale = new Set<Chunk>();
@@ -293,11 +287,11 @@ export function createConversation(
     opening ??= [];
     try {
       // Of a box that is not heard of only the messages are known.
-      const beside = loadBeside().catch((error: unknown) => {
+      const told = beside.load().catch((error: unknown) => {
         if (store.connection.is !== "gone") throw error;
       });
-      await Promise.all([history.open(message), beside]);
-      await missingTurns();
+      await Promise.all([history.open(message), told]);
+      await beside.loadTurnOf(history.chunks[0]?.firstTurn ?? null);
     } catch (error) {
       setText(state, problemText(error));
       return;
@@ -327,7 +321,7 @@ export function createConversation(
       // Only what came since: the stretches that are loaded stay as they are.
       opening = [];
       try {
-        const [caughtUp] = await Promise.all([history.catchUp(), loadBeside()]);
+        const [caughtUp] = await Promise.all([history.catchUp(), beside.load()]);
         streaming.clear();
         for (const each of opening.splice(0)) history.put(each);
         opening = null;
@@ -355,19 +349,21 @@ export function createConversation(
         case "turn_started":
         case "turn_ended":
           if (event.type === "turn_ended") streaming.clear();
-          void loadTurns(null)
+          void beside
+            .loadTurns(null)
             .then(() => update())
             .catch(() => undefined);
           return;
         case "permission_settled":
-          void loadBeside()
+          void beside
+            .load()
             .then(() => update())
             .catch(() => undefined);
           return;
         default: {
           const note = readNote(event.data);
           if (note === null) return;
-          notes.set(note.id, note);
+          beside.notes.set(note.id, note);
           drawSoon(history.chunks.at(-1));
         }
       }

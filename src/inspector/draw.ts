@@ -70,7 +70,11 @@ function draw(row: LogRow, context: DrawContext): Child {
             "div",
             { class: "inner" },
             h("pre", { class: "wrap" }, visible(row.json)),
-            copyButton(() => row.json),
+            h(
+              "div",
+              {},
+              copyButton(() => row.json),
+            ),
           ),
         row.json.split("\n").length <= OPEN_RESULT,
       );

@@ -11,6 +11,8 @@ import { fields, text } from "./read.ts";
 import { readAll } from "./shapes.ts";
 
 export const CHUNK = 50;
+/** What a part without a text of its own weighs, about. */
+const PART_CHARS = 500;
 /** More pages than that are not caught up with: the end is opened anew. */
 const MAX_CATCH_UP = 10;
 
@@ -24,6 +26,8 @@ export interface Chunk {
   firstTurn: string | null;
   lastTurn: string | null;
   firstAt: number;
+  /** Of its texts, about. */
+  chars: number;
 }
 
 export interface History {
@@ -72,7 +76,16 @@ export function createHistory(client: Client, agent: { readonly project: string;
   };
 
   const chunkOf = (messages: Message[]): Chunk => {
-    const chunk: Chunk = { key: ++keys, messages, firstId: 0, lastId: 0, firstTurn: null, lastTurn: null, firstAt: 0 };
+    const chunk: Chunk = {
+      key: ++keys,
+      messages,
+      firstId: 0,
+      lastId: 0,
+      firstTurn: null,
+      lastTurn: null,
+      firstAt: 0,
+      chars: 0,
+    };
     measure(chunk);
     return chunk;
   };
@@ -86,6 +99,7 @@ export function createHistory(client: Client, agent: { readonly project: string;
     chunk.firstTurn = first.turnId;
     chunk.lastTurn = last.turnId;
     chunk.firstAt = first.at;
+    chunk.chars = (chunk.messages ?? []).reduce((sum, message) => sum + charsOf(message), 0);
   };
 
   /** One at a time: two pages in flight would overlap. */
@@ -197,4 +211,8 @@ export function createHistory(client: Client, agent: { readonly project: string;
       return part?.type === "tool_result" ? part.text : text(whole["text"]);
     },
   };
+}
+
+function charsOf({ parts }: Message): number {
+  return parts.reduce((sum, part) => sum + ("text" in part ? part.text.length : PART_CHARS), 0);
 }

@@ -30,7 +30,13 @@ const LOOK_MS = 60_000;
 let styles: Promise<unknown> | undefined;
 function loadStyles(): Promise<unknown> {
   return (styles ??= new Promise((done) => {
-    document.head.append(h("link", { rel: "stylesheet", href: "/inspect/later.css", on: { load: done, error: done } }));
+    const link = h("link", { rel: "stylesheet", href: "/inspect/later.css", on: { load: done, error: missed } });
+    function missed(event: unknown): void {
+      link.remove();
+      styles = undefined; // tried again by the next that needs them
+      done(event);
+    }
+    document.head.append(link);
   }));
 }
 
@@ -126,13 +132,28 @@ async function make(route: Route): Promise<Page> {
   }
 }
 
+/** A page whose part could not be fetched says so, and comes when the daemon is there again. */
+function createMissing(): Page {
+  const words = "This could not be loaded: the daemon cannot be reached. It comes when the connection is back.";
+  const stop = store.on(["connection"], () => {
+    if (store.connection.is !== "live") return;
+    shown = "";
+    void show();
+  });
+  return {
+    element: h("main", { class: "plain-page", id: "main" }, h("p", { class: "empty" }, words)),
+    title: null,
+    close: stop,
+  };
+}
+
 async function show(): Promise<void> {
   const route = parseRoute(location.hash);
   const key = routeKey(route);
   if (key === shown && page !== null) return page.navigate?.(route);
   places.set(shown, scrollY);
   shown = key;
-  const made = await make(route);
+  const made = await make(route).catch(createMissing);
   if (shown !== key) return made.close(); // the person was faster
   page?.close();
   page = made;
@@ -155,7 +176,9 @@ async function askForToken(message: string | null): Promise<void> {
 }
 
 async function openCommands(): Promise<void> {
-  const [{ openPalette }] = await Promise.all([import("./palette.ts"), loadStyles()]);
+  const loaded = await Promise.all([import("./palette.ts"), loadStyles()]).catch(() => null);
+  if (loaded === null) return; // not connected: the bar says so
+  const [{ openPalette }] = loaded;
   const quiet = notifier.state() === "on";
   openPalette(app, [
     ...(fleet === undefined ? [] : [{ label: "Fleet", run: () => go("#/fleet") }]),

@@ -4,8 +4,36 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage, script } from "./stage.ts";
+import type { Tab } from "./tab.ts";
 
 const MESSAGES = 5000;
+
+/** Scrolled fast down and up again: for how long, at most, no row stands where rows should be. */
+async function longestBlank(tab: Tab): Promise<number> {
+  await tab.look(`(() => {
+    window.blank = [];
+    const log = document.querySelector(".log");
+    let since = null;
+    const look = (at) => {
+      const box = log.getBoundingClientRect();
+      const shown = [0.2, 0.5, 0.8].some((part) =>
+        document.elementFromPoint(box.x + box.width / 2, box.y + box.height * part)?.closest(".log-row, .log-edge") != null);
+      if (!shown) since ??= at;
+      else if (since !== null) since = void window.blank.push(at - since) ?? null;
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  })()`);
+  for (const yDistance of [-40_000, 30_000])
+    await tab.send("Input.synthesizeScrollGesture", {
+      ...{ x: 640, y: 400, yDistance, speed: 8000, gestureSourceType: "mouse" },
+    });
+  const { longest, top } = await tab.look<{ longest: number; top: number }>(
+    `({ longest: Math.max(0, ...window.blank), top: document.querySelector(".log").scrollTop })`,
+  );
+  expect(top).toBeGreaterThan(2000); // it was scrolled at all
+  return longest;
+}
 
 describeInBrowser("a conversation", (browser) => {
   let stage: Stage;
@@ -89,6 +117,7 @@ describeInBrowser("a conversation", (browser) => {
     const shown = await tab.look<number[]>(order);
     expect(shown).toEqual([...shown].sort((a, b) => a - b));
     expect(new Set(shown).size).toBe(shown.length);
+    expect(await longestBlank(tab)).toBeLessThanOrEqual(100);
     await tab.look(`document.activeElement.blur()`);
     await tab.press("Shift+G");
     await tab.until(`(() => {

@@ -173,6 +173,7 @@ describeInBrowser("the fleet on the page", (browser) => {
       await tab.reload();
       await tab.see(".live", "this is what was known then");
       await tab.see(".say", "Begun.");
+      await pictures(tab, "fleet-dead-agent");
       await tab.look(`location.hash = "#/"`);
       await tab.see(".row", "long");
       await tab.see(".card", "it cannot be answered now");

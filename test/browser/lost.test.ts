@@ -65,6 +65,52 @@ describeInBrowser("a lost connection", (browser) => {
     expect(tab.complaints).toEqual([]);
   });
 
+  test("killed while a request waits: on no page anything goes on, an answer is not said to be sent, and it can be given later", async () => {
+    const gate = `${stage.box.dir}/never`;
+    const works = await stage.agent("shop", "works", [{ say: "Begun." }, { gate }]);
+    await stage.agent("shop", "asks", [{ ask: "Bash", input: { command: "make release" } }, { say: "Released." }]);
+    await stage.status("shop", "works", "processing");
+    await stage.status("shop", "asks", "waiting_input");
+    const tab = await openPage(await browser(), stage, `#/a/shop/${works}`);
+    await tab.see(".say", "Begun.");
+    await tab.look(`location.hash = "#/"`);
+    await tab.see(".card", "make release");
+    await samePort();
+    await stage.box.kill("SIGKILL");
+    await tab.see(".live", "not connected since");
+    await Bun.sleep(500); // what has just appeared is not answered
+    await tab.click(".card .primary", "Allow");
+    await tab.see(".card .problem", "cannot be reached");
+    expect(await tab.look(`document.querySelector(".card").textContent.includes("Sent…")`)).toBe(false);
+    // What each page shows is what it showed: no clock runs, nothing turns, nothing loads for ever.
+    for (const page of ["#/", `#/a/shop/${works}`, `#/a/shop/${works}/why`, `#/a/shop/${works}/debug`, "#/webhooks"]) {
+      await tab.look(`location.hash = ${JSON.stringify(page)}`);
+      await tab.until(`document.querySelector("main") !== null && !document.body.innerText.includes("Loading …")`);
+      await Bun.sleep(300);
+      const shown = await tab.look<string>(`document.querySelector("main").innerText`);
+      await Bun.sleep(1300);
+      expect([page, await tab.look<string>(`document.querySelector("main").innerText`)]).toEqual([page, shown]);
+      expect(await tab.look(`document.getAnimations().length`)).toBe(0);
+    }
+    // What was not loaded yet says so, and comes by itself.
+    await tab.see("main .empty", "could not be loaded");
+    await tab.look(`location.hash = "#/a/shop/${works}/why"`);
+    await tab.see(".panel .empty", "could not be loaded");
+    await stage.box.start();
+    await tab.see(".live", "live");
+    await tab.see(".panel .changes li");
+    await tab.look(`location.hash = "#/webhooks"`);
+    await tab.see("h1", "Webhooks");
+    await tab.look(`location.hash = "#/"`);
+    await tab.see(".card", "make release");
+    await Bun.sleep(500);
+    await tab.click(".card .primary", "Allow");
+    await stage.status("shop", "asks", "idle");
+    await tab.until(`document.querySelector(".card") === null`);
+    await stage.box.api().call("DELETE", `/projects/shop/agents/${works}`);
+    expect(tab.complaints.filter((each) => !each.includes("later.css"))).toEqual([]);
+  });
+
   test("after a long sleep of the machine the list is what the API says", async () => {
     const tab = await openPage(await browser(), stage);
     // The connection stays, but nothing comes any more: that is what a sleep looks like from here.
@@ -72,6 +118,13 @@ describeInBrowser("a lost connection", (browser) => {
     await tab.until(`document.querySelector(".live").textContent.includes("not connected since")`, 100_000);
     await tab.offline(true);
     process.kill(stage.box.pid(), "SIGCONT");
+    // Connections of before may be closed under who uses them first.
+    await eventually("it answers again", () =>
+      stage.box
+        .api()
+        .get("/health")
+        .then(Boolean, () => false),
+    );
     await stage.agent("shop", "meanwhile", [{ say: "made while nobody was connected" }]);
     await stage.box.api().call("DELETE", "/projects/shop/agents/long");
     await stage.status("shop", "meanwhile", "idle");

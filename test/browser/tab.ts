@@ -57,6 +57,8 @@ export async function createTab(protocol: Protocol, session: string, target: str
     if (method === "Network.requestWillBeSent") {
       const { url, method: verb, postData } = params["request"] as { url: string; method: string; postData?: string };
       requests.push({ url, method: verb, body: postData });
+      // In no test does the page ask anybody but the daemon.
+      if (!/^(about|blob|data):|^http:\/\/127\.0\.0\.1:/.test(url)) complaints.push(`asked ${url}`);
     }
     if (method === "Fetch.requestPaused") held.push(String(params["requestId"]));
     if (method === "Runtime.exceptionThrown")

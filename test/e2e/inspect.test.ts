@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pageWeight } from "../../nix/page-weight.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
 
@@ -69,6 +70,13 @@ test("the first load stays light: scripts below 72 KB, styles below 14 KB, 30 KB
   expect(sizes.js).toBeLessThanOrEqual(72 * 1024);
   expect(sizes.css).toBeLessThanOrEqual(14 * 1024);
   expect(sizes.packed).toBeLessThanOrEqual(30 * 1024);
+});
+
+test("what came to the page later (changes, nights, the fleet) stays below 40 KB, scripts and styles", async () => {
+  const weight = await pageWeight();
+  expect(weight?.later).toBeGreaterThan(10 * 1024); // it is found at all
+  expect(weight?.later).toBeLessThanOrEqual(40 * 1024);
+  expect(weight?.first).toBeLessThanOrEqual(86 * 1024);
 });
 
 test("the manifest makes it installable, with icons from here", async () => {
