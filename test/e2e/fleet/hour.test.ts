@@ -1,6 +1,7 @@
 /**
- * The database of a fleet is away for an hour of the box's own time, which passes in seconds here: what the box promised
- * by itself holds, it asks now and then and no more, says so once, and brings everything when the database is back.
+ * The database of a fleet is away for an hour of the box's own time, which passes in seconds here: what the box
+ * promised by itself holds, it asks now and then and no more, says so once, and brings everything when the database is
+ * back.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
