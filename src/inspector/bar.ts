@@ -133,7 +133,7 @@ export function createBar({ store, ticker, filter, onFilter, onTryNow, onCommand
       case "refused":
         return at.message;
       case "gone":
-        return `${at.node} not heard of since ${moment(at.since, store.now())}: this is what was known then`;
+        return `${at.node} not heard of since ${moment(at.since, store.present())}: this is what was known then`;
       case "lost": {
         const seconds = Math.max(0, Math.ceil((at.retryAt - store.now()) / 1000));
         return `not connected since ${clock(at.since)}, trying ${seconds > 0 ? `again in ${seconds} s` : "now"}`;

@@ -106,7 +106,7 @@ export function createLink({ store, client, refresh, node, source: loading }: Li
       signal,
       onOpen() {
         failures = 0;
-        lastByteAt = store.now();
+        lastByteAt = store.present();
         if (store.connection.is !== "live") become({ is: "live" });
         // An agent that came on screen while the stream was being opened: this one does not tell of it.
         if (followed !== asked) return reopen();
@@ -115,7 +115,7 @@ export function createLink({ store, client, refresh, node, source: loading }: Li
         // A stream that begins now says nothing of what came between the lists and it.
         if (source !== null) void lists().catch(() => !signal.aborted && stream.abort());
       },
-      onBytes: () => (lastByteAt = store.now()),
+      onBytes: () => (lastByteAt = store.present()),
       onEvents: take,
     });
   };
@@ -165,10 +165,10 @@ export function createLink({ store, client, refresh, node, source: loading }: Li
     failures += 1;
     const delay = base * (0.8 + Math.random() * 0.4);
     const before = store.connection;
-    const since = before.is === "lost" ? before.since : lastByteAt || store.now();
+    const since = before.is === "lost" ? before.since : lastByteAt || store.present();
     // What is wrong with another box is said in words; of this one the page knows it itself.
     if (status === 403 || (source !== null && status > 0)) become({ is: "refused", message });
-    else become({ is: "lost", since, retryAt: store.now() + delay });
+    else become({ is: "lost", since, retryAt: store.present() + delay });
     await waitFor(document.hidden ? null : delay);
   };
 

@@ -61,6 +61,8 @@ export function createForm(app: AppContext, { project: wanted, firstRun }: FormO
     field("Project's name", "project.name", projectName),
   );
   const providers = h("div", { class: "options" });
+  /** Beside the title: below the programs its going would move everything. */
+  const search = h("span", { class: "dim small-line" });
   const model = h("input", {
     name: "model",
     list: "models",
@@ -94,7 +96,7 @@ export function createForm(app: AppContext, { project: wanted, firstRun }: FormO
     field("Project", "project", projects),
     newProject,
     field("Task", "task", task),
-    h("fieldset", {}, h("legend", {}, "Program"), providers, problemAt("provider")),
+    h("fieldset", {}, h("legend", {}, "Program ", search), providers, problemAt("provider")),
     h(
       "details",
       {},
@@ -136,6 +138,7 @@ export function createForm(app: AppContext, { project: wanted, firstRun }: FormO
   };
 
   const drawProviders = (all: readonly Provider[], looking: boolean): void => {
+    setText(search, looking ? "· looking at them …" : "");
     const before =
       chosen("provider") || store.projects.get(projects.value)?.provider || all.find((each) => each.available)?.name;
     fill(
@@ -153,7 +156,6 @@ export function createForm(app: AppContext, { project: wanted, firstRun }: FormO
           !available,
         );
       }),
-      looking && h("p", { class: "dim" }, "Looking at the programs …"),
       !looking &&
         !all.some((each) => each.available) &&
         h("p", { class: "dim" }, "No program is ready yet: mend one of the reasons above, then reload."),

@@ -15,7 +15,7 @@ export function createBoxes(holder: HTMLElement, watch: FleetWatch, node: string
     const here = node ?? watch.self;
     const nodes = watch.nodes.map(({ name, reach }) => ({
       name,
-      label: `${name}${name === watch.self ? " (this one)" : ""}${reach === "live" ? "" : `, ${reach}`}`,
+      label: `${name}${name === watch.self ? ", here" : ""}${reach === "live" ? "" : `, ${reach}`}`,
     }));
     if (here !== null && !nodes.some(({ name }) => name === here)) nodes.push({ name: here, label: here });
     const now = JSON.stringify(nodes);

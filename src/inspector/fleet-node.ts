@@ -37,7 +37,7 @@ export function createNodeRow(app: AppContext, name: string, watch: FleetWatch, 
   const patch = (node: FleetNode): void => {
     const { reach, seenAt, busy, capacity, draining, acceptCalls, version, providers, labels } = node;
     const [look, spelled] = REACH.get(reach) ?? ["unknown", reach];
-    const now = store.now();
+    const now = store.present();
     setShape(holder, look);
     attr(status, "class", `status s-${look}`);
     setText(word, draining && reach === "live" ? "Drains" : spelled);

@@ -66,7 +66,7 @@ export function createTaskRow({ store }: AppContext, watch: FleetWatch, acts: Ta
           .join(" · "),
       ),
     );
-    setText(since, whenOf(task, store.now()));
+    setText(since, whenOf(task, store.present()));
     const wanted = isOver(task) ? "" : box !== null && lost ? "both" : "cancel";
     if (wanted === offered) return;
     offered = wanted;

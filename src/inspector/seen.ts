@@ -70,12 +70,12 @@ export function createSeen(store: Store, node: string | null): Seen {
       acknowledged = true;
       for (const agent of store.agents.values()) mark(agent);
       for (const id of Object.keys(kept.turns)) if (!store.agents.has(id)) delete kept.turns[id];
-      kept.lookedAt = store.now();
+      kept.lookedAt = store.present();
       save();
       store.mark("seen");
     },
     look() {
-      kept.lookedAt = store.now();
+      kept.lookedAt = store.present();
       save();
     },
   };

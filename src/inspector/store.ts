@@ -43,7 +43,10 @@ export interface Store {
   loaded: boolean;
   /** Server time minus our own. */
   offsetMs: number;
+  /** The server's present; of a box that is not heard of the moment of its last sign, so that nothing of it grows. */
   now(): number;
+  /** The present whatever is shown. */
+  present(): number;
   mark(topic: Topic): void;
   /** In the next frame after a mark; never in a hidden tab. */
   on(topics: readonly Topic[], listener: () => void): () => void;
@@ -75,7 +78,8 @@ export function createStore(): Store {
     totals: null,
     loaded: false,
     offsetMs: 0,
-    now: () => Date.now() + store.offsetMs,
+    now: () => (store.connection.is === "gone" ? store.connection.since : store.present()),
+    present: () => Date.now() + store.offsetMs,
     mark(topic) {
       dirty.add(topic);
       for (const marker of markers) marker(topic);

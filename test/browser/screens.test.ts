@@ -121,6 +121,7 @@ describeInBrowser("screens", (browser) => {
     await tab.look(`location.hash = "#/"`);
     await tab.press("Control+k");
     await tab.see(".palette");
+    await tab.until(`getComputedStyle(document.querySelector(".palette")).opacity === "1"`);
     await tab.screenshot(join(SCREENS, "palette-laptop-light.png"));
     await tab.press("Escape");
     expect(tab.complaints).toEqual([]);
