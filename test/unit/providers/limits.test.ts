@@ -163,7 +163,22 @@ describe("words of a model service", () => {
     ["usage limit reached. Try again in ~42 min.", NOW + 42 * 60_000],
     ["5-hour usage limit reached. Resets in 5 hours.", NOW + 5 * HOUR],
     ["usage limit reached", null],
+    ["You've hit your 5-hour limit · resets 2:05am (UTC)", Date.UTC(2026, 10, 26, 2, 5)],
+    ["You've hit your weekly limit · resets 3pm (Europe/Berlin)", Date.UTC(2026, 10, 26, 14)],
+    ["You've hit your Opus limit · resets at 12am (Asia/Kolkata)", Date.UTC(2026, 10, 26, 18, 30)],
+    ["You've hit your Opus limit · resets 12:30pm (Nowhere/Else)", null],
+    ["You've hit your Opus limit · resets 13pm (UTC)", null],
+    ["You've hit your Opus limit · resets 3pm", null],
   ])("the reset in %p", (message, resetsAt) => {
     expect(wordsOf(message, NOW)?.resetsAt).toBe(resetsAt);
+  });
+
+  test.each([
+    ["the evening before clocks go back", "2026-10-24T20:00:00Z", "2026-10-25T14:00:00Z"],
+    ["the evening before they go forward", "2026-03-28T20:00:00Z", "2026-03-29T13:00:00Z"],
+    ["that day itself", "2026-03-29T09:00:00Z", "2026-03-29T13:00:00Z"],
+  ])("a reset at a time of day, told %s", (_when, now, then) => {
+    const told = wordsOf("usage limit reached, resets 3pm (Europe/Berlin)", Date.parse(now));
+    expect(told?.resetsAt).toBe(Date.parse(then));
   });
 });
