@@ -142,8 +142,13 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       timer = clock.setTimer(inMs, () => it.look());
     },
     assertWaits(actor) {
-      if (actor.state().limited?.stage === "parked") return;
-      throw new HarnessError("NOT_LIMITED", "the agent does not wait for its account: there is nothing to skip");
+      const { limited } = actor.state();
+      if (limited?.stage === "parked") return;
+      const why =
+        limited?.stage === "leaving"
+          ? "its program is just being taken out of a wait of its own: ask again in a moment"
+          : "the agent does not wait for its account: there is nothing to skip";
+      throw new HarnessError("NOT_LIMITED", why);
     },
     skip(actor) {
       goOn(actor, "api");

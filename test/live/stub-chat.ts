@@ -6,6 +6,7 @@
  * (titles, summaries) are answered with `stub summary` and kept apart.
  */
 import { existsSync } from "node:fs";
+import { given } from "../../src/lib/given.ts";
 
 export interface ChatStep {
   /** A reasoning text before the rest. */
@@ -24,6 +25,9 @@ export interface ChatStep {
   /** HTTP error instead of an answer, `times` times (default 1, "always" for ever); then the rest of this step. */
   readonly status?: number;
   readonly message?: string;
+  /** Members of the error, beside its message or instead of our own words. */
+  readonly error?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly times?: number | "always";
   /** Says half of the text and drops the connection, `times` times. */
   readonly cut?: true;
@@ -96,7 +100,7 @@ export function startChatStub(): ChatStub {
     const turn = messages.slice(newest + 1).filter((message) => message["role"] === "assistant").length;
     const step = readSteps(seen.text)[turn] ?? { say: "nothing more to say" };
     const failing = count(served, `${newest}/${turn} ${seen.text}`) <= timesOf(step);
-    if (failing && step.status !== undefined) return apiError(step.status, step.message ?? `stub ${step.status}`);
+    if (failing && step.status !== undefined) return apiError(step.status, step.message ?? `stub ${step.status}`, step);
     return stream(step, failing && step.cut === true, seen, AbortSignal.any([stopped.signal, request.signal]));
   }
 
@@ -136,9 +140,9 @@ function readSteps(text: string): readonly ChatStep[] {
   }
 }
 
-function apiError(status: number, message: string): Response {
+function apiError(status: number, message: string, { error, headers }: Partial<ChatStep> = {}): Response {
   const type = errorTypes[status] ?? "error";
-  return Response.json({ error: { message, type, code: type } }, { status });
+  return Response.json({ error: { message, type, code: type, ...error } }, { status, ...given({ headers }) });
 }
 
 function stream(step: ChatStep, cut: boolean, request: ChatRequest, signal: AbortSignal): Response {
