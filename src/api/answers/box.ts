@@ -3,8 +3,10 @@ import { array, boolean, integer, nullable, object, oneOf, optional, record, unk
 import type { Schema } from "../../lib/check.ts";
 import { INTENTS, STATUSES } from "../../words/agent.ts";
 import { PERMISSION_MODES } from "../../words/kinds.ts";
+import { ON_LIMIT } from "../../words/limits.ts";
 import { USAGE_BY } from "../../words/said.ts";
 import { budget, failure, limits, result, status, verify, webhook } from "./agent.ts";
+import { workspace } from "../schemas.ts";
 import { about, amount, count, named, text, time } from "./shape.ts";
 
 export const project = named(
@@ -23,6 +25,9 @@ export const project = named(
       limits: optional(limits),
       verify: optional(verify),
       result: optional(result),
+      onLimit: optional(oneOf(...ON_LIMIT)),
+      workspace: optional(workspace),
+      snapshots: optional(boolean()),
       budget: optional(budget),
     }),
     budgetPerDay: about(
