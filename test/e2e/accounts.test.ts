@@ -1,4 +1,4 @@
-/** Agents of one account and what they share: who is told, what goes on all the same, and what a person mends for all. */
+/** Agents of one account: who is told, what goes on all the same, and what a person mends for all of them. */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
