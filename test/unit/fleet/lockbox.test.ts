@@ -23,19 +23,19 @@ test("env, webhook and attachments are sealed, the rest can be read, and the key
 test("neither another key nor another task opens them, nor does a changed text", async () => {
   const { body: locked } = await lockSecrets([one], "t1", body);
   const text = JSON.stringify(locked);
-  expect(unlockSecrets([two], "t1", text)).rejects.toThrow(`with the fleet.key of this box (${keyId(two)})`);
-  expect(unlockSecrets([], "t1", text)).rejects.toThrow("this box has no fleet.key");
-  expect(unlockSecrets([one], "t2", text)).rejects.toThrow("cannot be opened");
+  await expect(unlockSecrets([two], "t1", text)).rejects.toThrow(`with the fleet.key of this box (${keyId(two)})`);
+  await expect(unlockSecrets([], "t1", text)).rejects.toThrow("this box has no fleet.key");
+  await expect(unlockSecrets([one], "t2", text)).rejects.toThrow("cannot be opened");
   const bytes = Buffer.from(String(locked["sealed"]), "base64");
   bytes[20] = (bytes[20] ?? 0) ^ 1;
   const changed = JSON.stringify({ ...locked, sealed: bytes.toString("base64") });
-  expect(unlockSecrets([one], "t1", changed)).rejects.toThrow("cannot be opened");
+  await expect(unlockSecrets([one], "t1", changed)).rejects.toThrow("cannot be opened");
 });
 
 test("without a key a task with variables or a token is refused, and one without secrets is not", async () => {
   const refused = { name: "HarnessError", code: "FLEET_KEY" };
-  expect(lockSecrets([], "t", { task: "x", env: { A: "b" } })).rejects.toMatchObject(refused);
-  expect(lockSecrets([], "t", { task: "x", webhook: { url: "http://h/", token: "x" } })).rejects.toMatchObject(refused);
+  await expect(lockSecrets([], "t", { task: "x", env: { A: "b" } })).rejects.toMatchObject(refused);
+  await expect(lockSecrets([], "t", { task: "x", webhook: { url: "http://h/", token: "x" } })).rejects.toMatchObject(refused);
   const open = { task: "x", env: {}, webhook: { url: "http://h/" }, attachments: [{ name: "a", data: "eA==" }] };
   expect(await lockSecrets([], "t", open)).toEqual({ body: open, key: null });
   expect(await lockSecrets([one], "t", { task: "x", env: {} })).toEqual({ body: { task: "x", env: {} }, key: null });
