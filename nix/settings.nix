@@ -148,6 +148,10 @@ in
         capacity = optional types.ints.unsigned "Most busy agents taken from the pool; null = the number of cores.";
         schema = option types.str "agent_harness" "Schema of the fleet's tables.";
         acceptCalls = flag true "Whether other boxes may ask something of this one.";
+        roles = option (types.enum [
+          "shared"
+          "perNode"
+        ]) "shared" "Whether the boxes share a role of the database, or each logs in as one of its own.";
         pooler = flag false "The database is behind a pooler that gives a connection for one transaction only.";
         relayTtlMs = option (types.ints.between 1000 43200000) 600000 "How long what another box was asked to do may wait for it. In milliseconds.";
       };

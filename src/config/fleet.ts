@@ -4,11 +4,14 @@
  * alone.
  */
 import type { Infer, Schema } from "../lib/check.ts";
-import { boolean, integer, object, optional, record, refined, string } from "../lib/check.ts";
+import { boolean, integer, object, oneOf, optional, record, refined, string } from "../lib/check.ts";
 import { isLoopback } from "../lib/ip.ts";
 import { NAME } from "../words/names.ts";
 import type { ResolveContext } from "./load.ts";
 import { secretPath } from "./values.ts";
+
+const FLEET_ROLES = ["shared", "perNode"] as const;
+export type FleetRoles = (typeof FLEET_ROLES)[number];
 
 export interface FleetConfig {
   /** `postgres://…`, with the TLS mode that will be used. */
@@ -24,6 +27,8 @@ export interface FleetConfig {
   /** The database is behind a pooler that gives a connection for one transaction only. */
   readonly pooler: boolean;
   readonly relayTtlMs: number;
+  /** `perNode`: each box logs in as a role of its own, and the database keeps their rows apart. */
+  readonly roles: FleetRoles;
   /** Base64 of 32 bytes each: the first seals secrets of tasks, all open them. */
   readonly keys: readonly string[];
 }
@@ -67,6 +72,7 @@ export const fleetSchema = object({
   ),
   acceptCalls: optional(boolean()),
   pooler: optional(boolean()),
+  roles: optional(oneOf(...FLEET_ROLES)),
   relayTtlMs: optional(integer({ min: 1000, max: HALF_A_DAY_MS })),
 });
 export type FleetFile = Infer<typeof fleetSchema>;
@@ -89,6 +95,7 @@ export function resolveFleet(file: FleetFile | undefined, context: ResolveContex
     schema: file.schema ?? "agent_harness",
     acceptCalls: file.acceptCalls ?? true,
     pooler: file.pooler ?? false,
+    roles: file.roles ?? "shared",
     relayTtlMs: file.relayTtlMs ?? 600_000,
     keys: key?.split(",") ?? [],
   };

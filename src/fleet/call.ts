@@ -187,14 +187,7 @@ export async function clearAnswer(ask: Ask, id: string, keep: boolean): Promise<
   );
 }
 
-/**
- * Answers that nobody fetched go after ten minutes, the calls themselves after what a person may still ask about. By
- * `now()`: no index can find what is older than a moment that moves while it is looked for.
- */
+/** Answers that nobody fetched, and calls that nobody asks about any more. */
 export async function sweepCalls(ask: Ask): Promise<void> {
-  await ask(
-    `DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes'`,
-  );
-  await ask(`DELETE FROM ~calls WHERE created_at < now() - interval '1 day'
-    AND expires_at < now() AND (state <> 'claimed' OR created_at < now() - interval '30 days')`);
+  await ask("SELECT ~tidy_calls()");
 }

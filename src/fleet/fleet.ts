@@ -73,6 +73,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   const membership = createMembership({
     database,
     schema: config.schema,
+    ownRole: config.roles === "perNode",
     store,
     identity,
     card,

@@ -71,7 +71,7 @@ export function watchLosses(deps: LossDeps): { begin(): void; stop(): void } {
     if (lost === undefined) return null;
     const agents = await ask(AT_WORK, node, BUSY);
     api.store.transact(() => agents.forEach((agent) => notice(lost, agent)));
-    await ask("UPDATE ~nodes SET told_lost = $2 WHERE node_no = $1", node, textOf(lost, "loss"));
+    await ask("SELECT ~tell_loss($1, $2)", node, textOf(lost, "loss"));
     return agents.length;
   };
 

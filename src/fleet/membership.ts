@@ -12,6 +12,7 @@ import type { Identity } from "./identity.ts";
 import { addSession, keepSession } from "./identity.ts";
 import type { NodeCard } from "./registry.ts";
 import { beat, join, showAbilities } from "./registry.ts";
+import { rightsOf } from "./rights.ts";
 import type { FleetMeta } from "./schema.ts";
 import { usableSchema } from "./schema.ts";
 
@@ -36,6 +37,8 @@ export interface Membership {
 export interface MembershipDeps {
   readonly database: Database;
   readonly schema: string;
+  /** It logs in as a role of its own, and means it. */
+  readonly ownRole: boolean;
   readonly store: Store;
   readonly identity: Identity;
   readonly card: () => NodeCard;
@@ -78,6 +81,8 @@ export function createMembership(deps: MembershipDeps): Membership {
     const no = await join(database, meta, card, deps.identity.sessions);
     keepSession(store, session);
     if (stopped) return;
+    if (deps.ownRole && (await rightsOf(database.ask, deps.schema)).unbound)
+      log.warn("fleet.roles is perNode, and this box logs in as a role that no rule about rows holds", {});
     member = { no, session, name: card.name, meta };
     why = null;
     told = "";

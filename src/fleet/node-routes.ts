@@ -59,7 +59,7 @@ export function nodeRoutes(deps: FleetDeps) {
       success: { status: 204 },
       async handler({ params }) {
         memberOf(deps);
-        await asking(deps, () => removeNode(deps.database, params.node));
+        await asking(deps, (ask) => removeNode(ask, params.node));
         return noContent();
       },
     }),

@@ -53,7 +53,7 @@ export interface FleetNode {
 const JOIN = `
   UPDATE ~nodes n SET session = $2, name = $3, version = $4, schema = $5, labels = $6::text::jsonb,
     providers = $7::text::jsonb, projects = $8::text::jsonb, capacity = $9, accept_calls = $10, public_key = $11,
-    keys = $12::text::jsonb, deleted_at = NULL, told_lost = NULL
+    keys = $12::text::jsonb, role = current_user, deleted_at = NULL, told_lost = NULL
   WHERE uuid = $1 AND (session = ANY ($13::text[]) OR NOT EXISTS (
     SELECT 1 FROM ~heartbeats h WHERE h.node_no = n.node_no
       AND h.seen_at > clock_timestamp() - $14::int * interval '1 ms'))
@@ -86,11 +86,19 @@ export async function join(
   ];
   try {
     return await database.transact(async (ask) => {
-      const [known] = await ask("SELECT node_no FROM ~nodes WHERE uuid = $1", uuid);
+      const [known] = await ask(
+        "SELECT node_no, role, role IS NOT NULL AND role <> current_user AS others FROM ~nodes WHERE uuid = $1",
+        uuid,
+      );
       const [row] =
         known === undefined
           ? await ask(ENTER, ...facts)
           : await ask(JOIN, ...facts, textArray([...sessions, session]), meta.lostMs);
+      if (row === undefined && known?.["others"] === true)
+        throw new HarnessError(
+          "FLEET_REFUSED",
+          `this box is the database role "${textOf(known, "role")}" in its fleet, and now logs in as another one: give it back its role, or as the owner of the tables UPDATE nodes SET role = NULL WHERE name = '${name}'`,
+        );
       if (row === undefined)
         throw new HarnessError(
           "FLEET_REFUSED",
@@ -197,25 +205,17 @@ function nodeOf(row: Readonly<Record<string, unknown>>): FleetNode {
 /** A draining node takes nothing from the pool; what it has goes on. */
 export async function setDraining(ask: Ask, name: string, draining: boolean): Promise<FleetNode> {
   const node = await getNode(ask, name);
-  await ask("UPDATE ~nodes SET draining = $2 WHERE node_no = $1", node.no, draining);
+  await ask("SELECT ~drain_node($1, $2)", node.no, draining);
   return { ...node, draining };
 }
 
-const REMOVE = `
-  UPDATE ~nodes n SET deleted_at = clock_timestamp() FROM ~heartbeats h, ~meta m
-  WHERE n.node_no = $1 AND h.node_no = n.node_no AND n.deleted_at IS NULL
-    AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms'`;
-
 /** Frees the name of one that is gone for good, and forgets what it mirrored. Throws NODE_LIVES. */
-export async function removeNode(database: Database, name: string): Promise<void> {
-  const node = await getNode(database.ask, name);
-  await database.transact(async (ask) => {
-    if ((await ask(REMOVE, node.no)).count === 0)
-      throw new HarnessError(
-        "NODE_LIVES",
-        `node "${name}" was seen at ${node.seenAt}: stop its daemon, and wait until it is lost`,
-      );
-    for (const table of ["agents", "permissions", "messages", "events", "cursors"])
-      await ask(`DELETE FROM ~${table} WHERE node_no = $1`, node.no);
-  });
+export async function removeNode(ask: Ask, name: string): Promise<void> {
+  const node = await getNode(ask, name);
+  const [row] = await ask("SELECT ~remove_node($1) AS done", node.no);
+  if (row?.["done"] !== true)
+    throw new HarnessError(
+      "NODE_LIVES",
+      `node "${name}" was seen at ${node.seenAt}: stop its daemon, and wait until it is lost`,
+    );
 }

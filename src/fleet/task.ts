@@ -196,21 +196,9 @@ export async function reportEnd(
   );
 }
 
-/** A node that was not heard of for so long has run nothing of what it only claimed; what began is never handed on. */
-const REQUEUE = `
-  UPDATE ~tasks t SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL
-  FROM ~heartbeats h, ~meta m
-  WHERE t.state = 'claimed' AND h.node_no = t.claimed_by AND t.claimed_at < clock_timestamp() - m.lost_ms * interval '1 ms'
-    AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms')`;
-
-const EXPIRE = `
-  UPDATE ~tasks SET state = 'failed', error = 'nobody had room for it in time (queueTtlMs)', ended_at = clock_timestamp()
-  WHERE state = 'queued' AND expires_at < clock_timestamp()`;
-
-/** Any node may, whenever it likes. */
+/** What nobody got to, and what nobody can be at any more. Any node may, whenever it likes. */
 export async function sweepTasks(ask: Ask): Promise<void> {
-  await ask(REQUEUE);
-  await ask(EXPIRE);
+  await ask("SELECT ~tidy_tasks()");
 }
 
 const TASK = `
@@ -267,21 +255,11 @@ function taskOf(row: Readonly<Record<string, unknown>>): Task {
 
 /** Not begun: it is over at once. Else whoever runs it is asked to end it. */
 export async function cancelTask(ask: Ask, id: string): Promise<void> {
-  await ask(
-    `UPDATE ~tasks SET state = CASE WHEN state IN ('queued', 'claimed') THEN 'cancelled' ELSE state END, cancel = true,
-       ended_at = CASE WHEN state IN ('queued', 'claimed') THEN clock_timestamp() ELSE ended_at END
-     WHERE id = $1 AND state IN ('queued', 'claimed', 'starting', 'started')`,
-    id,
-  );
+  await ask("SELECT ~cancel_task($1)", id);
 }
 
 /** A person says that whoever has it is gone. It may run twice when that one comes back. */
 export async function reassignTask(ask: Ask, id: string): Promise<boolean> {
-  const done = await ask(
-    `UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL, agent = NULL,
-       started_at = NULL, cancel = false
-     WHERE id = $1 AND state IN ('claimed', 'starting', 'started')`,
-    id,
-  );
-  return done.count === 1;
+  const [row] = await ask("SELECT ~reassign_task($1) AS done", id);
+  return row?.["done"] === true;
 }

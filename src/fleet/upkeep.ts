@@ -73,6 +73,7 @@ async function partitions(database: Database, schema: string): Promise<void> {
       .transact(async (ask) => {
         await ask("SET LOCAL lock_timeout = '2s'");
         await ask(`CREATE TABLE ~events_${name} PARTITION OF ~events FOR VALUES FROM ('${first}') TO ('${next}')`);
+        await ask(`ALTER TABLE ~events_${name} ENABLE ROW LEVEL SECURITY`); // by its own name it is nobody's
       })
       .catch((error: unknown) => {
         if (!NOT_NOW.test(sqlState(error) ?? "")) throw error;

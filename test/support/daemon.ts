@@ -47,6 +47,7 @@ export async function testDaemon(
   };
   let daemon = await start();
   let api = createApi(daemon.url);
+  let closed = false;
   return {
     dir,
     cwd,
@@ -60,6 +61,8 @@ export async function testDaemon(
       api = createApi(daemon.url);
     },
     async close() {
+      if (closed) return;
+      closed = true;
       const { agents } = await api.get("/agents?limit=1000");
       await Promise.all(
         [...(agents ?? [])].map((agent) =>

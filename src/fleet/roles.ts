@@ -1,0 +1,129 @@
+/**
+ * Who may write what in the fleet's tables, as a step of the schema. Each node's rows are its role's: where every box
+ * logs in as a role of its own, none can write as another, nor read what others ask each other; where all share one
+ * role, all rows are everybody's. What one box does about another's rows (drain it, cancel its task, see that it is
+ * lost) it does by functions of the owner, which do that and nothing else. The owner of the tables is not held by it.
+ */
+
+/** Of the nodes of who asks. A row without a role is taken by whoever joins as that node. */
+const MINE = "(SELECT n.node_no FROM ~nodes n WHERE n.role IS NULL OR n.role = current_user)";
+
+/** What a role with the right on the table sees and writes of its rows. */
+const policies = (
+  table: string,
+  rules: { readonly sees: string; readonly writes: string; readonly checks?: string },
+) => [
+  `ALTER TABLE ~${table} ENABLE ROW LEVEL SECURITY`,
+  `CREATE POLICY sees ON ~${table} FOR SELECT USING (${rules.sees})`,
+  `CREATE POLICY adds ON ~${table} FOR INSERT WITH CHECK (${rules.checks ?? rules.writes})`,
+  `CREATE POLICY changes ON ~${table} FOR UPDATE USING (${rules.writes}) WITH CHECK (${rules.checks ?? rules.writes})`,
+  `CREATE POLICY removes ON ~${table} FOR DELETE USING (${rules.writes})`,
+];
+
+const OWN = { sees: "true", writes: `node_no IN ${MINE}` };
+const BETWEEN = `node_no IN ${MINE} OR asker IN ${MINE}`;
+const OF_A_CALL = "EXISTS (SELECT 1 FROM ~calls c WHERE c.id = call)"; // of those that who asks may see
+const NOBODY_ELSES = `claimed_by IS NULL OR claimed_by IN ${MINE}`;
+
+/** Held by the schema's own name: a function of the owner must not be led to another's tables. */
+const deed = (name: string, takes: string, gives: string, body: string) => [
+  `CREATE FUNCTION ~${name}(${takes}) RETURNS ${gives} LANGUAGE plpgsql SECURITY DEFINER
+   SET search_path = pg_catalog, pg_temp AS $body$ BEGIN ${body} END $body$`,
+  `REVOKE ALL ON FUNCTION ~${name} FROM PUBLIC`,
+];
+
+/** A node that was not heard of for so long has run nothing of what it only claimed; what began is never handed on. */
+const REQUEUE = `
+  UPDATE ~tasks t SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL
+  FROM ~heartbeats h, ~meta m
+  WHERE t.state = 'claimed' AND h.node_no = t.claimed_by AND t.claimed_at < clock_timestamp() - m.lost_ms * interval '1 ms'
+    AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms');`;
+
+const EXPIRE = `
+  UPDATE ~tasks SET state = 'failed', error = 'nobody had room for it in time (queueTtlMs)', ended_at = clock_timestamp()
+  WHERE state = 'queued' AND expires_at < clock_timestamp();`;
+
+/** Not begun: it is over at once. Else whoever runs it is asked to end it. */
+const CANCEL = `
+  UPDATE ~tasks SET state = CASE WHEN state IN ('queued', 'claimed') THEN 'cancelled' ELSE state END, cancel = true,
+    ended_at = CASE WHEN state IN ('queued', 'claimed') THEN clock_timestamp() ELSE ended_at END
+  WHERE id = task AND state IN ('queued', 'claimed', 'starting', 'started');`;
+
+/** A person says that whoever has it is gone. It may run twice when that one comes back. */
+const REASSIGN = `
+  UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL, agent = NULL,
+    started_at = NULL, cancel = false
+  WHERE id = task AND state IN ('claimed', 'starting', 'started');
+  RETURN FOUND;`;
+
+/**
+ * Answers that nobody fetched go after ten minutes, the calls themselves after what a person may still ask about. By
+ * `now()`: no index can find what is older than a moment that moves while it is looked for.
+ */
+const TIDY_CALLS = `
+  DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes';
+  DELETE FROM ~calls WHERE created_at < now() - interval '1 day' AND expires_at < now()
+    AND (state <> 'claimed' OR created_at < now() - interval '30 days');`;
+
+/** Only one that is lost; what it mirrored goes with it, and its name is free. */
+const REMOVE = `
+  UPDATE ~nodes n SET deleted_at = clock_timestamp() FROM ~heartbeats h, ~meta m
+  WHERE n.node_no = node AND h.node_no = n.node_no AND n.deleted_at IS NULL
+    AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms';
+  IF NOT FOUND THEN RETURN false; END IF;
+  DELETE FROM ~agents a WHERE a.node_no = node;
+  DELETE FROM ~permissions p WHERE p.node_no = node;
+  DELETE FROM ~messages m WHERE m.node_no = node;
+  DELETE FROM ~events e WHERE e.node_no = node;
+  DELETE FROM ~cursors c WHERE c.node_no = node;
+  RETURN true;`;
+
+export const DEEDS = [
+  "drain_node(int, boolean)",
+  "remove_node(int)",
+  "tell_loss(int, text)",
+  "tidy_tasks()",
+  "cancel_task(text)",
+  "reassign_task(text)",
+  "tidy_calls()",
+] as const;
+
+export const ROLE_STEP: readonly string[] = [
+  "ALTER TABLE ~nodes ADD COLUMN role text",
+  "ALTER TABLE ~nodes ALTER COLUMN role SET DEFAULT current_user",
+  ...policies("nodes", {
+    sees: "true",
+    writes: "role IS NULL OR role = current_user",
+    checks: "role = current_user",
+  }),
+  ...["heartbeats", "cursors", "events", "agents", "permissions", "messages"].flatMap((table) => policies(table, OWN)),
+  // A partition by its own name is nobody's: only through the whole do the rules above hold.
+  "ALTER TABLE ~events_rest ENABLE ROW LEVEL SECURITY",
+  `DO $body$ DECLARE part regclass; BEGIN
+     FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = '~events'::regclass LOOP
+       EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part);
+     END LOOP; END $body$`,
+  ...policies("calls", { sees: BETWEEN, writes: BETWEEN, checks: BETWEEN }),
+  ...policies("call_bodies", { sees: OF_A_CALL, writes: OF_A_CALL }),
+  ...policies("call_answers", { sees: OF_A_CALL, writes: OF_A_CALL }),
+  ...policies("tasks", { sees: "true", writes: NOBODY_ELSES }),
+  ...policies("task_keys", { sees: "true", writes: "true" }),
+  ...deed(
+    "drain_node",
+    "node int, wanted boolean",
+    "void",
+    "UPDATE ~nodes SET draining = wanted WHERE node_no = node;",
+  ),
+  ...deed("remove_node", "node int", "boolean", REMOVE),
+  ...deed("tell_loss", "node int, loss text", "void", "UPDATE ~nodes SET told_lost = loss WHERE node_no = node;"),
+  ...deed("tidy_tasks", "", "void", REQUEUE + EXPIRE),
+  ...deed("cancel_task", "task text", "void", CANCEL),
+  ...deed("reassign_task", "task text", "boolean", REASSIGN),
+  ...deed("tidy_calls", "", "void", TIDY_CALLS),
+  // Whoever could write before can go on.
+  `DO $body$ DECLARE who text; BEGIN
+     FOR who IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a
+       WHERE c.oid = '~tasks'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> 0 AND a.grantee <> c.relowner LOOP
+       EXECUTE 'GRANT EXECUTE ON FUNCTION ${DEEDS.map((each) => `~${each}`).join(", ")} TO ' || who;
+     END LOOP; END $body$`,
+];
