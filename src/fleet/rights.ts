@@ -6,7 +6,7 @@ import { numberOf, textOf } from "./values.ts";
 
 export interface Rights {
   readonly role: string;
-  /** As PostgreSQL names them: "INSERT on tasks". */
+  /** Each with what it is on, as a GRANT names it. */
   readonly missing: readonly string[];
   /** The rules about rows do not hold it: it owns the tables, or is above them. */
   readonly unbound: boolean;
@@ -49,7 +49,7 @@ export async function rightsOf(ask: Ask, schema: string): Promise<Rights> {
   const nothing = { role, unbound: false, nodes: 0 };
   if (!good) return { ...nothing, missing: [`USAGE on schema ${schema}`] };
   const missing = (await ask(MISSING, schema, textArray(DEEDS))).map((row) => textOf(row, "what"));
-  if (missing.includes("SELECT on nodes")) return { ...nothing, missing };
+  if (missing.some((each) => each.endsWith(" on nodes"))) return { ...nothing, missing };
   const [row] = await ask(ROLE);
   return { role, missing, unbound: row?.["unbound"] === true, nodes: numberOf(row, "nodes") };
 }

@@ -25,10 +25,10 @@ const BETWEEN = `node_no IN ${MINE} OR asker IN ${MINE}`;
 const OF_A_CALL = "EXISTS (SELECT 1 FROM ~calls c WHERE c.id = call)"; // of those that who asks may see
 const NOBODY_ELSES = `claimed_by IS NULL OR claimed_by IN ${MINE}`;
 
-/** Held by the schema's own name: a function of the owner must not be led to another's tables. */
-const deed = (name: string, takes: string, gives: string, body: string) => [
+/** Led by no search path: a function of the owner must not be made to touch another's tables. */
+const deed = (name: string, takes: string, gives: string, ...steps: readonly string[]) => [
   `CREATE FUNCTION ~${name}(${takes}) RETURNS ${gives} LANGUAGE plpgsql SECURITY DEFINER
-   SET search_path = pg_catalog, pg_temp AS $body$ BEGIN ${body} END $body$`,
+   SET search_path = pg_catalog, pg_temp AS $body$ BEGIN ${steps.map((step) => `${step};`).join("\n")} END $body$`,
   `REVOKE ALL ON FUNCTION ~${name} FROM PUBLIC`,
 ];
 
@@ -37,46 +37,42 @@ const REQUEUE = `
   UPDATE ~tasks t SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL
   FROM ~heartbeats h, ~meta m
   WHERE t.state = 'claimed' AND h.node_no = t.claimed_by AND t.claimed_at < clock_timestamp() - m.lost_ms * interval '1 ms'
-    AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms');`;
+    AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms')`;
 
 const EXPIRE = `
   UPDATE ~tasks SET state = 'failed', error = 'nobody had room for it in time (queueTtlMs)', ended_at = clock_timestamp()
-  WHERE state = 'queued' AND expires_at < clock_timestamp();`;
+  WHERE state = 'queued' AND expires_at < clock_timestamp()`;
 
 /** Not begun: it is over at once. Else whoever runs it is asked to end it. */
 const CANCEL = `
   UPDATE ~tasks SET state = CASE WHEN state IN ('queued', 'claimed') THEN 'cancelled' ELSE state END, cancel = true,
     ended_at = CASE WHEN state IN ('queued', 'claimed') THEN clock_timestamp() ELSE ended_at END
-  WHERE id = task AND state IN ('queued', 'claimed', 'starting', 'started');`;
+  WHERE id = $1 AND state IN ('queued', 'claimed', 'starting', 'started')`;
 
 /** A person says that whoever has it is gone. It may run twice when that one comes back. */
 const REASSIGN = `
   UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL, agent = NULL,
     started_at = NULL, cancel = false
-  WHERE id = task AND state IN ('claimed', 'starting', 'started');
-  RETURN FOUND;`;
+  WHERE id = $1 AND state IN ('claimed', 'starting', 'started')`;
 
-/**
- * Answers that nobody fetched go after ten minutes, the calls themselves after what a person may still ask about. By
- * `now()`: no index can find what is older than a moment that moves while it is looked for.
- */
+/** By `now()`: no index can find what is older than a moment that moves while it is looked for. */
+const TIDY_ANSWERS =
+  "DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes'";
+
+/** After what a person may still ask about. */
 const TIDY_CALLS = `
-  DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes';
   DELETE FROM ~calls WHERE created_at < now() - interval '1 day' AND expires_at < now()
-    AND (state <> 'claimed' OR created_at < now() - interval '30 days');`;
+    AND (state <> 'claimed' OR created_at < now() - interval '30 days')`;
 
-/** Only one that is lost; what it mirrored goes with it, and its name is free. */
+/** Only one that is lost: its name is free. */
 const REMOVE = `
   UPDATE ~nodes n SET deleted_at = clock_timestamp() FROM ~heartbeats h, ~meta m
-  WHERE n.node_no = node AND h.node_no = n.node_no AND n.deleted_at IS NULL
-    AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms';
-  IF NOT FOUND THEN RETURN false; END IF;
-  DELETE FROM ~agents a WHERE a.node_no = node;
-  DELETE FROM ~permissions p WHERE p.node_no = node;
-  DELETE FROM ~messages m WHERE m.node_no = node;
-  DELETE FROM ~events e WHERE e.node_no = node;
-  DELETE FROM ~cursors c WHERE c.node_no = node;
-  RETURN true;`;
+  WHERE n.node_no = $1 AND h.node_no = n.node_no AND n.deleted_at IS NULL
+    AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms'`;
+
+const MIRRORED = ["agents", "permissions", "messages", "events", "cursors"] as const;
+const DRAIN = "UPDATE ~nodes SET draining = $2 WHERE node_no = $1";
+const TELL = "UPDATE ~nodes SET told_lost = $2 WHERE node_no = $1";
 
 export const DEEDS = [
   "drain_node(int, boolean)",
@@ -108,18 +104,21 @@ export const ROLE_STEP: readonly string[] = [
   ...policies("call_answers", { sees: OF_A_CALL, writes: OF_A_CALL }),
   ...policies("tasks", { sees: "true", writes: NOBODY_ELSES }),
   ...policies("task_keys", { sees: "true", writes: "true" }),
+  ...deed("drain_node", "int, boolean", "void", DRAIN),
   ...deed(
-    "drain_node",
-    "node int, wanted boolean",
-    "void",
-    "UPDATE ~nodes SET draining = wanted WHERE node_no = node;",
+    "remove_node",
+    "int",
+    "boolean",
+    REMOVE,
+    "IF NOT FOUND THEN RETURN false; END IF",
+    ...MIRRORED.map((table) => `DELETE FROM ~${table} WHERE node_no = $1`),
+    "RETURN true",
   ),
-  ...deed("remove_node", "node int", "boolean", REMOVE),
-  ...deed("tell_loss", "node int, loss text", "void", "UPDATE ~nodes SET told_lost = loss WHERE node_no = node;"),
-  ...deed("tidy_tasks", "", "void", REQUEUE + EXPIRE),
-  ...deed("cancel_task", "task text", "void", CANCEL),
-  ...deed("reassign_task", "task text", "boolean", REASSIGN),
-  ...deed("tidy_calls", "", "void", TIDY_CALLS),
+  ...deed("tell_loss", "int, text", "void", TELL),
+  ...deed("tidy_tasks", "", "void", REQUEUE, EXPIRE),
+  ...deed("cancel_task", "text", "void", CANCEL),
+  ...deed("reassign_task", "text", "boolean", REASSIGN, "RETURN FOUND"),
+  ...deed("tidy_calls", "", "void", TIDY_ANSWERS, TIDY_CALLS),
   // Whoever could write before can go on.
   `DO $body$ DECLARE who text; BEGIN
      FOR who IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a

@@ -20,6 +20,8 @@ export const notice = named(
     turnId: optional(text),
     turns: optional(array(object({ id: text, outcome: oneOf(...TURN_OUTCOMES), startedAt: time, endedAt: time }))),
     name: optional(text),
+    node: optional(about("The box that it works on, in a fleet", text)),
+    asOf: optional(about("When that box was heard of last, of one that is lost", time)),
     permission: optional(object({ id: text, kind: text, tool: text, title: text, options: array(text) })),
     verify: optional(verified),
     result: optional(about("Of the last turn, where it has one that fits its schema; not when it is large", unknown())),

@@ -66,7 +66,7 @@ export function hiddenQuestions(): readonly string[] {
         // `statement` is what such a literal is called where it is handed on; a question to a box is an object.
         .filter(
           (first) =>
-            !/^(?:[`"](?:SELECT|INSERT|UPDATE|DELETE|WITH|SET|CREATE|DROP|$|\$\{[A-Z_]+\})|[A-Z_]+$|statement$|question:|\{)/.test(
+            !/^(?:[`"](?:SELECT|INSERT|UPDATE|DELETE|WITH|SET|CREATE|ALTER|DROP|$|\$\{[A-Z_]+\})|[A-Z_]+$|statement$|question:|\{)/.test(
               first,
             ),
         )
