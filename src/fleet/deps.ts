@@ -5,6 +5,7 @@ import { HarnessError } from "../lib/errors.ts";
 import type { Asker } from "./asker.ts";
 import type { Ask, Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
+import type { Held } from "./held.ts";
 import type { Identity } from "./identity.ts";
 import type { Member, Membership } from "./membership.ts";
 import type { Mirror } from "./mirror.ts";
@@ -19,6 +20,7 @@ export interface FleetDeps {
   readonly mirror: Mirror;
   readonly asker: Asker;
   readonly pool: Pool;
+  readonly held: Held;
   readonly name: string;
 }
 

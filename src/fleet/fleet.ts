@@ -17,6 +17,7 @@ import { fleetMetrics } from "./counts.ts";
 import { createDatabase } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
 import { memberOf } from "./deps.ts";
+import { createHeld } from "./held.ts";
 import { channelOf, createHints } from "./hints.ts";
 import { identityOf, mirroredOf } from "./identity.ts";
 import { keyId } from "./lockbox.ts";
@@ -122,7 +123,18 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     ...{ database, schema: config.schema, hints, clock, newId: api.newUuid },
     member: () => memberOf({ membership }),
   });
-  const deps: FleetDeps = { api, config, database, identity, membership, mirror, asker, pool, name };
+  const deps: FleetDeps = {
+    api,
+    config,
+    database,
+    identity,
+    membership,
+    mirror,
+    asker,
+    pool,
+    held: createHeld(clock),
+    name,
+  };
   api.moreMetrics.add(() => fleetMetrics(deps));
   return {
     routes: [...fleetRoutes(deps), ...relayRoutes(deps, own)],

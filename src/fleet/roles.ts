@@ -70,6 +70,12 @@ const REMOVE = `
   WHERE n.node_no = $1 AND h.node_no = n.node_no AND n.deleted_at IS NULL
     AND h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms'`;
 
+/** Of another cluster, where numbers of transactions were higher: they lie before everything that comes. */
+const OLD_NUMBERS = `
+  UPDATE ~events SET xid = '3' WHERE (node_no, epoch, id, day) IN (
+    SELECT node_no, epoch, id, day FROM ~events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 20000)`;
+const GENERATION = "UPDATE ~meta SET generation = gen_random_uuid()::text";
+
 const MIRRORED = ["agents", "permissions", "messages", "events", "cursors"] as const;
 const DRAIN = "UPDATE ~nodes SET draining = $2 WHERE node_no = $1";
 const TELL = "UPDATE ~nodes SET told_lost = $2 WHERE node_no = $1";
@@ -82,6 +88,7 @@ export const DEEDS = [
   "cancel_task(text)",
   "reassign_task(text)",
   "tidy_calls()",
+  "renumber()",
 ] as const;
 
 export const ROLE_STEP: readonly string[] = [
@@ -119,6 +126,16 @@ export const ROLE_STEP: readonly string[] = [
   ...deed("cancel_task", "text", "void", CANCEL),
   ...deed("reassign_task", "text", "boolean", REASSIGN, "RETURN FOUND"),
   ...deed("tidy_calls", "", "void", TIDY_ANSWERS, TIDY_CALLS),
+  // true: there may be more. Cursors of before are good for nothing when the last is done.
+  ...deed(
+    "renumber",
+    "",
+    "boolean",
+    "IF NOT EXISTS (SELECT 1 FROM ~events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())) THEN RETURN false; END IF",
+    OLD_NUMBERS,
+    GENERATION,
+    "RETURN true",
+  ),
   // Whoever could write before can go on.
   `DO $body$ DECLARE who text; BEGIN
      FOR who IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a

@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { toJson } from "../lib/json.ts";
 import { pause } from "../lib/wait.ts";
 import type { Ask } from "./database.ts";
+import type { Held } from "./held.ts";
 import { jsonOf, numberOf, textOf, textOrNull, timeOf } from "./values.ts";
 
 export interface StreamCursor {
@@ -72,32 +73,43 @@ export async function beginOf(
 
 export interface StreamDeps {
   readonly ask: Ask;
+  readonly held: Held;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onDrop: () => void;
 }
 
 export function streamOf(
-  { ask, clock, signal, onDrop }: StreamDeps,
+  { ask, held, clock, signal, onDrop }: StreamDeps,
   begin: { readonly cursor: StreamCursor; readonly reset: boolean },
   filter: StreamFilter,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let cursor = begin.cursor;
   let ended = signal.aborted;
+  /** The database was away: what is back may have been restored. */
+  let doubt = false;
 
   const page = async (): Promise<string> => {
     const { node, project, agent, types } = filter;
     const rows = await ask(EVENTS, cursor.xid, cursor.seq, node, project, agent, types);
     const last = rows.at(-1);
     if (last !== undefined) cursor = { ...cursor, xid: textOf(last, "xid"), seq: textOf(last, "seq") };
+    else await held.look(ask);
     return rows.map(messageOf(cursor.generation)).join("");
+  };
+
+  /** Where the cursor is good no more it is said, and gone on from now. */
+  const assured = async (): Promise<string> => {
+    if (!doubt) return "";
+    const now = await beginOf(ask, cursor);
+    [doubt, cursor] = [false, now.cursor];
+    return now.reset ? resetText(cursor) : "";
   };
 
   const follow = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     const send = (text: string): void => controller.enqueue(encoder.encode(text));
-    const reset = begin.reset ? `event: reset\ndata: ${toJson({ newest: cursorText(cursor) })}\n\n` : "";
-    send(formatRetry(RETRY_MS) + reset);
+    send(formatRetry(RETRY_MS) + (begin.reset ? resetText(cursor) : ""));
     let pauseMs = FIRST_PAUSE_MS;
     let quietSince = clock.monotonic();
     let fullSince: number | null = null;
@@ -110,10 +122,12 @@ export function streamOf(
         }
       } else {
         fullSince = null;
-        const text = await page().catch(() => null);
+        const text = await assured()
+          .then(async (reset) => reset + (await page()))
+          .catch(() => null);
         if (ended) break;
         if (text === null)
-          pauseMs = AWAY_PAUSE_MS; // the database is away: it goes on from here when it is back
+          [doubt, pauseMs] = [true, AWAY_PAUSE_MS]; // it goes on from here when it is back
         else if (text === "") pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs + 10);
         else pauseMs = FIRST_PAUSE_MS;
         if (text) (send(text), (quietSince = clock.monotonic()));
@@ -138,6 +152,8 @@ export function streamOf(
     new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES }),
   );
 }
+
+const resetText = (cursor: StreamCursor): string => `event: reset\ndata: ${toJson({ newest: cursorText(cursor) })}\n\n`;
 
 const messageOf =
   (generation: string) =>

@@ -20,7 +20,10 @@ export interface UpkeepDeps {
 }
 
 const EVERY_MS = 60 * 60 * 1000;
+const AWAY_MS = 60_000;
 const PAUSE_MS = 100;
+/** What comes back may be another one. */
+const BACK_MS = 10_000;
 const BATCH = 5000;
 const DAYS_AHEAD = 2;
 /** The role may not, or somebody else is at it: nothing is lost by it. */
@@ -32,23 +35,27 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
   let stopped = false;
 
   const run = async (): Promise<void> => {
-    let more = false;
+    let [more, away] = [false, false];
     try {
       const member = deps.member();
       if (member !== null) {
+        while (await renumbered(database))
+          log.warn("the fleet's database was restored: its event streams begin anew", {});
         await partitions(database, deps.schema);
         more = await prune(database, member.no, deps.eventsDays);
       }
     } catch (error) {
-      const expected = error instanceof DatabaseAway || NOT_NOW.test(sqlState(error) ?? "");
+      away = error instanceof DatabaseAway;
+      const expected = away || NOT_NOW.test(sqlState(error) ?? "");
       if (!expected && !stopped) log.error("cannot tidy up the fleet's log", { error });
     }
-    plan(more ? PAUSE_MS : EVERY_MS);
+    plan(more ? PAUSE_MS : away ? AWAY_MS : EVERY_MS);
   };
   const plan = (ms: number): void => {
     timer?.cancel();
     if (!stopped) timer = clock.setTimer(ms, () => void run());
   };
+  database.onDrop(() => deps.member() !== null && plan(BACK_MS));
   return {
     begin: () => plan(PAUSE_MS),
     stop() {
@@ -56,6 +63,12 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
       timer?.cancel();
     },
   };
+}
+
+/** Numbers of transactions that this database has not come to: it was brought here from another one. */
+async function renumbered(database: Database): Promise<boolean> {
+  const [row] = await database.transact((ask) => ask("SELECT ~renumber() AS more"), BATCH_DEADLINE_MS);
+  return row?.["more"] === true;
 }
 
 /** Today's rows may be in the rest already: only days to come can be given a partition of their own. */

@@ -97,6 +97,10 @@ describe.skipIf(POSTGRES === null)("the stream of a fleet", () => {
       const name = await makeProject(two);
       await Bun.sleep(600);
       expect(hears(heard.heard, name)).toBeUndefined(); // held back, or the late one would never be seen
+      await eventually("it is counted", async () => {
+        const page = await (await fetch(`${one.api().url}/metrics`)).text();
+        return Number(/^agent_harness_fleet_stream_held_seconds (\S+)$/m.exec(page)?.[1]) > 0;
+      });
       hold.resolve();
       await late;
       await eventually("both are heard", () => hears(heard.heard, name) && hears(heard.heard, "late-one"));
@@ -126,6 +130,40 @@ describe.skipIf(POSTGRES === null)("the stream of a fleet", () => {
     await eventually("the one is heard", () => hears(picked.heard, theirs));
     expect(hears(picked.heard, mine)).toBeUndefined();
     await picked.close();
+  });
+
+  test("begins anew in a database that was brought from another one, where numbers were higher", async () => {
+    const before = await listen(one);
+    const name = await makeProject(one);
+    const { id } = await eventually("it is heard", () => hears(before.heard, name));
+    await fleet.sql.unsafe(`UPDATE ${fleet.table("events")} SET xid = '99999999999'`);
+    await two.restart();
+    await eventually("the numbers are mended", async () => {
+      const [row] = await fleet.sql.unsafe(
+        `SELECT max(xid::text::numeric) < 99999999999 AS good FROM ${fleet.table("events")}`,
+      );
+      return row?.["good"] === true;
+    });
+    const after = await listen(two, "", { "Last-Event-ID": id });
+    await eventually("reset is said", () => after.heard.some(({ event }) => event === "reset"));
+    const next = await makeProject(one);
+    await eventually("what is new is heard", () => hears(after.heard, next));
+    await after.close();
+    await before.close();
+  });
+
+  test("says reset to who was listening when the database came back as it had been before", async () => {
+    const heard = await listen(one);
+    const first = await makeProject(one);
+    await eventually("it is heard", () => hears(heard.heard, first));
+    // As after a restore: the listener has seen numbers that this database has not come to.
+    const backend = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+    await fleet.sql.unsafe(`UPDATE ${fleet.table("meta")} SET generation = gen_random_uuid()`);
+    await fleet.sql.unsafe(backend);
+    await eventually("reset is said", () => heard.heard.some(({ event }) => event === "reset"));
+    const next = await makeProject(two);
+    await eventually("what is new is heard", () => hears(heard.heard, next));
+    await heard.close();
   });
 
   test("goes on by itself when the database was away", async () => {
