@@ -12,7 +12,7 @@ import { errorText } from "../lib/errors.ts";
 import { tryJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import type { FleetTask } from "../store/fleet-tasks.ts";
-import { dropTask, fleetTasks, holdTask, runTask } from "../store/fleet-tasks.ts";
+import { dropTask, findFleetTask, fleetTasks, holdTask, runTask } from "../store/fleet-tasks.ts";
 import { isBusy } from "../words/agent.ts";
 import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
@@ -167,7 +167,8 @@ export function createPool(deps: PoolDeps): Pool {
         left: () => undefined,
       }),
     );
-    if (response.status < 300) {
+    // What is stored decides, not what was answered: of an agent that was made a failure may be told as well.
+    if (findFleetTask(store, task)?.step === "running") {
       seam("task-running");
       return true;
     }
