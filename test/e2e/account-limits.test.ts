@@ -10,6 +10,7 @@ import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
+import { cliOf } from "../support/cli.ts";
 import { storedEvents } from "../support/events.ts";
 import type { Hook } from "../support/hook.ts";
 import { startHook } from "../support/hook.ts";
@@ -137,6 +138,34 @@ test("an agent whose process was just being started when the daemon died is know
       return waiting.length === 2 && all;
     });
     expect(accounts.map(({ name }) => String(name))).toEqual([expect.stringMatching(/^claude-code:login-/)]);
+  } finally {
+    await one.close();
+  }
+});
+
+test("the command line stays with a turn that waits, and says once until when", async () => {
+  const one = await makeBox();
+  try {
+    const limit = join(one.dir, "limit");
+    const claude = { command: [process.execPath, join(FAKES, "claude.ts")], env: { FAKE_LIMIT: limit } };
+    const config = JSON.parse(await Bun.file(one.configFile).text());
+    writeFileSync(one.configFile, JSON.stringify({ ...config, providers: { "claude-code": claude } }));
+    const until = Math.ceil(Date.now() / 60_000) * 60_000 + 3_600_000;
+    writeFileSync(limit, String(until));
+    await one.start();
+    await one.api().post("/projects", { name: "p", cwd: one.cwd });
+    const run = cliOf(one).start(["run", "--project", "p", "--provider", "claude-code", "--name", "one", "do it"]);
+    const said = new Response(run.stderr).text();
+    await eventually("it to wait", async () => {
+      const { body } = await one.api().call("GET", "/projects/p/agents/one");
+      return String(body["agent"]?.["status"]) === "limited";
+    });
+    writeFileSync(limit, "0");
+    await one.api().post("/projects/p/agents/one/limit/skip");
+    expect([await run.exited, await new Response(run.stdout).text()]).toEqual([0, "echo: continue\n"]);
+    const lines = (await said).split("\n").filter((line) => line.includes("waits for its account"));
+    const at = `${new Date(until).toISOString().slice(0, 16)}Z`;
+    expect(lines).toEqual([expect.stringContaining(`five_hour used up, goes on at ${at}`)]);
   } finally {
     await one.close();
   }

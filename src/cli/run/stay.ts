@@ -10,6 +10,7 @@ import { askedOf } from "../asks.ts";
 import type { Client } from "../client.ts";
 import type { Context } from "../command.ts";
 import { messageOf } from "../commands/logs.ts";
+import { doingOf } from "../doing.ts";
 import type { AgentShape, InputShape } from "../shapes.ts";
 import { get, nameOf, pathOf } from "../shapes.ts";
 import type { StreamEvent } from "../stream.ts";
@@ -121,10 +122,19 @@ function openStory(client: Client, agent: AgentShape, options: StayOptions, { di
     turnId = fed.turnId;
     if (turnId !== null) await turnOver(turnId);
   };
+  /** Until when, once for each time that it is to go on at. */
+  let goesOnAt = "";
+  const limited = async (detail: string): Promise<void> => {
+    const now = await get(client, pathOf(agent), "agent");
+    const until = now.limit?.resumesAt ?? "";
+    if (until !== "" && until === goesOnAt) return;
+    goesOnAt = until;
+    display.say(`${nameOf(agent)} ${detail}${now.limit === undefined ? "" : `; ${doingOf(now)}`}`);
+  };
   const status = async (event: StreamEvent): Promise<void> => {
     const { to, cause } = event.data;
     const detail = isObject(cause) ? String(cause["detail"]) : "";
-    if (to === "limited") display.say(`${nameOf(agent)} is limited: ${detail}`);
+    if (to === "limited") await limited(detail);
     // A start that failed ends no turn: the input waits for somebody.
     if (to === "exited" && turnId === null) {
       const now = await get(client, pathOf(agent), "agent");

@@ -3,11 +3,13 @@ import { describe, expect, test } from "bun:test";
 import type { DayStanding, Fact } from "../../../../src/agents/model.ts";
 import type { Metering } from "../../../../src/providers/contract.ts";
 import { standings } from "../../../../src/agents/state/budget.ts";
+import { goOn, limited } from "./limit-facts.ts";
 import type { Under } from "./world.ts";
 import {
   DONE,
   WORKING,
   abort,
+  accepted,
   ask,
   decide,
   ended,
@@ -193,6 +195,14 @@ describe("time of work", () => {
     );
     expect(it.trace).not.toContain("interrupt");
     it.do(decide("p1"), later(11_000));
+    expect(it.trace).toContain("interrupt");
+  });
+
+  test("does not run while its account is at its limit", () => {
+    const it = world({ budget: { wallMs: 10_000 }, limits: { stallWarnMs: 0, parkIdleMs: 0 } });
+    it.do(...WORKING, later(6000), limited(), later(3_600_000), goOn(2), accepted(2), later(3900));
+    expect(it.trace).not.toContain("interrupt");
+    it.do(later(200));
     expect(it.trace).toContain("interrupt");
   });
 
