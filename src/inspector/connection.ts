@@ -48,10 +48,10 @@ export interface LinkOptions {
   readonly refresh: Refresh;
   readonly node: string | null;
   /** Of the node: loaded where the page is about one. */
-  readonly source: Promise<Source> | null;
+  readonly source: (() => Promise<Source>) | null;
 }
 
-export function createLink({ store, client, refresh, node, source: loading }: LinkOptions): Link {
+export function createLink({ store, client, refresh, node, source: load }: LinkOptions): Link {
   let source: Source | null = null;
   const listeners = new Set<(event: StreamEvent) => void>();
   const reloaders = new Set<(cut: boolean) => void>();
@@ -209,13 +209,19 @@ export function createLink({ store, client, refresh, node, source: loading }: Li
     wake();
   };
 
-  const begin = async (): Promise<never> => {
-    source = await loading;
+  /** Its part of the page may be as far away as the daemon is. */
+  const loadSource = async (): Promise<void> => {
+    while (load !== null && source === null) {
+      try {
+        source = await load();
+      } catch {
+        await afterFailure(null);
+      }
+    }
     source?.onTurn(() => {
       if (store.connection.is === "live") reopen();
       else if (store.connection.is === "gone") wake();
     });
-    return run();
   };
 
   const link: Link = {
@@ -223,7 +229,7 @@ export function createLink({ store, client, refresh, node, source: loading }: Li
     start() {
       document.addEventListener("visibilitychange", onVisible);
       addEventListener("online", () => wake());
-      void begin();
+      void loadSource().then(run);
     },
     follow(agent) {
       if (agent === followed) return;

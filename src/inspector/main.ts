@@ -58,21 +58,26 @@ const refresh = createRefresh(store, client);
 
 /** What is known of the other boxes: nothing of it is loaded, and nobody asked, where there is no fleet. */
 let fleet: Promise<FleetWatch> | undefined;
+async function loadFleet(): Promise<FleetWatch> {
+  const { createBoxes, createFleetWatch } = await import("./fleet-join.ts");
+  const keepWhileHidden = (): boolean => link.keepWhileHidden;
+  const watch = createFleetWatch({ store, home: clientOf(null), node, keepWhileHidden });
+  createBoxes(bar.boxes, watch, node);
+  nav.append(navLink(["fleet", "#/fleet", "Fleet"]));
+  void watch.look();
+  return watch;
+}
 const joinFleet = (): Promise<FleetWatch> =>
-  (fleet ??= import("./fleet-join.ts").then(({ createBoxes, createFleetWatch }) => {
-    const keepWhileHidden = (): boolean => link.keepWhileHidden;
-    const watch = createFleetWatch({ store, home: clientOf(null), node, keepWhileHidden });
-    createBoxes(bar.boxes, watch, node);
-    nav.append(navLink(["fleet", "#/fleet", "Fleet"]));
-    void watch.look();
-    return watch;
+  (fleet ??= loadFleet().catch((error: unknown) => {
+    fleet = undefined; // not connected: the next that needs it tries again
+    throw error;
   }));
 const sourceOf = async (name: string): Promise<Source> => {
   const [{ createSource }, watch] = await Promise.all([import("./fleet-join.ts"), joinFleet()]);
   return createSource(watch, store, clientOf(null), name);
 };
 
-const link = createLink({ store, client, refresh, node, source: node === null ? null : sourceOf(node) });
+const link = createLink({ store, client, refresh, node, source: node === null ? null : () => sourceOf(node) });
 const filter: Filter = { looks: new Set(), query: "" };
 const seen = createSeen(store, node);
 const app: AppContext = {
@@ -264,7 +269,7 @@ skip.addEventListener("click", (event) => {
 });
 document.body.append(skip, bar.element, holder, nav, createAnnouncer(store));
 store.onMark((topic) => {
-  if (topic === "totals" && store.totals?.fleet === true) void joinFleet();
+  if (topic === "totals" && store.totals?.fleet === true) joinFleet().catch(() => undefined);
   if (topic === "connection" && store.connection.is === "token") void askForToken(store.connection.message);
 });
 addEventListener("hashchange", () => void show());

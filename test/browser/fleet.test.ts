@@ -204,6 +204,19 @@ describeInBrowser("the fleet on the page", (browser) => {
     },
   );
 
+  maybe("without the fleet's database the page of the fleet says so, and is what it was when it is back", async () => {
+    const tab = await openPage(await browser(), home, "#/fleet");
+    await tab.see(".fleet-row[data-node=far] .status", "Live");
+    postgres.signal("SIGKILL");
+    await tab.see(".fleet .problem", "database");
+    expect(await tab.look(`document.querySelector("main.fleet").classList.contains("stale")`)).toBe(true);
+    await tab.see(".live", "live"); // of this box nothing is worse
+    await postgres.start();
+    await tab.until(`!document.querySelector("main.fleet").classList.contains("stale")`);
+    await tab.see(".fleet-row[data-node=far] .status", "Live");
+    expect(tab.complaints).toEqual([]);
+  });
+
   const onFar = (hash: string): string => `${home.url()}?node=far${hash}`;
 });
 
