@@ -80,11 +80,13 @@ chaos: build node_modules/.ready
 	$(BUN) test/chaos/main.ts
 	$(if $(filter 0,$(FUZZ)),,AH_TEST_FUZZ_CASES=$(FUZZ) $(BUN) test/run.ts unit/fuzz)
 
-# Agents' work at full size: snapshots of FILES files. `make test` takes fewer.
-FILES ?= 100000
+# Agents' work at full size: snapshots of FILES files, ROUNDS deaths at any moment. `make test` takes fewer.
+FILES  ?= 100000
+ROUNDS ?= 100
 
 test-work: build node_modules/.ready
-	AH_TEST_FILES=$(FILES) $(BUN) test/run.ts unit/workspaces/many.test.ts
+	AH_TEST_FILES=$(FILES) AH_TEST_ROUNDS=$(ROUNDS) $(BUN) test/run.ts unit/workspaces/many.test.ts \
+	  e2e/workspaces-rounds.test.ts
 
 # Breaks the heart in some eighty places, one at a time, and looks whether a test notices. Takes a while.
 mutants: build node_modules/.ready

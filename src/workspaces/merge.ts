@@ -45,6 +45,8 @@ export async function mergeTrees({ store, repo, into, work, message }: MergeRequ
   const answer = await storeRun(store, over(repo, { args, timeoutMs: MERGE_MS }));
   if ((answer.code !== 0 && answer.code !== 1) || answer.stopped !== null) throw new GitFailed("merge-tree", answer);
   const { tree, conflicts } = readMergeTree(answer.stdout);
+  // It ends with 1 also when it does not know what it was to merge.
+  if (!/^[0-9a-f]{40,64}$/.test(tree)) throw new GitFailed("merge-tree", answer);
   if (answer.code === 1) return { is: "conflict", conflicts };
   if (tree === (await treeOfCommit(store, repo, into))) return { is: "already" };
   const commit = ["commit-tree", tree, "-p", into, "-p", work, "-m", message];

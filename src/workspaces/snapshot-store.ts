@@ -4,7 +4,7 @@
  * store's folder, the indexes in it, its names for snapshots, and its tidying. It never touches a project's own
  * repository.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createTurnstile } from "./turnstile.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -41,15 +41,42 @@ const CONFIG: readonly string[] = [
   "core.quotePath=true",
 ];
 
-/** Makes the store where there is none. `format`: of the project's repository, whose objects have to fit. */
+/**
+ * Makes the store where there is none; `format`: of the project's repository, whose objects have to fit. Once in a
+ * daemon's life: nobody else writes into it yet.
+ */
 export async function openStore(git: Git, dir: string, format = "sha1"): Promise<SnapshotStore> {
-  if (!existsSync(join(dir, "info", "attributes"))) {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    await git.ok({ args: ["init", "-q", "--bare", "--template=", `--object-format=${format}`, dir], cwd: "/" });
-    mkdirSync(join(dir, "info"), { recursive: true, mode: 0o700 });
-    writeFileSync(join(dir, "info", "attributes"), ATTRIBUTES, { mode: 0o600 });
-  }
+  if (existsSync(join(dir, "info", "attributes"))) sweepLocks(dir);
+  else if (holdsNames(dir)) writeAttributes(dir);
+  else await makeStore(git, dir, format);
   return { dir, git, turnstile: createTurnstile() };
+}
+
+/** Beside its place, and moved there whole: what a death left of an earlier attempt is nothing that git goes on from. */
+async function makeStore(git: Git, dir: string, format: string): Promise<void> {
+  const half = `${dir}.new`;
+  for (const each of [half, dir]) rmSync(each, { recursive: true, force: true });
+  mkdirSync(half, { recursive: true, mode: 0o700 });
+  await git.ok({ args: ["init", "-q", "--bare", "--template=", `--object-format=${format}`, half], cwd: "/" });
+  writeAttributes(half);
+  renameSync(half, dir);
+}
+
+const holdsNames = (dir: string): boolean => ["packed-refs", "refs/agents"].some((name) => existsSync(join(dir, name)));
+
+function writeAttributes(dir: string): void {
+  mkdirSync(join(dir, "info"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(dir, "info", "attributes"), ATTRIBUTES, { mode: 0o600 });
+}
+
+/** Of a git that was killed. Whoever comes to such a lock waits for nobody, and fails. */
+function sweepLocks(dir: string): void {
+  for (const [folder, recursive] of [
+    [dir, false],
+    [join(dir, "refs"), true],
+  ] as const)
+    for (const name of readdirSync(folder, { recursive, encoding: "utf8" }))
+      if (name.endsWith(".lock")) rmSync(join(folder, name), { force: true });
 }
 
 function inStore({ dir }: SnapshotStore, { work, index, also, env, config = [], ...rest }: StoreRequest): GitRequest {

@@ -26,12 +26,17 @@ export interface Unmerged extends WorkFigures {
 
 /** Of the state that was kept last; null: nothing would be lost. */
 export async function unmergedWork(context: Context, workspace: Workspace): Promise<Unmerged | null> {
+  if (workspace.kind === "shared") return null; // it lies in the project's folder, and stays there
+  const store = await context.storeOf(workspace.project, repositoryOf(workspace));
+  // What is written to find that out has no name, and must not be tidied away meanwhile.
+  return store.turnstile.together(() => unmergedIn(context, workspace, store));
+}
+
+async function unmergedIn(context: Context, workspace: Workspace, store: SnapshotStore): Promise<Unmerged | null> {
   const { id, name, kind } = workspace;
-  if (kind === "shared") return null; // it lies in the project's folder, and stays there
   const [first, last] = [findSnapshot(context.store, id, FIRST), lastSnapshot(context.store, id)];
   if (first === null || last === null) return null; // it never began
   const repo = repositoryOf(workspace);
-  const store = await context.storeOf(workspace.project, repo);
   const figures = figuresOf(await changesBetween(store, first.commit, last.commit));
   const plain = { id, name, ...figures, branch: null, commits: 0, uncommitted: figures.files };
   const { base, branch } = workspace;

@@ -69,18 +69,6 @@ test.each(["workspace_row", "workspace_branch", "workspace_made", "workspace_set
   },
 );
 
-test("killed at any moment of making a folder, again and again, it is whole in the end", async () => {
-  const api = await world("");
-  const { agent } = await api.post("/projects/p/agents", BODY);
-  for (let round = 0; round < 8; round++) {
-    await Bun.sleep(20 + ((round * 67) % 400)); // no wait for luck: moments at which it dies
-    await box.kill();
-    await box.start();
-  }
-  await made(String(agent?.["id"]));
-  tidy();
-});
-
 test("killed between the name of a turn's snapshot and its row, the turn is kept and ends once", async () => {
   const api = await world("");
   const { agent } = await api.post("/projects/p/agents", BODY);

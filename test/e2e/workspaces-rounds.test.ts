@@ -14,7 +14,7 @@ import { makeBox } from "../support/binary.ts";
 import { seeded } from "../support/random.ts";
 import { picture, repository, user } from "../unit/workspaces/ground.ts";
 
-const ROUNDS = Number(process.env["AH_TEST_ROUNDS"] ?? 8);
+const ROUNDS = Number(process.env["AH_TEST_ROUNDS"] ?? 6);
 const SEED = Number(process.env["AH_TEST_SEED"] ?? 20_261_126);
 const PATIENCE_MS = 90_000;
 setDefaultTimeout(ROUNDS * 60_000);

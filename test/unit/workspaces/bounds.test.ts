@@ -115,6 +115,20 @@ test("what was killed in the middle leaves nothing that stands in the way of the
   expect(Object.keys(unpacked(store, first.commit, join(dir, "out0")))).toEqual(["a"]);
 });
 
+test("a store of which a death left half, and one with locks of a git that was killed, are gone on with", async () => {
+  const dir = ground();
+  const work = repository(join(dir, "work"));
+  put(join(dir, "store.git"), { "config.lock": "", HEAD: "ref: refs/heads/main\n" });
+  put(join(dir, "store.git.new"), { config: "half" });
+  const store = await storeIn(dir);
+  const first = await take(store, work, "0");
+  put(store.dir, { "refs/agents/a3f2b1c0/1.lock": "", "packed-refs.lock": "", "config.lock": "" });
+  const again = await storeIn(dir);
+  const second = await take(again, work, "1", { parent: first.commit });
+  await tidyStore(again, Date.now());
+  expect([...(await snapshotRefs(again, "a3f2b1c0")).values()]).toEqual([first.commit, second.commit]);
+});
+
 test("what was looked at without a name goes with the tidying, and stands in the way of nothing", async () => {
   const dir = ground();
   const work = repository(join(dir, "work"));
