@@ -98,7 +98,7 @@ export async function readBody(ask: Ask, id: string): Promise<Uint8Array | null>
 }
 
 /** Parts are written one by one, so that no statement holds megabytes. */
-const PART_BYTES = 256 * 1024;
+export const PART_BYTES = 256 * 1024;
 
 /** The last thing that makes it an answer is the state: parts of a writer that died are written over. */
 export async function writeAnswer(

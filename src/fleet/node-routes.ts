@@ -1,12 +1,20 @@
 /** The fleet at a glance, and its nodes. */
 import { json, noContent } from "../http/answer.ts";
 import { route } from "../http/router.ts";
+import { newestEvent } from "../store/events.ts";
 import { asking, memberOf } from "./deps.ts";
 import type { FleetDeps } from "./deps.ts";
+import { mirroredOf } from "./identity.ts";
 import type { FleetNode } from "./registry.ts";
 import { REACHES, listNodes, removeNode, setDraining } from "./registry.ts";
+import { numberOf } from "./values.ts";
 
 const ONE = "/api/v1/fleet/nodes/:node";
+
+const WAITS = `
+  SELECT (SELECT count(*) FROM ~permissions WHERE state = 'pending') AS permissions,
+    (SELECT count(*) FROM ~tasks WHERE state = 'queued') AS queued,
+    (SELECT count(*) FROM ~tasks WHERE state IN ('claimed', 'starting', 'started')) AS held`;
 
 export function nodeRoutes(deps: FleetDeps) {
   const drain = (draining: boolean) => ({
@@ -24,13 +32,17 @@ export function nodeRoutes(deps: FleetDeps) {
       method: "GET",
       path: "/api/v1/fleet",
       summary:
-        "The fleet at a glance: nodes by reach, agents, what waits, how far the mirror lags; also while its database is away",
+        "The fleet at a glance: nodes by reach, what waits, how far this box's mirror lags; also while its database is away",
       relay: false,
       async handler() {
-        const { database, membership, name, config } = deps;
+        const { api, database, membership, mirror, name, config } = deps;
         const member = membership.member();
         const why = membership.why;
-        const nodes = member === null || !database.up ? null : await asking(deps, listNodes).catch(() => null);
+        const there = member !== null && database.up;
+        const [nodes, waits] = there
+          ? await asking(deps, (ask) => Promise.all([listNodes(ask), ask(WAITS)])).catch(() => [null, null])
+          : [null, null];
+        const [waiting] = waits ?? [];
         return json({
           node: name,
           joined: member !== null,
@@ -38,7 +50,12 @@ export function nodeRoutes(deps: FleetDeps) {
           ...(why === null ? {} : { why: { error: why.code, message: why.message } }),
           schema: config.schema,
           nodes: nodes === null ? null : counted(nodes),
-          lag: nodes?.find((each) => each.no === member?.no)?.lag ?? null,
+          permissions: waiting === undefined ? null : numberOf(waiting, "permissions"),
+          tasks:
+            waiting === undefined ? null : { queued: numberOf(waiting, "queued"), held: numberOf(waiting, "held") },
+          // By this box's own store: it is known, and grows, while the database is away.
+          lag: Math.max(0, newestEvent(api.store) - (mirror.mirrored ?? mirroredOf(api.store))),
+          mirrorStopped: mirror.stopped,
         });
       },
     }),

@@ -14,7 +14,7 @@ import { isObject } from "../lib/check.ts";
 import type { Store } from "../store/database.ts";
 import { beginCall, callIds, callLeft, findCall, finishCall, forgetCall } from "../store/fleet-calls.ts";
 import type { CallAnswer, CallRequest, ClaimedCall } from "./call.ts";
-import { claimCalls, readBody, sweepCalls, writeAnswer } from "./call.ts";
+import { PART_BYTES, claimCalls, readBody, sweepCalls, writeAnswer } from "./call.ts";
 import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Hints } from "./hints.ts";
@@ -62,6 +62,8 @@ export function createOwner(deps: OwnerDeps): Owner {
   let stopped = false;
   let lastCallAt = Number.NEGATIVE_INFINITY;
   let sweptAt = clock.monotonic();
+  /** Megabytes go one after the other: small answers find a connection between them. */
+  let largeOnes: Promise<void> = Promise.resolve();
 
   const look = async (): Promise<void> => {
     if (looking) return void (again = true);
@@ -100,7 +102,12 @@ export function createOwner(deps: OwnerDeps): Owner {
     try {
       const answer = await answerOf(call);
       if (answer === null || stopped) return;
-      await writeAnswer(database, call, member.session, answer, (ask) => hint(ask, channelOf(deps.schema, call.asker)));
+      const write = (): Promise<void> =>
+        writeAnswer(database, call, member.session, answer, (ask) => hint(ask, channelOf(deps.schema, call.asker)));
+      if (answer.body.length <= PART_BYTES) return await write();
+      const turn = largeOnes.then(write);
+      largeOnes = turn.catch(() => undefined); // told to whoever waits for it, below
+      await turn;
     } catch (error) {
       // It stays claimed, and is looked at again: what was done is stored here, and only its answer is missing there.
       if (!(error instanceof DatabaseAway)) log.error("cannot answer another box", { call: call.id, error });

@@ -27,7 +27,7 @@ const NOBODY_ELSES = `claimed_by IS NULL OR claimed_by IN ${MINE}`;
 
 /** Led by no search path: a function of the owner must not be made to touch another's tables. */
 const deed = (name: string, takes: string, gives: string, ...steps: readonly string[]) => [
-  `CREATE FUNCTION ~${name}(${takes}) RETURNS ${gives} LANGUAGE plpgsql SECURITY DEFINER
+  `CREATE OR REPLACE FUNCTION ~${name}(${takes}) RETURNS ${gives} LANGUAGE plpgsql SECURITY DEFINER
    SET search_path = pg_catalog, pg_temp AS $body$ BEGIN ${steps.map((step) => `${step};`).join("\n")} END $body$`,
   `REVOKE ALL ON FUNCTION ~${name} FROM PUBLIC`,
 ];
@@ -58,6 +58,11 @@ const REASSIGN = `
 /** By `now()`: no index can find what is older than a moment that moves while it is looked for. */
 const TIDY_ANSWERS =
   "DELETE FROM ~call_answers a USING ~calls c WHERE c.id = a.call AND c.done_at < now() - interval '10 minutes'";
+
+/** Nobody carries it out any more. */
+const TIDY_BODIES = `
+  DELETE FROM ~call_bodies b USING ~calls c
+  WHERE c.id = b.call AND c.state IN ('queued', 'claimed') AND c.expires_at < now() - interval '10 minutes'`;
 
 /** After what a person may still ask about. */
 const TIDY_CALLS = `
@@ -143,3 +148,13 @@ export const ROLE_STEP: readonly string[] = [
        EXECUTE 'GRANT EXECUTE ON FUNCTION ${DEEDS.map((each) => `~${each}`).join(", ")} TO ' || who;
      END LOOP; END $body$`,
 ];
+
+/** What was asked and never begun goes, too. */
+export const BODIES_STEP: readonly string[] = deed(
+  "tidy_calls",
+  "",
+  "void",
+  TIDY_ANSWERS,
+  TIDY_BODIES,
+  TIDY_CALLS,
+).slice(0, 1);

@@ -6,7 +6,7 @@
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Ask, Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
-import { ROLE_STEP } from "./roles.ts";
+import { BODIES_STEP, ROLE_STEP } from "./roles.ts";
 import { numberOf, textOf } from "./values.ts";
 
 /** Statements of a step, run in order in one transaction. */
@@ -89,6 +89,7 @@ const STEPS: readonly (readonly string[])[] = [
   // Without it each task that is deleted has all keys read.
   ["CREATE INDEX task_keys_by_task ON ~task_keys (task)"],
   ROLE_STEP,
+  BODIES_STEP,
 ];
 
 /** The schema that this program writes. */

@@ -27,8 +27,16 @@ export async function run(context: Context): Promise<number> {
       "nodes",
       nodes === null ? "?" : ["live", "late", "lost"].map((reach) => `${String(nodes[reach])} ${reach}`).join(", "),
     ],
+    ["waits for a person", facts["permissions"] === null ? "?" : String(facts["permissions"])],
+    [
+      "tasks",
+      isObject(facts["tasks"])
+        ? `${String(facts["tasks"]["queued"])} queued, ${String(facts["tasks"]["held"])} taken`
+        : "?",
+    ],
     ["mirror behind", facts["lag"] === null ? "?" : `${String(facts["lag"])} events`],
   ]);
+  if (typeof facts["mirrorStopped"] === "string") context.io.warn(`the mirror has stopped: ${facts["mirrorStopped"]}`);
   return EXIT.ok;
 }
 
