@@ -35,12 +35,15 @@ export interface WatchOptions {
   readonly node: string | null;
   /** A hidden tab that tells people about things goes on looking. */
   keepWhileHidden(): boolean;
+  /** Something has begun to wait since the first look. */
+  onWaiting(permission: Permission): void;
 }
 
-export function createFleetWatch({ store, home, node, keepWhileHidden }: WatchOptions): FleetWatch {
+export function createFleetWatch({ store, home, node, keepWhileHidden, onWaiting }: WatchOptions): FleetWatch {
   const listeners = new Set<() => void>();
   let nodes: readonly FleetNode[] = [];
   let self: string | null = null;
+  let looked = false;
   let problem: ApiError | null = null;
   let looking: Promise<void> | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -58,7 +61,10 @@ export function createFleetWatch({ store, home, node, keepWhileHidden }: WatchOp
       }
       if (next?.state === known.state && next.unreachable === known.unreachable) now.delete(key);
     }
-    for (const [key, each] of now) store.permissions.set(key, each);
+    for (const [key, each] of now) {
+      if (!store.permissions.has(key) && looked) onWaiting(each);
+      store.permissions.set(key, each);
+    }
     if (changed || now.size > 0) store.mark("permissions");
   };
 
@@ -80,6 +86,7 @@ export function createFleetWatch({ store, home, node, keepWhileHidden }: WatchOp
       nodes = readAll(boxes.body["nodes"], readNode);
       problem = null;
       put(readAll(waiting.body["permissions"], readWaiting).filter((each) => each.node !== (node ?? self)));
+      looked = true;
     } catch (error) {
       problem = error instanceof ApiError ? error : new ApiError(0, "UNKNOWN", problemText(error));
       loseTouch();

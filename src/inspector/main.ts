@@ -61,7 +61,13 @@ let fleet: Promise<FleetWatch> | undefined;
 async function loadFleet(): Promise<FleetWatch> {
   const { createBoxes, createFleetWatch } = await import("./fleet-join.ts");
   const keepWhileHidden = (): boolean => link.keepWhileHidden;
-  const watch = createFleetWatch({ store, home: clientOf(null), node, keepWhileHidden });
+  const watch = createFleetWatch({
+    store,
+    home: clientOf(null),
+    node,
+    keepWhileHidden,
+    onWaiting: (permission) => notifier.waits(permission),
+  });
   createBoxes(bar.boxes, watch, node);
   nav.append(navLink(["fleet", "#/fleet", "Fleet"]));
   void watch.look();

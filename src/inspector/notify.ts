@@ -8,11 +8,13 @@ import type { Link } from "./connection.ts";
 import { firstLine } from "./format.ts";
 import { nameOf } from "./looks.ts";
 import { fields, text } from "./read.ts";
-import { agentHash, go } from "./route.ts";
+import { agentHash } from "./route.ts";
+import { hrefOf } from "./card.ts";
 import type { Seen } from "./seen.ts";
 import type { Agent, Permission } from "./shapes.ts";
 import { readTurn } from "./shapes.ts";
 import type { Store } from "./store.ts";
+import { keyOf, permissionKey } from "./store.ts";
 import type { StreamEvent } from "./stream.ts";
 
 const DWELL_MS = 5000;
@@ -28,6 +30,14 @@ export interface Notifier {
   turnOff(): void;
   /** The page's own part of the title. */
   setTitle(title: string | null): void;
+  /** An agent of another box has begun to wait. */
+  waits(permission: Permission): void;
+}
+
+/** Whom a notification is about, and where it leads. */
+interface About {
+  readonly id: string;
+  readonly href: string;
 }
 
 export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLLinkElement): Notifier {
@@ -49,30 +59,30 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
   const isOn = (): boolean =>
     "Notification" in globalThis && Notification.permission === "granted" && stored(ON_KEY) === "1";
 
-  const tell = (agent: Agent, tag: string, heading: string, body: string, always: boolean): void => {
-    if (!isOn() || !isTheOne || !document.hidden || isMuted(agent.id)) return;
+  const tell = ({ id, href }: About, tag: string, heading: string, body: string, always: boolean): void => {
+    if (!isOn() || !isTheOne || !document.hidden || isMuted(id)) return;
     const now = Date.now();
-    if (!always && now - (lastAt.get(agent.id) ?? 0) < PAUSE_MS) return;
-    lastAt.set(agent.id, now);
+    if (!always && now - (lastAt.get(id) ?? 0) < PAUSE_MS) return;
+    lastAt.set(id, now);
     const note = new Notification(heading, { body: body.slice(0, 120), tag, icon: "/inspect/icon-192.png" });
     note.onclick = () => {
       window.focus();
-      go(agentHash(agent));
+      location.assign(href);
       note.close();
     };
   };
 
+  const aboutOf = (agent: Agent): About => ({ id: agent.id, href: agentHash(agent) });
+
   const asked = (permission: Permission): void => {
-    const agent = store.agents.get(permission.agent);
-    if (agent === undefined) return;
-    const verb = permission.kind === "question" ? "asks" : "waits for you";
-    tell(agent, `${permission.agent} ${permission.id}`, `${nameOf(agent)} ${verb}`, titleOf(permission), true);
+    const { agent, agentName, kind } = permission;
+    const verb = kind === "question" ? "asks" : "waits for you";
+    const about = { id: agent, href: hrefOf(permission) };
+    tell(about, keyOf(permission), `${agentName ?? agent} ${verb}`, titleOf(permission), true);
   };
 
   /** Only what has been open for a while: much is answered by the one who asked for it, at once. */
-  const dwell = (event: StreamEvent): void => {
-    const agent = text(event.data["agent"]);
-    const key = `${agent}/${text(fields(fields(event.data["data"])["permission"])["id"])}`;
+  const dwell = (key: string): void => {
     waiting.set(
       key,
       setTimeout(() => {
@@ -82,15 +92,16 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
       }, DWELL_MS),
     );
   };
+  const keyIn = ({ data }: StreamEvent): string =>
+    permissionKey(text(data["agent"]), text(fields(fields(data["data"])["permission"])["id"]));
 
   link.onEvent((event) => {
     // What is older than the page's own look came by replay: it is in the lists, and no news.
     if (Date.parse(text(event.data["at"])) < store.now() - 2 * DWELL_MS) return;
-    if (event.type === "permission_requested" && isOn()) dwell(event);
+    if (event.type === "permission_requested" && isOn()) dwell(keyIn(event));
     if (event.type === "permission_settled") {
-      const key = `${text(event.data["agent"])}/${text(fields(fields(event.data["data"])["permission"])["id"])}`;
-      clearTimeout(waiting.get(key));
-      waiting.delete(key);
+      clearTimeout(waiting.get(keyIn(event)));
+      waiting.delete(keyIn(event));
     }
     const agent = store.agents.get(text(event.data["agent"]));
     if (agent === undefined) return;
@@ -98,12 +109,12 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
       const turn = readTurn(fields(event.data["data"])["turn"]);
       if (turn === null || turn.endedAt === null) return;
       const failed = turn.outcome === "failed" || turn.outcome === "lost";
-      if (failed) tell(agent, turn.id, `${nameOf(agent)} failed`, turn.error?.message ?? "", false);
+      if (failed) tell(aboutOf(agent), turn.id, `${nameOf(agent)} failed`, turn.error?.message ?? "", false);
       else if (turn.outcome === "completed" && turn.endedAt - turn.startedAt >= LONG_TURN_MS)
-        tell(agent, turn.id, `${nameOf(agent)} is done`, firstLine(agent.activity?.text ?? ""), false);
+        tell(aboutOf(agent), turn.id, `${nameOf(agent)} is done`, firstLine(agent.activity?.text ?? ""), false);
     }
     if (event.type === "agent_status" && fields(event.data["data"])["to"] === "exited")
-      tell(agent, `${agent.id} exited`, `${nameOf(agent)} exited`, agent.cause.detail, false);
+      tell(aboutOf(agent), `${agent.id} exited`, `${nameOf(agent)} exited`, agent.cause.detail, false);
   });
 
   const follow = (): void => {
@@ -135,6 +146,9 @@ export function createNotifier(store: Store, link: Link, seen: Seen, icon: HTMLL
     turnOff() {
       keep(ON_KEY, null);
       follow();
+    },
+    waits(permission) {
+      if (isOn()) dwell(keyOf(permission));
     },
     setTitle(next) {
       title = next;

@@ -10,6 +10,7 @@ import { TIMES } from "../support/fleet.ts";
 import type { Postgres } from "../support/postgres.ts";
 import { POSTGRES, startPostgres } from "../support/postgres.ts";
 import { describeInBrowser } from "./describe.ts";
+import { RECORDER } from "./recorder.ts";
 import { contrastProblems, overflowProblems, targetProblems } from "./look-over.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage, script, sent } from "./stage.ts";
@@ -88,6 +89,23 @@ describeInBrowser("the fleet on the page", (browser) => {
     expect(answer?.what).toStartWith(`POST /nodes/far/projects/shop/agents/${id}/permissions/`);
     expect(sent(tab)).toHaveLength(1);
     expect(tab.complaints).toEqual([]);
+  });
+
+  maybe("what begins to wait on another box is told to a person who is not looking, and leads there", async () => {
+    const tab = await (await browser()).tab();
+    await tab.send("Page.addScriptToEvaluateOnNewDocument", {
+      source: `${RECORDER}; localStorage.setItem("agent-harness-notify", "1");`,
+    });
+    await tab.goto(home.url());
+    await tab.until(`document.querySelectorAll(".boxes option").length === 2`);
+    await tab.setHidden(true);
+    const id = await far.agent("shop", "later", [{ ask: "Bash", input: { command: "make later" } }]);
+    await tab.until("window.told.length > 0");
+    expect(await tab.look<string[][]>("window.told")).toEqual([
+      ["later waits for you", "Bash: make later", `far:${id}/p1`],
+    ]);
+    await far.box.api().call("DELETE", `/projects/shop/agents/${id}`);
+    await tab.close();
   });
 
   maybe("another box is chosen in the bar; its agent is read and steered as if the page were its own", async () => {

@@ -29,7 +29,7 @@ const OWN_STREAM = `{
 }`;
 
 /**
- * A minute of each agent: a turn that begins and ends, something new to do every other second. Of the one on screen
+ * A minute of each agent: a turn that begins and ends, something new to do every four seconds. Of the one on screen
  * also what it says: words that stream, the whole of them, a tool and its answer of some kilobytes.
  */
 const MINUTE = `(async (agents, shown, minute) => {
@@ -39,12 +39,12 @@ const MINUTE = `(async (agents, shown, minute) => {
     "id: " + ++id + "\\nevent: " + type + "\\ndata: " + JSON.stringify({ id, type, project: "p", agent, at, data }) + "\\n\\n";
   const bare = (type, data) => "event: " + type + "\\ndata: " + JSON.stringify(data) + "\\n\\n";
   const turn = (agent) => ({ id: "turn_" + agent + minute, n: minute, origin: "user", startedAt: at });
-  for (let second = 0; second < 60; second += 2) {
+  for (let second = 0; second < 60; second += 4) {
     let text = "";
     for (const agent of agents) {
       if (second === 0) text += event("turn_started", agent, { turn: turn(agent) });
       text += bare("activity", { agent, activity: { kind: "tool", text: "Bash: step " + second + " of " + minute, at } });
-      if (second === 58) text += event("turn_ended", agent, { turn: { ...turn(agent), endedAt: at, outcome: "completed" } });
+      if (second === 56) text += event("turn_ended", agent, { turn: { ...turn(agent), endedAt: at, outcome: "completed" } });
     }
     const n = minute * 1000 + second * 2;
     const turnId = "turn_" + shown + minute;

@@ -2,18 +2,10 @@
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./describe.ts";
+import { RECORDER } from "./recorder.ts";
 import type { Stage } from "./stage.ts";
 import { openStage } from "./stage.ts";
 import type { Tab } from "./tab.ts";
-
-/** Stands in for the browser's own, which shows nothing without a screen. */
-const RECORDER = `
-  window.told = [];
-  class Told { constructor(title, options) { window.told.push([title, options.body, options.tag]); } close() {} }
-  Told.permission = "granted";
-  Told.requestPermission = async () => "granted";
-  Object.defineProperty(window, "Notification", { value: Told, configurable: true });
-`;
 
 describeInBrowser("notifications", (browser) => {
   let stage: Stage;
