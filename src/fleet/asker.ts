@@ -85,6 +85,7 @@ export function createAsker({ database, schema, member, hints, clock, newId }: A
       timer = clock.setTimer(hints.heard ? HINTED_LOOK_MS : pauseMs, () => void look().finally(beat));
     };
     beat();
+    void look(); // its hint may have come before anybody waited for it
     try {
       return await promise;
     } finally {

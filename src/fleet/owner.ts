@@ -47,8 +47,9 @@ const AT_ONCE = 32;
 /** An answer is held in memory and cut into rows. */
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const HINTED_MS = 5000;
-const LIVELY_MS = 250;
-const CALM_MS = 1000;
+/** Who asks one thing after the other waits for a whole pause each time. */
+const LIVELY_MS = 200;
+const CALM_MS = 900;
 /** Somebody who asked will ask again. */
 const LIVELY_FOR_MS = 30_000;
 const SWEEP_MS = 60_000;

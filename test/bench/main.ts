@@ -6,6 +6,8 @@
 import { cpus, loadavg } from "node:os";
 import { commands } from "./commands.ts";
 import { fleet } from "./fleet.ts";
+import { away } from "./fleet-away.ts";
+import { crowd } from "./fleet-crowd.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
@@ -33,6 +35,8 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   receiver,
   page,
   fleet,
+  crowd,
+  away,
 };
 const FAST_FSYNC_MS = 1;
 

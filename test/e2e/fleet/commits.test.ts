@@ -131,6 +131,41 @@ describe.skipIf(POSTGRES === null)("at the worst moment", () => {
     await crew.lives("one", "two");
     await crew.allIsWell();
   });
+
+  test("what a box has asked is done once, though that box dies at once", async () => {
+    await eventually("it reaches the database", async () => {
+      return (await crew.box("two").api().call("GET", "/fleet/nodes")).status === 200;
+    });
+    const word = `far-${++agents}`;
+    const died = Promise.withResolvers<void>();
+    wire("two").be({
+      ...{ type: "trap", sees: /INSERT INTO "[a-z_0-9]+"\.calls/, commit: true, how: "unheard" },
+      sprung: () =>
+        void crew
+          .box("two")
+          .kill()
+          .then(() => died.resolve()),
+    });
+    const body = { provider: "writes", task: word };
+    // It may still say that it does not know.
+    await crew
+      .box("two")
+      .api()
+      .call("POST", "/nodes/one/projects/shop/agents", body)
+      .catch(() => undefined);
+    await died.promise;
+    await eventually("it is done", () => crew.times(word) === 1);
+    await crew.box("two").start();
+    await crew.lives("one", "two");
+    await eventually("no call is open", async () => {
+      const rows = await postgres.sql.unsafe(
+        `SELECT 1 FROM ${crew.fleet.table("calls")} WHERE state IN ('queued', 'claimed')`,
+      );
+      return rows.length === 0;
+    });
+    expect(crew.times(word)).toBe(1);
+    await crew.allIsWell();
+  });
 });
 
 function fail(name: string): never {

@@ -194,12 +194,14 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
     await allIsWell();
   });
 
-  test("boxes that are killed again and again while tasks drain: none ran twice, and none is forgotten", async () => {
+  test("boxes and their database that are killed again and again while tasks drain: none ran twice or is forgotten", async () => {
     const tasks = await Promise.all(Array.from({ length: 24 }, () => put()));
     for (let round = 0; round < 4; round++)
       for (const name of ["one", "two"]) {
         await Bun.sleep(400);
+        if (round === 1) postgres.signal("SIGKILL"); // both at once
         await boxOf(name).kill();
+        if (round === 1) await postgres.start();
         await boxOf(name).start();
       }
     for (const { id, word } of tasks) {

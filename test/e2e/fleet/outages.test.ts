@@ -148,6 +148,16 @@ describe.skipIf(POSTGRES === null)("a fleet whose database", () => {
     });
   });
 
+  test("has other tables for a while", async () => {
+    const named = (from: string, to: string) => postgres.sql.unsafe(`ALTER SCHEMA "${from}" RENAME TO "${to}"`);
+    const { schema } = crew.fleet;
+    await survives({
+      begins: () => named(schema, "elsewhere"),
+      why: /does not exist/,
+      ends: () => named("elsewhere", schema),
+    });
+  });
+
   test("is slow: everything goes on, slower", async () => {
     await all((wire) => wire.be({ type: "slow", ms: 60 }));
     try {
