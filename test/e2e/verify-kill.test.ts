@@ -9,6 +9,7 @@ import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
+import { storedEvents } from "../support/events.ts";
 import type { Hook } from "../support/hook.ts";
 import { startHook } from "../support/hook.ts";
 import type { ToldAgent } from "../support/told.ts";
@@ -157,33 +158,72 @@ test("lost once: it runs again and counts; lost twice: VERIFY_LOST, and nothing 
   );
 });
 
-test.each(["abort", "stop", "input", "DELETE"])(
-  "%s right before the daemon dies: the check goes with it all the same",
-  async (how) => {
-    await stage("exit 1", async (at) => {
-      const { box, agent } = at;
-      await begun(at);
-      // Its first signal is not yet sent, or is: the daemon dies with the answer.
-      const asked =
-        how === "DELETE"
-          ? box.api().call("DELETE", agent.path)
-          : how === "input"
-            ? box.api().post(`${agent.path}/input`, { text: "now this", mode: "interrupt" })
-            : box.api().post(`${agent.path}/${how}`);
-      await asked.catch(() => undefined);
-      await box.kill();
-      const pid = at.runs()[0] ?? "";
-      await box.start();
-      await eventually(
-        "the check to be ended",
-        () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "),
-      );
-      if (how === "DELETE") return;
-      at.open();
-      await agent.reaches("idle", "error");
-      expect((await outcomes(at))[0]).toBe("interrupted");
-      const inputs = [...((await box.api().get(`${agent.path}/inputs`))["inputs"] ?? [])];
-      expect(inputs.some((each) => String(each["origin"]) === "verify")).toBe(false);
-    });
+const ACTS = ["abort", "stop", "input", "DELETE"] as const;
+
+test.each(SEAMS.map((seam, i) => [seam, ACTS[i] ?? "abort"] as const))(
+  "killed at %s, and the next daemon is told %s at once: the turn ends once, and nothing of the check is left",
+  async (seam, how) => {
+    await stage(
+      "exit 1",
+      async (at) => {
+        const { box, agent } = at;
+        if (seam === "check_ended") {
+          await begun(at);
+          at.open();
+        }
+        await box.exited();
+        await box.start();
+        if (how === "DELETE") expect((await box.api().call("DELETE", agent.path)).status).toBe(204);
+        else if (how === "input") await box.api().post(`${agent.path}/input`, { text: "now this", mode: "interrupt" });
+        else await box.api().post(`${agent.path}/${how}`);
+        // The first one, if it came to that; the second is that of the new input.
+        await eventually("the check to be gone", () => {
+          const [pid] = at.runs();
+          return (
+            pid === undefined ||
+            !existsSync(`/proc/${pid}/stat`) ||
+            readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")
+          );
+        });
+        if (how === "DELETE") return;
+        at.open();
+        await agent.reaches("idle", "error");
+        expect((await outcomes(at))[0]).toBe("interrupted");
+        const inputs = [...((await box.api().get(`${agent.path}/inputs`))["inputs"] ?? [])];
+        expect(inputs.some((each) => String(each["origin"]) === "verify")).toBe(false);
+        const events = await storedEvents(box.api(), agent.path);
+        const ends = events.filter((each) => String(each["type"]) === "turn_ended");
+        expect(ends.filter((each) => String(each["data"]?.["turn"]?.["id"]).endsWith("-1"))).toHaveLength(1);
+      },
+      seam,
+    );
   },
 );
+
+test.each(ACTS)("%s right before the daemon dies: the check goes with it all the same", async (how) => {
+  await stage("exit 1", async (at) => {
+    const { box, agent } = at;
+    await begun(at);
+    // Its first signal is not yet sent, or is: the daemon dies with the answer.
+    const asked =
+      how === "DELETE"
+        ? box.api().call("DELETE", agent.path)
+        : how === "input"
+          ? box.api().post(`${agent.path}/input`, { text: "now this", mode: "interrupt" })
+          : box.api().post(`${agent.path}/${how}`);
+    await asked.catch(() => undefined);
+    await box.kill();
+    const pid = at.runs()[0] ?? "";
+    await box.start();
+    await eventually(
+      "the check to be ended",
+      () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "),
+    );
+    if (how === "DELETE") return;
+    at.open();
+    await agent.reaches("idle", "error");
+    expect((await outcomes(at))[0]).toBe("interrupted");
+    const inputs = [...((await box.api().get(`${agent.path}/inputs`))["inputs"] ?? [])];
+    expect(inputs.some((each) => String(each["origin"]) === "verify")).toBe(false);
+  });
+});
