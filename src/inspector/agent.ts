@@ -17,9 +17,9 @@ import { createRail } from "./rail.ts";
 import type { Route, Tab } from "./route.ts";
 import { agentHash } from "./route.ts";
 import type { Agent, Permission } from "./shapes.ts";
-import { permissionKey } from "./store.ts";
 import type { createStanding } from "./standing.ts";
 import { watchStillness } from "./still.ts";
+import { permissionKey } from "./place.ts";
 
 type AgentRoute = Extract<Route, { page: "agent" }>;
 

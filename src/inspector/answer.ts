@@ -4,7 +4,7 @@ import { ApiError, agentPath, problemText } from "./client.ts";
 import { moment } from "./format.ts";
 import type { Permission } from "./shapes.ts";
 import { readAll, readPermission } from "./shapes.ts";
-import { keyOf } from "./store.ts";
+import { keyOf } from "./place.ts";
 
 export interface Decision {
   readonly decision: "allow" | "allow_always" | "deny";

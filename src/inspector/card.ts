@@ -14,9 +14,10 @@ import { visible } from "./plain.ts";
 import { createQuestionForm } from "./question.ts";
 import { fields, text } from "./read.ts";
 import { readRequest } from "./request.ts";
-import { agentHash, onNode } from "./route.ts";
+import { agentHash } from "./route.ts";
 import type { Permission } from "./shapes.ts";
 import type { Stillness } from "./still.ts";
+import { onNode } from "./place.ts";
 
 export interface Card extends Row<Permission> {
   readonly element: HTMLElement;

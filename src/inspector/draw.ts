@@ -153,7 +153,7 @@ function turnLine(turn: Turn | null, at: number, now: number): Child {
   if (turn?.n != null) parts.push(`turn ${turn.n}`);
   parts.push(sameDay(at, now) ? clock(at) : `${day(at)}, ${clock(at)}`);
   if (turn?.origin === "agent") parts.push("began by itself");
-  if (turn !== null && turn.endedAt === null) parts.push("running");
+  if (turn !== null && turn.endedAt === null) parts.push("not over");
   if (turn !== null && turn.endedAt !== null) parts.push(lasted(turn.endedAt - turn.startedAt));
   if (turn?.usage != null && spent(turn.usage) !== "—") parts.push(spent(turn.usage));
   return h("div", { class: "turn-line num" }, parts.join(" · "));

@@ -6,8 +6,8 @@ import { fields, number, text, textOrNull, time } from "./read.ts";
 import { readActivity, readCause, readRetrying, readTurn } from "./shapes.ts";
 import type { Agent } from "./shapes.ts";
 import type { Store } from "./store.ts";
-import { permissionKey } from "./store.ts";
 import type { StreamEvent } from "./stream.ts";
+import { permissionKey } from "./place.ts";
 
 /** What has to be fetched again. */
 export interface Stale {

@@ -1,7 +1,7 @@
 /** Which box the page is about, and the way to another one: a piece of the bar. */
 import { attr, fill, h } from "./dom.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
-import { onNode } from "./route.ts";
+import { onNode } from "./place.ts";
 
 /** Fills `holder`; `node`: the box that the page is about, null = the one that answers. */
 export function createBoxes(holder: HTMLElement, watch: FleetWatch, node: string | null): void {

@@ -8,7 +8,7 @@ import { age, count, moment } from "./format.ts";
 import { setShape } from "./icons.ts";
 import type { Look } from "./looks.ts";
 import { visible } from "./plain.ts";
-import { onNode } from "./route.ts";
+import { onNode } from "./place.ts";
 
 export interface NodeActs {
   drain(): void;

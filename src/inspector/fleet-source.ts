@@ -11,7 +11,7 @@ import type { FleetWatch } from "./fleet-watch.ts";
 import { fields, number, textOrNull } from "./read.ts";
 import { readAgent, readAll } from "./shapes.ts";
 import type { Store } from "./store.ts";
-import { keyOf } from "./store.ts";
+import { keyOf } from "./place.ts";
 
 const PAGE = 1000;
 

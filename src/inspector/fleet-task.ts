@@ -8,7 +8,8 @@ import { age, lasted } from "./format.ts";
 import { setShape } from "./icons.ts";
 import type { Look } from "./looks.ts";
 import { visible } from "./plain.ts";
-import { agentHash, onNode } from "./route.ts";
+import { agentHash } from "./route.ts";
+import { onNode } from "./place.ts";
 
 export interface TaskActs {
   cancel(task: Task): void;

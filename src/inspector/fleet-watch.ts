@@ -10,7 +10,7 @@ import { textOrNull } from "./read.ts";
 import type { Permission } from "./shapes.ts";
 import { readAll } from "./shapes.ts";
 import type { Store } from "./store.ts";
-import { keyOf } from "./store.ts";
+import { keyOf } from "./place.ts";
 
 export interface FleetWatch {
   /** As they were heard of last. */

@@ -14,8 +14,8 @@ import type { Look } from "./looks.ts";
 import { changedAt, isBusy, lookOf, nameOf, wordOf } from "./looks.ts";
 import { agentHash } from "./route.ts";
 import type { Agent, Permission } from "./shapes.ts";
-import { keyOf } from "./store.ts";
 import { watchStillness } from "./still.ts";
+import { keyOf } from "./place.ts";
 
 export interface Inbox {
   readonly element: HTMLElement;

@@ -16,11 +16,12 @@ import { createNotifier, createNotifyLine } from "./notify.ts";
 import { createOverview } from "./overview.ts";
 import { createRefresh } from "./refresh.ts";
 import type { Route } from "./route.ts";
-import { agentHash, go, nodeIn, parseRoute, routeKey } from "./route.ts";
+import { agentHash, go, parseRoute, routeKey } from "./route.ts";
 import { createSeen } from "./seen.ts";
 import { createStore } from "./store.ts";
 import { createTicker } from "./ticker.ts";
 import { createTokenKeeper } from "./token.ts";
+import { nodeIn } from "./place.ts";
 
 /** The server's clock has whole seconds: a smaller difference says nothing. */
 const CLOCK_SLACK_MS = 2000;

@@ -14,8 +14,8 @@ import type { Seen } from "./seen.ts";
 import type { Agent, Permission } from "./shapes.ts";
 import { readTurn } from "./shapes.ts";
 import type { Store } from "./store.ts";
-import { keyOf, permissionKey } from "./store.ts";
 import type { StreamEvent } from "./stream.ts";
+import { keyOf, permissionKey } from "./place.ts";
 
 const DWELL_MS = 5000;
 const LONG_TURN_MS = 60_000;

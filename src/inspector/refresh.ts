@@ -6,7 +6,7 @@ import { fields, isTrue, list, number, numberOrNull, text, textOrNull } from "./
 import type { Permission } from "./shapes.ts";
 import { readAgent, readAll, readPermission, readProject, readProvider, readUsage } from "./shapes.ts";
 import type { Store } from "./store.ts";
-import { permissionKey } from "./store.ts";
+import { permissionKey } from "./place.ts";
 
 export interface Refresh {
   /** Everything; resolves with the cursor that the lists stand at. Throws ApiError. */

@@ -41,13 +41,6 @@ export function parseRoute(hash: string): Route {
   return page === "keys" || page === "fleet" ? { page } : { page: "overview" };
 }
 
-/** The box of the fleet that a page is about. It stands before the `#`, so that no link within the page can lose it. */
-export const nodeIn = (search: string): string | null => new URLSearchParams(search).get("node");
-
-/** The same place of the page of another box; null = of this one. */
-export const onNode = (node: string | null, hash: string): string =>
-  `/inspect${node === null ? "" : `?node=${encodeURIComponent(node)}`}${hash}`;
-
 export function agentHash({ project, id }: { readonly project: string; readonly id: string }, tab?: Tab): string {
   const end = tab === undefined || tab === "conversation" ? "" : `/${tab}`;
   return `#/a/${encodeURIComponent(project)}/${encodeURIComponent(id)}${end}`;

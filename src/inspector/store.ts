@@ -101,9 +101,3 @@ export function createStore(): Store {
 }
 
 export const isConnected = (store: Store): boolean => store.connection.is === "live";
-
-/** `node`: of another box, whose agents may have the same names. */
-export const permissionKey = (agent: string, id: string, node: string | null = null): string =>
-  `${node === null ? "" : `${node}:`}${agent}/${id}`;
-
-export const keyOf = ({ agent, id, node }: Permission): string => permissionKey(agent, id, node);
