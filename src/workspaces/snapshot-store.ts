@@ -52,7 +52,7 @@ export async function openStore(git: Git, dir: string, format = "sha1"): Promise
   return { dir, git, turnstile: createTurnstile() };
 }
 
-/** Beside its place, and moved there whole: what a death left of an earlier attempt is nothing that git goes on from. */
+/** Made beside its place and moved there whole: of what a death left of an earlier attempt git goes on from nothing. */
 async function makeStore(git: Git, dir: string, format: string): Promise<void> {
   const half = `${dir}.new`;
   for (const each of [half, dir]) rmSync(each, { recursive: true, force: true });
