@@ -123,12 +123,14 @@ export interface Provider {
 
 export function readUsage(value: unknown): Usage {
   const usage = fields(value);
+  const costUsd = numberOrNull(usage["costUsd"]);
   return {
     input: numberOrNull(usage["inputTokens"]),
     output: numberOrNull(usage["outputTokens"]),
     cacheRead: numberOrNull(usage["cacheReadTokens"]),
     cacheWrite: numberOrNull(usage["cacheWriteTokens"]),
-    costUsd: numberOrNull(usage["costUsd"]),
+    // A sum of nothing, because nobody told a price, is no cost.
+    costUsd: costUsd === 0 && number(usage["unpricedTokens"]) > 0 ? null : costUsd,
   };
 }
 

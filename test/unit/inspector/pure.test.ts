@@ -8,7 +8,16 @@ import type { Message } from "../../../src/inspector/messages.ts";
 import { visible, withoutColours } from "../../../src/inspector/plain.ts";
 import { readRequest } from "../../../src/inspector/request.ts";
 import { rowsOf } from "../../../src/inspector/rows.ts";
+import { readUsage } from "../../../src/inspector/shapes.ts";
 import { runLine } from "../../../src/inspector/tool-lines.ts";
+
+test("what nobody told a price for has no cost, not one of nothing", () => {
+  const costOf = (usage: Record<string, number>) => readUsage(usage).costUsd;
+  expect(costOf({ inputTokens: 9, costUsd: 0, unpricedTokens: 9 })).toBeNull();
+  expect(costOf({ inputTokens: 9, costUsd: 0.5, unpricedTokens: 4 })).toBe(0.5);
+  expect(costOf({ inputTokens: 0, costUsd: 0, unpricedTokens: 0 })).toBe(0);
+  expect(costOf({ inputTokens: 9 })).toBeNull();
+});
 
 describe("markdown", () => {
   test.each([
