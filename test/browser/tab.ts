@@ -39,8 +39,6 @@ export interface Tab {
   offline(offline: boolean): Promise<void>;
   /** Lets go what `Fetch.enable` held back, and holds no more. */
   releaseRequests(): Promise<void>;
-  /** Cuts the connection of what was held back, and holds no more. */
-  failRequests(): Promise<void>;
   screenshot(path: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,7 +97,7 @@ export async function createTab(protocol: Protocol, session: string, target: str
   };
 
   const settle = async (one: (requestId: string) => Promise<unknown>): Promise<void> => {
-    for (let i = 0; held.length === 0 && i < 500; i += 1) await Bun.sleep(20);
+    for (let i = 0; held.length === 0 && i < WAIT_MS / 20; i += 1) await Bun.sleep(20);
     if (held.length === 0) throw new Error("no request was held back");
     for (const requestId of held.splice(0)) await one(requestId);
     await send("Fetch.disable");
@@ -184,7 +182,6 @@ export async function createTab(protocol: Protocol, session: string, target: str
       await send("Network.emulateNetworkConditions", { offline, ...rates });
     },
     releaseRequests: () => settle((requestId) => send("Fetch.continueRequest", { requestId })),
-    failRequests: () => settle((requestId) => send("Fetch.failRequest", { requestId, errorReason: "ConnectionReset" })),
     async screenshot(path) {
       await look("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
       const { data } = await send("Page.captureScreenshot", { format: "png", optimizeForSpeed: false });
