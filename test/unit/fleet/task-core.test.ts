@@ -90,6 +90,6 @@ describe("whatever is suspended, killed, timed out or answered without being hea
       { decide: but((move, local) => (isDroppedHold(move, local) ? "wait" : move)) },
     ],
   ])("and it is noticed when %s", (_, what, broken) => {
-    expect(flawOf(20_000, { ...RULES, ...broken })?.what ?? "nothing").toMatch(what);
+    expect(flawOf(6_000, { ...RULES, ...broken })?.what ?? "nothing").toMatch(what);
   });
 });
