@@ -109,17 +109,21 @@ export interface FleetMeta {
   readonly lostMs: number;
 }
 
-/** Brings the schema up to date. `schema` is its name; gives the number before and after. */
-export async function migrateFleet(database: Database, schema: string): Promise<{ from: number; to: number }> {
+/** Brings the schema up to date. `schema` is its name; gives the number before and after. `to`: an older one, for tests. */
+export async function migrateFleet(
+  database: Database,
+  schema: string,
+  to = SCHEMA,
+): Promise<{ from: number; to: number }> {
   return await database.transact(async (ask) => {
     await ask(LOCK, schema);
     const from = await schemaNumber(ask, schema);
     if (from === null) await ask(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-    for (let step = from ?? 0; step < STEPS.length; step++) {
+    for (let step = from ?? 0; step < to; step++) {
       for (const statement of STEPS[step] ?? []) await ask(statement);
       await ask("UPDATE ~meta SET schema = $1", step + 1);
     }
-    return { from: from ?? 0, to: Math.max(from ?? 0, SCHEMA) };
+    return { from: from ?? 0, to: Math.max(from ?? 0, to) };
   }, BATCH_DEADLINE_MS);
 }
 
