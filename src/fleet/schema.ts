@@ -109,7 +109,9 @@ export interface FleetMeta {
   readonly lostMs: number;
 }
 
-/** Brings the schema up to date. `schema` is its name; gives the number before and after. `to`: an older one, for tests. */
+/**
+ * Brings the schema up to date. `schema` is its name; gives the number before and after. `to`: an older one, for tests.
+ */
 export async function migrateFleet(
   database: Database,
   schema: string,

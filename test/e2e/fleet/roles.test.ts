@@ -147,6 +147,14 @@ describe.skipIf(POSTGRES === null)("a fleet of a role for each box", () => {
     }
   });
 
+  test("a box whose role lost a right says which, in an answer and not as a fault of its own", async () => {
+    await postgres.sql.unsafe(`REVOKE SELECT ON ${fleet.table("tasks")} FROM fleet_nodes`);
+    const answer = await one.api().call("GET", "/fleet/tasks");
+    await postgres.sql.unsafe(`GRANT SELECT ON ${fleet.table("tasks")} TO fleet_nodes`);
+    expect([answer.status, String(answer.body["error"])]).toEqual([503, "FLEET_SCHEMA"]);
+    expect(String(answer.body["message"])).toMatch(/permission denied for table tasks.*agent-harness doctor/);
+  });
+
   test("doctor says what a role lacks, and when it is no role of one box", () => {
     expect(doctor("box_1", "perNode")).toBe("ok: box_1, for this node alone");
     expect(doctor("stranger", "shared")).toBe(
