@@ -4,7 +4,7 @@
  * fetch of what a partial clone lacks. Filters and drivers are not its business: whoever touches contents does that
  * through a store of ours (`snapshot-store.ts`), whose config and attributes no repository has a say in.
  */
-import { HarnessError } from "../lib/errors.ts";
+import { HarnessError, errorCode } from "../lib/errors.ts";
 import type { HelperAnswer } from "../process/helper.ts";
 import { runForBytes } from "../process/helper.ts";
 import { toolEnv } from "../process/tools.ts";
@@ -31,7 +31,7 @@ export interface GitRequest {
 export type GitAnswer = HelperAnswer<Buffer>;
 
 export interface Git {
-  /** Never rejects. */
+  /** However it ends. Rejects where it could not be begun at all: with GIT_MISSING, or `GitFailed`. */
   run(request: GitRequest): Promise<GitAnswer>;
   /** Gives what it wrote. Throws `GitFailed` for any other end than success. */
   ok(request: GitRequest): Promise<Buffer>;
@@ -100,8 +100,8 @@ const FETCHING = { GIT_TERMINAL_PROMPT: "0", GIT_ALLOW_PROTOCOL: "https:http:ssh
 const FETCHING_OVERRIDES = OVERRIDES.filter((each) => !/^(core\.attributesFile|protocol\.)/.test(each));
 
 export function createGit(program = "git"): Git {
-  const run: Git["run"] = ({ args, cwd, env, asOwner, config = [], stdin, timeoutMs, maxBytes, signal }) =>
-    runForBytes({
+  const run: Git["run"] = async ({ args, cwd, env, asOwner, config = [], stdin, timeoutMs, maxBytes, signal }) => {
+    const answer = await runForBytes({
       argv: [
         program,
         ...[...(asOwner ? FETCHING_OVERRIDES : OVERRIDES), ...config].flatMap((each) => ["-c", each]),
@@ -114,11 +114,16 @@ export function createGit(program = "git"): Git {
       drainMs: DRAIN_MS,
       ...given({ stdin, signal }),
     });
+    const { cause, stderr } = answer;
+    // Whoever asks whether there is such a commit must not take this for a no.
+    if (errorCode(cause) === "ENOENT" && Bun.which(program) === null)
+      throw new HarnessError("GIT_MISSING", `cannot run git: ${stderr}: install git`, { cause });
+    if (cause !== undefined) throw new GitFailed(args[0] ?? "", answer);
+    return answer;
+  };
   const ok: Git["ok"] = async (request) => {
     const answer = await run(request);
     if (answer.code === 0 && answer.stopped === null) return answer.stdout;
-    if (answer.code === 127 && answer.cause !== undefined)
-      throw new HarnessError("GIT_MISSING", `cannot run git: ${answer.stderr}: install git`, { cause: answer.cause });
     throw new GitFailed(request.args[0] ?? "", answer);
   };
   return { run, ok, line: async (request) => (await ok(request)).toString("utf8").trim() };

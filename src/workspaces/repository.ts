@@ -7,6 +7,7 @@ import { existsSync, lstatSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { readSmallFile } from "../process/agent-file.ts";
 import type { Git } from "./git.ts";
+import { GitFailed } from "./git.ts";
 import { GITLINK, readEntries } from "./listing.ts";
 import type { BytePath } from "./paths.ts";
 
@@ -103,6 +104,7 @@ export async function trackedButIgnored(git: Git, repo: Repository, folder: stri
 export async function commitOf(git: Git, repo: Repository, name: string): Promise<string | null> {
   const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`];
   const answer = await git.run({ args, cwd: repo.top, env: ownEnv(repo) });
+  if (answer.stopped !== null) throw new GitFailed("rev-parse", answer);
   const id = answer.stdout.toString("utf8").trim();
   return answer.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : null;
 }
