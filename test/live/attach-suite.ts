@@ -148,9 +148,9 @@ export function attachSuite(provider: ScreenProvider): void {
 
     test("Ctrl-C is the screen's: when it has ended by it, the conversation is given back", async () => {
       const screen = await attach();
-      for (let n = 0; n < 120 && existsSync(`/proc/${screen}`); n += 1) {
+      for (let n = 0; n < 300 && existsSync(`/proc/${screen}`); n += 1) {
         pane.key("C-c");
-        await Bun.sleep(500); // some want it twice, within a second
+        await Bun.sleep(200); // some want it twice, within half a second
       }
       await pane.sees(/taken back after[\s\S]*code 0\s+over/, SLOW_MS);
       sameModes();

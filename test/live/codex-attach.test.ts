@@ -24,7 +24,11 @@ attachSuite({
   },
   async enter(pane) {
     await pane.sees("Open restricted", SLOW_MS);
-    pane.key("Enter");
+    // Drawn before it listens: a key may come too early.
+    for (let n = 0; n < 60 && pane.screen().includes("Open restricted"); n += 1) {
+      pane.key("Enter");
+      await Bun.sleep(1000);
+    }
   },
   listens: /›[\s\S]*stub-model/,
   async leave(pane) {
