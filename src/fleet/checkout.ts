@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { object, optional, refined, string } from "../lib/check.ts";
 import type { Git } from "../workspaces/git.ts";
+import { commitAt } from "../workspaces/repository.ts";
 
 export interface Repo {
   readonly url: string;
@@ -72,12 +73,7 @@ export async function checkOut(
   const work = join(root, `${UNFINISHED}${newNonce()}`);
   const fetch = { asOwner: env, timeoutMs: FETCH_MS, signal };
   const write = { cwd: work, timeoutMs: WRITE_MS, signal };
-  /** null: there is none of that name. */
-  const commitOf = async (name: string): Promise<string | null> => {
-    const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`];
-    const { code, stdout } = await git.run({ args, ...write });
-    return code === 0 ? stdout.toString("utf8").trim() : null;
-  };
+  const commitOf = (name: string): Promise<string | null> => commitAt(git, write, name);
   try {
     await git.ok({
       args: ["clone", "--quiet", "--no-checkout", "--no-recurse-submodules", "--template=", "--", url, work],

@@ -6,7 +6,7 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { readSmallFile } from "../process/agent-file.ts";
-import type { Git } from "./git.ts";
+import type { Git, GitRequest } from "./git.ts";
 import { GitFailed } from "./git.ts";
 import { GITLINK, readEntries } from "./listing.ts";
 import type { BytePath } from "./paths.ts";
@@ -101,9 +101,15 @@ export async function trackedButIgnored(git: Git, repo: Repository, folder: stri
 }
 
 /** The commit that a name stands for; null: none. */
-export async function commitOf(git: Git, repo: Repository, name: string): Promise<string | null> {
-  const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`];
-  const answer = await git.run({ args, cwd: repo.top, env: ownEnv(repo) });
+export const commitOf = (git: Git, repo: Repository, name: string): Promise<string | null> =>
+  commitAt(git, { cwd: repo.top, env: ownEnv(repo) }, name);
+
+/** The same, wherever git looks. One that was ended has not said that there is none. */
+export async function commitAt(git: Git, where: Omit<GitRequest, "args">, name: string): Promise<string | null> {
+  const answer = await git.run({
+    ...where,
+    args: ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`],
+  });
   if (answer.stopped !== null) throw new GitFailed("rev-parse", answer);
   const id = answer.stdout.toString("utf8").trim();
   return answer.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : null;

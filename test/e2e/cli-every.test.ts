@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { BINARY, FAKES, makeBox } from "../support/binary.ts";
 import type { Cli, Said } from "../support/cli.ts";
@@ -163,9 +164,20 @@ const argsOf = (line: string): string[] =>
 const printed: { readonly args: readonly string[]; readonly text: string }[] = [];
 const say = async (args: readonly string[], follows: boolean): Promise<Said> => {
   const child = cli.start(args);
-  const texts = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if (follows) setTimeout(() => child.kill("SIGINT"), 2000);
-  const [out, err] = await texts;
+  let out = "";
+  const read = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) out += decoder.decode(chunk, { stream: true });
+  })();
+  const failed = new Response(child.stderr).text();
+  if (follows) {
+    await eventually("a change to be followed", async () => {
+      await cli("send", "--wait", "shop/quiet", "hello");
+      return out.endsWith("\n");
+    });
+    child.kill("SIGINT");
+  }
+  const [err] = await Promise.all([failed, read]);
   printed.push({ args, text: `${out}\n${err}` });
   return { code: await child.exited, out, err };
 };
@@ -198,7 +210,7 @@ test.each(LINES.map((each) => [each.line, each] as const))("%s", async (line, { 
   if (wanted !== 0 && !follows) {
     const { error, message } = JSON.parse(machine.out) as { error: unknown; message: unknown };
     expect([typeof error, typeof message]).toEqual(["string", "string"]);
-  } else if (!follows) expect(machine.out).not.toBe("");
+  } else expect(machine.out).not.toBe("");
 });
 
 test("a closed stderr changes nothing on stdout", async () => {
