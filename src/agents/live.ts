@@ -9,7 +9,7 @@ import { waitUntil } from "../lib/wait.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
-import { createLineWriter, spoolStatus } from "../process/fifo.ts";
+import { createLineWriter } from "../process/fifo.ts";
 import type { Identity } from "../process/identity.ts";
 import { isAlive, isWrapperAlive, readExit, stillRuns } from "../process/identity.ts";
 import type { RunPaths } from "../process/paths.ts";
@@ -159,9 +159,12 @@ export function openLive(options: LiveOptions): Live {
     log.warn("no notices of output, looking every few seconds instead", { reason: watch.reason });
   tail.poke();
 
+  const cannotBeTold = (why: string): void =>
+    listener.fact({ type: "broken", code: "INPUT_CLOSED", message: `the program lives, but ${why}` });
+
   const sendOne = async ({ text, id }: Line): Promise<void> => {
     if (closed) return;
-    if (id !== undefined && spoolStatus(paths, id) === "done") return; // an earlier daemon had sent it
+    if (id !== undefined && (await writer.isWritten(id))) return; // an earlier daemon had sent it
     const options = id === undefined ? {} : { id, spooled: true };
     let result = await writer.write(text, options);
     if (result === "torn" && traits.tornLine === "newline") {
@@ -176,8 +179,7 @@ export function openLive(options: LiveOptions): Live {
   const inputClosed = async (): Promise<void> => {
     const over = (): boolean => closed || ending || !isAlive(identity);
     if (await waitUntil(clock, over, CLOSING_MS)) return;
-    const message = "the program lives, but has closed its input: it can be told nothing any more";
-    listener.fact({ type: "broken", code: "INPUT_CLOSED", message });
+    cannotBeTold("has closed its input: it can be told nothing any more");
   };
 
   /** What it writes cannot be read any more, or not told apart from what was read. */
@@ -242,7 +244,14 @@ export function openLive(options: LiveOptions): Live {
         // What cannot be tried for want of a descriptor is tried until it can: the program waits for it, too.
         sending = sending
           .then(() => untilPossible(clock, () => sendOne(line), { wanted: () => !closed, onWait }))
-          .catch((error: unknown) => log.error("cannot write to the agent", { error }));
+          .catch((error: unknown) => {
+            log.error("cannot write to the agent", { error });
+            const tell = (): void => {
+              if (!closed && !ending) cannotBeTold(`it can be told nothing any more: ${errorText(error)}`);
+            };
+            return untilPossible(clock, tell, { wanted: () => !closed });
+          })
+          .catch((error: unknown) => log.error("cannot store that an agent can be told nothing", { error }));
       }
     },
     end(farewell) {

@@ -4,10 +4,11 @@
  */
 import { closeSync, writeSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
+import { untilPossible } from "../lib/descriptors.ts";
 import { HarnessError, errorCode } from "../lib/errors.ts";
 import { openAgentFifo } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
-import { endSpoolWriters, listSpools, spoolLine, spoolStatus, waitSpool } from "./spool.ts";
+import { endSpoolWriters, listSpools, spoolEnded, spoolLine, spoolStatus, waitSpool } from "./spool.ts";
 
 export { endSpoolWriters, spoolStatus, waitSpool } from "./spool.ts";
 export type { SpoolStatus } from "./spool.ts";
@@ -28,8 +29,10 @@ export interface WriteOptions {
 export interface LineWriter {
   /** `line` without its LF. Lines are written in the order of the calls. */
   write(line: string, options?: WriteOptions): Promise<WriteResult>;
-  /** Ends a torn line with one LF, for programs that survive a broken line; `write` works again after it. */
+  /** Ends a torn line so that no program can take it for a whole one and heed it; `write` works again after it. */
   mend(): Promise<WriteResult>;
+  /** Did this or an earlier daemon write the line of this name? Waits for those that an earlier one left. */
+  isWritten(id: string): Promise<boolean>;
   /** The program is gone: kills spool writers and settles everything that waits as `gone`. */
   gone(): void;
   /** Lets go; a spool writer finishes its line without us. */
@@ -39,6 +42,9 @@ export interface LineWriter {
 /** Linux' PIPE_BUF: up to here a write to a FIFO is atomic. */
 export const ATOMIC_BYTES = 4096;
 const RETRY_MS = { first: 5, most: 200 };
+const LF = Buffer.from("\n");
+/** After any part of a JSON object, nothing and all of it included, this makes a line that is no JSON. */
+const SPOIL = Buffer.from("!\n");
 
 type Attempt = "written" | "full" | "gone";
 
@@ -49,10 +55,13 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
   let count = 0;
   let wake: (() => void) | null = null;
 
-  const inherited = async (): Promise<void> => {
-    for (const id of listSpools(paths)) if ((await waitSpool(paths, id)) === "torn") torn = true;
+  const settleInherited = async (): Promise<void> => {
+    for (const id of listSpools(paths)) {
+      const status = await waitSpool(paths, id);
+      if (status === "torn") torn = true;
+      if (status === "whole") await endLine(id);
+    }
   };
-  let last: Promise<unknown> = inherited();
 
   const pause = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -73,13 +82,26 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
     }
   };
 
+  /** Its writer died with all of the line written and nothing known of its LF: one more is an empty line at worst. */
+  const endLine = async (id: string): Promise<WriteResult> => {
+    const result = await writeShort(LF);
+    if (result === "written") spoolEnded(paths, id);
+    return result;
+  };
+
   const writeLong = async (line: string, id: string): Promise<WriteResult> => {
     if (ended !== null) return ended;
     if (attemptWrite(paths.in, new Uint8Array()) === "gone") return "gone"; // the writer would wait for a reader
-    if ((await spoolLine(paths, id, line)) === "done") return "written";
+    const status = await spoolLine(paths, id, line);
+    if (status === "done") return "written";
+    if (status === "whole") return endLine(id);
     torn = true;
     return ended === "gone" ? "gone" : "torn";
   };
+
+  const settled = untilPossible(clock, settleInherited, { wanted: () => ended === null });
+  settled.catch(() => undefined); // whoever writes hears of it
+  let last: Promise<unknown> = settled;
 
   const inOrder = (step: () => Promise<WriteResult>): Promise<WriteResult> => {
     const result = last.then(() => ended ?? step());
@@ -99,10 +121,14 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
     },
     mend() {
       return inOrder(async () => {
-        const result = torn ? await writeShort(Buffer.from("\n")) : "written";
+        const result = torn ? await writeShort(SPOIL) : "written";
         if (result === "written") torn = false;
         return result;
       });
+    },
+    async isWritten(id) {
+      await settled;
+      return spoolStatus(paths, id) === "done";
     },
     gone() {
       ended = "gone";

@@ -1,20 +1,24 @@
 /**
  * Lines too long for one atomic write: put into a file and copied into the FIFO by a detached writer that outlives us,
  * so that a daemon that dies in the middle leaves no half line. Files of one line, under `spool/`:
- * `<id>.line` what is to be written, `<id>.pid` who writes it, `<id>.done` that all of it was.
+ * `<id>.line` what is to be written, `<id>.pid` who writes it, `<id>.whole` that all of it is in the FIFO but its LF,
+ * `<id>.done` that the LF is, too.
  */
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withDescriptors } from "../lib/descriptors.ts";
-import { HarnessError, errorCode } from "../lib/errors.ts";
+import { isShortage, withDescriptors } from "../lib/descriptors.ts";
+import { HarnessError } from "../lib/errors.ts";
 import { listAgentFolder, readSmallFile } from "./agent-file.ts";
 import { sameProcess } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
 import { toolEnv } from "./tools.ts";
 import { COPY_SCRIPT, SPOOL_SCRIPT } from "./wrapper.ts";
 
-/** `torn`: the writer ended and did not say that it was done; any part of the line may be in the FIFO. */
-export type SpoolStatus = "absent" | "writing" | "done" | "torn";
+/**
+ * `whole`: the writer ended when all was written but perhaps the LF. `torn`: it ended before; any part of the line may
+ * be in the FIFO, but no LF, so that its program has not heeded it.
+ */
+export type SpoolStatus = "absent" | "writing" | "whole" | "done" | "torn";
 
 type SpoolPaths = Pick<RunPaths, "spool">;
 
@@ -24,19 +28,19 @@ type SpoolPaths = Pick<RunPaths, "spool">;
 const begun = new Set<string>();
 
 /**
- * Writes the line (and its LF). Resolves when the writer has ended. The same id again replaces an earlier, settled
- * line.
+ * Writes the line and its LF; `whole`: the LF may be missing. Resolves when the writer has ended. The same id again
+ * replaces an earlier, settled line.
  */
 export async function spoolLine(
   paths: Pick<RunPaths, "spool" | "in">,
   id: string,
   line: string,
-): Promise<"done" | "torn"> {
+): Promise<"done" | "whole" | "torn"> {
   const base = basePath(paths, id);
   begun.add(base);
   try {
-    for (const end of [".done", ".pid", ".line"]) rmSync(base + end, { force: true });
-    withDescriptors(() => writeFileSync(`${base}.line`, `${line}\n`, { mode: 0o600, flag: "wx" }));
+    for (const end of [".done", ".whole", ".pid", ".line"]) rmSync(base + end, { force: true });
+    withDescriptors(() => writeFileSync(`${base}.line`, line, { mode: 0o600, flag: "wx" }));
     const args = [COPY_SCRIPT, `${base}.line`, paths.in, base];
     const writer = withDescriptors(() =>
       Bun.spawn(["/bin/sh", "-c", SPOOL_SCRIPT, "ah-spool", ...args], {
@@ -51,8 +55,33 @@ export async function spoolLine(
     begun.delete(base);
   }
   const status = await waitSpool(paths, id); // the outer shell may have been killed while the inner one still writes
-  if (status === "done") for (const end of [".line", ".pid"]) rmSync(base + end, { force: true });
-  return status === "done" ? "done" : "torn";
+  if (status === "done") tidy(base);
+  return status === "absent" ? "torn" : status;
+}
+
+/** The LF of a whole line was written by us. Where that cannot be recorded, the next daemon writes one more. */
+export function spoolEnded(paths: SpoolPaths, id: string): void {
+  const base = basePath(paths, id);
+  if (unlessClosed(() => renameSync(`${base}.whole`, `${base}.done`))) tidy(base);
+}
+
+/** The prompt itself is not left lying about. */
+function tidy(base: string): void {
+  for (const end of [".line", ".pid", ".whole"]) unlessClosed(() => rmSync(base + end, { force: true }));
+}
+
+/**
+ * False: it is not there, or an agent has made of its folder what we cannot change. Neither may keep anybody from
+ * telling the process's end.
+ */
+function unlessClosed(change: () => void): boolean {
+  try {
+    change();
+    return true;
+  } catch (error) {
+    if (isShortage(error)) throw error;
+    return false;
+  }
 }
 
 /**
@@ -69,7 +98,8 @@ export function spoolStatus(paths: SpoolPaths, id: string): SpoolStatus {
     if (!existsSync(`${base}.pid`)) return "absent";
   }
   if (writers(base).length > 0) return "writing";
-  return existsSync(`${base}.done`) ? "done" : "torn"; // it may have ended between the two looks
+  if (existsSync(`${base}.done`)) return "done"; // it may have ended between the two looks
+  return existsSync(`${base}.whole`) ? "whole" : "torn";
 }
 
 /**
@@ -100,11 +130,7 @@ export function endSpoolWriters(paths: SpoolPaths): void {
     const base = basePath(paths, id);
     takeAway(base); // one that has not recorded itself yet will find nothing to write
     for (const pid of writers(base)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch (error) {
-        if (errorCode(error) !== "ESRCH") throw error;
-      }
+      unlessClosed(() => process.kill(pid, "SIGKILL")); // gone meanwhile; or a forged record names somebody else's
     }
   }
 }
@@ -121,15 +147,7 @@ function writers(base: string): number[] {
   return recorded.filter((it) => sameProcess(bootId, it.pid, it.ticks)).map((it) => it.pid);
 }
 
-function takeAway(base: string): boolean {
-  try {
-    renameSync(`${base}.line`, `${base}.void`);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
-}
+const takeAway = (base: string): boolean => unlessClosed(() => renameSync(`${base}.line`, `${base}.void`));
 
 function basePath(paths: SpoolPaths, id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(id)) return join(paths.spool, id);

@@ -59,13 +59,16 @@ exec "$@" 3>&-
 
 /**
  * Copies one spooled line into the FIFO and outlives us. argv: COPY_SCRIPT line-file fifo state-file-prefix
- * The outer shell waits and writes `.done`; the inner one records both and becomes `cat`, so the recorded pid is the
- * one that writes, and killing the outer shell alone never looks like an unwritten line that is still being written.
+ * The outer shell waits; the inner one records both and becomes `cat`, so the recorded pid is the one that writes, and
+ * killing the outer shell alone never looks like an unwritten line that is still being written.
+ * The file holds the line without its LF, which is written last and alone: before `.whole` stands, no program has
+ * heeded any of it, and after that another LF does no harm. So a death at any moment leaves no doubt.
  */
 export const SPOOL_SCRIPT = `
 ${OUTLIVE}
 ${START_TICKS("_ah_start")} || exit 1
-/bin/sh -c "$1" ah-spool "$$" "$_ah_start" "$2" "$3" "$4" && printf 'done\\n' >"$4.done"
+/bin/sh -c "$1" ah-spool "$$" "$_ah_start" "$2" "$3" "$4" &&
+  printf 'whole\\n' >"$4.whole" && printf '\\n' >"$3" && printf 'done\\n' >"$4.done"
 `;
 
 /**

@@ -214,7 +214,7 @@ export interface ResultsBy {
 export interface Traits {
   /** What may be done with an input that was written but never confirmed when its process died. */
   readonly redelivery: "dedupe" | "history" | "none";
-  /** What a torn line on stdin needs: the process must be ended and resumed, or one LF mends it. */
+  /** What a torn line on stdin needs: the process must be ended and resumed, or it is ended as a broken line. */
   readonly tornLine: "restart" | "newline";
   /** One process a turn: the prompt is its stdin (or last argument), its exit ends the turn. */
   readonly oneshot: boolean;

@@ -1,10 +1,11 @@
 /**
  * A program that lives, but can no longer be talked to or read, is no running agent. Looked for ways to lose one side
  * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further),
- * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), and its folder removed.
+ * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), its folder removed, and
+ * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it).
  */
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, renameSync, rmSync, truncateSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Live } from "../../../src/agents/live.ts";
@@ -74,6 +75,17 @@ test("a program that has closed its input and lives on is broken", async () => {
   await eventually("it to say so", () => lines.includes("closed"));
   live.send([{ text: "hello" }]);
   await eventually("the fact", () => codes().includes("INPUT_CLOSED"));
+});
+
+test("one whose folder for what it is told is closed to us is broken, and its end is told all the same", async () => {
+  const { live, paths, codes, over } = await follow("exec sleep 60");
+  for (const name of ["line", "void"]) mkdirSync(join(paths.spool, `in-1.${name}`, "full"), { recursive: true });
+  live.send([{ text: "hello", id: "in-1" }]);
+  await eventually("the fact", () => codes().includes("INPUT_CLOSED"));
+  writeFileSync(join(paths.spool, "in-2.line"), "hello"); // one that waits for nobody
+  mkdirSync(join(paths.spool, "in-2.void", "full"), { recursive: true });
+  live.end(null);
+  await eventually("its end", over);
 });
 
 test("one that closes its input on its way out has ended, and is not broken", async () => {

@@ -102,6 +102,17 @@ describe.each(IRREGULAR)("%s", (_what, make) => {
   });
 });
 
+test("a spooled line that cannot be taken away ends no daemon, and keeps no program's end from being told", async () => {
+  const dir = tempFolder();
+  const paths = runPaths(dir, 1);
+  mkdirSync(join(paths.spool, "a.void", "full"), { recursive: true }); // as a folder closed to us, for root, too
+  writeFileSync(join(paths.spool, "a.line"), "x");
+  const writer = createLineWriter({ paths, clock: systemClock }); // a throw here would be nobody's
+  expect(await writer.isWritten("a")).toBe(false);
+  expect(() => endSpoolWriters(paths)).not.toThrow();
+  writer.close();
+});
+
 test("a plain file in place of the stdin FIFO does not swallow a line as if it had been read", async () => {
   const dir = tempFolder();
   const paths = runPaths(dir, 1);

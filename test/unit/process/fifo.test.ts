@@ -193,6 +193,43 @@ describe("a spooled line over deaths", () => {
     });
   }
 
+  /** As a writer leaves it that is killed behind each of its steps; `sent` is what it had put into the FIFO. */
+  const killedAfter = [
+    { step: "nothing", sent: "", files: ["line", "pid"], again: true },
+    { step: "half of the line", sent: '{"n":1,"te', files: ["line", "pid"], again: true },
+    { step: "all but the LF, untold", sent: '{"n":1,"text":"x"}', files: ["line", "pid"], again: true },
+    { step: "all but the LF, told", sent: '{"n":1,"text":"x"}', files: ["line", "pid", "whole"], again: false },
+    { step: "the LF, untold", sent: '{"n":1,"text":"x"}\n', files: ["line", "pid", "whole"], again: false },
+  ];
+  for (const { step, sent, files, again } of killedAfter) {
+    test(`a program heeds a line once, whose writer was killed after ${step}`, async () => {
+      const { paths } = await start(["cat"]);
+      for (const end of files) writeFileSync(join(paths.spool, `in-1.${end}`), "v1 a-boot-that-is-over 1 1 1 1\n");
+      writeFileSync(paths.in, sent, { flag: "a" });
+      const writer = writerTo(paths); // the next daemon's
+      const line = { id: "in-1", spooled: true };
+      expect(await writer.isWritten("in-1")).toBe(!again);
+      if (again) {
+        expect(await writer.write('{"n":1,"text":"x"}', line)).toBe("torn");
+        expect(await writer.mend()).toBe("written");
+        expect(await writer.write('{"n":1,"text":"x"}', line)).toBe("written");
+      }
+      expect(readdirSync(paths.spool)).toEqual(["in-1.done"]);
+      expect(await writer.write('{"n":2}')).toBe("written");
+      await eventually("the next line", () => outOf(paths).endsWith('{"n":2}\n'));
+      const heeded = outOf(paths)
+        .split("\n")
+        .flatMap((each) => {
+          try {
+            return [JSON.parse(each)["n"]];
+          } catch {
+            return []; // as a program passes over what is no JSON
+          }
+        });
+      expect(heeded).toEqual([1, 2]);
+    });
+  }
+
   test("a torn line left by an earlier daemon is noticed by the next one", async () => {
     const gate = join(tempFolder(), "gate");
     const { dir, paths } = await start(gated(gate));
