@@ -56,6 +56,22 @@ export function withDescriptors<T>(work: () => T): T {
   }
 }
 
+/**
+ * Does `work`, which would end the whole program if it found fewer than `needed` descriptors; without so many it is not
+ * begun, and the kernel's own error is thrown. What `work` begins has a moment to take them.
+ */
+export function withRoom<T>(needed: number, work: () => T): T {
+  giveUp();
+  refillLater();
+  const tried: number[] = [];
+  try {
+    while (tried.length < needed) tried.push(openSync("/dev/null", "r"));
+  } finally {
+    for (const fd of tried) closeSync(fd);
+  }
+  return work();
+}
+
 /** Did this, or what caused it, fail for want of descriptors, memory, disk or the store? Then it says nothing more. */
 export function isShortage(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
