@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { KNOWN_SEEDS } from "./seeds.ts";
+import { KNOWN_SEEDS, STEADY_FAULTS } from "./seeds.ts";
 import { storm } from "./storm.ts";
 
 const number = (name: string, otherwise: number): number => {
@@ -17,7 +17,7 @@ const number = (name: string, otherwise: number): number => {
 
 const only = process.env["ONLY"]?.split(",").filter(Boolean);
 const keep = process.env["KEEP"] === "1";
-const rounds: readonly { readonly seed: number; readonly minutes: number }[] =
+const rounds: readonly { readonly seed: number; readonly minutes: number; readonly steady?: true }[] =
   process.env["SEED"] === "known"
     ? KNOWN_SEEDS
     : [{ seed: number("SEED", 1 + Math.floor(Math.random() * 1e6)), minutes: number("MINUTES", 10) }];
@@ -27,7 +27,8 @@ for (const round of rounds) if (!(await run(round))) failed += 1;
 if (rounds.length > 1) console.log(`${rounds.length - failed} of ${rounds.length} storms found nothing`);
 process.exit(failed === 0 ? 0 : 1);
 
-async function run({ seed, minutes }: { readonly seed: number; readonly minutes: number }): Promise<boolean> {
+async function run({ seed, minutes, steady }: (typeof rounds)[number]): Promise<boolean> {
+  const names = only !== undefined && only.length > 0 ? only : steady && STEADY_FAULTS;
   console.log(`seed ${seed}, ${minutes} min`);
   const { flaws, evidence, struck, dir } = await storm({
     seed,
@@ -36,7 +37,7 @@ async function run({ seed, minutes }: { readonly seed: number; readonly minutes:
     agentsEach: number("AGENTS", 2),
     crowd: number("CROWD", 200),
     keep,
-    ...(only === undefined || only.length === 0 ? {} : { only }),
+    ...(names === undefined ? {} : { only: names }),
   });
   for (const [name, times] of [...struck].sort(([a], [b]) => a.localeCompare(b))) console.log(`  ${times} × ${name}`);
   for (const { what, before, after } of evidence.resources) console.log(`  ${what}: ${before} → ${after}`);

@@ -4,6 +4,8 @@ export interface KnownSeed {
   readonly seed: number;
   readonly minutes: number;
   readonly found: string;
+  /** Found by the steady faults alone. */
+  readonly steady?: true;
 }
 
 /** The one that every `make test` runs. */
@@ -19,4 +21,17 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
   { seed: 2, minutes: 1, found: "an answer to a question that was never written, for want of a descriptor" },
   { seed: 3, minutes: 1, found: "OpenCode's answers called missing after the clock was set back" },
   { seed: 4, minutes: 1, found: "a start of the daemon that ended because the disk was full or the store locked" },
+  {
+    seed: 105,
+    minutes: 1,
+    steady: true,
+    found: "an input run twice: the writer of its line was killed behind the last byte",
+  },
+  {
+    seed: 205,
+    minutes: 1,
+    steady: true,
+    found: "a spool closed to us, for which the end of its program was never stored",
+  },
+  { seed: 207, minutes: 1, steady: true, found: "a first request without descriptors, at which the runtime ends" },
 ];
