@@ -71,7 +71,7 @@ export function attachRoutes(deps: ApiDeps) {
             "our process does not end: GET …/debug names it; try again in a moment",
           );
         attachments.begun(actor);
-        return json({ lease: lease.id, screen: plan }, { status: 201 });
+        return json({ lease: lease.id, screen: plan });
       },
     }),
     route({

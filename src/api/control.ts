@@ -1,6 +1,7 @@
 /** Ending turns and processes, bringing them back, and waiting for them. Answers come after the fact, not before. */
 import type { Actor } from "../agents/actor.ts";
 import { INTERRUPT_GRACE_MS } from "../agents/model.ts";
+import { isUnpaid } from "../agents/state/limit.ts";
 import { json } from "../http/answer.ts";
 import { flagText, integerText, listText } from "../http/query.ts";
 import { route } from "../http/router.ts";
@@ -98,7 +99,8 @@ export function controlRoutes(deps: ApiDeps) {
             );
           leave();
           if (leased) await deps.attachments.force(actor);
-          actor.facts("api", { type: "resume" });
+          if (isUnpaid(actor.state())) (await deps.keeper()).resume(actor);
+          else actor.facts("api", { type: "resume" });
           const limit = actor.runSettings().codec.traits.startDeadlineMs + START_MARGIN_MS;
           await until(deps, actor, () => actor.state().status !== "starting", limit, signal);
           return done(actor);

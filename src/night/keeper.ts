@@ -3,6 +3,7 @@
  * `plan.ts` says. Everything that counts is stored; what is only here is made anew by the next daemon.
  */
 import type { Actor } from "../agents/actor.ts";
+import { isUnpaid } from "../agents/state/limit.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -32,6 +33,8 @@ export interface Keeper {
   assertWaits(actor: Actor): void;
   /** Tries at once. */
   skip(actor: Actor): void;
+  /** One that failed for what a person mends is brought back to try it: with what waits, else from its history. */
+  resume(actor: Actor): void;
   /** Throws ACCOUNT_NOT_FOUND. */
   assertKnown(account: string): void;
   /** A person has paid, has logged in, or wants it tried now. How many agents go on. */
@@ -44,8 +47,6 @@ const GO_ON = "continue";
 /** After a store that took nothing. */
 const RETRY_MS = 5000;
 const PENDING_MS = 1000;
-/** How the turns that only a person can mend have failed. */
-const UNPAID: readonly string[] = ["BILLING", "AUTH_REQUIRED"];
 
 export function createKeeper(deps: KeeperDeps): Keeper {
   const { store, clock, log, pace } = deps;
@@ -71,6 +72,19 @@ export function createKeeper(deps: KeeperDeps): Keeper {
             )
           : null;
       step.fact({ type: "go_on", input: input === null ? null : { id: input.id, key: input.key } });
+    });
+
+  /** What has failed has left no input, so it goes on from its history, too. */
+  const tryAnew = (actor: Actor, mode: "queue" | "interrupt"): void =>
+    actor.step("api", (step) => {
+      if (mode === "queue" && (!isUnpaid(step.state()) || step.state().queue.length > 0))
+        return step.fact({ type: "resume" });
+      const input = insertInput(
+        store,
+        { agent: actor.id, key: deps.newKey(), text: GO_ON, raw: false, mode, origin: "limit" },
+        clock.now(),
+      );
+      step.fact({ type: "input", id: input.id, key: input.key, mode });
     });
 
   const waitingOf = (all: readonly Actor[]): Waiting[] =>
@@ -154,6 +168,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       goOn(actor, "api");
       it.look();
     },
+    resume: (actor) => tryAnew(actor, "queue"),
     assertKnown(account) {
       if (limitsOf(store, account).length > 0 || membersOf(account).length > 0) return;
       throw new HarnessError("ACCOUNT_NOT_FOUND", `there is no account "${account}": GET /api/v1/accounts lists them`);
@@ -164,17 +179,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       const nowMs = clock.now();
       for (const limit of limits) if (limit.resumesAt !== null) saveLimit(store, { ...limit, resumesAt: nowMs });
       const waiting = its.filter((actor) => actor.state().limited?.stage === "parked").length;
-      const failed = its.filter(({ state }) => hasFailed(state()));
-      for (const actor of failed)
-        actor.step("api", (step) => {
-          const text = GO_ON;
-          const input = insertInput(
-            store,
-            { agent: actor.id, key: deps.newKey(), text, raw: false, mode: "interrupt", origin: "limit" },
-            nowMs,
-          );
-          step.fact({ type: "input", id: input.id, key: input.key, mode: "interrupt" });
-        });
+      const failed = its.filter(({ state }) => isUnpaid(state()));
+      for (const actor of failed) tryAnew(actor, "interrupt");
       it.look();
       return waiting + failed.length;
     },
@@ -184,8 +190,4 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     },
   };
   return it;
-}
-
-function hasFailed({ status, lastTurn }: ReturnType<Actor["state"]>): boolean {
-  return status === "error" && UNPAID.includes(lastTurn?.error?.code ?? "");
 }

@@ -12,6 +12,9 @@ import { startHook } from "../support/hook.ts";
 
 setDefaultTimeout(60_000);
 
+/** Those who follow the first one do so within a second. */
+const PACE = { AH_TEST_PACE: "0.01" };
+
 let daemon: TestDaemon;
 let hook: Hook;
 let serial = 0;
@@ -20,17 +23,20 @@ let limit = "";
 beforeEach(async () => {
   hook = await startHook();
   limit = join(process.env["TMPDIR"] ?? "/tmp", `ah-limit-${process.pid}-${(serial += 1)}`);
-  daemon = await testDaemon({
-    webhook: { url: hook.url("/all"), allowedHosts: ["127.0.0.1"] },
-    providers: {
-      work: {
-        kind: "claude-code",
-        account: "work",
-        command: [process.execPath, join(FAKES, "claude.ts")],
-        env: { FAKE_LIMIT: limit },
+  daemon = await testDaemon(
+    {
+      webhook: { url: hook.url("/all"), allowedHosts: ["127.0.0.1"] },
+      providers: {
+        work: {
+          kind: "claude-code",
+          account: "work",
+          command: [process.execPath, join(FAKES, "claude.ts")],
+          env: { FAKE_LIMIT: limit },
+        },
       },
     },
-  });
+    PACE,
+  );
   await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd, trusted: true });
 });
 afterEach(async () => {
@@ -40,7 +46,7 @@ afterEach(async () => {
 });
 
 const list = (value: Json | undefined): Json[] => [...(value ?? [])];
-const reachLimit = (): void => writeFileSync(limit, String(Date.now() + 3_600_000));
+const reachLimit = (model = ""): void => writeFileSync(limit, `${Date.now() + 3_600_000} ${model}`.trim());
 const liftLimit = (): void => rmSync(limit, { force: true });
 const script = (...steps: readonly Record<string, unknown>[]): string => `SCRIPT ${JSON.stringify(steps)}`;
 
@@ -108,6 +114,83 @@ test.each([
   await eventually("all to be told", () => told("agent_completed").length === 3);
   expect(told("agent_error")).toEqual(["/all agent_error"]);
   expect(list((await daemon.api().get("/accounts"))["accounts"])[0]?.["limits"]).toEqual([] as never);
+});
+
+test("resumed with nothing queued, what has to be paid is tried from its history, and again until it is paid", async () => {
+  writeFileSync(limit, "billing");
+  const one = await make("one");
+  await one.reaches("error");
+  const [known] = list((await daemon.api().get("/accounts"))["accounts"]);
+  expect(known?.["limits"]).toMatchObject([{ class: "billing", agentId: one.id }] as never);
+
+  const unpaid = await daemon.api().post(`${one.path}/resume`);
+  expect(["starting", "processing", "error"]).toContain(String(unpaid["agent"]?.["status"]));
+  const turns = async (): Promise<string[]> =>
+    list((await daemon.api().get(`${one.path}/turns`))["turns"])
+      .filter((each) => each["endedAt"] !== null)
+      .map((each) => `${each["outcome"]} ${each["error"]?.["code"] ?? "-"}`);
+  await eventually("it to have tried", async () => (await turns()).length === 2);
+  expect(await one.reaches("error")).toMatchObject({ turn: { error: { code: "BILLING" } } } as never);
+
+  liftLimit();
+  await daemon.api().post(`${one.path}/resume`);
+  await one.reaches("idle");
+  expect((await turns()).sort()).toEqual(["completed -", "failed BILLING", "failed BILLING"]);
+  const inputs = list((await daemon.api().get(`${one.path}/inputs`))["inputs"]);
+  expect(inputs.map((each) => `${each["origin"]} ${each["text"]} ${each["state"]}`)).toEqual([
+    "user one ended",
+    "limit continue ended",
+    "limit continue ended",
+  ]);
+  const messages = list((await daemon.api().get(`${one.path}/messages?after=0`))["messages"]);
+  expect(messages.filter((each) => String(each["role"]) === "user").map((each) => String(each["text"]))).toEqual([
+    "one",
+  ]);
+  expect(list((await daemon.api().get("/accounts"))["accounts"])[0]?.["limits"]).toEqual([] as never);
+});
+
+test("… and with something queued, that is what it tries with", async () => {
+  const gate = join(daemon.dir, "gate");
+  const one = await make(script({ gate }, { fail: "billing", message: "no credit" }));
+  await one.reaches("processing");
+  await daemon.api().post(`${one.path}/input`, { text: "two" });
+  writeFileSync(gate, "");
+  await one.reaches("error");
+  await daemon.api().post(`${one.path}/resume`);
+  await one.reaches("idle");
+  const inputs = list((await daemon.api().get(`${one.path}/inputs`))["inputs"]);
+  expect(inputs.map((each) => `${each["origin"]} ${each["state"]}`)).toEqual(["user ended", "user ended"]);
+});
+
+test("a limit of one model holds for its agents alone, who go on after it, and nobody else waits", async () => {
+  const opus = { model: "opus" };
+  const working = await make(script({ gate: join(daemon.dir, "gate") }, { say: "other" }), { model: "sonnet" });
+  await working.reaches("processing");
+  reachLimit("opus");
+  const waiting = [await make("one", opus), await make("two", opus)];
+  for (const each of waiting)
+    expect(await each.reaches("limited")).toMatchObject({
+      limit: { scope: "seven_day_opus", class: "limit" },
+    } as never);
+  // Neither who has another model, nor who has the program's own choice.
+  for (const each of [await make("three", { model: "sonnet" }), await make("four")]) await each.reaches("idle");
+  writeFileSync(join(daemon.dir, "gate"), "");
+  await working.reaches("idle");
+  for (const each of waiting) await each.reaches("limited");
+  // The account is not at work again for the answers of the others.
+  const [account] = list((await daemon.api().get("/accounts"))["accounts"]);
+  expect(account?.["limits"]).toMatchObject([{ scope: "seven_day_opus" }] as never);
+  expect(told("agent_limited", "agent_resumed")).toEqual(["/all agent_limited"]);
+
+  liftLimit();
+  await daemon.api().post(`/accounts/${encodeURIComponent("claude-code:work")}/retry`);
+  for (const each of waiting) await each.reaches("idle");
+  for (const each of waiting) {
+    const turns = list((await daemon.api().get(`${each.path}/turns`))["turns"]);
+    expect(turns.map((turn) => String(turn["outcome"]))).toEqual(["completed"]);
+  }
+  await eventually("all to be told", () => told("agent_completed").length === 5);
+  expect(told("agent_limited", "agent_resumed")).toEqual(["/all agent_limited", "/all agent_resumed"]);
 });
 
 test("a check runs while the account is at its limit, and what it feeds back waits for that", async () => {

@@ -114,6 +114,31 @@ test("agents that tell their cost late never reserve the same dollar, and each s
   expect(cost).toBeLessThanOrEqual(4 + paths.length * 0.5);
 });
 
+test("what waits while a person has the conversation spends no time of work, over kill -9 as well", async () => {
+  const box = await makeWorld();
+  await box.api().post("/projects", { name: "p", cwd: box.cwd });
+  const made = await box
+    .api()
+    .post("/projects/p/agents", { provider: "claude-code", task: "one", budget: { wallMs: 600_000 } });
+  const path = `/projects/p/agents/${made["agent"]?.["id"]}`;
+  await settled(box, [path]);
+  const used = async () => Number((await box.api().get(path))["agent"]?.["standings"]?.[0]?.["used"]);
+  const { lease } = await box.api().post(`${path}/attach`);
+  await box.api().post(`${path}/input`, { text: "two" });
+  const before = await used();
+  expect(before).toBeGreaterThan(0);
+  await Bun.sleep(600); // the claim is that nothing is counted
+  expect(await used()).toBe(before);
+  await box.kill();
+  await box.start();
+  expect((await box.api().get(path))["agent"]).toMatchObject({ status: "starting", process: "attached" } as never);
+  expect(await used()).toBe(before);
+  await box.api().call("DELETE", `${path}/attach?lease=${lease}`);
+  const [again] = await settled(box, [path]);
+  expect(again).toMatchObject({ turn: { outcome: "completed" } } as never);
+  expect(await used()).toBeGreaterThan(before);
+});
+
 test("the command line sets a budget, shows how it stands, and says who used what", async () => {
   const box = await makeWorld();
   await box.api().post("/projects", { name: "p", cwd: box.cwd });

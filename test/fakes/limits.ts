@@ -1,18 +1,31 @@
 /**
  * How each program tells that its account cannot work on, in the shapes of its own wire, traps and all. A script's
  * `fail` step names what it is (`usage_limit`, `billing`, `auth`); `FAKE_LIMIT` names a file that holds an epoch ms: up
- * to then every prompt ends at the limit.
+ * to then every prompt ends at the limit, or, with a model's name behind it, every prompt of that model. The word
+ * `billing` in it: the account has to be paid.
  */
 import { readFileSync } from "node:fs";
 import { now } from "./now.ts";
 
-/** Epoch ms until which the account is at its limit; null: it is not. */
-export function limitedUntil(): number | null {
+export interface Reached {
+  readonly code: "usage_limit" | "billing";
+  /** Epoch ms. */
+  readonly resetsAt?: number;
+  /** The one model that it holds for. */
+  readonly model?: string;
+}
+
+/** What keeps the account from working; null: nothing does. */
+export function limitReached(): Reached | null {
   const file = process.env["FAKE_LIMIT"];
   if (file === undefined) return null;
   try {
-    const until = Number(readFileSync(file, "utf8"));
-    return until > now() ? until : null;
+    const [until, model] = readFileSync(file, "utf8").split(" ");
+    if (until === "billing") return { code: until };
+    if (!(Number(until) > now())) return null;
+    const resetsAt = Number(until);
+    if (model === undefined) return { code: "usage_limit", resetsAt };
+    return process.argv.includes(model) ? { code: "usage_limit", resetsAt, model } : null;
   } catch {
     return null;
   }
@@ -23,6 +36,8 @@ export interface Refusal {
   readonly message: string;
   /** Epoch ms. */
   readonly resetsAt?: number;
+  /** The one model that it holds for. */
+  readonly model?: string;
 }
 
 const seconds = (ms: number): number => Math.round(ms / 1000);
@@ -31,13 +46,14 @@ const seconds = (ms: number): number => Math.round(ms / 1000);
 export function claudeRefusal({
   code,
   resetsAt,
+  model,
 }: Refusal): { frames: Record<string, unknown>[]; line: object; status: number } | null {
   switch (code) {
     case "usage_limit": {
       const info = {
         status: "rejected",
         ...(resetsAt === undefined ? {} : { resetsAt: seconds(resetsAt) }),
-        rateLimitType: "five_hour",
+        rateLimitType: model === undefined ? "five_hour" : `seven_day_${model}`,
         isUsingOverage: false,
       };
       const unifiedWindows = { five_hour: { utilization: 1, status: "rejected" }, seven_day: { utilization: 0.4 } };

@@ -3,8 +3,9 @@
  * shapes of its provider. Owns the order of things, gates, marks and interrupts; knows no wire shape at all.
  */
 import { existsSync, writeFileSync } from "node:fs";
+import { given } from "../../src/lib/given.ts";
 import { journaled } from "./journal.ts";
-import { limitedUntil } from "./limits.ts";
+import { limitReached } from "./limits.ts";
 import { type AskStep, parseScript, type ScriptStep } from "./script-steps.ts";
 
 export { parseScript } from "./script-steps.ts";
@@ -44,7 +45,13 @@ export interface TurnStart {
 
 export type TurnEnd =
   | { readonly outcome: "completed"; readonly lastText: string }
-  | { readonly outcome: "failed"; readonly code: string; readonly message: string; readonly resetsAt?: number }
+  | {
+      readonly outcome: "failed";
+      readonly code: string;
+      readonly message: string;
+      readonly resetsAt?: number;
+      readonly model?: string;
+    }
   /** `openTools` had been called and have no result yet. */
   | { readonly outcome: "interrupted"; readonly openTools: readonly ToolCall[] };
 
@@ -116,6 +123,7 @@ export class Failed extends Error {
     readonly code: string,
     message: string,
     readonly resetsAt?: number,
+    readonly model?: string,
   ) {
     super(message);
   }
@@ -280,8 +288,8 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
   };
 
   try {
-    const until = limitedUntil();
-    if (until !== null) throw new Failed("usage_limit", "the allowance is used up", until);
+    const limit = limitReached();
+    if (limit !== null) throw new Failed(limit.code, "the allowance is used up", limit.resetsAt, limit.model);
     await runAll(wire, steps);
     const parentText = lastText;
     if (subs.length > 0) await wire.parentDone?.(turn, parentText);
@@ -294,8 +302,8 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
     return { end: { outcome: "completed", lastText: parentText }, later };
   } catch (error) {
     if (error instanceof Failed) {
-      const { code, message, resetsAt } = error;
-      return { end: { outcome: "failed", code, message, ...(resetsAt === undefined ? {} : { resetsAt }) }, later };
+      const { code, message, resetsAt, model } = error;
+      return { end: { outcome: "failed", code, message, ...given({ resetsAt, model }) }, later };
     }
     if (!(error instanceof Interrupted)) throw error;
     wire.release();

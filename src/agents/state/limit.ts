@@ -2,6 +2,7 @@
  * What becomes of a turn whose account cannot work on, and how it goes on. A limit passes: the turn is laid down and
  * goes on as the same turn. What a person has to pay or to log in for does not: that turn fails, and the queue is held.
  */
+import type { AgentState } from "../../words/agent.ts";
 import type { Fact } from "../model.ts";
 import type { AccountLimit, LimitClass, LimitFound } from "../../words/limits.ts";
 import { finishTurn } from "./closing.ts";
@@ -12,6 +13,12 @@ import type { Work } from "./work.ts";
 
 /** How such a failure is called. */
 const CODES: Readonly<Record<LimitClass, string>> = { limit: "USAGE_LIMIT", billing: "BILLING", auth: "AUTH_REQUIRED" };
+const UNPAID: readonly string[] = [CODES.billing, CODES.auth];
+
+/** Its last turn has failed for what a person has to mend. */
+export function isUnpaid({ status, lastTurn }: Pick<AgentState, "status" | "lastTurn">): boolean {
+  return status === "error" && UNPAID.includes(lastTurn?.error?.code ?? "");
+}
 
 /** The open turn met it, and its program has let go of it. */
 export function meetLimit(work: Work, found: LimitFound): void {

@@ -115,13 +115,14 @@ function settle(work: Work, before: AgentState): void {
 const told = (cause: Cause): ToldCause => ({ ...cause, at: new Date(cause.at).toISOString() });
 
 /**
- * Waiting for a person, or for the account's allowance, does not count as the turn's time, nor what is done when its
- * program is ready with it.
+ * Waiting for a person, who answers or who has the conversation on the screen, or for the account's allowance, does not
+ * count as the turn's time, nor what is done when its program is ready with it.
  */
 function countActiveTime({ s, env }: Work, status: Status): void {
   const turn = s.turn;
   if (turn === null) return;
-  const counts = status !== "waiting_input" && status !== "limited" && turn.closing === null;
+  const waiting = status === "waiting_input" || status === "limited" || s.process === "attached";
+  const counts = !waiting && turn.closing === null;
   if (counts && turn.countingSince === null) s.turn = { ...turn, countingSince: env.ranMs };
   if (!counts && turn.countingSince !== null) {
     s.turn = { ...turn, activeMs: turn.activeMs + env.ranMs - turn.countingSince, countingSince: null };

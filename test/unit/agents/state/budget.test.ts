@@ -11,7 +11,9 @@ import {
   abort,
   accepted,
   ask,
+  attach,
   decide,
+  detach,
   ended,
   exit,
   failed,
@@ -202,6 +204,16 @@ describe("time of work", () => {
     const it = world({ budget: { wallMs: 10_000 }, limits: { stallWarnMs: 0, parkIdleMs: 0 } });
     it.do(...WORKING, later(6000), limited(), later(3_600_000), goOn(2), accepted(2), later(3900));
     expect(it.trace).not.toContain("interrupt");
+    it.do(later(200));
+    expect(it.trace).toContain("interrupt");
+  });
+
+  test("does not run while a person has the conversation, whatever waits for its end", () => {
+    const it = world({ budget: { wallMs: 10_000 }, limits: { stallWarnMs: 0, turnTimeoutMs: 20_000 } });
+    it.do(...WORKING, later(6000), ended(), attach, exit(0), input(2), later(3_600_000), detach, ready, accepted(2));
+    it.do(later(3900));
+    expect(it.trace).not.toContain("interrupt");
+    expect(it.shown()).toMatchObject({ turn: "a-2", status: "processing" });
     it.do(later(200));
     expect(it.trace).toContain("interrupt");
   });
