@@ -37,9 +37,14 @@ const fileView = ({ kind, path, from, oldMode, newMode, insertions, deletions }:
 const skippedView = (skipped: readonly Skipped[]) =>
   skipped.slice(0, FILES).map(({ path, why }) => ({ path: shownPath(path), why }));
 
-export async function changesView({ rooms, supervisor }: ApiDeps, agent: string, range: Range) {
+/** What lies in its folder is being kept, by a turn that ends or behind its end. */
+function isSaving(supervisor: ApiDeps["supervisor"], agent: string): boolean {
   const state = supervisor.find(agent)?.state();
-  const saving = state?.turn?.closing?.steps[0] === "snapshot" || (state !== undefined && state.saving !== null);
+  return state !== undefined && (state.saving !== null || state.turn?.closing?.steps[0] === "snapshot");
+}
+
+export async function changesView({ rooms, supervisor }: ApiDeps, agent: string, range: Range) {
+  const saving = isSaving(supervisor, agent);
   const { workspace, from, to, changes, figures, commits } = await (await rooms()).changes(agent, range);
   return {
     workspace: workspaceView(workspace),
@@ -107,7 +112,7 @@ export async function mergeView({ rooms }: ApiDeps, agent: string, wish: MergeWi
   };
 }
 
-export async function workspacesView({ rooms }: ApiDeps) {
+export async function workspacesView({ rooms, supervisor }: ApiDeps) {
   const { workspaces, snapshotBytes } = await (await rooms()).list();
   return {
     workspaces: workspaces.map((each) => ({
@@ -115,6 +120,7 @@ export async function workspacesView({ rooms }: ApiDeps) {
       project: each.project,
       name: each.name,
       state: each.state,
+      ...(isSaving(supervisor, each.id) ? { pending: true } : {}),
       ...workspaceView(each),
       bytes: each.bytes,
       createdAt: iso(each.createdAt),

@@ -66,6 +66,7 @@ export interface WorkspacesShape {
     readonly name: string | null;
     readonly kind: string;
     readonly state: string;
+    readonly pending?: boolean;
     readonly path: string;
     readonly branch: string | null;
     readonly bytes: number | null;

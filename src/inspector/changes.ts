@@ -20,6 +20,8 @@ import { figures, keptLine, patchHunks, placeLine, readKept, readLines, readWork
 const FILES = 400;
 /** More lines of one file than this are not drawn. */
 const LINES = 2000;
+const SAVING =
+  "What its last turn left is still being kept: these are the changes up to the turn before. The rest follows by itself.";
 /** Of all files that are opened at once. */
 const ALL_LINES = 8000;
 
@@ -38,6 +40,7 @@ export function createChanges(app: AppContext, agent: Agent) {
   let kept: readonly Kept[] = [];
   let shown: readonly Shown[] = [];
   let asked = 0;
+  let loading = false;
 
   const problem = h("p", { class: "problem", role: "alert" });
   const said = h("p", { class: "dim", role: "status" });
@@ -47,6 +50,7 @@ export function createChanges(app: AppContext, agent: Agent) {
   setText(restore, "Restore …");
   const merge = h("button", { on: { click: () => work !== null && askMerge(context(), work) } }, "Merge …");
   const busy = h("p", { class: "dim small-line", hidden: true }, "It is at work in there: restore and merge wait.");
+  const pending = h("p", { class: "saving", role: "status" });
   const place = h("p", { class: "dim small-line mono" });
   const sum = h("p", { class: "num" });
   const files = h("div", { class: "events files" });
@@ -57,6 +61,7 @@ export function createChanges(app: AppContext, agent: Agent) {
     busy,
     problem,
     said,
+    pending,
     place,
     sum,
     files,
@@ -96,6 +101,7 @@ export function createChanges(app: AppContext, agent: Agent) {
 
   const draw = (): void => {
     if (work === null) return;
+    setText(pending, work.pending ? SAVING : "");
     setText(place, visible(placeLine(work)));
     setText(sum, work.files === 0 ? "" : `${count(work.files, "file")} ${figures(work)}`);
     const open = new Set(shown.filter((each) => each.element.open).map((each) => each.file.path));
@@ -190,6 +196,7 @@ export function createChanges(app: AppContext, agent: Agent) {
 
   async function load(): Promise<void> {
     const mine = (asked += 1);
+    loading = true;
     try {
       const snapshots = await client.get(`${path}/snapshots`);
       if (mine !== asked) return;
@@ -206,6 +213,7 @@ export function createChanges(app: AppContext, agent: Agent) {
       if (error instanceof ApiError && error.status === 404) fill(files, h("p", { class: "empty" }, error.message));
       else setText(problem, problemText(error));
     }
+    loading = false;
     drawActs();
   }
 
@@ -218,7 +226,11 @@ export function createChanges(app: AppContext, agent: Agent) {
   const stops = [
     store.on(["agents"], drawActs),
     link.onEvent(({ type, data }) => {
-      if (data["agent"] === agent.id && type === "turn_ended") void load();
+      if (data["agent"] !== agent.id) return;
+      // Kept behind the turn's end, or given up: a turn that ends with it is told of once.
+      const saved =
+        type === "snapshot" || type === "agent_status" || (type === "note" && data["code"] === "snapshot_skipped");
+      if (type === "turn_ended" || (saved && (loading || work?.pending === true))) void load();
     }),
     link.onReload(() => void load()),
   ];

@@ -19,6 +19,8 @@ export interface Work {
   readonly branch: string | null;
   readonly target: string | null;
   readonly shared: boolean;
+  /** What the last turn left is still being kept: these are the changes before it. */
+  readonly pending: boolean;
   readonly commits: number | null;
   readonly files: number;
   readonly added: number;
@@ -65,6 +67,7 @@ export function readWork(value: unknown): Work {
     branch: textOrNull(branch),
     target: textOrNull(target),
     shared: isTrue(work["shared"]),
+    pending: isTrue(work["pending"]),
     commits: numberOrNull(work["commits"]),
     files: number(work["files"]),
     added: number(work["insertions"]),

@@ -1,9 +1,10 @@
 /** An agent's changes: read by turn and whole, as text alone; brought back and merged after that was told. */
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { repository, user } from "../unit/workspaces/ground.ts";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { put, repository, user } from "../unit/workspaces/ground.ts";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { openPage, openStage, sent } from "./stage.ts";
@@ -21,8 +22,18 @@ describeInBrowser("what an agent changed", (browser) => {
   let plain = "";
   const folder = (): string => join(stage.box.stateDir, "workspaces", "shop", id);
 
+  /** While this is there, git takes no new files. */
+  let hold = "";
+  let tools = "";
+
   beforeAll(async () => {
-    stage = await openStage({ providers: { sh: { kind: "command", command: ["/bin/sh"] } } });
+    tools = mkdtempSync(join(tmpdir(), "ah-slow-git-"));
+    hold = join(tools, "hold");
+    const waits = `case "$*" in *update-index*) while [ -e '${hold}' ]; do sleep 0.1; done;; esac`;
+    put(tools, { git: `#!/bin/sh\n${waits}\nexec '${Bun.which("git")}' "$@"\n` });
+    chmodSync(join(tools, "git"), 0o755);
+    const env = { PATH: `${tools}${delimiter}${process.env["PATH"]}` };
+    stage = await openStage({ providers: { sh: { kind: "command", command: ["/bin/sh"] } } }, { env });
     cwd = repository(join(stage.box.cwd, "shop"), { a: "one\ntwo\n-- gone\n", b: "2\n" });
     const api = stage.box.api();
     await api.post("/projects", { name: "shop", cwd });
@@ -43,6 +54,7 @@ describeInBrowser("what an agent changed", (browser) => {
   afterAll(async () => {
     await stage.box.api().call("DELETE", `/projects/shop/agents/${id}?discard=1`);
     await stage.close();
+    rmSync(tools, { recursive: true, force: true });
   });
 
   test("an agent in the project's folder of which nothing is kept has no such tab", async () => {
@@ -134,6 +146,31 @@ describeInBrowser("what an agent changed", (browser) => {
     const before = /kept as (r\d+)/.exec(await tab.text(".work [role=status]"))?.[1] ?? "";
     await tab.until(`document.querySelector('.work option[value="${before}"]') !== null`);
     await tab.viewport(1280, 800);
+    expect(tab.complaints).toEqual([]);
+  });
+
+  test("what is still being kept is said to be missing, and comes by itself", async () => {
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}/changes`);
+    await tab.see(".work .num", "files");
+    expect(await tab.look(`document.querySelector(".work .saving").checkVisibility()`)).toBe(false);
+    writeFileSync(hold, "");
+    await stage.box.api().post(`/projects/shop/agents/${id}/input`, { text: "echo late > late" });
+    await tab.see(".work .saving", "still being kept: these are the changes up to the turn before");
+    await stage.status("shop", id, "idle");
+    const { workspaces } = await stage.box.api().get("/workspaces");
+    expect([...(workspaces ?? [])].map((each) => [each["id"], each["pending"]] as unknown)).toEqual([[id, true]]);
+    expect(await tab.look(`document.querySelector('[data-path="late"]')`)).toBe(null);
+    for (const [name, width, height] of [
+      ["phone", 360, 740],
+      ["laptop", 1280, 800],
+    ] as const) {
+      await tab.viewport(width, height, { mobile: name === "phone" });
+      await tab.look(`document.querySelector(".work").scrollTop = 0`);
+      await tab.screenshot(join(SCREENS, `saving-${name}-light.png`));
+    }
+    rmSync(hold);
+    await tab.see('[data-path="late"] .file-figures', "+1 −0");
+    expect(await tab.look(`document.querySelector(".work .saving").checkVisibility()`)).toBe(false);
     expect(tab.complaints).toEqual([]);
   });
 });

@@ -93,6 +93,7 @@ export const workspaces = object({
       project: text,
       name: nullable(text),
       state: oneOf(...WORKSPACE_STATES),
+      pending: optional(about("What lies there is being saved", yes)),
       ...place,
       bytes: nullable(count),
       createdAt: time,

@@ -34,6 +34,8 @@ export async function run(context: Context): Promise<number> {
     ]),
     "no agent has a folder of its own",
   );
+  for (const { project, name, id, pending } of workspaces)
+    if (pending === true) context.io.warn(`${project}/${name ?? id}: what it did last is still being saved`);
   if (snapshotBytes !== null) context.io.say(`snapshots: ${bytes(snapshotBytes)}`);
   return EXIT.ok;
 }
