@@ -19,6 +19,8 @@ const has = (list: unknown, wanted: string): boolean => Array.isArray(list) && l
 export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | null {
   let left = nodes.filter(({ reach }) => reach === "live");
   if (left.length === 0) return "no node is live";
+  const held = heldBy(nodes);
+  if (held !== null) return held;
   const narrow = (keep: (node: FleetNode) => boolean): boolean => {
     left = left.filter(keep);
     return left.length > 0;
@@ -48,4 +50,17 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
   if (!narrow(({ draining }) => !draining)) return "every node that fits is draining";
   if (!narrow(({ capacity }) => capacity > 0)) return "every node that fits has a capacity of 0";
   return narrow(({ busy, capacity }) => busy < capacity) ? null : "every node that fits is full";
+}
+
+/** Nothing is handed out while a node may have run what the database does not know (`incarnation.ts`). */
+function heldBy(nodes: readonly FleetNode[]): string | null {
+  const restored = nodes.some((node) => node.restored);
+  const awaited = nodes.filter(({ vouched, reach }) => !vouched && (restored || reach !== "lost"));
+  const names = awaited.map(({ name }) => `"${name}"`).join(", ");
+  if (names === "")
+    return nodes.some(({ settling }) => settling)
+      ? "the database was brought back from a backup: nodes that it does not know are waited for a moment"
+      : null;
+  if (!restored) return `the database was started anew: node ${names} has not been heard of since`;
+  return `the database was brought back from a backup: node ${names} has to say what it ran since (agent-harness nodes rm goes on without one that is lost)`;
 }

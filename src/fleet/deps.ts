@@ -7,7 +7,8 @@ import type { Ask, Database } from "./database.ts";
 import { DatabaseAway, sqlState } from "./database.ts";
 import type { Held } from "./held.ts";
 import type { Identity } from "./identity.ts";
-import type { Member, Membership } from "./membership.ts";
+import type { Member } from "./member.ts";
+import type { Membership } from "./membership.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Pool } from "./pool.ts";
 

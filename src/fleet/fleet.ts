@@ -21,7 +21,7 @@ import { createHeld } from "./held.ts";
 import { channelOf, createHints } from "./hints.ts";
 import { identityOf, mirroredOf } from "./identity.ts";
 import { keyId } from "./lockbox.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./member.ts";
 import { createMembership } from "./membership.ts";
 import { watchLosses } from "./loss.ts";
 import { createMirror } from "./mirror.ts";
@@ -30,6 +30,7 @@ import { createPool } from "./pool.ts";
 import type { NodeCard } from "./registry.ts";
 import { relayRoutes } from "./relay-routes.ts";
 import { fleetRoutes } from "./routes.ts";
+import { createTurns } from "./turns.ts";
 import { startUpkeep } from "./upkeep.ts";
 
 export interface Fleet {
@@ -71,8 +72,10 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     busy: pool.busy(),
     ready: supervisor.ready,
   });
+  const turns = createTurns();
   const membership = createMembership({
     database,
+    turns,
     schema: config.schema,
     ownRole: config.roles === "perNode",
     store,
@@ -102,7 +105,8 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
     ...{ routes: own.filter(({ relay }) => relay !== false), auth: OPEN, guard: OPEN_DOOR, log },
   });
   const pool = createPool({
-    ...{ api, database, member: membership.member, hints, app, capacity, keys: config.keys, log, seam: machine.seam },
+    ...{ api, database, member: membership.member, hints, app, capacity, keys: config.keys, turns, log },
+    seam: machine.seam,
   });
   membership.onJoin(() => pool.wake());
   const owner = createOwner({
@@ -113,7 +117,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   });
   membership.onJoin(() => owner.start());
   const upkeep = startUpkeep({
-    ...{ database, schema: config.schema, member: membership.member, clock, log },
+    ...{ store, database, schema: config.schema, member: membership.member, clock, log },
     eventsDays: api.config.retention.eventsDays,
   });
   membership.onJoin(() => upkeep.begin());

@@ -82,3 +82,26 @@ export function saveMirrored(store: Store, id: number): void {
 }
 
 export const mirroredOf = (store: Store): number => Number(read(store, "mirrored") ?? 0);
+
+/** The last beat of this node that the database was known to have; 0: it knew none. */
+export const markOf = (store: Store): number => Number(read(store, "mark") ?? 0);
+
+export function saveMark(store: Store, mark: number): void {
+  store.transact(() => write(store, "mark", String(mark)));
+}
+
+/** The database was found to be an older one, and it does not know that yet. */
+export const foundRestored = (store: Store): boolean => read(store, "restored") !== null;
+
+/** Before the database hears of it: it is to hear of it, whoever dies meanwhile. */
+export function noteRestored(store: Store): void {
+  store.transact(() => write(store, "restored", "1"));
+}
+
+/** What it has now is what counts from here on. */
+export function settleRestored(store: Store, mark: number): void {
+  store.transact(() => {
+    write(store, "mark", String(mark));
+    store.run("DELETE FROM meta WHERE key = 'fleet.restored'");
+  });
+}

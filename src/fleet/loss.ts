@@ -15,8 +15,9 @@ import { STATUSES, isBusy } from "../words/agent.ts";
 import { webhookBody } from "../webhook/payload.ts";
 import type { Ask, Database, Rows } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
-import type { Member } from "./membership.ts";
-import { REACH, textArray } from "./registry.ts";
+import type { Member } from "./member.ts";
+import { REACH } from "./reach.ts";
+import { textArray } from "./registry.ts";
 import { jsonOf, numberOf, textOf, textOrNull, timeOf } from "./values.ts";
 
 export interface LossDeps {

@@ -9,19 +9,14 @@ import type { Store } from "../store/database.ts";
 import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Identity } from "./identity.ts";
-import { addSession, keepSession } from "./identity.ts";
+import { addSession, foundRestored, keepSession, markOf, noteRestored, saveMark } from "./identity.ts";
+import type { Member } from "./member.ts";
 import type { NodeCard } from "./registry.ts";
 import { beat, join, showAbilities } from "./registry.ts";
 import { rightsOf } from "./rights.ts";
-import type { FleetMeta } from "./schema.ts";
 import { usableSchema } from "./schema.ts";
-
-export interface Member {
-  readonly no: number;
-  readonly session: string;
-  readonly name: string;
-  readonly meta: FleetMeta;
-}
+import type { Turns } from "./turns.ts";
+import { vouch } from "./vouch.ts";
 
 export interface Membership {
   /** null: not in the fleet now. */
@@ -41,6 +36,8 @@ export interface MembershipDeps {
   readonly ownRole: boolean;
   readonly store: Store;
   readonly identity: Identity;
+  /** Nobody acts on tasks read before while we vouch for the database. */
+  readonly turns: Turns;
   readonly card: () => NodeCard;
   readonly pulse: () => { readonly busy: number; readonly ready: boolean };
   readonly clock: Clock;
@@ -48,6 +45,8 @@ export interface MembershipDeps {
 }
 
 const RETRY_MS = 1000;
+/** Remembered so often: what the database was known to have may be so much more. */
+const REMEMBER_MS = 60_000;
 
 export function createMembership(deps: MembershipDeps): Membership {
   const { database, store, clock, log } = deps;
@@ -60,6 +59,8 @@ export function createMembership(deps: MembershipDeps): Membership {
   let stopped = false;
   /** Somebody took our place: coming back by ourselves would only take it back, for ever. */
   let over = false;
+  let rememberedAt = clock.monotonic();
+  let vouching = false;
 
   const refused = (error: unknown): void => {
     member = null;
@@ -74,16 +75,33 @@ export function createMembership(deps: MembershipDeps): Membership {
     told = why.message;
   };
 
+  const vouched = (me: Pick<Member, "no" | "session">): Promise<number> =>
+    deps.turns(() => vouch({ ask: database.ask, store, log }, me));
+
+  /** A node beats on while it reads what the database has. */
+  const vouchBeside = (me: Member): void => {
+    if (vouching) return;
+    vouching = true;
+    vouched(me)
+      .catch((error: unknown) => {
+        if (!(error instanceof DatabaseAway) && !stopped) log.error("cannot vouch for the fleet's database", { error });
+      })
+      .finally(() => (vouching = false)); // the next beat says whether it is to be tried again
+  };
+
   const enter = async (): Promise<void> => {
     const meta = await usableSchema(database, deps.schema);
     const card = deps.card();
     addSession(store, session);
-    const no = await join(database, meta, card, deps.identity.sessions);
+    const { no, beat: first } = await join(database, meta, card, deps.identity.sessions);
     keepSession(store, session);
+    if (first <= markOf(store) && !foundRestored(store)) noteRestored(store);
+    const mark = await vouched({ no, session });
+    rememberedAt = clock.monotonic();
     if (stopped) return;
     if (deps.ownRole && (await rightsOf(database.ask, deps.schema)).unbound)
       log.warn("fleet.roles is perNode, and this box logs in as a role that no rule about rows holds", {});
-    member = { no, session, name: card.name, meta };
+    member = { no, session, name: card.name, meta, mark };
     why = null;
     told = "";
     log.info("joined the fleet", { node: card.name, schema: meta.schema });
@@ -92,12 +110,24 @@ export function createMembership(deps: MembershipDeps): Membership {
 
   const once = async (): Promise<void> => {
     if (member === null) return await enter();
-    if (!(await beat(database.ask, member.meta, member, deps.pulse()))) {
+    const heard = await beat(database.ask, member.meta, { ...member, uuid: deps.identity.uuid }, deps.pulse());
+    if (heard.type === "forgotten") {
+      member = null;
+      noteRestored(store);
+      return await enter();
+    }
+    if (heard.type === "taken") {
       over = true;
       throw new HarnessError(
         "FLEET_REFUSED",
         "another daemon has taken this box's place in the fleet: is there a copy of its state folder? This one serves its own agents alone until it is started again",
       );
+    }
+    member = { ...member, mark: heard.beat };
+    if (!heard.vouched) vouchBeside(member);
+    else if (clock.monotonic() - rememberedAt > REMEMBER_MS) {
+      rememberedAt = clock.monotonic();
+      saveMark(store, heard.beat);
     }
     await showAbilities(database.ask, member, deps.card());
   };
@@ -124,6 +154,7 @@ export function createMembership(deps: MembershipDeps): Membership {
     stop() {
       stopped = true;
       timer?.cancel();
+      if (member !== null) saveMark(store, member.mark);
     },
   };
 }

@@ -11,7 +11,7 @@ import type { Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway } from "./database.ts";
 import { touchedBy } from "./documents.ts";
 import { saveEpoch, saveMirrored } from "./identity.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./member.ts";
 import type { MirrorRow } from "./mirror-batch.ts";
 import { CursorMoved, LogConflict, gapRow, rowOf, writeBatch } from "./mirror-batch.ts";
 import { writeWhole } from "./mirror-whole.ts";

@@ -6,7 +6,8 @@ import { asking, memberOf } from "./deps.ts";
 import type { FleetDeps } from "./deps.ts";
 import { mirroredOf } from "./identity.ts";
 import type { FleetNode } from "./registry.ts";
-import { REACHES, listNodes, removeNode, setDraining } from "./registry.ts";
+import { REACHES } from "./reach.ts";
+import { listNodes, removeNode, setDraining } from "./registry.ts";
 import { numberOf } from "./values.ts";
 
 const ONE = "/api/v1/fleet/nodes/:node";
@@ -87,6 +88,7 @@ function counted(nodes: readonly FleetNode[]): Record<string, number> {
   return Object.fromEntries(REACHES.map((reach) => [reach, nodes.filter((each) => each.reach === reach).length]));
 }
 
-function nodeView({ no: _no, session: _session, publicKey: _key, ...node }: FleetNode): Record<string, unknown> {
+function nodeView(known: FleetNode): Record<string, unknown> {
+  const { no: _no, session: _session, publicKey: _key, vouched: _v, restored: _r, settling: _s, ...node } = known;
   return node;
 }

@@ -19,7 +19,7 @@ import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Hints } from "./hints.ts";
 import { channelOf, hint } from "./hints.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./member.ts";
 import { textArray } from "./registry.ts";
 import { unseal } from "./seal.ts";
 import { textOf } from "./values.ts";

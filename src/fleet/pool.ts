@@ -11,6 +11,7 @@ import type { Timer } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { tryJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
+import { findStarted } from "../store/fleet-started.ts";
 import type { FleetTask } from "../store/fleet-tasks.ts";
 import { dropTask, findFleetTask, fleetTasks, holdTask, runTask } from "../store/fleet-tasks.ts";
 import { isBusy } from "../words/agent.ts";
@@ -18,12 +19,23 @@ import type { Database } from "./database.ts";
 import { DatabaseAway } from "./database.ts";
 import type { Hints } from "./hints.ts";
 import { unlockSecrets } from "./lockbox.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./member.ts";
 import { createPreparer } from "./prepare.ts";
-import type { LocalTask, RemoteTask, TaskEnd } from "./task-core.ts";
+import type { LocalTask, TaskEnd } from "./task-core.ts";
 import { nextMove } from "./task-core.ts";
-import type { TakenTask } from "./task.ts";
-import { askStart, claimTasks, giveBack, markStarted, reportEnd, sweepTasks, takeOver, tasksOf } from "./task.ts";
+import type { ReadTask } from "./task.ts";
+import {
+  askStart,
+  claimTasks,
+  giveBack,
+  markStarted,
+  reassert,
+  reportEnd,
+  sweepTasks,
+  takeOver,
+  tasksOf,
+} from "./task.ts";
+import type { Turns } from "./turns.ts";
 
 export interface PoolDeps {
   readonly api: ApiDeps;
@@ -36,6 +48,8 @@ export interface PoolDeps {
   /** That open secrets of tasks. */
   readonly keys: readonly string[];
   readonly log: Logger;
+  /** What was read of tasks is acted on before this node vouches for the database, or is read again after it. */
+  readonly turns: Turns;
   /** A named moment at which a test may kill us. */
   readonly seam: (name: string) => void;
 }
@@ -93,15 +107,16 @@ export function createPool(deps: PoolDeps): Pool {
   const room = (rows: readonly FleetTask[]): number => deps.capacity - rows.filter((row) => endOf(row) === null).length;
 
   /** One move; true = there may be another at once. */
-  const move = async (me: Member, row: FleetTask | null, remote: (TakenTask & RemoteTask) | null): Promise<boolean> => {
+  const move = async (me: Member, row: FleetTask | null, remote: ReadTask | null): Promise<boolean> => {
     const id = row?.task ?? remote?.id ?? "";
     const claim = row?.claim ?? remote?.claim ?? 0;
-    const what = nextMove(row === null ? null : localOf(row), remote, me);
+    const what = nextMove(row === null ? null : localOf(row), remote, me, remote?.trusted === true);
     switch (what) {
       case "wait":
         return false;
       case "hold":
         if (remote === null) return false;
+        if (begunHere(id, claim)) return await sayAgain(me, id);
         seam("task-claimed");
         store.transact(() => holdTask(store, { task: id, claim, project: remote.project, body: remote.body }));
         seam("task-held");
@@ -139,12 +154,23 @@ export function createPool(deps: PoolDeps): Pool {
       case "superseded":
         log.warn("a task was given to another box: its agent here is interrupted", { task: id, agent: row?.agent });
         if (row?.agent) supervisor.find(row.agent)?.facts("api", { type: "abort", keepQueued: false });
-        store.transact(() => dropTask(store, id, claim));
+        store.transact(() => dropTask(store, id, claim, { end: "cancelled", error: "it was given to another box" }));
         return false;
       case "drop":
-        store.transact(() => dropTask(store, id, claim));
+        store.transact(() => dropTask(store, id, claim, row === null ? null : endOf(row)));
         return false;
+      case "reassert":
+        return await sayAgain(me, id);
     }
+  };
+
+  const begunHere = (id: string, claim: number): boolean => (findStarted(store, id)?.claim ?? 0) >= claim;
+
+  /** Never begun again here, whatever the database says. */
+  const sayAgain = async (me: Member, id: string): Promise<false> => {
+    const started = findStarted(store, id);
+    if (started !== null) await reassert(database.ask, me, started);
+    return false;
   };
 
   /** Makes its agent: the commit that stores it is the one that lets go of the hold. */
@@ -163,7 +189,7 @@ export function createPool(deps: PoolDeps): Pool {
     });
     const response = await deps.app.fetch(
       witnessed(request, {
-        done: ({ answer }) => runTask(store, task, claim, agentIn(answer)),
+        done: ({ answer }) => runTask(store, task, claim, agentIn(answer), clock.now()),
         left: () => undefined,
       }),
     );
@@ -208,14 +234,15 @@ export function createPool(deps: PoolDeps): Pool {
     let failed = false;
     again = false;
     try {
-      const me = deps.member();
-      if (me !== null && !stopped) {
+      await deps.turns(async () => {
+        const me = deps.member();
+        if (me === null || stopped) return;
         if (clock.monotonic() - sweptAt > SWEEP_MS) {
           sweptAt = clock.monotonic();
           await sweepTasks(database.ask);
         }
         await round(me);
-      }
+      });
     } catch (error) {
       failed = true;
       if (!(error instanceof DatabaseAway) && !stopped) log.error("cannot go on with tasks of the pool", { error });

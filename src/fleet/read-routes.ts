@@ -8,7 +8,8 @@ import { invalidRequest } from "../lib/errors.ts";
 import type { Rows } from "./database.ts";
 import type { FleetDeps } from "./deps.ts";
 import { asking } from "./deps.ts";
-import { REACH, textArray } from "./registry.ts";
+import { REACH } from "./reach.ts";
+import { textArray } from "./registry.ts";
 import { jsonOf, numberOf, textOf, timeOf } from "./values.ts";
 
 const cursor = string({ pattern: /^[0-9]{1,18}-[0-9a-zA-Z_.-]{1,200}$/, what: "the `next` of the page before" });

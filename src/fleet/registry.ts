@@ -6,6 +6,9 @@
 import { HarnessError } from "../lib/errors.ts";
 import type { Ask, Database } from "./database.ts";
 import { sqlState } from "./database.ts";
+import { INCARNATION, UNTOLD_YET } from "./incarnation.ts";
+import type { Reach } from "./reach.ts";
+import { REACH, REACHES } from "./reach.ts";
 import type { FleetMeta } from "./schema.ts";
 import { SCHEMA } from "./schema.ts";
 import { jsonOf, numberOf, numberOrNull, safeJson, textOf, timeOf } from "./values.ts";
@@ -24,9 +27,6 @@ export interface NodeCard {
   /** Names of the keys with which it opens secrets of tasks. */
   readonly keys: readonly string[];
 }
-
-export const REACHES = ["live", "late", "lost"] as const;
-export type Reach = (typeof REACHES)[number];
 
 export interface FleetNode {
   readonly no: number;
@@ -48,6 +48,12 @@ export interface FleetNode {
   readonly ready: boolean;
   /** Events that its store has and the mirror does not, as it said itself last; null: it mirrors none yet. */
   readonly lag: number | null;
+  /** It has said that the database, as it was started last, has all that it ran. */
+  readonly vouched: boolean;
+  /** The database was brought back from a backup, and not every node has said yet what it ran since. */
+  readonly restored: boolean;
+  /** That is so recent that nodes may come which the database knows nothing of. */
+  readonly settling: boolean;
 }
 
 const JOIN = `
@@ -66,18 +72,23 @@ const ENTER = `
   ON CONFLICT (uuid) DO NOTHING RETURNING node_no`;
 
 const FIRST_BEAT = `
-  INSERT INTO ~heartbeats (node_no, session, seen_at, since, busy, ready)
-  VALUES ($1, $2, clock_timestamp(), clock_timestamp(), 0, false)
+  INSERT INTO ~heartbeats (node_no, session, seen_at, since, busy, ready, beat)
+  VALUES ($1, $2, clock_timestamp(), clock_timestamp(), 0, false, 1)
   ON CONFLICT (node_no) DO UPDATE SET session = excluded.session, seen_at = excluded.seen_at, busy = 0, ready = false,
-    since = CASE WHEN heartbeats.seen_at < clock_timestamp() - $3::int * interval '1 ms' THEN excluded.since ELSE heartbeats.since END`;
+    beat = heartbeats.beat + 1,
+    since = CASE WHEN heartbeats.seen_at < clock_timestamp() - $3::int * interval '1 ms' THEN excluded.since ELSE heartbeats.since END
+  RETURNING beat`;
 
-/** The number of this box. `sessions`: those that were its own. Throws FLEET_REFUSED, which time may mend. */
+/**
+ * The number of this box, and of this beat of it. `sessions`: those that were its own. Throws FLEET_REFUSED, which time
+ * may mend.
+ */
 export async function join(
   database: Database,
   meta: FleetMeta,
   card: NodeCard,
   sessions: readonly string[],
-): Promise<number> {
+): Promise<{ readonly no: number; readonly beat: number }> {
   const { uuid, session, name } = card;
   const facts = [
     ...[uuid, session, name, card.version, SCHEMA],
@@ -105,8 +116,8 @@ export async function join(
           "another daemon with the identity of this state folder is in the fleet: is it a copy? Give each box a folder of its own; this one serves its own agents alone",
         );
       const no = numberOf(row, "node_no");
-      await ask(FIRST_BEAT, no, session, meta.lateMs);
-      return no;
+      const [first] = await ask(FIRST_BEAT, no, session, meta.lateMs);
+      return { no, beat: numberOf(first, "beat") };
     });
   } catch (error) {
     if (sqlState(error) !== "23505") throw error;
@@ -123,18 +134,40 @@ export const textArray = (texts: readonly string[]): string =>
   `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`;
 
 const BEAT = `
-  UPDATE ~heartbeats SET seen_at = clock_timestamp(), busy = $3, ready = $4,
+  UPDATE ~heartbeats SET seen_at = clock_timestamp(), busy = $3, ready = $4, beat = beat + 1,
     since = CASE WHEN seen_at < clock_timestamp() - $5::int * interval '1 ms' THEN clock_timestamp() ELSE since END
-  WHERE node_no = $1 AND session = $2`;
+  WHERE node_no = $1 AND session = $2 AND beat >= $6::bigint
+  RETURNING beat, vouched IS NOT DISTINCT FROM ${INCARNATION} AS vouched`;
 
-/** false: somebody else is this node now. */
+export type Beat =
+  | { readonly type: "heard"; readonly beat: number; readonly vouched: boolean }
+  /** The database has forgotten beats that it had answered: it was brought back from a backup. */
+  | { readonly type: "forgotten" }
+  /** Somebody else is this node now. */
+  | { readonly type: "taken" };
+
+export interface Beating {
+  readonly no: number;
+  readonly uuid: string;
+  readonly session: string;
+  /** The last beat of this node that the database was known to have. */
+  readonly mark: number;
+}
+
 export async function beat(
   ask: Ask,
   meta: FleetMeta,
-  node: { readonly no: number; readonly session: string },
+  node: Beating,
   { busy, ready }: { readonly busy: number; readonly ready: boolean },
-): Promise<boolean> {
-  return (await ask(BEAT, node.no, node.session, busy, ready, meta.lateMs)).count === 1;
+): Promise<Beat> {
+  const [heard] = await ask(BEAT, node.no, node.session, busy, ready, meta.lateMs, node.mark);
+  if (heard !== undefined) return { type: "heard", beat: numberOf(heard, "beat"), vouched: heard["vouched"] === true };
+  // Whoever takes this node's place goes on counting; its number may be another's in an older copy.
+  const [row] = await ask(
+    "SELECT h.beat FROM ~heartbeats h JOIN ~nodes n USING (node_no) WHERE n.uuid = $1",
+    node.uuid,
+  );
+  return { type: row === undefined || numberOf(row, "beat") < node.mark ? "forgotten" : "taken" };
 }
 
 const SHOW = `
@@ -150,19 +183,10 @@ export async function showAbilities(
   await ask(SHOW, node.no, node.session, safeJson(abilities.providers), safeJson(abilities.projects));
 }
 
-/**
- * How far away a node is. It is lost only when another one has been beating for as long as that one was silent at
- * least: while the database was away nobody could beat, and nobody is lost for it.
- */
-export const REACH = `
-  CASE WHEN h.seen_at > clock_timestamp() - m.late_ms * interval '1 ms' THEN 'live'
-    WHEN h.seen_at > clock_timestamp() - m.lost_ms * interval '1 ms' OR NOT EXISTS (
-      SELECT 1 FROM ~heartbeats o WHERE o.node_no <> h.node_no AND o.seen_at > clock_timestamp() - m.late_ms * interval '1 ms'
-        AND o.since < clock_timestamp() - m.lost_ms * interval '1 ms') THEN 'late'
-    ELSE 'lost' END`;
-
 const NODES = `
-  SELECT n.*, h.seen_at, h.busy, h.ready, ${REACH} AS reach, c.newest - c.id AS lag
+  SELECT n.*, h.seen_at, h.busy, h.ready, ${REACH} AS reach, c.newest - c.id AS lag,
+    NOT (${UNTOLD_YET}) AS vouched, EXISTS (SELECT 1 FROM ~heartbeats b WHERE b.restored_at IS NOT NULL) AS restored,
+    EXISTS (SELECT 1 FROM ~heartbeats b WHERE b.restored_at > clock_timestamp() - m.lost_ms * interval '1 ms') AS settling
   FROM ~nodes n JOIN ~heartbeats h USING (node_no) CROSS JOIN ~meta m LEFT JOIN ~cursors c USING (node_no)
   WHERE n.deleted_at IS NULL`;
 
@@ -179,7 +203,7 @@ export async function getNode(ask: Ask, name: string): Promise<FleetNode> {
 }
 
 function nodeOf(row: Readonly<Record<string, unknown>>): FleetNode {
-  const reach = REACHES.find((each) => each === row["reach"]) ?? "late";
+  const reach: Reach = REACHES.find((each) => each === row["reach"]) ?? "late";
   return {
     no: numberOf(row, "node_no"),
     name: textOf(row, "name"),
@@ -199,6 +223,9 @@ function nodeOf(row: Readonly<Record<string, unknown>>): FleetNode {
     busy: numberOf(row, "busy"),
     ready: row["ready"] === true,
     lag: numberOrNull(row, "lag"),
+    vouched: row["vouched"] === true,
+    restored: row["restored"] === true,
+    settling: row["settling"] === true,
   };
 }
 

@@ -26,20 +26,20 @@ const OF_A_CALL = "EXISTS (SELECT 1 FROM ~calls c WHERE c.id = call)"; // of tho
 const NOBODY_ELSES = `claimed_by IS NULL OR claimed_by IN ${MINE}`;
 
 /** Led by no search path: a function of the owner must not be made to touch another's tables. */
-const deed = (name: string, takes: string, gives: string, ...steps: readonly string[]) => [
+export const deed = (name: string, takes: string, gives: string, ...steps: readonly string[]) => [
   `CREATE OR REPLACE FUNCTION ~${name}(${takes}) RETURNS ${gives} LANGUAGE plpgsql SECURITY DEFINER
    SET search_path = pg_catalog, pg_temp AS $body$ BEGIN ${steps.map((step) => `${step};`).join("\n")} END $body$`,
   `REVOKE ALL ON FUNCTION ~${name} FROM PUBLIC`,
 ];
 
 /** A node that was not heard of for so long has run nothing of what it only claimed; what began is never handed on. */
-const REQUEUE = `
+export const REQUEUE = `
   UPDATE ~tasks t SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL
   FROM ~heartbeats h, ~meta m
   WHERE t.state = 'claimed' AND h.node_no = t.claimed_by AND t.claimed_at < clock_timestamp() - m.lost_ms * interval '1 ms'
     AND (h.session <> t.session OR h.seen_at < clock_timestamp() - m.lost_ms * interval '1 ms')`;
 
-const EXPIRE = `
+export const EXPIRE = `
   UPDATE ~tasks SET state = 'failed', error = 'nobody had room for it in time (queueTtlMs)', ended_at = clock_timestamp()
   WHERE state = 'queued' AND expires_at < clock_timestamp()`;
 
@@ -85,7 +85,7 @@ const MIRRORED = ["agents", "permissions", "messages", "events", "cursors"] as c
 const DRAIN = "UPDATE ~nodes SET draining = $2 WHERE node_no = $1";
 const TELL = "UPDATE ~nodes SET told_lost = $2 WHERE node_no = $1";
 
-export const DEEDS = [
+const FIRST_DEEDS = [
   "drain_node(int, boolean)",
   "remove_node(int)",
   "tell_loss(int, text)",
@@ -95,6 +95,18 @@ export const DEEDS = [
   "tidy_calls()",
   "renumber()",
 ] as const;
+
+/** Of all steps together. */
+export const DEEDS = [...FIRST_DEEDS, "reassert_task(text, int, int, text, text, text, text)"] as const;
+
+/** Whoever could write before can go on. */
+export const granting = (...deeds: readonly string[]): readonly string[] => [
+  `DO $body$ DECLARE who text; BEGIN
+     FOR who IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a
+       WHERE c.oid = '~tasks'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> 0 AND a.grantee <> c.relowner LOOP
+       EXECUTE 'GRANT EXECUTE ON FUNCTION ${deeds.map((each) => `~${each}`).join(", ")} TO ' || who;
+     END LOOP; END $body$`,
+];
 
 export const ROLE_STEP: readonly string[] = [
   "ALTER TABLE ~nodes ADD COLUMN role text",
@@ -141,12 +153,7 @@ export const ROLE_STEP: readonly string[] = [
     GENERATION,
     "RETURN true",
   ),
-  // Whoever could write before can go on.
-  `DO $body$ DECLARE who text; BEGIN
-     FOR who IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a
-       WHERE c.oid = '~tasks'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> 0 AND a.grantee <> c.relowner LOOP
-       EXECUTE 'GRANT EXECUTE ON FUNCTION ${DEEDS.map((each) => `~${each}`).join(", ")} TO ' || who;
-     END LOOP; END $body$`,
+  ...granting(...FIRST_DEEDS),
 ];
 
 /** What was asked and never begun goes, too. */

@@ -6,6 +6,7 @@
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Ask, Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
+import { RESTORE_STEP } from "./restore-step.ts";
 import { BODIES_STEP, ROLE_STEP } from "./roles.ts";
 import { numberOf, textOf } from "./values.ts";
 
@@ -90,6 +91,7 @@ const STEPS: readonly (readonly string[])[] = [
   ["CREATE INDEX task_keys_by_task ON ~task_keys (task)"],
   ROLE_STEP,
   BODIES_STEP,
+  RESTORE_STEP,
 ];
 
 /** The schema that this program writes. */

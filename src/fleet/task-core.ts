@@ -52,13 +52,27 @@ export type TaskMove =
   | "drop"
   /** Taken and never held: whoever wants it may have it. */
   | "give_back"
+  /** The database has forgotten that it was begun here. */
+  | "reassert"
   | "wait";
 
-/** `remote` null: the database no longer has it. */
-export function nextMove(local: LocalTask | null, remote: RemoteTask | null, me: Myself): TaskMove {
+/** What rests on the database knowing all that was ever begun: it does not while it may be an older copy of itself. */
+const NEEDS_TRUST: ReadonlySet<TaskMove> = new Set(["hold", "ask_start", "take_over", "run", "give_back"]);
+
+/** `remote` null: the database no longer has it. `trusted`: when that was read, all nodes vouched for the database. */
+export function nextMove(local: LocalTask | null, remote: RemoteTask | null, me: Myself, trusted: boolean): TaskMove {
+  const move = moveOf(local, remote, me);
+  return trusted || !NEEDS_TRUST.has(move) ? move : "wait";
+}
+
+/** Of a task that was begun under this claim: claims only grow, and what was let start waits no more. */
+export const isForgotten = ({ claim, state }: RemoteTask, begun: number): boolean =>
+  claim < begun || (claim === begun && (state === "queued" || state === "claimed"));
+
+function moveOf(local: LocalTask | null, remote: RemoteTask | null, me: Myself): TaskMove {
   if (local === null) return withoutRecord(remote, me);
   const mine = remote !== null && remote.claim === local.claim && remote.claimedBy === me.no;
-  return local.step === "held" ? held(mine ? remote : null, me) : running(local.ended, mine ? remote : null, remote);
+  return local.step === "held" ? held(mine ? remote : null, me) : running(local, mine ? remote : null, remote);
 }
 
 function withoutRecord(remote: RemoteTask | null, me: Myself): TaskMove {
@@ -81,7 +95,12 @@ function held(remote: RemoteTask | null, me: Myself): TaskMove {
   }
 }
 
-function running(ended: TaskEnd | null, mine: RemoteTask | null, remote: RemoteTask | null): TaskMove {
+function running(
+  { claim, ended }: Extract<LocalTask, { step: "running" }>,
+  mine: RemoteTask | null,
+  remote: RemoteTask | null,
+): TaskMove {
+  if (remote !== null && isForgotten(remote, claim)) return "reassert";
   if (mine === null) {
     if (ended !== null) return "drop";
     return remote === null ? "wait" : "superseded"; // gone from the database is nobody else's

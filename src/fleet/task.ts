@@ -3,8 +3,10 @@
  * late, changes nothing. Times are the database's.
  */
 import type { Repo } from "./checkout.ts";
-import type { Ask } from "./database.ts";
-import type { Member } from "./membership.ts";
+import type { StartedTask } from "../store/fleet-started.ts";
+import type { Ask, Rows } from "./database.ts";
+import { HELD, INCARNATION } from "./incarnation.ts";
+import type { Member } from "./member.ts";
 import type { RemoteTask, TaskEnd, TaskState } from "./task-core.ts";
 import { TASK_STATES } from "./task-core.ts";
 import { textArray } from "./registry.ts";
@@ -73,13 +75,19 @@ const FITS = `(t.node IS NULL OR t.node = n.name) AND n.labels @> t.labels
   AND (t.provider IS NULL OR n.providers ? t.provider) AND (n.projects ? t.project OR t.repo IS NOT NULL)
   AND (t.sealed_with IS NULL OR n.keys ? t.sealed_with) AND NOT t.refused ? n.node_no::text`;
 
+/** This node has vouched, and the database has every beat of it: it can be no older copy. */
+const I_VOUCH = `EXISTS (SELECT 1 FROM ~heartbeats o
+  WHERE o.node_no = $1 AND o.vouched = ${INCARNATION} AND o.beat >= $2::bigint)`;
+
+/** Whether it may be is looked at only while somebody waits: most often nobody does. */
 const CLAIM = `
-  UPDATE ~tasks SET state = 'claimed', claim = claim + 1, claimed_by = $1, session = $2, claimed_at = clock_timestamp()
+  UPDATE ~tasks SET state = 'claimed', claim = claim + 1, claimed_by = $1, session = $3, claimed_at = clock_timestamp()
   WHERE id IN (
     SELECT t.id FROM ~tasks t, ~nodes n
-    WHERE t.state = 'queued' AND n.node_no = $1 AND n.session = $2 AND NOT n.draining AND n.deleted_at IS NULL
+    WHERE t.state = 'queued' AND n.node_no = $1 AND n.session = $3 AND NOT n.draining AND n.deleted_at IS NULL
       AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()) AND ${FITS}
-    ORDER BY t.seq LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
+      AND CASE WHEN EXISTS (SELECT 1 FROM ~tasks q WHERE q.state = 'queued') THEN ${I_VOUCH} AND NOT ${HELD} END
+    ORDER BY t.seq LIMIT $4 FOR UPDATE OF t SKIP LOCKED)
   RETURNING id, claim, project, repo, body`;
 
 export interface TakenTask {
@@ -92,8 +100,8 @@ export interface TakenTask {
 }
 
 /** The oldest that fit this node, and no more than it has room for. */
-export async function claimTasks(ask: Ask, { no, session }: Member, room: number): Promise<readonly TakenTask[]> {
-  return (await ask(CLAIM, no, session, room)).map(takenOf);
+export async function claimTasks(ask: Ask, me: Member, room: number): Promise<readonly TakenTask[]> {
+  return (await ask(CLAIM, me.no, me.mark, me.session, room)).map(takenOf);
 }
 
 const takenOf = (row: Readonly<Record<string, unknown>>): TakenTask => ({
@@ -107,22 +115,62 @@ const takenOf = (row: Readonly<Record<string, unknown>>): TakenTask => ({
 const repoIn = (row: Readonly<Record<string, unknown>>): Repo | null =>
   row["repo"] === null ? null : (jsonOf(row, "repo") as Repo); // checked when it came in
 
-const TAKEN = "id, claim, project, repo, body, state, claimed_by, session, cancel";
+const TAKEN = `id, claim, project, repo, body, state, claimed_by, session, cancel,
+  CASE WHEN state IN ('claimed', 'starting') THEN ${I_VOUCH} AND NOT ${HELD} ELSE false END AS trusted`;
+
+/** `trusted`: all that was begun was known to the database when this was read. */
+export type ReadTask = TakenTask & RemoteTask & { readonly trusted: boolean };
 
 /** Those that the database says are this node's, and those of these names. */
-export async function tasksOf(
-  ask: Ask,
-  { no }: Member,
-  ids: readonly string[],
-): Promise<readonly (TakenTask & RemoteTask)[]> {
+export async function tasksOf(ask: Ask, { no, mark }: Member, ids: readonly string[]): Promise<readonly ReadTask[]> {
   const rows = await ask(
     `SELECT ${TAKEN} FROM ~tasks
      WHERE claimed_by = $1 AND state IN ('claimed', 'starting', 'started')
-     UNION SELECT ${TAKEN} FROM ~tasks WHERE id = ANY ($2::text[])`,
+     UNION SELECT ${TAKEN} FROM ~tasks WHERE id = ANY ($3::text[])`,
     no,
+    mark,
     textArray(ids),
   );
-  return rows.map((row) => ({ ...takenOf(row), ...remoteOf(row) }));
+  return rows.map((row) => ({ ...takenOf(row), ...remoteOf(row), trusted: row["trusted"] === true }));
+}
+
+const PAGE = 5000;
+const OF_ALL = "id, seq, claim, state, claimed_by, session, cancel";
+
+/** All that are not over, a page at a time. */
+export async function* unfinishedTasks(
+  ask: Ask,
+): AsyncGenerator<readonly (RemoteTask & { readonly id: string })[], void> {
+  const read = (rows: Rows) => rows.map((row) => ({ id: textOf(row, "id"), ...remoteOf(row) }));
+  yield read(await ask(`SELECT ${OF_ALL} FROM ~tasks WHERE state IN ('claimed', 'starting', 'started')`));
+  for (let after = 0; ;) {
+    const rows = await ask(
+      `SELECT ${OF_ALL} FROM ~tasks WHERE state = 'queued' AND seq > $1::bigint ORDER BY seq LIMIT ${PAGE}`,
+      after,
+    );
+    yield read(rows);
+    if (rows.length < PAGE) return;
+    after = numberOf(rows.at(-1), "seq");
+  }
+}
+
+/** What this node began, over an older copy of the database that does not know it. */
+export async function reassert(
+  ask: Ask,
+  { no, session }: Pick<Member, "no" | "session">,
+  { task, claim, agent, ended, error }: StartedTask,
+): Promise<void> {
+  const said = error === null ? null : safeText(error);
+  await ask(
+    "SELECT ~reassert_task($1, $2, $3, $4, $5, $6, $7)",
+    task,
+    claim,
+    no,
+    session,
+    ended ?? "started",
+    agent,
+    said,
+  );
 }
 
 const remoteOf = (row: Readonly<Record<string, unknown>>): RemoteTask => ({
@@ -135,10 +183,13 @@ const remoteOf = (row: Readonly<Record<string, unknown>>): RemoteTask => ({
 
 const MINE = "id = $1 AND claim = $2 AND claimed_by = $3";
 
+const START = `
+  UPDATE ~tasks SET state = 'starting' WHERE claimed_by = $1 AND session = $3 AND id = $4 AND claim = $5
+    AND state = 'claimed' AND ${I_VOUCH} AND NOT ${HELD}`;
+
 /** Only who holds the claim, and in this very session, may start. The answer decides, and nothing else does. */
-export async function askStart(ask: Ask, { no, session }: Member, id: string, claim: number): Promise<boolean> {
-  const statement = `UPDATE ~tasks SET state = 'starting' WHERE ${MINE} AND session = $4 AND state = 'claimed'`;
-  return (await ask(statement, id, claim, no, session)).count === 1;
+export async function askStart(ask: Ask, me: Member, id: string, claim: number): Promise<boolean> {
+  return (await ask(START, me.no, me.mark, me.session, id, claim)).count === 1;
 }
 
 /** What an earlier daemon of this box held. Only for who is this node now. */

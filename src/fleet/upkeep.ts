@@ -5,12 +5,15 @@
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/database.ts";
+import { pruneStarted } from "../store/fleet-started.ts";
 import type { Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./member.ts";
 import { numberOf, textOf } from "./values.ts";
 
 export interface UpkeepDeps {
+  readonly store: Store;
   readonly database: Database;
   readonly schema: string;
   readonly member: () => Member | null;
@@ -42,6 +45,7 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
         while (await renumbered(database))
           log.warn("the fleet's database was restored: its event streams begin anew", {});
         await partitions(database, deps.schema);
+        pruneStarted(deps.store, clock.now());
         more = await prune(database, member.no, deps.eventsDays);
       }
     } catch (error) {

@@ -3,6 +3,7 @@
  * made their agent. A held one has no agent: nothing can start it by mistake, at no boot and by no timer.
  */
 import type { Store } from "./database.ts";
+import { noteEnded, noteStarted } from "./fleet-started.ts";
 
 export interface FleetTask {
   readonly task: string;
@@ -36,7 +37,7 @@ export function holdTask(store: Store, { task, claim, project, body }: Omit<Flee
 }
 
 /** In the transaction that makes its agent. What it was asked with is the agent's now. */
-export function runTask(store: Store, task: string, claim: number, agent: string): void {
+export function runTask(store: Store, task: string, claim: number, agent: string, now: number): void {
   const { changes } = store.run(
     "UPDATE fleet_tasks SET step = 'running', agent = ?, body = '' WHERE task = ? AND claim = ? AND step = 'held'",
     agent,
@@ -44,6 +45,7 @@ export function runTask(store: Store, task: string, claim: number, agent: string
     claim,
   );
   if (changes !== 1) throw new Error(`the task ${task} is not held: its agent must not be made`);
+  noteStarted(store, task, claim, agent, now);
 }
 
 /** From where this project was fetched, when it was this daemon that did it. */
@@ -55,6 +57,13 @@ export function saveRepo(store: Store, project: string, url: string): void {
   store.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", `fleet.repo.${project}`, url);
 }
 
-export function dropTask(store: Store, task: string, claim: number): void {
+/** `ended`: how, where it was begun. That is remembered. */
+export function dropTask(
+  store: Store,
+  task: string,
+  claim: number,
+  ended: Parameters<typeof noteEnded>[3] | null,
+): void {
   store.run("DELETE FROM fleet_tasks WHERE task = ? AND claim = ?", task, claim);
+  if (ended !== null) noteEnded(store, task, claim, ended);
 }

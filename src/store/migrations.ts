@@ -251,4 +251,14 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE spending SET unpriced_tokens = input_tokens + output_tokens + cache_read_tokens + cache_write_tokens
     WHERE agent NOT IN (SELECT agent FROM spending WHERE cost_usd > 0);
   `,
+  // Tasks of a fleet's pool that this box ever began.
+  `
+  CREATE TABLE fleet_started (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL UNIQUE, claim INTEGER NOT NULL, agent TEXT NOT NULL,
+    ended TEXT CHECK (ended IN ('done', 'failed', 'cancelled')), error TEXT, at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX fleet_started_by_age ON fleet_started (at);
+  INSERT INTO fleet_started (task, claim, agent, at)
+    SELECT task, claim, agent, unixepoch() * 1000 FROM fleet_tasks WHERE step = 'running' AND agent IS NOT NULL;
+  `,
 ];

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { SQL } from "bun";
 import { claimCalls } from "../../src/fleet/call.ts";
 import type { Ask, Rows } from "../../src/fleet/database.ts";
+import { INCARNATION } from "../../src/fleet/incarnation.ts";
 import { beat, showAbilities } from "../../src/fleet/registry.ts";
-import { readMeta } from "../../src/fleet/schema.ts";
+import { SCHEMA, readMeta } from "../../src/fleet/schema.ts";
 import { claimTasks, sweepTasks, tasksOf } from "../../src/fleet/task.ts";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
@@ -114,10 +115,11 @@ async function drained(asker: Box, journal: string): Promise<Claim> {
 async function thousand(postgres: Postgres): Promise<Claim> {
   await postgres.sql.unsafe(
     `INSERT INTO agent_harness.nodes (uuid, name, session, version, schema, labels, providers, projects, capacity, accept_calls, public_key)
-     SELECT 'many-' || n, 'many-' || n, 's-' || n, '1', 1, '{}', '[]', '[]', 4, true, '' FROM generate_series(1, ${NODES}) n`,
+     SELECT 'many-' || n, 'many-' || n, 's-' || n, '1', ${SCHEMA}, '{}', '[]', '[]', 4, true, '' FROM generate_series(1, ${NODES}) n`,
   );
   await postgres.sql.unsafe(
-    `INSERT INTO agent_harness.heartbeats SELECT node_no, session, clock_timestamp(), clock_timestamp(), 0, true
+    `INSERT INTO agent_harness.heartbeats (node_no, session, seen_at, since, busy, ready, vouched)
+     SELECT node_no, session, clock_timestamp(), clock_timestamp(), 0, true, ${INCARNATION.replaceAll("~", "agent_harness.")}
      FROM agent_harness.nodes WHERE name LIKE 'many-%'`,
   );
   const listed = await postgres.sql.unsafe(
@@ -134,7 +136,14 @@ async function thousand(postgres: Postgres): Promise<Claim> {
   const meta = await readMeta(ask, "agent_harness");
   if (meta === null) throw new Error("there is no schema");
   const nodes = [...listed].map((row) => ({
-    ...{ no: Number(row["node_no"]), session: String(row["session"]), name: String(row["name"]), meta },
+    ...{
+      no: Number(row["node_no"]),
+      session: String(row["session"]),
+      name: String(row["name"]),
+      meta,
+      mark: 0,
+      uuid: "",
+    },
   }));
   const insert = `INSERT INTO ~events (node_no, epoch, id, type, at, data)
     SELECT $1, 1, n, 'note', clock_timestamp(), '{"text":"something that was said"}' FROM generate_series($2::int, $3::int) n`;

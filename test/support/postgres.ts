@@ -16,6 +16,8 @@ export interface Postgres {
   readonly sql: SQL;
   signal(signal: NodeJS.Signals): void;
   start(): Promise<void>;
+  /** Copies its files while it is shut down for a moment. Gives what puts them back, the same way. */
+  backup(): Promise<() => Promise<void>>;
   /** The pid of the server. */
   pid(): number;
   close(): Promise<void>;
@@ -78,6 +80,16 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   };
   await start();
   const sql = new SQL({ url, max: 1 });
+  const shut = async (): Promise<void> => {
+    server?.kill("SIGINT");
+    await server?.exited;
+  };
+  const copy = (from: string, to: string): void => {
+    rmSync(to, { recursive: true, force: true });
+    const { exitCode, stderr } = Bun.spawnSync(["cp", "-a", from, to]);
+    if (exitCode !== 0) throw new Error(stderr.toString());
+  };
+  let backups = 0;
   return {
     url,
     port,
@@ -88,6 +100,17 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       if (server !== null) tell(signal === "SIGKILL" ? [server.pid] : family(server.pid), signal);
     },
     start,
+    async backup() {
+      const kept = join(dir, `backup-${++backups}`);
+      await shut();
+      copy(data, kept);
+      await start();
+      return async () => {
+        await shut();
+        copy(kept, data);
+        await start();
+      };
+    },
     async close() {
       await sql.close({ timeout: 0 }).catch(() => undefined);
       if (server !== null) {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Database } from "../../../src/fleet/database.ts";
 import { createDatabase } from "../../../src/fleet/database.ts";
-import type { Member } from "../../../src/fleet/membership.ts";
+import { INCARNATION } from "../../../src/fleet/incarnation.ts";
+import type { Member } from "../../../src/fleet/member.ts";
 import { join } from "../../../src/fleet/registry.ts";
 import { migrateFleet, readMeta } from "../../../src/fleet/schema.ts";
 import { askStart, claimTasks, markStarted, reportEnd } from "../../../src/fleet/task.ts";
@@ -52,14 +53,17 @@ describe.skipIf(POSTGRES === null)("a fleet with much to do", () => {
       if (meta === null) throw new Error("there is no schema");
       const taken: string[] = [];
       const times: number[] = [];
-      const node = async (n: number): Promise<void> => {
+      const joined = async (n: number): Promise<[Database, Member]> => {
         const database = n === 0 ? first : open();
         const session = `session-${n}`;
         const card = {
           ...{ uuid: `uuid-${n}`, name: `node-${n}`, session, version: "1", labels: {}, providers: [], keys: [] },
           ...{ projects: ["shop"], capacity: 32, acceptCalls: true, publicKey: "" },
         };
-        const me: Member = { no: await join(database, meta, card, []), session, name: card.name, meta };
+        const { no, beat: mark } = await join(database, meta, card, []);
+        return [database, { no, session, name: card.name, meta, mark }];
+      };
+      const node = async ([database, me]: [Database, Member]): Promise<void> => {
         for (;;) {
           const began = performance.now();
           const got = await claimTasks(database.ask, me, 32);
@@ -73,7 +77,9 @@ describe.skipIf(POSTGRES === null)("a fleet with much to do", () => {
           await reportEnd(database.ask, me, one.id, one.claim, { end: "done", agent: null, error: null });
         }
       };
-      await Promise.all(Array.from({ length: 8 }, (_, n) => node(n)));
+      const nodes = await Promise.all(Array.from({ length: 8 }, (_, n) => joined(n)));
+      await first.ask(`UPDATE ~heartbeats SET vouched = ${INCARNATION}`);
+      await Promise.all(nodes.map(node));
       expect(taken.length).toBe(TASKS);
       expect(new Set(taken).size).toBe(TASKS);
       const [early, late] = [median(times.slice(0, 100)), median(times.slice(-108, -8))];

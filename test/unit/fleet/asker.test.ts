@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { createAsker } from "../../../src/fleet/asker.ts";
 import type { Ask, Database, Rows } from "../../../src/fleet/database.ts";
 import type { Hints } from "../../../src/fleet/hints.ts";
-import type { Member } from "../../../src/fleet/membership.ts";
+import type { Member } from "../../../src/fleet/member.ts";
 import type { FleetNode } from "../../../src/fleet/registry.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 

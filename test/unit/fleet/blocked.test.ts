@@ -8,6 +8,7 @@ const node = (change: Partial<FleetNode> = {}): FleetNode => ({
   ...{ no: 1, name: "one", uuid: "u", session: "s", version: "1", publicKey: "", keys: ["aaaa"], seenAt: "", lag: 0 },
   ...{ labels: { gpu: "1" }, providers: ["pi"], projects: ["shop"], capacity: 2, busy: 0 },
   ...{ acceptCalls: true, draining: false, ready: true, reach: "live" },
+  ...{ vouched: true, restored: false, settling: false },
   ...change,
 });
 const task = (change: Partial<Wanted> = {}): Wanted => ({
@@ -40,6 +41,26 @@ test.each<[string, Wanted, readonly FleetNode[], string | null]>([
   ["draining", task(), [node({ draining: true })], "every node that fits is draining"],
   ["no room ever", task(), [node({ capacity: 0 })], "every node that fits has a capacity of 0"],
   ["no room now", task(), [node({ busy: 2 })], "every node that fits is full"],
+  [
+    "the database was started anew, and a node has not been heard of since",
+    task(),
+    [node(), node({ no: 2, name: "two", reach: "late", vouched: false })],
+    'the database was started anew: node "two" has not been heard of since',
+  ],
+  ["a lost node has not been heard of since", task(), [node(), node({ no: 2, reach: "lost", vouched: false })], null],
+  [
+    "it was brought back from a backup, and a lost node may have run something",
+    task(),
+    [node({ restored: true }), node({ no: 2, name: "two", reach: "lost", vouched: false, restored: true })],
+    'the database was brought back from a backup: node "two" has to say what it ran since (agent-harness nodes rm goes on without one that is lost)',
+  ],
+  [
+    "it was brought back from a backup a moment ago",
+    task(),
+    [node({ restored: true, settling: true })],
+    "the database was brought back from a backup: nodes that it does not know are waited for a moment",
+  ],
+  ["everybody has said what it ran", task(), [node({ restored: true })], null],
   ["one of two has room", task(), [node({ busy: 2 }), node({ no: 2, name: "two" })], null],
 ])("%s", (_, wanted, nodes, expected) => {
   expect(blockedBy(wanted, nodes)).toBe(expected);

@@ -4,8 +4,9 @@ import type { ApiDeps } from "../../../src/api/deps.ts";
 import { answerOnce } from "../../../src/api/idempotent.ts";
 import type { Database, Rows } from "../../../src/fleet/database.ts";
 import type { Hints } from "../../../src/fleet/hints.ts";
-import type { Member } from "../../../src/fleet/membership.ts";
+import type { Member } from "../../../src/fleet/member.ts";
 import { createPool } from "../../../src/fleet/pool.ts";
+import { createTurns } from "../../../src/fleet/turns.ts";
 import type { App } from "../../../src/http/router.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { createLogger } from "../../../src/lib/log.ts";
@@ -19,7 +20,16 @@ async function asked(made: boolean, status: number): Promise<{ statements: reado
   const clock = fakeClock();
   const store = openStore(":memory:");
   const statements: string[] = [];
-  const row = { id: "t", claim: 1, project: "p", body: "{}", state: "starting", claimed_by: 1, session: "s" };
+  const row = {
+    id: "t",
+    claim: 1,
+    project: "p",
+    body: "{}",
+    state: "starting",
+    claimed_by: 1,
+    session: "s",
+    trusted: true,
+  };
   const ask = async (statement: string): Promise<Rows> => {
     statements.push(statement);
     const rows = /claimed_by = \$1 AND state IN/.test(statement) ? [{ ...row, cancel: false, sealed_with: null }] : [];
@@ -45,7 +55,7 @@ async function asked(made: boolean, status: number): Promise<{ statements: reado
         return new Response('{"error":"INTERNAL","message":"it went wrong"}', { status });
       },
     } as unknown as App,
-    ...{ capacity: 1, keys: [], seam: () => undefined },
+    ...{ capacity: 1, keys: [], turns: createTurns(), seam: () => undefined },
     log: createLogger({ level: "error", write: () => undefined, clock }),
   });
   pool.wake();
