@@ -53,7 +53,7 @@ const TABLE = {
   PERMISSION_CHANGED: refused(409, "what is asked is not what was shown"),
   NO_WORKSPACE: refused(409, "nothing is kept of the agent's work"),
   WORK_NOT_MERGED: refused(409, "it holds work that is in no branch of the project's; `discard=1` lets go of it"),
-  BRANCH_IN_USE: refused(409, "the branch is checked out, or was moved meanwhile"),
+  BRANCH_IN_USE: refused(409, "the branch is checked out, locked, or was moved meanwhile"),
   MERGE_NEEDS_GIT_2_38: refused(409, "the box's git is older than 2.38 and cannot merge without a work tree"),
   NO_WEBHOOK: refused(409, "no webhook is configured"),
   NO_SINK: refused(409, "the receiver has nowhere to send it"),

@@ -16,6 +16,8 @@ import type { Workspace } from "../store/workspaces.ts";
 import { findWorkspace } from "../store/workspaces.ts";
 import { createGit } from "./git.ts";
 import type { Git } from "./git.ts";
+import { createLockKeeper } from "./locks.ts";
+import type { LockKeeper } from "./locks.ts";
 import type { Repository } from "./repository.ts";
 import { findRepository, objectFormat } from "./repository.ts";
 import { openStore } from "./snapshot-store.ts";
@@ -43,12 +45,15 @@ export interface Context extends WorkspaceDeps {
   /** What filters of a trusted project may see: also where the box's own git config lies. */
   readonly filterEnv: Readonly<Record<string, string>>;
   readonly git: Git;
+  /** Of what our git takes in a person's repository. */
+  readonly locks: LockKeeper;
   /** The project's. `repo`: of its folder, for what must fit it. */
   readonly storeOf: (project: string, repo: Repository | null) => Promise<SnapshotStore>;
 }
 
 export function createContext(deps: WorkspaceDeps): Context {
-  const git = createGit();
+  const locks = createLockKeeper(join(deps.stateDir, "snapshots", "writes"));
+  const git = createGit("git", locks);
   const stores = new Map<string, Promise<SnapshotStore>>();
   const open = async (project: string, repo: Repository | null): Promise<SnapshotStore> => {
     const root = join(deps.stateDir, "snapshots");
@@ -58,6 +63,7 @@ export function createContext(deps: WorkspaceDeps): Context {
   return {
     ...deps,
     git,
+    locks,
     setupEnv: ({ id, project, settings }) => plainEnv(deps, settings.env, { AH_AGENT_ID: id, AH_PROJECT: project }),
     filterEnv: filterEnv(deps),
     storeOf(project, repo) {

@@ -23,9 +23,25 @@ export interface GitRequest {
   /** `-c key=value`, behind ours. */
   readonly config?: readonly string[];
   readonly stdin?: Uint8Array;
+  /** It writes into a person's repository, and takes these there. */
+  readonly locks?: Locks;
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
+}
+
+export interface Locks {
+  /** The repository's. */
+  readonly commonDir: string;
+  readonly paths: readonly string[];
+  /** The id that is written; null: none is. */
+  readonly holds: string | null;
+}
+
+/** Knows afterwards which locks are of a git of ours that was killed (`locks.ts`). */
+export interface LockBook {
+  /** Before it is started; `limitMs`: so long it may live. Gives what is called when it is gone. */
+  begin(locks: Locks, limitMs: number): () => void;
 }
 
 export type GitAnswer = HelperAnswer<Buffer>;
@@ -99,8 +115,27 @@ const OVERRIDES: readonly string[] = [
 const FETCHING = { GIT_TERMINAL_PROMPT: "0", GIT_ALLOW_PROTOCOL: "https:http:ssh:file", SSH_ASKPASS_REQUIRE: "never" };
 const FETCHING_OVERRIDES = OVERRIDES.filter((each) => !/^(core\.attributesFile|protocol\.)/.test(each));
 
-export function createGit(program = "git"): Git {
-  const run: Git["run"] = async ({ args, cwd, env, asOwner, config = [], stdin, timeoutMs, maxBytes, signal }) => {
+export function createGit(program = "git", book?: LockBook): Git {
+  const run: Git["run"] = async (request) => {
+    const { locks, timeoutMs = TIMEOUT_MS } = request;
+    const over = locks === undefined ? undefined : book?.begin(locks, timeoutMs);
+    try {
+      return await start({ ...request, timeoutMs });
+    } finally {
+      over?.();
+    }
+  };
+  const start = async ({
+    args,
+    cwd,
+    env,
+    asOwner,
+    config = [],
+    stdin,
+    timeoutMs,
+    maxBytes,
+    signal,
+  }: GitRequest & { readonly timeoutMs: number }): Promise<GitAnswer> => {
     const answer = await runForBytes({
       argv: [
         program,
@@ -109,7 +144,7 @@ export function createGit(program = "git"): Git {
       ],
       env: asOwner ? { ...asOwner, ...FETCHING, ...env } : { ...toolEnv(), ...SEALED, ...env },
       cwd,
-      timeoutMs: timeoutMs ?? TIMEOUT_MS,
+      timeoutMs,
       maxBytes: maxBytes ?? MAX_BYTES,
       drainMs: DRAIN_MS,
       ...given({ stdin, signal }),

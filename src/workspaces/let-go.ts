@@ -18,6 +18,7 @@ import {
 } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
 import { repositoryOf } from "./context.ts";
+import { branchLocks, lockedWords } from "./locks.ts";
 import { LAST, keepNow } from "./keep.ts";
 import { folderOf, shortName } from "./make.ts";
 import { commitOf, ownEnv } from "./repository.ts";
@@ -102,7 +103,11 @@ async function removeFolder(context: Context, workspace: Workspace): Promise<voi
   for (const ref of [base, ...(target === null ? [] : [target]), ...mergedInto]) {
     const holder = await commitOf(context.git, repo, ref);
     if (holder === null || !(await isAncestor(store, repo, tip, holder))) continue;
-    await context.git.run({ args: ["update-ref", "-d", branch, tip], cwd: repo.top, env: ownEnv(repo) });
+    const locks = branchLocks(repo, branch, null);
+    const args = ["update-ref", "-d", branch, tip];
+    const { code, stderr } = await context.git.run({ args, cwd: repo.top, env: ownEnv(repo), locks });
+    if (code !== 0)
+      context.log.warn("a branch stays that holds nothing of its own", { branch, why: lockedWords(stderr) || stderr });
     return;
   }
 }
@@ -111,6 +116,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The housekeeping: agents that are gone without us, what was kept long enough, and stores with loose ends. */
 export async function tend(context: Context, keptDays: number, isThere: (id: string) => boolean): Promise<void> {
+  for (const path of context.locks.sweep())
+    context.log.warn("a lock is in the way of every git in that repository, and is none of ours", {
+      path,
+      mend: "when no git is at work there (ps -C git), delete it",
+    });
   const all = listWorkspaces(context.store);
   const now = context.clock.now();
   for (const { id, goneAt } of all) if (goneAt === null && !isThere(id)) await letGo(context, id);

@@ -24,6 +24,7 @@ import { shownPath } from "./paths.ts";
 import type { Repository } from "./repository.ts";
 import { commitOf, findRepository, headBranch } from "./repository.ts";
 import { checkedOutAt } from "./merge.ts";
+import { lockedBy } from "./locks.ts";
 import { addWorktree, makeBranch, mendPointer } from "./worktree.ts";
 
 /** Nobody waits for an answer meanwhile, so the first snapshot may take longer than those between two turns. */
@@ -202,11 +203,22 @@ async function ownBranch(
     store.transact(() => saveWorkspace(store, { ...row, branch }));
     if ((await makeBranch(git, repo, [name], base)) === null) continue;
     if (name !== wished)
-      note(context, row, "workspace_branch", `the branch ${wished} cannot be made: it works on ${spare}`);
+      note(
+        context,
+        row,
+        "workspace_branch",
+        `the branch ${wished} cannot be made: it works on ${spare}${lockedAt(repo, [wished])}`,
+      );
     return branch;
   }
-  throw failed(`neither the branch ${wished} nor ${spare} can be made in ${repo.top}`);
+  const locked = lockedAt(repo, [wished, spare]);
+  throw failed(`neither the branch ${wished} nor ${spare} can be made in ${repo.top}${locked}`);
 }
+
+const lockedAt = (repo: Repository, names: readonly string[]): string => {
+  const path = names.map((name) => join(repo.commonDir, `refs/heads/${name}.lock`)).find(isThere);
+  return path === undefined ? "" : `; ${lockedBy(path)}`;
+};
 
 async function makeCopy(context: Context, row: Workspace, signal: AbortSignal): Promise<Workspace> {
   const { reflink, left, bytes } = await copyFolder(row.source, row.folder, signal);

@@ -104,8 +104,8 @@ export async function mergeWork(context: Context, agent: string, wish: MergeWish
     });
     context.seam("merge_handed_over");
     await assertFree(context, repo, into, workspace); // somebody may have switched to it meanwhile
-    if (!(await moveBranch(git, repo, into, commit, was)))
-      throw new HarnessError("BRANCH_IN_USE", `${told.into} was moved while this was computed: try again`);
+    const why = await moveBranch(git, repo, into, commit, was);
+    if (why !== null) throw new HarnessError("BRANCH_IN_USE", `${told.into} is as it was: ${why}`);
     remember(context, workspace, into);
     return { ...told, merged: true, commit, created, fastForward: isForward(merged) };
   });

@@ -11,6 +11,7 @@ import type { Git } from "./git.ts";
 import { GitFailed } from "./git.ts";
 import type { Conflict } from "./listing.ts";
 import { readMergeTree, readWorktrees } from "./listing.ts";
+import { branchLocks, lockedWords } from "./locks.ts";
 import type { Repository } from "./repository.ts";
 import { ownEnv } from "./repository.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -67,16 +68,19 @@ export async function handOver(store: SnapshotStore, repo: Repository, commit: s
   });
 }
 
-/** False: the branch was not where it was any more. `from` null: it must not be there yet. */
+/** null: it is moved; else why it is not, for it may not be where it was. `from` null: it must not be there yet. */
 export async function moveBranch(
   git: Git,
   repo: Repository,
   ref: string,
   to: string,
   from: string | null,
-): Promise<boolean> {
+): Promise<string | null> {
   const args = ["update-ref", "-m", "agent-harness: merge", ref, to, from ?? "0".repeat(to.length)];
-  return (await git.run({ args, cwd: repo.top, env: ownEnv(repo) })).code === 0;
+  const answer = await git.run({ args, cwd: repo.top, env: ownEnv(repo), locks: branchLocks(repo, ref, to) });
+  if (answer.code === 0) return null;
+  const locked = lockedWords(answer.stderr);
+  return locked === "" ? "it was moved while this was computed: try again" : `${locked}, then try again`;
 }
 
 /** The folder that has this branch checked out, or is in the middle of a rebase or bisection of it; null: none. */

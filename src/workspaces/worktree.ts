@@ -11,6 +11,7 @@ import { readSmallFile, writeAgentFile } from "../process/agent-file.ts";
 import { ofPartialClone } from "./fault.ts";
 import type { Git } from "./git.ts";
 import { GitFailed } from "./git.ts";
+import { branchLocks } from "./locks.ts";
 import type { Repository } from "./repository.ts";
 import { objectsOf, ownEnv } from "./repository.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -34,7 +35,8 @@ export async function makeBranch(
     const good = await git.run({ args: ["check-ref-format", "--branch", name], cwd: "/" });
     if (good.code !== 0 || name.startsWith("-") || name === "HEAD") continue;
     const args = ["update-ref", "-m", "agent-harness: a workspace", ref, base, "0".repeat(base.length)];
-    const made = await git.run({ args, cwd: repo.top, env: ownEnv(repo) });
+    const locks = branchLocks(repo, ref, base);
+    const made = await git.run({ args, cwd: repo.top, env: ownEnv(repo), locks });
     if (made.code === 0) return ref;
   }
   return null;
@@ -92,14 +94,17 @@ async function record({ git, repo, folder, branch, signal }: WorktreeRequest): P
 
 /** Its files. */
 async function fill(request: WorktreeRequest): Promise<void> {
-  const { git, folder, filtersSee, signal } = request;
+  const { git, repo, folder, branch, filtersSee, signal } = request;
   if (filtersSee === null) return writePlainly(request);
+  // It locks the branch that it stays on; its other locks lie in the record, and go with it.
+  const locks = branchLocks(repo, branch, readTip(repo, branch) ?? "");
   await git.ok({
     args: ["reset", "--hard", "--quiet"],
     cwd: folder,
     env: { ...filtersSee, ...TRUSTED_ENV },
     timeoutMs: CHECKOUT_MS,
     signal,
+    locks,
   });
 }
 
