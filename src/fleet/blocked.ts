@@ -1,6 +1,12 @@
 /** Why nobody takes a queued task: pure, from the nodes there are. */
 import type { FleetNode } from "./registry.ts";
 
+/** `again`: that node tries it once more, after a while. */
+export interface Refusal {
+  readonly why: string;
+  readonly again: boolean;
+}
+
 export interface Wanted {
   readonly project: string;
   readonly provider: string | null;
@@ -10,7 +16,8 @@ export interface Wanted {
   readonly labels: Readonly<Record<string, string>>;
   /** The key that its secrets are sealed with. */
   readonly sealedWith: string | null;
-  readonly refused: Readonly<Record<string, string>>;
+  /** By the number of the node. */
+  readonly refused: Readonly<Record<string, Refusal>>;
 }
 
 const has = (list: unknown, wanted: string): boolean => Array.isArray(list) && list.includes(wanted);
@@ -44,8 +51,14 @@ export function blockedBy(task: Wanted, nodes: readonly FleetNode[]): string | n
     return `no node that fits has the key ${sealedWith} that its secrets are sealed with (fleet.key)`;
   const before = left;
   if (!narrow(({ no }) => !Object.hasOwn(refused, String(no)))) {
-    const [first] = before;
-    return `every node that fits gave it back: ${refused[String(first?.no)] ?? "?"}`;
+    const given = before.flatMap(({ name, no }) => {
+      const refusal = refused[String(no)];
+      return refusal === undefined ? [] : [{ name, ...refusal }];
+    });
+    const soon = given.find(({ again }) => again);
+    if (soon !== undefined)
+      return `every node that fits gave it back: ${soon.why} (node "${soon.name}" tries again soon)`;
+    return `every node that fits gave it back: ${given[0]?.why ?? "?"}`;
   }
   if (!narrow(({ draining }) => !draining)) return "every node that fits is draining";
   if (!narrow(({ capacity }) => capacity > 0)) return "every node that fits has a capacity of 0";

@@ -131,7 +131,7 @@ export function createPool(deps: PoolDeps): Pool {
         // Nothing of it is begun before the claim has been let start: a box that dies here loses nothing but time.
         const ready = preparer.of(id, remote?.project ?? "", remote?.repo ?? null);
         if (ready.type === "under_way") return false;
-        if (ready.type === "refused") return await refuse(me, id, claim, ready.why);
+        if (ready.type === "refused") return await refuse(me, id, claim, ready.why, ready.again);
         await askStart(database.ask, me, id, claim);
         seam("task-starting");
         return true; // whatever it said: what is written there is read before anything is begun
@@ -205,9 +205,10 @@ export function createPool(deps: PoolDeps): Pool {
     return await refuse(me, task, claim, why);
   };
 
-  const refuse = async (me: Member, task: string, claim: number, why: string): Promise<true> => {
-    log.warn("a task cannot be begun here, it goes back to the queue", { task, why });
-    await giveBack(database.ask, me, task, claim, why);
+  /** `again`: after a while this box may take it once more; else another has to. */
+  const refuse = async (me: Member, task: string, claim: number, why: string, again = false): Promise<true> => {
+    log.warn("a task cannot be begun here, it goes back to the queue", { task, why, again });
+    await giveBack(database.ask, me, task, claim, { why, again });
     return true;
   };
 

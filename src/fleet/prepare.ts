@@ -15,7 +15,7 @@ import type { Logger } from "../lib/log.ts";
 import { oneLine } from "../lib/text.ts";
 import { repoOf, saveRepo } from "../store/fleet-tasks.ts";
 import { listProjects } from "../store/projects.ts";
-import { createGit } from "../workspaces/git.ts";
+import { GitFailed, createGit } from "../workspaces/git.ts";
 import type { Repo } from "./checkout.ts";
 import { checkOut, sweepUnfinished } from "./checkout.ts";
 
@@ -23,7 +23,8 @@ export type Readiness =
   | { readonly type: "ready" }
   /** `wake` is called when it has changed. */
   | { readonly type: "under_way" }
-  | { readonly type: "refused"; readonly why: string };
+  /** `again`: it may go better later. */
+  | { readonly type: "refused"; readonly why: string; readonly again: boolean };
 
 export interface Preparer {
   of(task: string, project: string, repo: Repo | null): Readiness;
@@ -47,7 +48,7 @@ export function createPreparer({ api, app, log, wake }: PreparerDeps): Preparer 
   const ended = new AbortController();
   /** Projects that are being made; tasks for which that failed. */
   const making = new Set<string>();
-  const failed = new Map<string, string>();
+  const failed = new Map<string, Readiness>();
   let swept = false;
 
   const ownPlace = (project: string): string => join(root, project);
@@ -70,8 +71,9 @@ export function createPreparer({ api, app, log, wake }: PreparerDeps): Preparer 
         ...{ inherited: api.inheritedEnv, traits: none, passEnv: [], configured: {}, requested: {}, ours: {} },
       });
       log.info("fetching a repository for a task", { project });
-      await checkOut({ git, root, env, newNonce: () => randomHex(8) }, repo, place, ended.signal);
+      // Before it is in its place: nobody may find there what was fetched from elsewhere.
       store.transact(() => saveRepo(store, project, repo.url));
+      await checkOut({ git, root, env, newNonce: () => randomHex(8) }, repo, place, ended.signal);
     }
     const response = await app.fetch(
       new Request("http://localhost/api/v1/projects", {
@@ -88,19 +90,21 @@ export function createPreparer({ api, app, log, wake }: PreparerDeps): Preparer 
   return {
     of(task, project, repo) {
       if (repo === null) return READY;
-      const why = failed.get(task);
+      const failure = failed.get(task);
       failed.delete(task);
-      if (why !== undefined) return { type: "refused", why };
+      if (failure !== undefined) return failure;
       if (making.has(project)) return { type: "under_way" };
       const known = listProjects(store).find(({ name }) => name === project) ?? null;
       const place = ownPlace(project);
       const taken = known === null && !existsSync(place) ? null : other(project, known?.cwd ?? place, repo);
-      if (taken !== null) return { type: "refused", why: taken };
+      if (taken !== null) return { type: "refused", why: taken, again: false };
       if (known !== null) return READY;
       making.add(project);
       make(project, repo)
         .catch((error: unknown) => {
-          if (!ended.signal.aborted) failed.set(task, oneLine(errorText(error)).slice(0, WHY_CHARS));
+          if (ended.signal.aborted) return;
+          const why = oneLine(errorText(error)).slice(0, WHY_CHARS);
+          failed.set(task, { type: "refused", why, again: mayPass(error) });
         })
         .finally(() => {
           making.delete(project);
@@ -111,6 +115,10 @@ export function createPreparer({ api, app, log, wake }: PreparerDeps): Preparer 
     stop: () => ended.abort(),
   };
 }
+
+/** A server that was away or a disk that was full: what a repository lacks, or our settings forbid, stays so. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof GitFailed || (error instanceof Error && "syscall" in error && typeof error.syscall === "string");
 
 /** With the path of what was wrong: which of our settings it is says more than that one is. */
 function saidIn(refusal: Record<string, unknown>): string {

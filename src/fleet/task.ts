@@ -3,10 +3,12 @@
  * late, changes nothing. Times are the database's.
  */
 import type { Repo } from "./checkout.ts";
+import { isObject } from "../lib/check.ts";
 import type { StartedTask } from "../store/fleet-started.ts";
 import type { Ask, Rows } from "./database.ts";
 import { HELD, INCARNATION } from "./incarnation.ts";
 import type { Member } from "./member.ts";
+import type { Refusal } from "./blocked.ts";
 import type { RemoteTask, TaskEnd, TaskState } from "./task-core.ts";
 import { TASK_STATES } from "./task-core.ts";
 import { textArray } from "./registry.ts";
@@ -50,8 +52,8 @@ export interface Task extends RemoteTask {
   readonly holder: string | null;
   readonly agent: string | null;
   readonly error: string | null;
-  /** Why nodes that took it gave it back, by their number. */
-  readonly refused: Readonly<Record<string, string>>;
+  /** Why nodes that took it gave it back, by their number: those that will not be given it now. */
+  readonly refused: Readonly<Record<string, Refusal>>;
   readonly createdBy: string;
   readonly createdAt: string;
   readonly startedAt: string | null;
@@ -70,10 +72,15 @@ export async function insertTask(ask: Ask, task: NewTask): Promise<void> {
   await ask(INSERT, id, project, provider, node, wanted, fetched, what, sealedWith, createdBy, queueTtlMs);
 }
 
+/** Of one node: for good, or until a moment of the database's clock. */
+const UNTIL = "coalesce((refusal ->> 'until')::float8, 'Infinity')";
+const NOW_SECONDS = "extract(epoch FROM clock_timestamp())::float8";
+
 /** What fits a node stands here alone: who takes, and who says why nobody does, ask the same. */
 const FITS = `(t.node IS NULL OR t.node = n.name) AND n.labels @> t.labels
   AND (t.provider IS NULL OR n.providers ? t.provider) AND (n.projects ? t.project OR t.repo IS NOT NULL)
-  AND (t.sealed_with IS NULL OR n.keys ? t.sealed_with) AND NOT t.refused ? n.node_no::text`;
+  AND (t.sealed_with IS NULL OR n.keys ? t.sealed_with) AND NOT (t.refused ? n.node_no::text AND EXISTS (
+    SELECT 1 FROM jsonb_extract_path(t.refused, n.node_no::text) refusal WHERE ${UNTIL} > ${NOW_SECONDS}))`;
 
 /** This node has vouched, and the database has every beat of it: it can be no older copy. */
 const I_VOUCH = `EXISTS (SELECT 1 FROM ~heartbeats o
@@ -111,6 +118,15 @@ const takenOf = (row: Readonly<Record<string, unknown>>): TakenTask => ({
   repo: repoIn(row),
   body: textOf(row, "body"),
 });
+
+/** A text is one for good. */
+function refusedIn(refusing: unknown): Record<string, Refusal> {
+  const entries = Object.entries(isObject(refusing) ? refusing : {}).flatMap(([node, refusal]): [string, Refusal][] => {
+    if (typeof refusal === "string") return [[node, { why: refusal, again: false }]];
+    return isObject(refusal) ? [[node, { why: String(refusal["why"]), again: true }]] : [];
+  });
+  return Object.fromEntries(entries);
+}
 
 const repoIn = (row: Readonly<Record<string, unknown>>): Repo | null =>
   row["repo"] === null ? null : (jsonOf(row, "repo") as Repo); // checked when it came in
@@ -204,17 +220,30 @@ export async function takeOver(ask: Ask, { no, session }: Member, id: string, cl
   );
 }
 
-/** Back to the queue: it has run nothing. `why`: this node will not be given it again. */
-export async function giveBack(ask: Ask, { no }: Member, id: string, claim: number, why: string | null): Promise<void> {
-  await ask(
-    `UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL,
-       refused = refused || $4::text::jsonb
-     WHERE ${MINE} AND state IN ('claimed', 'starting')`,
-    id,
-    claim,
-    no,
-    safeJson(why === null ? {} : { [String(no)]: why }),
-  );
+const FIRST_PAUSE_S = 5;
+const LONGEST_PAUSE_S = 900;
+
+const GIVE_BACK = `
+  UPDATE ~tasks SET state = 'queued', claim = claim + 1, claimed_by = NULL, session = NULL,
+    refused = CASE WHEN $4::text IS NULL THEN refused WHEN $5::boolean THEN refused || jsonb_build_object($3::text,
+        jsonb_build_object('why', $4::text, 'tries', coalesce((refused -> $3::text ->> 'tries')::int, 0) + 1, 'until', ${NOW_SECONDS}
+          + least(${LONGEST_PAUSE_S}, ${FIRST_PAUSE_S} * 2 ^ least(coalesce((refused -> $3::text ->> 'tries')::int, 0), 20))))
+      ELSE refused || jsonb_build_object($3::text, $4::text) END
+  WHERE id = $1 AND claim = $2 AND claimed_by = $3::int AND state IN ('claimed', 'starting')`;
+
+/**
+ * Back to the queue: it has run nothing. `refused`: this node will not be given it any more, or not for a while, which
+ * is longer each time.
+ */
+export async function giveBack(
+  ask: Ask,
+  { no }: Member,
+  id: string,
+  claim: number,
+  refused: { readonly why: string; readonly again: boolean } | null,
+): Promise<void> {
+  const { why = null, again = false } = refused ?? {};
+  await ask(GIVE_BACK, id, claim, String(no), why === null ? null : safeText(why), again);
 }
 
 export async function markStarted(ask: Ask, { no }: Member, id: string, claim: number, agent: string): Promise<void> {
@@ -253,7 +282,10 @@ export async function sweepTasks(ask: Ask): Promise<void> {
 }
 
 const TASK = `
-  SELECT t.*, n.name AS holder, r.reach FROM ~tasks t LEFT JOIN ~nodes n ON n.node_no = t.claimed_by
+  SELECT t.*, n.name AS holder, r.reach, CASE WHEN t.refused <> '{}' THEN (
+      SELECT jsonb_object_agg(node, refusal) FROM jsonb_each(t.refused) each_of(node, refusal)
+      WHERE ${UNTIL} > ${NOW_SECONDS}) END AS refusing
+  FROM ~tasks t LEFT JOIN ~nodes n ON n.node_no = t.claimed_by
   LEFT JOIN LATERAL (SELECT CASE WHEN h.seen_at > clock_timestamp() - m.lost_ms * interval '1 ms' THEN 'live' ELSE 'lost' END AS reach
     FROM ~heartbeats h, ~meta m WHERE h.node_no = t.claimed_by) r ON true`;
 
@@ -295,7 +327,7 @@ function taskOf(row: Readonly<Record<string, unknown>>): Task {
     holder: textOrNull(row, "holder"),
     agent: textOrNull(row, "agent"),
     error: textOrNull(row, "error"),
-    refused: jsonOf(row, "refused") as Record<string, string>, // written by `giveBack`
+    refused: refusedIn(row["refusing"]),
     createdBy: textOf(row, "created_by"),
     createdAt: timeOf(row, "created_at"),
     startedAt: timeOrNull(row, "started_at"),

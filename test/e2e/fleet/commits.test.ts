@@ -68,7 +68,7 @@ describe.skipIf(POSTGRES === null)("at the worst moment", () => {
   ] as const)("a task runs once when each step of it is one %s", async (_, how) => {
     await crew.lives("one", "two");
     const traps = trapAll(how, () => undefined);
-    const task = await crew.put({ requires: { node: "one" } });
+    const task = await crew.put({ provider: "lasts", requires: { node: "one" } });
     await crew.ranOnce([task]);
     await eventually("all were sprung", () => traps.sprung.length === Object.keys(OF_A_TASK).length);
     expect(traps.sprung).toEqual(Object.keys(OF_A_TASK));
@@ -84,7 +84,7 @@ describe.skipIf(POSTGRES === null)("at the worst moment", () => {
       postgres.signal("SIGKILL");
       killed.push(postgres.start());
     });
-    const task = await crew.put({ requires: { node: "one" } });
+    const task = await crew.put({ provider: "lasts", requires: { node: "one" } });
     await crew.ranOnce([task]);
     expect(traps.sprung).toEqual(Object.keys(OF_A_TASK));
     await Promise.all(killed);

@@ -59,11 +59,13 @@ export async function makeCrew(postgres: Postgres, members: Readonly<Record<stri
   const fleet = await testFleet(postgres);
   const asker = await fleet.node("asker", { capacity: 0 });
   const writes = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"`] };
+  // At work for longer than it takes to say so.
+  const lasts = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; sleep 1`] };
   const echo = { kind: "command", command: ["cat"] };
   const boxes: Record<string, Box> = {};
   for (const [name, { url, fleet: more, config, providers, binary, token }] of Object.entries(members)) {
     const joins = { url, schema: fleet.schema, node: name, capacity: 4, ...more };
-    const box = await makeBox({ providers: { writes, echo, ...providers }, fleet: joins, ...config }, {}, token);
+    const box = await makeBox({ providers: { writes, lasts, echo, ...providers }, fleet: joins, ...config }, {}, token);
     boxes[name] = box;
     await (await box.start({}, binary)).post("/projects", { name: "shop", cwd: box.cwd });
   }

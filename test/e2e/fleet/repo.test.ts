@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
+import { makeBox } from "../../support/binary.ts";
 import type { TestDaemon } from "../../support/daemon.ts";
 import type { TestFleet } from "../../support/fleet.ts";
 import { testFleet } from "../../support/fleet.ts";
@@ -110,6 +111,69 @@ describe.skipIf(POSTGRES === null)("a task with a repository", () => {
     expect(await why("noref", { url, ref: "nope" })).toContain('no branch, tag or commit "nope"');
     expect(await why("plain", { url: `${url}/` })).toContain("checkout of another repository");
     expect(readdirSync(join(box.dir, "state", "checkouts")).sort()).toEqual(["branch", "commit", "plain", "tag"]);
+  });
+
+  test("is fetched again where that failed, after a while that the task tells of", async () => {
+    const late = join(box.dir, "late");
+    const id = await put("late", { url: `file://${late}` });
+    const waits = await over(id, (task) => String(task["blockedBy"] ?? "").includes("tries again soon"));
+    expect(String(waits["blockedBy"])).toMatch(/gave it back: .*does not appear to be a git repository.*node "box"/);
+    git(box.dir, "clone", "--quiet", "--bare", url, late);
+    expect(String((await over(id, done))["state"])).toBe("done");
+  });
+
+  test("that is killed in the middle of fetching begins anew, and half of it is nobody's project", async () => {
+    const bare = join(box.dir, "served.git");
+    const source = join(box.dir, "large");
+    git(box.dir, "clone", "--quiet", url, source);
+    writeFileSync(join(source, "large"), crypto.getRandomValues(new Uint8Array(400_000)).toBase64());
+    git(source, "add", ".");
+    git(source, "commit", "--quiet", "-m", "large");
+    git(box.dir, "clone", "--quiet", "--bare", source, bare);
+    git(bare, "repack", "-adq");
+    git(bare, "update-server-info");
+    let half = Promise.withResolvers<void>();
+    let stalls = true;
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(req) {
+        const file = Bun.file(join(bare, new URL(req.url).pathname));
+        if (!(await file.exists())) return new Response("", { status: 404 });
+        if (!stalls || !req.url.endsWith(".pack")) return new Response(file);
+        const bytes = await file.bytes();
+        const body = new ReadableStream<Uint8Array>({
+          start(controller) {
+            controller.enqueue(bytes.subarray(0, bytes.length / 2));
+            half.resolve();
+          },
+        });
+        return new Response(body, { headers: { "content-length": String(bytes.length) } });
+      },
+    });
+    const joins = { url: postgres.url, schema: fleet.schema, node: "killed", capacity: 2 };
+    const tells = { kind: "command", command: ["sh", "-c", "cat > /dev/null; wc -c < large; git status --short"] };
+    const killed = await makeBox({ providers: { large: tells }, fleet: joins });
+    const checkouts = join(killed.stateDir, "checkouts");
+    try {
+      await killed.start();
+      const repo = { url: `http://127.0.0.1:${server.port}/` };
+      const body = { project: "large", provider: "large", task: "t", repo };
+      const id = String((await box.api().post("/fleet/tasks", body))["task"]?.["id"]);
+      await half.promise;
+      expect(readdirSync(checkouts).map((name) => name.slice(0, 5))).toEqual([".new-"]);
+      await killed.kill();
+      [half, stalls] = [Promise.withResolvers<void>(), false];
+      await killed.start();
+      expect(await killed.api().call("GET", "/projects/large")).toMatchObject({ status: 404 });
+      const { agent } = await over(id, done);
+      const { message } = await killed.api().get(`/projects/large/agents/${String(agent)}/messages/last`);
+      expect(String(message?.["text"]).trim()).toBe(String(Math.ceil(400_000 / 3) * 4)); // whole, and clean
+      expect(readdirSync(checkouts)).toEqual(["large"]);
+    } finally {
+      await killed.close();
+      await server.stop(true);
+    }
   });
 
   test.each([

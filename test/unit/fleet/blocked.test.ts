@@ -30,7 +30,18 @@ test.each<[string, Wanted, readonly FleetNode[], string | null]>([
     [node(), node({ no: 2, projects: [], providers: ["x"] })],
     'no node that fits has the provider "x"',
   ],
-  ["it was given back", task({ refused: { "1": "why" } }), [node()], "every node that fits gave it back: why"],
+  [
+    "it was given back",
+    task({ refused: { "1": { why: "why", again: false } } }),
+    [node()],
+    "every node that fits gave it back: why",
+  ],
+  [
+    "it was given back, and one tries again",
+    task({ refused: { "1": { why: "never", again: false }, "2": { why: "why", again: true } } }),
+    [node(), node({ no: 2, name: "two" })],
+    'every node that fits gave it back: why (node "two" tries again soon)',
+  ],
   ["a key that it has", task({ sealedWith: "aaaa" }), [node()], null],
   [
     "a key that nobody has",
