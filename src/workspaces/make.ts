@@ -25,7 +25,7 @@ import type { Repository } from "./repository.ts";
 import { commitOf, findRepository, headBranch } from "./repository.ts";
 import { checkedOutAt } from "./merge.ts";
 import { lockedBy } from "./locks.ts";
-import { addWorktree, makeBranch, mendPointer } from "./worktree.ts";
+import { addWorktree, filtersLeftOut, makeBranch, mendPointer } from "./worktree.ts";
 
 /** Nobody waits for an answer meanwhile, so the first snapshot may take longer than those between two turns. */
 const FIRST_MS = 10 * 60 * 1000;
@@ -176,7 +176,16 @@ async function makeWorktree(
   const store = await context.storeOf(project.name, repo);
   const filtersSee = context.isTrusted(project) ? filterEnv : null;
   const { folder } = row;
-  await addWorktree({ git, store, repo, folder, branch, nonce: newNonce(), filtersSee, signal });
+  const request = { git, store, repo, folder, branch, nonce: newNonce(), filtersSee, signal };
+  await addWorktree(request);
+  const left = filtersSee === null ? await filtersLeftOut(request) : [];
+  if (left.length > 0)
+    note(
+      context,
+      row,
+      "workspace_unfiltered",
+      `nobody trusts the project, so its files are as they are stored: no filter ran (${left.join(", ")}), and what LFS keeps elsewhere is a pointer to it`,
+    );
   return row;
 }
 

@@ -12,6 +12,7 @@ import { ofPartialClone } from "./fault.ts";
 import type { Git } from "./git.ts";
 import { GitFailed } from "./git.ts";
 import { branchLocks } from "./locks.ts";
+import { splitNul } from "./paths.ts";
 import type { Repository } from "./repository.ts";
 import { objectsOf, ownEnv } from "./repository.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
@@ -136,6 +137,21 @@ async function writePlainly({ store, repo, folder, branch, nonce, signal }: Work
     rmSync(index, { force: true });
     rmSync(`${index}.lock`, { force: true });
   }
+}
+
+const ATTRIBUTE_FILES = 1000;
+
+/** Names of filters that the files ask for, and that did not run: what LFS keeps elsewhere is a pointer to it. */
+export async function filtersLeftOut(request: WorktreeRequest): Promise<readonly string[]> {
+  const { store, repo, folder, branch } = request;
+  const args = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", await resolve(store, repo, branch)];
+  const paths = splitNul(await storeOk(store, { args, also: objectsOf(repo) }));
+  const names = paths
+    .filter((path) => /(^|\/)\.gitattributes$/.test(path))
+    .slice(0, ATTRIBUTE_FILES)
+    .flatMap((path) => [...(readSmallFile(join(folder, path), POINTER_BYTES) ?? "").matchAll(/\bfilter=(\S+)/g)])
+    .map(([, name = ""]) => name);
+  return [...new Set(names)];
 }
 
 const readTip = (repo: Repository, branch: string): string | null => {

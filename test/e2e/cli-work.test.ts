@@ -127,3 +127,11 @@ test("rm ends nothing whose work is merged nowhere without --discard; workspaces
     new RegExp(`^shop/other\\t${id}\\tworktree\\trecovered\\t\\d+\\t${folder}$`, "m"),
   );
 });
+
+test("run --rm keeps an agent whose work is merged nowhere, and says so", async () => {
+  const { code, err } = await cli("run", "--worktree", "--rm", "--name", "kept", "echo x > only-here");
+  expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining("shop/kept stays: ") });
+  expect(readFileSync(join(await folderOf("kept"), "only-here"), "utf8")).toBe("x\n");
+  expect((await cli("run", "--worktree", "--rm", "--name", "gone", "ls")).code).toBe(0);
+  expect((await cli("show", "gone")).code).toBe(1);
+});

@@ -1,5 +1,6 @@
 /** A daemon whose agents are shell scripts in folders of their own, and a project that is a repository. */
 import { join } from "node:path";
+import type { Clock } from "../../src/lib/clock.ts";
 import type { Api, Json } from "../support/api.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
@@ -31,8 +32,10 @@ export async function world(
     project = {},
     files = { a: "1\n", b: "2\n" },
   }: { project?: Record<string, unknown>; files?: Record<string, string> } = {},
+  clock?: Clock,
 ): Promise<World> {
-  const daemon = await testDaemon({ providers: { sh: { kind: "command", command: ["/bin/sh"] } }, ...config });
+  const providers = { sh: { kind: "command", command: ["/bin/sh"] } };
+  const daemon = await testDaemon({ providers, ...config }, {}, clock);
   repository(daemon.cwd, files);
   await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd, ...project });
   const worker = (id: string): Worker => {
