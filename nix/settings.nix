@@ -134,7 +134,7 @@ in
       wallMs = optional (types.ints.between 0 31536000000) "Work, without waiting for a person, in milliseconds; 0 = no limit.";
     } "What each agent may spend in its life, unless its project or its own request says otherwise.";
     retention = group {
-      eventsDays = option types.ints.positive 30 "How long events and settled deliveries are kept.";
+      eventsDays = option types.ints.positive 30 "How long events, settled deliveries and tasks of the fleet that are over are kept.";
       workspacesDays = option types.ints.positive 30 "How long what was kept of an agent's folder can be brought back after the agent is gone.";
     } "How long things are kept.";
     fleet = optional (types.submodule {

@@ -97,7 +97,11 @@ const FIRST_DEEDS = [
 ] as const;
 
 /** Of all steps together. */
-export const DEEDS = [...FIRST_DEEDS, "reassert_task(text, int, int, text, text, text, text)"] as const;
+export const DEEDS = [
+  ...FIRST_DEEDS,
+  "reassert_task(text, int, int, text, text, text, text)",
+  "prune_tasks(int, int)",
+] as const;
 
 /** Whoever could write before can go on. */
 export const granting = (...deeds: readonly string[]): readonly string[] => [

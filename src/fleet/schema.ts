@@ -6,6 +6,7 @@
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Ask, Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
+import { OVER_STEP } from "./over-step.ts";
 import { RESTORE_STEP } from "./restore-step.ts";
 import { BODIES_STEP, ROLE_STEP } from "./roles.ts";
 import { numberOf, textOf } from "./values.ts";
@@ -92,6 +93,7 @@ const STEPS: readonly (readonly string[])[] = [
   ROLE_STEP,
   BODIES_STEP,
   RESTORE_STEP,
+  OVER_STEP,
 ];
 
 /** The schema that this program writes. */

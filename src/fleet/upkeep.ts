@@ -1,14 +1,16 @@
 /**
- * Keeps the fleet's event log from growing for ever: a partition for each day to come, made ahead by whichever node
- * may, and each node's own old events taken out. Where no role of a node may make partitions, one holds everything
- * and the same rows go.
+ * Keeps the fleet's tables from growing for ever: a partition of the event log for each day to come, made ahead by
+ * whichever node may, and each node's own old events taken out. Where no role of a node may make partitions, one holds
+ * everything and the same rows go. Tasks that are over go after the same time, once what happened to them is mirrored.
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/database.ts";
+import { eventsAfter } from "../store/events.ts";
 import { pruneStarted } from "../store/fleet-started.ts";
 import type { Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
+import { mirroredOf } from "./identity.ts";
 import type { Member } from "./member.ts";
 import { numberOf, textOf } from "./values.ts";
 
@@ -22,6 +24,7 @@ export interface UpkeepDeps {
   readonly log: Logger;
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const EVERY_MS = 60 * 60 * 1000;
 const AWAY_MS = 60_000;
 const PAUSE_MS = 100;
@@ -45,8 +48,11 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
         while (await renumbered(database))
           log.warn("the fleet's database was restored: its event streams begin anew", {});
         await partitions(database, deps.schema);
-        pruneStarted(deps.store, clock.now());
+        const now = clock.now();
+        pruneStarted(deps.store, now);
         more = await prune(database, member.no, deps.eventsDays);
+        if (mirroredUpTo(deps.store, now - deps.eventsDays * DAY_MS))
+          more = (await pruneTasks(database, member.no, deps.eventsDays)) || more;
       }
     } catch (error) {
       away = error instanceof DatabaseAway;
@@ -72,6 +78,20 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
 /** Numbers of transactions that this database has not come to: it was brought here from another one. */
 async function renumbered(database: Database): Promise<boolean> {
   const [row] = await database.transact((ask) => ask("SELECT ~renumber() AS more"), BATCH_DEADLINE_MS);
+  return row?.["more"] === true;
+}
+
+/** What this box's agents did before that is in the mirror: nobody waits for more of it. */
+export function mirroredUpTo(store: Store, before: number): boolean {
+  const [first] = eventsAfter(store, {}, mirroredOf(store), 1);
+  return first === undefined || Date.parse(first.at) >= before;
+}
+
+async function pruneTasks(database: Database, node: number, days: number): Promise<boolean> {
+  const [row] = await database.transact(
+    (ask) => ask("SELECT ~prune_tasks($1, $2) AS more", node, days),
+    BATCH_DEADLINE_MS,
+  );
   return row?.["more"] === true;
 }
 

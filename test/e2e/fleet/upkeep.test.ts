@@ -50,6 +50,53 @@ describe.skipIf(POSTGRES === null)("the log of a fleet", () => {
     expect(Number(left?.["n"])).toBe(0);
   });
 
+  test("and its tasks that are over go as well, when they are old and no other box's", async () => {
+    const [tasks, keys, nodes] = ["tasks", "task_keys", "nodes"].map(fleet.table);
+    const [me] = await fleet.sql.unsafe(`SELECT node_no AS no FROM ${nodes} WHERE name = 'keeper'`);
+    const others = await fleet.sql.unsafe(
+      `INSERT INTO ${nodes} (uuid, name, session, version, schema, labels, providers, projects, capacity, accept_calls, public_key, deleted_at)
+       SELECT 'u-' || name, name, '', '1', 1, '{}', '[]', '[]', 1, true, '', gone
+       FROM (VALUES ('other', NULL), ('removed', now())) AS those(name, gone) ORDER BY name RETURNING node_no AS no`,
+    );
+    const [mine, other, removed] = [me, ...others].map((row) => Number(row?.["no"]));
+    const [old, young] = ["now() - interval '8 days'", "now() - interval '6 days'"];
+    const rows: readonly (readonly [string, string, number | null | undefined, string, string])[] = [
+      ["gone: mine", "done", mine, old, "other"],
+      ["gone: of a box that was removed", "failed", removed, old, "other"],
+      ["gone: put here, never taken", "cancelled", null, old, "keeper"],
+      ["gone: put by a box that is none any more", "failed", null, old, "removed"],
+      ["kept: young", "done", mine, young, "keeper"],
+      ["kept: another box's", "done", other, old, "keeper"],
+      ["kept: put elsewhere, never taken", "cancelled", null, old, "other"],
+      ["kept: begun", "started", mine, "NULL", "keeper"],
+      ["kept: waits", "queued", null, "NULL", "keeper"],
+    ];
+    for (const [id, state, by, ended, creator] of rows)
+      await fleet.sql.unsafe(
+        `INSERT INTO ${tasks} (id, state, claimed_by, project, labels, body, node, created_by, created_at, ended_at)
+         VALUES ($1, $2, $3, 'none', '{}', '{}', 'nowhere', $4, now() - interval '9 days', ${ended})`,
+        [id, state, by, creator],
+      );
+    await fleet.sql.unsafe(`INSERT INTO ${keys} SELECT 'key of ' || id, '', id FROM ${tasks}`);
+    await fleet.sql.unsafe(
+      `INSERT INTO ${tasks} (id, state, claimed_by, project, labels, body, created_by, ended_at)
+       SELECT 'gone: one of many ' || n, 'done', ${mine}, 'none', '{}', '{}', 'keeper', ${old} FROM generate_series(1, 2500) n`,
+    );
+    await daemon.restart();
+    await fleet.joined(daemon);
+    const left = async (): Promise<string[]> =>
+      (await fleet.sql.unsafe(`SELECT id FROM ${tasks} WHERE project = 'none' ORDER BY id`)).map(
+        (row: { id: string }) => row.id,
+      );
+    await eventually("those that are to go are gone", async () => !(await left()).some((id) => id.startsWith("gone")));
+    const kept = rows.map(([id]) => id).filter((id) => id.startsWith("kept"));
+    expect(await left()).toEqual(kept.sort());
+    const [lost] = await fleet.sql.unsafe(`SELECT count(*) AS n FROM ${keys}`);
+    expect(Number(lost?.["n"])).toBe(kept.length);
+    await fleet.sql.unsafe(`DELETE FROM ${tasks} WHERE project = 'none'`);
+    await fleet.sql.unsafe(`DELETE FROM ${nodes} WHERE node_no <> ${mine}`);
+  });
+
   test("is read along its indexes, however long it is", async () => {
     const [events, calls, tasks] = ["events", "calls", "tasks"].map((name) => fleet.table(name));
     await fleet.sql.unsafe(`INSERT INTO ${events} (node_no, epoch, id, type, agent, at, data)
