@@ -88,7 +88,7 @@ test-work: build node_modules/.ready
 	AH_TEST_FILES=$(FILES) AH_TEST_ROUNDS=$(ROUNDS) $(BUN) test/run.ts unit/workspaces/many.test.ts \
 	  e2e/workspaces-rounds.test.ts
 
-# Breaks the heart in some eighty places, one at a time, and looks whether a test notices. Takes a while.
+# Breaks the heart in some hundred and sixty places, one at a time, and looks whether a test notices. Takes a while.
 mutants: build node_modules/.ready
 	$(BUN) test/mutants.ts
 
