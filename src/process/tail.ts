@@ -27,7 +27,10 @@ export interface DrainResult {
 export interface Tail {
   /** There may be more: reads on soon. Cheap to call often. Errors go to `onError`. */
   poke(): void;
-  /** Resolves when everything that the file holds now has been given out. With `final`, also a last line without LF. */
+  /**
+   * Resolves when everything that the file holds now has been given out. With `final`, also a last line without LF.
+   * Rejects when that, or what had to be given out before it, failed.
+   */
   drain(options?: { readonly final?: boolean }): Promise<DrainResult>;
   /** Behind the last line given out. */
   readonly offset: number;
@@ -59,6 +62,7 @@ export function createTail(options: TailOptions): Tail {
   let position = start; // of the next byte to read, partial line included
   let fd: number | null = null;
   let closed = false;
+  let failure: { readonly error: unknown } | null = null;
   let poked = false;
   let last: Promise<unknown> = Promise.resolve();
   /** A last line without LF counts one byte that is not there. */
@@ -96,6 +100,8 @@ export function createTail(options: TailOptions): Tail {
   };
 
   const drain = async (final: boolean): Promise<DrainResult> => {
+    // What came before was not given out: whoever waits for all of it must not take this for the end.
+    if (failure !== null) throw failure.error;
     if (closed) return { offset: offset(), shrunk: false };
     const shrunk = await readOn();
     if (final && !shrunk && splitter.pendingBytes > 0 && !closed) {
@@ -116,6 +122,7 @@ export function createTail(options: TailOptions): Tail {
     const result = last.then(() => drain(final));
     last = result.catch((error: unknown) => {
       if (closed) return;
+      failure = { error };
       close();
       onError(error);
     });

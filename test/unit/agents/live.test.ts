@@ -2,7 +2,8 @@
  * A program that lives, but can no longer be talked to or read, is no running agent. Looked for ways to lose one side
  * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further),
  * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), its folder removed, and
- * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it).
+ * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it). Its end
+ * was told before its last words when the store refused these, for a tail that had failed called itself drained.
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -21,8 +22,8 @@ afterEach(() => {
   for (const clean of cleanups.splice(0)) clean();
 });
 
-/** A shell script as the agent's program, followed. */
-async function follow(script: string) {
+/** A shell script as the agent's program, followed. The first `refusals` times what it wrote cannot be stored. */
+async function follow(script: string, refusals = 0) {
   const dir = mkdtempSync(join(tmpdir(), "live-"));
   const paths = runPaths(dir, 1);
   const identity = await spawnRun({
@@ -36,6 +37,7 @@ async function follow(script: string) {
   const lines: string[] = [];
   const facts: Fact[] = [];
   let stored = 0;
+  let refused = 0;
   let over = false;
   const live: Live = openLive({
     paths,
@@ -47,6 +49,7 @@ async function follow(script: string) {
     traits: { oneshot: false, tornLine: "newline" },
     listener: {
       frames: async (batch, _begins, offset) => {
+        if (refused++ < refusals) throw new Error("the store is held by somebody else");
         lines.push(...batch);
         stored = offset;
       },
@@ -94,6 +97,15 @@ test("one that closes its input on its way out has ended, and is not broken", as
   live.send([{ text: "hello" }]);
   await eventually("its end", over);
   expect(codes()).toEqual([]);
+});
+
+test("the end of one whose last words could not be stored at once is told behind them", async () => {
+  const { live, lines, over } = await follow("echo one; echo two; sleep 0.1; echo three", 2);
+  await eventually("its end", () => {
+    live.check();
+    return over();
+  });
+  expect(lines).toEqual(["one", "two", "three"]);
 });
 
 test("output that was cut behind what was read cannot be trusted any more", async () => {
