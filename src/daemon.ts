@@ -44,6 +44,7 @@ import { hasChecks } from "./store/checks.ts";
 import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
+import { createAge } from "./store/age.ts";
 import { startRetention } from "./store/retention.ts";
 import { saveSurvivors } from "./store/starts.ts";
 import { hasWorkspaces } from "./store/workspaces.ts";
@@ -92,6 +93,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const bus = createBus();
   const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
   bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
+  const age = createAge(store, clock);
   const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
@@ -223,6 +225,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     providers,
     bus,
     clock,
+    age: age.now,
     log,
     startedAt,
     ...given({ nodeName }),
@@ -284,6 +287,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     store,
     clock,
     log,
+    age,
     eventsDays: config.retention.eventsDays,
     copied: fleet?.copied ?? null,
   });

@@ -26,6 +26,8 @@ export interface ApiDeps {
   readonly providers: ProviderTable;
   readonly bus: Bus;
   readonly clock: Clock;
+  /** For how long the store was in use, in ms. */
+  readonly age: () => number;
   readonly log: Logger;
   readonly startedAt: number;
   /** Of this box in its fleet; absent where it is alone. */

@@ -45,13 +45,13 @@ export const witnessed = (req: Request, witness: Witness): Request => (witnesses
 
 /** For a route whose effect is in the store alone. `work` calls `keep` inside its transaction, once. */
 export function answerOnce(deps: ApiDeps, asked: Asked, work: (keep: (answer: Answer) => void) => Answer): Response {
-  const { store, clock } = deps;
+  const { store, age } = deps;
   const key = keyOf(asked);
   const witness = witnesses.get(asked.req);
   const kept = key === null ? null : earlier(deps, asked, key);
   if (kept !== null) return kept;
   const answer = work((made) => {
-    if (key !== null) keepAnswer(store, { ...key, ...stored(made) }, clock.now());
+    if (key !== null) keepAnswer(store, { ...key, ...stored(made) }, age());
     witness?.done(stored(made));
   });
   return responseOf(answer);
@@ -66,7 +66,7 @@ export async function answerLeaving(
   asked: Asked,
   work: (leave: () => void) => Promise<Answer>,
 ): Promise<Response> {
-  const { store, clock } = deps;
+  const { store, age } = deps;
   const key = keyOf(asked);
   const witness = witnesses.get(asked.req);
   if (key === null && witness === undefined) return responseOf(await work(() => undefined));
@@ -78,7 +78,7 @@ export async function answerLeaving(
   const working = work(() => {
     left = true;
     store.transact(() => {
-      if (key !== null) beginAnswer(store, key, clock.now());
+      if (key !== null) beginAnswer(store, key, age());
       witness?.left();
     });
   }).then(
@@ -91,7 +91,7 @@ export async function answerLeaving(
   );
   const end = <T>(answer: Answer, result: T): T => {
     store.transact(() => {
-      if (key !== null && !left) keepAnswer(store, { ...key, ...stored(answer) }, clock.now());
+      if (key !== null && !left) keepAnswer(store, { ...key, ...stored(answer) }, age());
       else if (key !== null) endAnswer(store, key, stored(answer));
       witness?.done(stored(answer));
     });

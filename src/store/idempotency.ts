@@ -51,15 +51,15 @@ export function keptAnswer(store: Store, scope: string, key: string, bodyHash: s
 const INSERT =
   "INSERT INTO idempotency (scope, key, body_hash, status, answer, input, agent, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
-/** In the transaction of what the answer tells. */
-export function keepAnswer(store: Store, kept: KeyOf & Ended, now: number): void {
+/** In the transaction of what the answer tells. `age` is the store's. */
+export function keepAnswer(store: Store, kept: KeyOf & Ended, age: number): void {
   const { scope, key, hash, status, answer, input, agent } = kept;
-  store.run(INSERT, scope, key, hash, status, answer, input, agent, now);
+  store.run(INSERT, scope, key, hash, status, answer, input, agent, age);
 }
 
 /** Before something is done that a rollback would not undo. */
-export function beginAnswer(store: Store, { scope, key, hash }: KeyOf, now: number): void {
-  store.run(INSERT, scope, key, hash, BEGUN, "", null, null, now);
+export function beginAnswer(store: Store, { scope, key, hash }: KeyOf, age: number): void {
+  store.run(INSERT, scope, key, hash, BEGUN, "", null, null, age);
 }
 
 export function endAnswer(store: Store, { scope, key }: KeyOf, { status, answer, agent }: Ended): void {
@@ -78,13 +78,16 @@ export function forgetCreateKeys(store: Store, project: string): void {
   store.run("DELETE FROM idempotency WHERE scope = ?", createScope(project));
 }
 
-/** Old keys go, but never one whose input is still on its way. One small batch; returns how many went. */
-export function pruneIdempotency(store: Store, olderThan: number, limit: number): number {
+/**
+ * Old keys go, but never one whose input is still on its way: those made before the store was `age` old. One small
+ * batch; returns how many went.
+ */
+export function pruneIdempotency(store: Store, age: number, limit: number): number {
   return store.run(
     `DELETE FROM idempotency WHERE (scope, key) IN (
        SELECT k.scope, k.key FROM idempotency k LEFT JOIN inputs i ON i.id = k.input
        WHERE k.created_at < ? AND (i.id IS NULL OR i.state IN ('ended', 'unknown', 'cancelled')) LIMIT ?)`,
-    olderThan,
+    age,
     limit,
   ).changes;
 }

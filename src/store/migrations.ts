@@ -261,4 +261,8 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO fleet_started (task, claim, agent, at)
     SELECT task, claim, agent, unixepoch() * 1000 FROM fleet_tasks WHERE step = 'running' AND agent IS NOT NULL;
   `,
+  // Keys grow old by the time in which the store is in use, no more by the wall clock.
+  `
+  UPDATE idempotency SET created_at = 0;
+  `,
 ];

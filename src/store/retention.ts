@@ -1,6 +1,7 @@
 /** Old events, settled deliveries and idempotency keys go, in small batches, so that nobody waits for the tidying. */
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Age } from "./age.ts";
 import type { Store } from "./database.ts";
 import { pruneDeliveries } from "./deliveries.ts";
 import { eventBytes, pruneEvents } from "./events.ts";
@@ -18,10 +19,12 @@ export function startRetention({
   store,
   clock,
   log,
+  age,
   eventsDays,
   copied = null,
 }: {
   store: Store;
+  age: Age;
   clock: Clock;
   log: Logger;
   eventsDays: number;
@@ -38,13 +41,15 @@ export function startRetention({
   const run = (): void => {
     try {
       const now = clock.now();
-      const gone = store.transact(
-        () =>
+      const gone = store.transact(() => {
+        age.save();
+        return (
           pruneEvents(store, now - eventsDays * DAY_MS, BATCH, held(now)) +
           pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
           pruneUsage(store, now - eventsDays * DAY_MS, BATCH) +
-          pruneIdempotency(store, now - IDEMPOTENCY_TTL_MS, BATCH),
-      );
+          pruneIdempotency(store, age.now() - IDEMPOTENCY_TTL_MS, BATCH)
+        );
+      });
       timer = clock.setTimer(gone > 0 ? PAUSE_MS : EVERY_MS, run);
     } catch (error) {
       log.error("cannot prune old rows", { error });
