@@ -4,7 +4,8 @@
  */
 import type { Infer, Issue, OptionalSchema, Schema } from "../lib/check.ts";
 import { check, object } from "../lib/check.ts";
-import { HarnessError, errorText, invalidRequest } from "../lib/errors.ts";
+import { isShortage } from "../lib/descriptors.ts";
+import { HarnessError, errorCode, errorText, invalidRequest } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { cutText } from "../lib/text.ts";
 import { errorAnswer } from "./answer.ts";
@@ -288,6 +289,15 @@ async function withoutBody(response: Response): Promise<Response> {
   return new Response(null, { status: response.status, headers: response.headers });
 }
 
+/** Nothing is wrong with the request, nor with us: the box has run out of something. */
+function wanting(cause: unknown): HarnessError {
+  const code = errorCode(cause);
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new HarnessError("DISK_FULL", "the disk is full: free some space, then try again", { cause });
+  const message = `the box has run out of what this needs (${errorText(cause)}): try again in a moment`;
+  return new HarnessError("OVERLOADED", message, { cause, headers: { "Retry-After": "1" } });
+}
+
 function errorResponse(req: Request, error: unknown, log: Logger): Response {
   const where = { method: req.method, path: splitUrl(req.url).path };
   if (error instanceof HarnessError) {
@@ -297,6 +307,9 @@ function errorResponse(req: Request, error: unknown, log: Logger): Response {
   }
   // The client went away while its body was being read: nobody is left to answer.
   if (req.signal.aborted) log.debug("client went away", { ...where, reason: errorText(error) });
-  else log.error("request failed unexpectedly", { ...where, error });
+  else if (isShortage(error)) {
+    log.warn("request failed for want of a resource", { ...where, error });
+    return errorAnswer(wanting(error));
+  } else log.error("request failed unexpectedly", { ...where, error });
   return errorAnswer(new HarnessError("INTERNAL", "something went wrong here; the log has the cause"));
 }

@@ -90,6 +90,7 @@ const TABLE = {
   FLEET_AWAY: refused(503, "the fleet's database does not answer; ask again in a moment"),
   NOT_READY: refused(503, "it starts or stops; ask again in a moment"),
   STORE_BUSY: refused(503, "somebody else holds the store; ask again in a moment"),
+  OVERLOADED: refused(503, "the box has no descriptors, memory or processes left; ask again in a moment"),
   STORE_UNAVAILABLE: refused(503, "the webhook cannot be stored now; send it again"),
   NODE_SILENT: refused(504, "the node is there, but has not answered in time"),
   ABORT_UNCONFIRMED: refused(504, "the program did not confirm the interrupt in time"),

@@ -229,6 +229,7 @@ export function errorsOf(method: string, path: string, open: boolean): readonly 
     "INTERNAL",
     "NOT_READY",
     "STORE_BUSY",
+    "OVERLOADED",
     "DISK_FULL",
   ];
 }

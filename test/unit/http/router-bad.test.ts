@@ -205,6 +205,11 @@ const bad: [string, () => ReturnType<typeof call>, number, string, string[]][] =
   ["a raw body over the limit", () => post("/raw", "x".repeat(1001), null), 413, "TOO_LARGE", []],
   ["a refusal of a handler", () => call("GET", "/busy"), 409, "AGENT_BUSY", []],
   ["a bug", () => call("GET", "/bug"), 500, "INTERNAL", []],
+  ["no descriptor", () => call("GET", "/short/EMFILE"), 503, "OVERLOADED", []],
+  ["no memory", () => call("GET", "/short/ENOMEM"), 503, "OVERLOADED", []],
+  ["no process", () => call("GET", "/short/EAGAIN"), 503, "OVERLOADED", []],
+  ["no room on some disk", () => call("GET", "/short/ENOSPC"), 507, "DISK_FULL", []],
+  ["no room within a quota", () => call("GET", "/short/EDQUOT"), 507, "DISK_FULL", []],
 ];
 
 describe("bad requests", () => {

@@ -73,6 +73,14 @@ export const routes: Route[] = [
   }),
   route({
     method: "GET",
+    path: "/short/:of",
+    summary: "lacks something",
+    handler: ({ params }) => {
+      throw Object.assign(new Error(`${params.of}: no more of it`), { code: params.of });
+    },
+  }),
+  route({
+    method: "GET",
     path: "/stream",
     summary: "streams",
     handler: ({ signal }) =>
