@@ -4,18 +4,20 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { waitUntil } from "../lib/wait.ts";
 import type { Identity } from "../process/identity.ts";
 import { isAlive, readIdentity } from "../process/identity.ts";
 import { endLeftovers } from "../process/leftovers.ts";
 import { runPaths } from "../process/paths.ts";
+import type { RunPaths } from "../process/paths.ts";
 import { treeOf } from "../process/tree.ts";
+import { voidRun } from "../process/void.ts";
 import type { Store } from "../store/database.ts";
 import { getRun } from "../store/runs.ts";
 import type { Actor } from "./actor.ts";
 
-/** A wrapper that was being spawned when we died records itself within this time, or never. */
+/** A wrapper that was being spawned when we died may record itself within this time. */
 const SPAWN_GRACE_MS = 1000;
-const SPAWN_POLL_MS = 20;
 
 interface ReconcileDeps {
   readonly store: Store;
@@ -102,15 +104,12 @@ function unreadableState(reason: string): { code: string; message: string } {
   return { code: "STATE_UNREADABLE", message: `what was stored of this agent cannot be read: ${reason}` };
 }
 
-/** What a wrapper records that was being spawned when we died; null when it did not come to be. */
-export async function recorded(paths: { readonly pid: string }, nonce: string, clock: Clock): Promise<Identity | null> {
-  const deadline = clock.monotonic() + SPAWN_GRACE_MS;
-  for (;;) {
-    const identity = readIdentity(paths);
-    if (identity !== null) return identity.nonce === nonce ? identity : null;
-    if (clock.monotonic() >= deadline) return null;
-    await new Promise<void>((resolve) => clock.setTimer(SPAWN_POLL_MS, resolve));
-  }
+/** What a wrapper records that was being spawned when we died; null when it did not come to be, and never will. */
+export async function recorded(paths: RunPaths, nonce: string, clock: Clock): Promise<Identity | null> {
+  let found: Identity | null = null;
+  const look = (): boolean => (found = readIdentity(paths)) !== null;
+  if (!(await waitUntil(clock, look, SPAWN_GRACE_MS))) found = await voidRun(paths, clock);
+  return found?.nonce === nonce ? found : null;
 }
 
 /** The row holds what `saveRunIdentity` was given. */
