@@ -9,7 +9,7 @@ import { isShortage, untilPossible } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { scrub } from "../lib/scrub.ts";
-import { listAgentFolder, removeAgentFile } from "../process/agent-file.ts";
+import { discardAgentFolder, listAgentFolder } from "../process/agent-file.ts";
 import type { Identity } from "../process/identity.ts";
 import { isAlive, readIdentity } from "../process/identity.ts";
 import { checkPaths } from "../process/paths.ts";
@@ -174,14 +174,14 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
       const found = row.identity === null ? await recorded(paths, row.nonce, clock) : asIdentity(row.identity);
       if (found !== null) return found;
     }
-    for (const old of listAgentFolder(dirname(paths.dir))) removeAgentFile(join(dirname(paths.dir), old));
+    for (const old of listAgentFolder(dirname(paths.dir))) await discardAgentFolder(join(dirname(paths.dir), old));
     const nonce = row?.nonce ?? deps.newNonce();
     if (row === null) store.transact(() => insertCheck(store, { agent: agent.id, turn, n, nonce }));
     seam("check_stored");
     const attempt = async (): Promise<Identity> => {
       const found = readIdentity(paths);
       if (found !== null && found.nonce === nonce) return found;
-      removeAgentFile(paths.dir);
+      await discardAgentFolder(paths.dir);
       const cgroup = groups.make(agent.id, group, settings.limits);
       const argv = typeof verify.command === "string" ? ["/bin/sh", "-c", verify.command] : verify.command;
       return spawnRun({

@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { HarnessError } from "../lib/errors.ts";
-import { listAgentFolder, removeAgentFile, writeAgentFile } from "../process/agent-file.ts";
+import { discardAgentFolder, listAgentFolder, writeAgentFile } from "../process/agent-file.ts";
 import type { Identity, SpawnRequest } from "../process/spawn.ts";
 import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
@@ -28,7 +28,7 @@ export async function launchRun({ agent, agentDir, groups, settings, run, nonce 
   const { argv, env, files = [] } = settings.codec.launch(context);
   mkdirSync(agentDir, { recursive: true, mode: 0o700 });
   writeFiles(agentDir, files);
-  removeOldRuns(agentDir, run);
+  await removeOldRuns(agentDir, run);
   const cgroup = groups.make(agent, run, settings.limits);
   return spawnRun({
     paths: runPaths(agentDir, run),
@@ -61,12 +61,14 @@ function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void
 
 /**
  * Earlier runs are read to their end and committed before a new one is spawned: their folders hold nothing any more.
+ * What an agent has made of them may not be removable; that keeps no process from starting.
  */
-function removeOldRuns(agentDir: string, run: number): void {
+async function removeOldRuns(agentDir: string, run: number): Promise<void> {
   const folder = join(agentDir, "run");
-  for (const name of listAgentFolder(folder)) if (Number(name) < run) removeAgentFile(join(folder, name));
+  for (const name of listAgentFolder(folder))
+    if (Number.parseInt(name, 10) < run) await discardAgentFolder(join(folder, name));
   for (const name of listAgentFolder(agentDir)) {
     const old = /^prompt-(\d+)$/.exec(name);
-    if (old !== null && Number(old[1]) < run) removeAgentFile(join(agentDir, name));
+    if (old !== null && Number(old[1]) < run) await discardAgentFolder(join(agentDir, name));
   }
 }

@@ -2,11 +2,11 @@
  * The process of an agent's latest run: how it begins, is taken over from an earlier daemon, and ends. It brings the
  * world (`live.ts`, `launch.ts`) and the agent's books together and decides nothing about a status.
  */
-import { rmSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
 import { isShortage, untilPossible } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { discardAgentFolder } from "../process/agent-file.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import type { Identity } from "../process/identity.ts";
 import { readIdentity } from "../process/identity.ts";
@@ -178,7 +178,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       // It may have been started, and only its record could not be read.
       const found = tried ? readIdentity(paths) : null;
       if (found !== null && found.nonce === nonce) return found;
-      if (tried) rmSync(paths.dir, { recursive: true, force: true });
+      if (tried) await discardAgentFolder(paths.dir);
       tried = true;
       const { id: agent, agentDir } = books;
       return launch({ agent, agentDir, groups, settings: books.runSettings(), run, nonce });

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { Clock, Timer } from "../lib/clock.ts";
+import { untilPossible } from "../lib/descriptors.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { createRunningTime } from "../lib/running-time.ts";
@@ -197,7 +198,8 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
         if (agent !== null) build(agent, await deps.provider(agent.provider));
       }
       const living = [...actors.values()].filter((actor) => actor.state().process === "running");
-      if (actors.size > 0) await deps.accounts.load(living.map((actor) => actor.agent()));
+      const load = () => deps.accounts.load(living.map((actor) => actor.agent()));
+      if (actors.size > 0) await untilPossible(clock, load, { wanted: () => !closed });
       if (closed) return;
       running.beat(deps.sweepMs);
       const survivors = [...actors.values()].map((actor) => ({

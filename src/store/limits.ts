@@ -128,6 +128,9 @@ export function busyAgentsOf(store: Store, account: string): number {
 
 /** What keys are hashed with, so that two agents with one key are known to share an account, and nobody learns it. */
 export function accountSalt(store: Store, make: () => string): string {
-  store.run("INSERT OR IGNORE INTO meta (key, value) VALUES ('account_salt', ?)", make());
-  return store.get<{ value: string }>("SELECT value FROM meta WHERE key = 'account_salt'")?.value ?? "";
+  const known = store.get<{ value: string }>("SELECT value FROM meta WHERE key = 'account_salt'");
+  if (known !== null) return known.value;
+  const made = make();
+  store.run("INSERT INTO meta (key, value) VALUES ('account_salt', ?)", made);
+  return made;
 }

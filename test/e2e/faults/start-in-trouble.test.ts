@@ -8,6 +8,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openStore } from "../../../src/store/database.ts";
+import { accountSalt } from "../../../src/store/limits.ts";
 import { createApi, eventually } from "../../support/api.ts";
 import type { Box } from "../../support/binary.ts";
 import { BINARY, makeBox } from "../../support/binary.ts";
@@ -103,7 +105,37 @@ describe("a full disk", () => {
   );
 });
 
+describe("what an earlier run has left", () => {
+  test.skipIf(!isRoot)("and cannot be removed keeps the next process from nothing", async () => {
+    const box = await newBox();
+    const api = await box.start();
+    await api.post("/projects", { name: "p", cwd: box.cwd });
+    const { agent } = await api.post("/projects/p/agents", { provider: "sh", task: "go" });
+    const path = `/projects/p/agents/${String(agent?.["id"])}`;
+    await api.get(`${path}/wait`);
+    const held = join(box.stateDir, "agents", String(agent?.["id"]), "run", "1", "held");
+    mkdirSync(held);
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "tmpfs", held]).exitCode).toBe(0);
+    mounts.push(held, held.replace("/1/", "/1.gone/"));
+    await api.post(`${path}/input`, { text: "again" });
+    const { agent: done } = await api.get(`${path}/wait?until=idle,error,exited&timeout=30`);
+    expect(done).toMatchObject({ turn: { id: `${String(agent?.["id"])}-2`, outcome: "completed" } });
+  });
+});
+
 describe("a lock of somebody else on the store", () => {
+  test("does not end a start that finds all it needs", async () => {
+    const box = await newBox();
+    mkdirSync(box.stateDir);
+    const store = openStore(join(box.stateDir, "harness.db"));
+    const other = new Database(join(box.stateDir, "harness.db"));
+    const salt = accountSalt(store, () => "made");
+    other.exec("BEGIN IMMEDIATE");
+    expect(accountSalt(store, () => "another")).toBe(salt);
+    other.close();
+    store.close();
+  });
+
   test("is waited for in the loop: others are answered meanwhile, and the request when it is gone, or 503", async () => {
     const box = await newBox();
     const api = await box.start();
