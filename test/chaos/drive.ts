@@ -123,5 +123,5 @@ async function persistently(
 
 /** 503, 504 and 507 say what is the matter; a 500 is a bug whatever the storm did. */
 function noteBad({ badAnswers }: Promises, what: string, { status, body }: Answer): void {
-  if (status === 500) badAnswers.push(`${what}: 500 ${JSON.stringify(body).slice(0, 300)}`);
+  if (status === 500) badAnswers.push(`${new Date().toISOString()} ${what}: 500 ${JSON.stringify(body).slice(0, 300)}`);
 }

@@ -161,6 +161,12 @@ function withoutRootsEyes(): string[] {
   return ["setpriv", "--bounding-set", caps, "--inh-caps", caps, "--"];
 }
 
+/** What is no line of the log, or one of an error; else the end. */
+function lastWords(errors: string): string {
+  const lines = errors.split("\n").filter((line) => !line.startsWith("{") || line.includes('"level":"error"'));
+  return (lines.join("\n").trim() || errors).slice(-1000);
+}
+
 function program(
   argv: readonly string[],
   env: Record<string, string>,
@@ -178,15 +184,16 @@ function program(
     asked = false;
     void (async () => {
       const decoder = new TextDecoder();
-      for await (const chunk of started.stderr)
-        errors = (errors + decoder.decode(chunk, { stream: true })).slice(-20_000);
+      for await (const chunk of started.stderr) {
+        writeFileSync(logFile, chunk, { flag: "a" });
+        errors = (errors + decoder.decode(chunk, { stream: true })).slice(-2000);
+      }
       await started.exited;
-      writeFileSync(logFile, errors, { flag: "a" });
       if (asked || child !== started) return;
       // A state folder that it may not write is refused in words, and its service manager tries again.
       if (started.exitCode !== REFUSED_STATE)
         deaths.push(
-          `${basename(argv.at(-3) ?? "")} ended by itself (${started.exitCode ?? started.signalCode}): ${errors.slice(-600)}`,
+          `${basename(argv.at(-3) ?? "")} ended by itself (${started.exitCode ?? started.signalCode}): ${lastWords(errors)}`,
         );
       await Bun.sleep(500);
       if (!asked) launch();
