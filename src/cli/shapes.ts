@@ -218,6 +218,7 @@ export interface TaskShape {
   readonly blockedBy?: string;
   readonly agent: string | null;
   readonly error: string | null;
+  readonly superseded?: readonly { readonly node: string; readonly agent: string | null; readonly outcome: string }[];
   readonly createdBy: string;
   readonly createdAt: string;
   readonly startedAt: string | null;

@@ -31,6 +31,7 @@ import {
   markStarted,
   reassert,
   reportEnd,
+  saySuperseded,
   sweepTasks,
   takeOver,
   tasksOf,
@@ -67,6 +68,8 @@ const LOOK_MS = 1000;
 const SWEEP_MS = 5000;
 const SOON_MS = 10;
 
+const ABORT = { type: "abort", keepQueued: false } as const;
+
 interface Ended {
   readonly end: TaskEnd;
   readonly error: string | null;
@@ -81,6 +84,8 @@ export function createPool(deps: PoolDeps): Pool {
   let stopped = false;
   /** Agents of tasks. */
   let known: ReadonlySet<string> = new Set();
+  /** Agents that were interrupted for another box, of which the database has not heard yet. */
+  const interrupted = new Set<string>();
   let sweptAt = Number.NEGATIVE_INFINITY;
 
   /** null: it is at work. An agent that is gone was deleted by somebody. */
@@ -149,12 +154,10 @@ export function createPool(deps: PoolDeps): Pool {
         return true;
       }
       case "abort":
-        if (row?.agent) supervisor.find(row.agent)?.facts("api", { type: "abort", keepQueued: false });
+        if (row?.agent) supervisor.find(row.agent)?.facts("api", ABORT);
         return false;
       case "superseded":
-        log.warn("a task was given to another box: its agent here is interrupted", { task: id, agent: row?.agent });
-        if (row?.agent) supervisor.find(row.agent)?.facts("api", { type: "abort", keepQueued: false });
-        store.transact(() => dropTask(store, id, claim, { end: "cancelled", error: "it was given to another box" }));
+        if (row !== null) await superseded(me, row);
         return false;
       case "drop":
         store.transact(() => dropTask(store, id, claim, row === null ? null : endOf(row)));
@@ -162,6 +165,24 @@ export function createPool(deps: PoolDeps): Pool {
       case "reassert":
         return await sayAgain(me, id);
     }
+  };
+
+  /** It is interrupted at once, and forgotten here when the database has heard what became of it. */
+  const superseded = async (me: Member, row: FleetTask): Promise<void> => {
+    const { task, claim, agent } = row;
+    const ended = endOf(row);
+    const actor = ended === null && agent !== null && !interrupted.has(agent) ? supervisor.find(agent) : null;
+    if (actor !== null) {
+      const message = `its task ${task} was given to another box: it is interrupted`;
+      log.warn("a task was given to another box: its agent here is interrupted", { task, agent });
+      actor.facts("api", { type: "note", level: "warn", code: "superseded", message }, ABORT);
+      interrupted.add(actor.id);
+    }
+    const outcome = ended === null || interrupted.has(agent ?? "") ? "interrupted" : ended.end;
+    await saySuperseded(database.ask, me, task, { claim, agent, outcome });
+    const end = { end: "cancelled", error: "it was given to another box" } as const;
+    store.transact(() => dropTask(store, task, claim, ended ?? end));
+    interrupted.delete(agent ?? "");
   };
 
   const begunHere = (id: string, claim: number): boolean => (findStarted(store, id)?.claim ?? 0) >= claim;

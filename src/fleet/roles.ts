@@ -101,6 +101,7 @@ export const DEEDS = [
   ...FIRST_DEEDS,
   "reassert_task(text, int, int, text, text, text, text)",
   "prune_tasks(int, int)",
+  "supersede_task(text, int, int, text, text)",
 ] as const;
 
 /** Whoever could write before can go on. */

@@ -9,6 +9,7 @@ import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
 import { OVER_STEP } from "./over-step.ts";
 import { RESTORE_STEP } from "./restore-step.ts";
 import { BODIES_STEP, ROLE_STEP } from "./roles.ts";
+import { SUPERSEDED_STEP } from "./superseded-step.ts";
 import { numberOf, textOf } from "./values.ts";
 
 /** Statements of a step, run in order in one transaction. */
@@ -94,6 +95,7 @@ const STEPS: readonly (readonly string[])[] = [
   BODIES_STEP,
   RESTORE_STEP,
   OVER_STEP,
+  SUPERSEDED_STEP,
 ];
 
 /** The schema that this program writes. */

@@ -46,7 +46,7 @@ export type TaskMove =
   | "mark_started"
   | "report_end"
   | "abort"
-  /** Somebody else has it: whatever runs here is ended, and said to be superseded. */
+  /** Somebody else has it: whatever runs here is ended, and what ran is said to be superseded. */
   | "superseded"
   /** Nothing of it is needed here any more. */
   | "drop"
@@ -102,8 +102,8 @@ function running(
 ): TaskMove {
   if (remote !== null && isForgotten(remote, claim)) return "reassert";
   if (mine === null) {
-    if (ended !== null) return "drop";
-    return remote === null ? "wait" : "superseded"; // gone from the database is nobody else's
+    if (remote !== null) return "superseded";
+    return ended === null ? "wait" : "drop"; // gone from the database is nobody else's
   }
   if (isOver(mine.state)) return ended === null ? "abort" : "drop";
   if (ended !== null) return "report_end";

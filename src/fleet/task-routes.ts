@@ -182,12 +182,13 @@ async function viewOf(
   task: Task,
   nodes: (() => Promise<readonly FleetNode[]>) | null,
 ): Promise<Record<string, unknown>> {
-  const { claimedBy: _no, session: _session, refused: _refused, holder, reach, ...rest } = task;
+  const { claimedBy: _no, session: _session, refused: _refused, holder, reach, superseded, ...rest } = task;
   const blocked = task.state === "queued" && nodes !== null ? blockedBy(task, await nodes()) : null;
   return {
     ...rest,
     holder,
     ...(holder === null || isOver(task.state) ? {} : { reach }),
     ...(blocked === null ? {} : { blockedBy: blocked }),
+    ...(superseded.length === 0 ? {} : { superseded }),
   };
 }

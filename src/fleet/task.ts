@@ -59,6 +59,16 @@ export interface Task extends RemoteTask {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly reach: string | null;
+  /** Who began it before a person gave it to another. */
+  readonly superseded: readonly Superseded[];
+}
+
+export interface Superseded {
+  readonly claim: number;
+  readonly node: string;
+  readonly agent: string | null;
+  /** `interrupted`: it was at work when its box heard of it; else how it had ended. */
+  readonly outcome: string;
 }
 
 const INSERT = `
@@ -333,12 +343,32 @@ function taskOf(row: Readonly<Record<string, unknown>>): Task {
     startedAt: timeOrNull(row, "started_at"),
     endedAt: timeOrNull(row, "ended_at"),
     reach: textOrNull(row, "reach"),
+    superseded: supersededIn(jsonOf(row, "superseded")),
   };
+}
+
+function supersededIn(stored: unknown): readonly Superseded[] {
+  return Object.entries(isObject(stored) ? stored : {}).flatMap(([claim, said]) => {
+    if (!isObject(said)) return [];
+    const { node, agent, outcome } = said;
+    const known = typeof agent === "string" ? agent : null;
+    return [{ claim: Number(claim), node: String(node), agent: known, outcome: String(outcome) }];
+  });
 }
 
 /** Not begun: it is over at once. Else whoever runs it is asked to end it. */
 export async function cancelTask(ask: Ask, id: string): Promise<void> {
   await ask("SELECT ~cancel_task($1)", id);
+}
+
+/** It was begun here, and is another's by now. */
+export async function saySuperseded(
+  ask: Ask,
+  { no }: Member,
+  id: string,
+  { claim, agent, outcome }: Omit<Superseded, "node">,
+): Promise<void> {
+  await ask("SELECT ~supersede_task($1, $2, $3, $4, $5)", id, claim, no, agent, outcome);
 }
 
 /** A person says that whoever has it is gone. It may run twice when that one comes back. */

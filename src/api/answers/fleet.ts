@@ -52,6 +52,12 @@ const task = named(
     blockedBy: optional(about("Why nobody takes it", text)),
     agent: nullable(text),
     error: nullable(text),
+    superseded: optional(
+      about(
+        "Boxes that began it before a person gave it to another, and what became of that",
+        array(object({ claim: count, node: text, agent: nullable(text), outcome: text })),
+      ),
+    ),
     createdBy: text,
     createdAt: time,
     startedAt: nullable(time),

@@ -82,6 +82,9 @@ function said(context: Context, answer: unknown): number {
     ["node", whereOf(task)],
     ["agent", task.agent ?? "-"],
     ["why", task.blockedBy ?? task.error ?? "-"],
+    ...(task.superseded ?? []).map(
+      ({ node, agent, outcome }) => ["superseded", `${node}, agent ${agent ?? "-"}: ${outcome}`] as const,
+    ),
     ["put by", task.createdBy],
     ["created", task.createdAt],
     ["started", task.startedAt ?? "-"],

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
+import { BINARY } from "../../support/binary.ts";
 import type { TestDaemon } from "../../support/daemon.ts";
 import type { TestFleet } from "../../support/fleet.ts";
 import { testFleet } from "../../support/fleet.ts";
@@ -188,6 +189,20 @@ describe.skipIf(POSTGRES === null)("the pool", () => {
       return String(now?.["status"]) === "idle" && String(now?.["turn"]?.["outcome"]) === "interrupted";
     });
     expect(holder.logs.some((line) => line.includes("was given to another box"))).toBe(true);
+    const said = await eventually("the task says so", async () => (await look(id))["superseded"] ?? null);
+    const began = { node: String(first["holder"]), agent: String(first["agent"]), outcome: "interrupted" };
+    expect(said as unknown).toEqual([{ claim: Number(first["claim"]), ...began }]);
+    expect(String((await look(id))["holder"])).not.toBe(began.node);
+    await eventually("whoever watches the agent hears it, on whatever box", async () => {
+      const rows: readonly { data: string }[] = await fleet.sql.unsafe(
+        `SELECT data FROM ${fleet.table("events")} WHERE type = 'note' AND agent = '${began.agent}'`,
+      );
+      return rows.filter(({ data }) => String((JSON.parse(data) as Json)["code"]) === "superseded").length === 1;
+    });
+    const shown = Bun.spawn([BINARY, "tasks", "show", id, "--url", other.api().url], { env: { HOME: other.home } });
+    expect(await new Response(shown.stdout).text()).toMatch(
+      new RegExp(`superseded\\s+${began.node}, agent ${began.agent}: interrupted`),
+    );
     const settled = await one().api().call("POST", `/fleet/tasks/${id}/reassign`);
     expect(settled.status).toBe(200);
     await one().api().post(`/fleet/tasks/${id}/cancel`);
