@@ -5,7 +5,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "..");
 
 /** What came to the page after its pages did: what an agent changed, accounts and nights, the fleet. */
-const LATER_SCRIPTS = ["changes", "standing", "accounts", "since", "fleet", "fleet-join"];
+const LATER_SCRIPTS = ["changes", "standing", "accounts", "since", "fleet", "fleet-join", "fleet-new"];
 const LATER_STYLES = ["work", "since", "fleet"];
 
 export interface PageWeight {

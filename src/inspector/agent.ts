@@ -113,7 +113,11 @@ function createKnown(app: AppContext, known: Agent, first: AgentRoute): Page {
     },
     lastPrompt: queue.lastPrompt,
   });
-  const foot = h("div", { class: "foot" }, cards, moreCards, queue.element, box.element);
+  // What is being written is not handed on from box to box, only what is said.
+  const afar =
+    app.node !== null &&
+    h("p", { class: "small-line dim afar" }, `It works on ${app.node}: its words come when a message is whole.`);
+  const foot = h("div", { class: "foot" }, cards, moreCards, queue.element, box.element, afar);
   const panel = h("div", { class: "panel" });
   const facts = createFacts(app, known);
   const main = h(

@@ -5,6 +5,7 @@ import type { AppContext, Page } from "./app.ts";
 import { ApiError, newKey, problemText } from "./client.ts";
 import type { Child } from "./dom.ts";
 import { fill, h, setText } from "./dom.ts";
+import type { FleetWatch } from "./fleet-watch.ts";
 import { fields, text } from "./read.ts";
 import { agentHash, go } from "./route.ts";
 import type { Provider } from "./shapes.ts";
@@ -262,8 +263,44 @@ function option(
 
 const optional = (key: string, value: string): Record<string, string> => (value === "" ? {} : { [key]: value });
 
-export function createNewPage(app: AppContext, project: string | null): Page {
+/** Where the daemon belongs to a fleet, a task may go to any box of it: that form is loaded when it is chosen. */
+export function createNewPage(app: AppContext, project: string | null, joinFleet: () => Promise<FleetWatch>): Page {
+  const { store } = app;
   const form = createForm(app, { project, firstRun: false });
-  const element = h("main", { class: "plain-page", id: "main" }, h("h1", {}, "New agent"), form.element);
-  return { element, title: "New agent", close: form.close };
+  let other: { readonly element: HTMLElement; close(): void } | null = null;
+  let closed = false;
+  const where = h(
+    "select",
+    { name: "where" },
+    h("option", { value: "" }, app.node ?? "This box"),
+    h("option", { value: "fleet" }, "Any box of the fleet that fits and has room"),
+  );
+  const choice = h("label", { class: "field where", hidden: true }, h("span", {}, "Where"), where);
+  const holder = h("div", {}, form.element);
+  const element = h("main", { class: "plain-page", id: "main" }, h("h1", {}, "New agent"), choice, holder);
+
+  const put = async (): Promise<void> => {
+    if (where.value === "") return fill(holder, form.element);
+    try {
+      const [{ createTaskForm }, watch] = await Promise.all([import("./fleet-new.ts"), joinFleet()]);
+      if (!closed) other ??= createTaskForm(app, watch);
+      if (other !== null && where.value !== "") fill(holder, other.element);
+    } catch (error) {
+      fill(holder, h("p", { class: "problem", role: "alert" }, problemText(error)));
+    }
+  };
+  where.addEventListener("change", () => void put());
+  const offer = (): void => void (choice.hidden = store.totals?.fleet !== true);
+  offer();
+  const stop = store.on(["totals"], offer);
+  return {
+    element,
+    title: "New agent",
+    close() {
+      closed = true;
+      stop();
+      form.close();
+      other?.close();
+    },
+  };
 }

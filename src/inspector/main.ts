@@ -134,7 +134,7 @@ async function make(route: Route): Promise<Page> {
     case "agent":
       return (await import("./agent.ts")).createAgentPage(app, route);
     case "new":
-      return (await import("./create.ts")).createNewPage(app, route.project);
+      return (await import("./create.ts")).createNewPage(app, route.project, joinFleet);
     case "webhooks":
       return (await import("./webhooks.ts")).createWebhooks(app, route.id);
     case "keys":

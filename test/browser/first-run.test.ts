@@ -39,6 +39,10 @@ describeInBrowser("an empty daemon", (browser) => {
     await tab.see(".say", "echo: say hello");
     const { agents } = await stage.box.api().get("/agents");
     expect([...(agents ?? [])]).toHaveLength(1);
+    // Where there is no fleet nobody is asked where it should work.
+    await tab.look(`location.hash = "#/new"`);
+    await tab.see(".create", "Task");
+    expect(await tab.look(`document.querySelector("select[name=where]").checkVisibility()`)).toBe(false);
     expect(tab.complaints).toEqual([]);
   });
 });

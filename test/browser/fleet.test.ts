@@ -26,8 +26,8 @@ describeInBrowser("the fleet on the page", (browser) => {
   let home: Stage;
   let far: Stage;
 
-  const box = async (node: string): Promise<Stage> => {
-    const stage = await openStage({ fleet: { url: postgres.url, schema: "page", node, capacity: 2 } });
+  const box = async (node: string, labels: Record<string, string> = {}): Promise<Stage> => {
+    const stage = await openStage({ fleet: { url: postgres.url, schema: "page", node, capacity: 2, labels } });
     await joined(stage);
     return stage;
   };
@@ -42,7 +42,7 @@ describeInBrowser("the fleet on the page", (browser) => {
     await postgres.sql.unsafe(`UPDATE page.meta SET ${set.join(", ")}`);
     await home.box.kill("SIGTERM");
     await home.box.start(); // what it goes by is read when it joins
-    far = await box("far");
+    far = await box("far", { gpu: "a100" });
     await home.project("docs");
     await far.project("shop");
   });
@@ -124,6 +124,7 @@ describeInBrowser("the fleet on the page", (browser) => {
     expect(await tab.look(`document.body.innerText.includes("guide")`)).toBe(false);
     await tab.click(".row", "checkout");
     await tab.see(".say", "All 212 tests pass.");
+    await tab.see(".afar", "It works on far: its words come when a message is whole.");
     await tab.click("#box");
     await tab.type(script({ say: "And again, from afar." }));
     await tab.press("Enter");
@@ -142,6 +143,49 @@ describeInBrowser("the fleet on the page", (browser) => {
     );
     expect(tab.complaints).toEqual([]);
   });
+
+  maybe(
+    "a task is given to whichever box has what it needs, and what is wrong with it stands at its field",
+    async () => {
+      const tab = await openPage(await browser(), home, "#/new");
+      await tab.until(`document.querySelector("select[name=where]")?.checkVisibility()`);
+      await tab.look(`{
+      const where = document.querySelector("select[name=where]");
+      where.value = "fleet";
+      where.dispatchEvent(new Event("change"));
+    }`);
+      const put = async (name: string, text: string): Promise<void> => {
+        await tab.click(`[aria-label="New task of the fleet"] [name="${name}"]`);
+        await tab.look(`document.activeElement.select()`);
+        await tab.type(text);
+      };
+      await put("project", "shop");
+      await put("labels", "gpu=");
+      await tab.click(".create .primary", "Give it to the fleet");
+      await tab.see(".field .problem", "expected labels such as gpu=a100");
+      await put("labels", "gpu=a100");
+      await tab.see("[role=status]", "By program and labels: far (");
+      await tab.click(".create .primary", "Give it to the fleet");
+      await tab.see(".field .problem", "say what it should do");
+      await put("task", script({ say: "by whom it fits" }));
+      await put("provider", "claude-code");
+      await pictures(tab, "fleet-new");
+      await tab.click(".create .primary", "Give it to the fleet");
+      await tab.see(".fleet-row[data-task] .status", "Done");
+      await tab.see(".fleet-row[data-task]", "far");
+      expect(sent(tab).at(-1)).toMatchObject({
+        what: "POST /fleet/tasks",
+        body: { project: "shop", provider: "claude-code", requires: { labels: { gpu: "a100" } } },
+      });
+      const { tasks } = await home.box.api().get("/fleet/tasks");
+      expect([...(tasks ?? [])].map((each) => [String(each["state"]), String(each["holder"])])).toEqual([
+        ["done", "far"],
+      ]);
+      await tab.look(`location.hash = "#/new"`);
+      await tab.see(".create", "Folder");
+      expect(tab.complaints).toEqual([]);
+    },
+  );
 
   maybe(
     "a box that dies is shown as dead, since when, with what was last known; back again, it is live again",
