@@ -16,8 +16,8 @@ export interface Postgres {
   readonly sql: SQL;
   signal(signal: NodeJS.Signals): void;
   start(): Promise<void>;
-  /** Copies its files while it is shut down for a moment. Gives what puts them back, the same way. */
-  backup(): Promise<() => Promise<void>>;
+  /** Copies its files while it stands still for a moment. Gives what puts them back, under a server started anew. */
+  backup(): () => Promise<void>;
   /** The pid of the server. */
   pid(): number;
   close(): Promise<void>;
@@ -100,11 +100,13 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       if (server !== null) tell(signal === "SIGKILL" ? [server.pid] : family(server.pid), signal);
     },
     start,
-    async backup() {
+    backup() {
       const kept = join(dir, `backup-${++backups}`);
-      await shut();
+      const all = family(server?.pid ?? 0);
+      tell(all, "SIGSTOP");
       copy(data, kept);
-      await start();
+      tell(all, "SIGCONT");
+      rmSync(join(kept, "postmaster.pid"));
       return async () => {
         await shut();
         copy(kept, data);
