@@ -19,6 +19,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { array, check, integer, nullable, object, string } from "../lib/check.ts";
 import { withDescriptors } from "../lib/descriptors.ts";
+import { errorCode } from "../lib/errors.ts";
 import { toJson, tryJson } from "../lib/json.ts";
 import { listAgentFolder, readSmallFile } from "../process/agent-file.ts";
 import { isDead, listProcesses } from "../process/proc.ts";
@@ -61,7 +62,15 @@ export function lockedWords(said: string): string {
 export const lockedBy = (path: string): string =>
   `${path} is there: another git is at work, or was killed there; when none is (ps -C git), delete that file`;
 
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+/** A branch may lie where another's folder would be. */
+export function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (errorCode(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
 
 /** `dir`: where the notes lie, ours alone. */
 export function createLockKeeper(dir: string): LockKeeper {

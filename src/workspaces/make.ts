@@ -24,7 +24,7 @@ import { shownPath } from "./paths.ts";
 import type { Repository } from "./repository.ts";
 import { commitOf, findRepository, headBranch } from "./repository.ts";
 import { checkedOutAt } from "./merge.ts";
-import { lockedBy } from "./locks.ts";
+import { isThere, lockedBy } from "./locks.ts";
 import { addWorktree, filtersLeftOut, makeBranch, mendPointer } from "./worktree.ts";
 
 /** Nobody waits for an answer meanwhile, so the first snapshot may take longer than those between two turns. */
@@ -38,7 +38,6 @@ export function isReady(context: Pick<Context, "store">, agent: Agent): boolean 
   );
 }
 
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 const isFolder = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Throws WORKSPACE_FAILED; the next attempt begins anew. */
