@@ -3,7 +3,9 @@
  * Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import { isShortage, withDescriptors } from "../lib/descriptors.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
+import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { notedUmask } from "../lib/umask.ts";
 import { execProblem } from "./exec-limits.ts";
@@ -18,8 +20,6 @@ export { runPaths } from "./paths.ts";
 export type { RunPaths } from "./paths.ts";
 export { isAlive, isWrapperAlive, readExit, readIdentity } from "./identity.ts";
 export type { Identity } from "./identity.ts";
-
-const LOOK_AGAIN_MS = 50;
 
 export interface SpawnRequest {
   readonly paths: RunPaths;
@@ -37,6 +37,7 @@ export interface SpawnRequest {
    * not.
    */
   readonly cgroup?: string;
+  readonly clock?: Clock;
 }
 
 /**
@@ -45,7 +46,7 @@ export interface SpawnRequest {
  * line in `err`.
  */
 export async function spawnRun(request: SpawnRequest): Promise<Identity> {
-  const { paths, argv, input } = request;
+  const { paths, argv, input, clock = systemClock } = request;
   const program = argv[0];
   if (program === undefined || program === "" || program.startsWith("-")) {
     throw failed(`the program is ${JSON.stringify(program ?? null)}, expected a name or a path`);
@@ -64,28 +65,15 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   await reader.read().catch(() => undefined);
   void reader.cancel().catch(() => undefined);
   // It is on its way now, and whoever called must not start another: what cannot be looked at is looked at again.
-  for (;;) {
-    const over = wrapper.exitCode !== null || wrapper.signalCode !== null;
-    const identity = asSoonAsPossible(() => readIdentity(paths));
-    if (identity !== null && identity !== "later") return identity;
-    if (over && identity === null) break;
-    await Promise.race([wrapper.exited, Bun.sleep(LOOK_AGAIN_MS)]);
-    if (over) await Bun.sleep(LOOK_AGAIN_MS);
-  }
+  const identity = await untilPossible(clock, () => readIdentity(paths));
+  if (identity !== null) return identity;
+
+  await wrapper.exited;
   const code = readExit(paths)?.code ?? wrapper.exitCode;
   const said = readTail(paths.err, 2000).text.trim();
   throw failed(
     `the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`,
   );
-}
-
-function asSoonAsPossible<T>(look: () => T): T | "later" {
-  try {
-    return look();
-  } catch (error) {
-    if (isShortage(error)) return "later";
-    throw error;
-  }
 }
 
 function startWrapper({ paths, argv, env, cwd, nonce, input, cgroup }: SpawnRequest) {

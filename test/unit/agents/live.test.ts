@@ -2,8 +2,8 @@
  * A program that lives, but can no longer be talked to or read, is no running agent. Looked for ways to lose one side
  * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further),
  * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), its folder removed, and
- * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it). Its end
- * was told before its last words when the store refused these, for a tail that had failed called itself drained.
+ * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it). Its
+ * end was told before its last words when the store refused these, for a tail that had failed called itself drained.
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";

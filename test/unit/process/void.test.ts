@@ -14,6 +14,14 @@ import { eventually, tempFolder } from "./helpers.ts";
 const NONCE = "0123456789abcdef0123456789abcdef";
 const RECORD = `v1 a-boot 11 22 33 44 ${NONCE}\n`;
 
+function hasOutput(pid: number, path: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/1`) === path;
+  } catch {
+    return false; // gone, or somebody else's
+  }
+}
+
 /** A real start that has come to the step before its record, where it is held. */
 async function held() {
   const dir = tempFolder();
@@ -33,14 +41,7 @@ async function held() {
     cgroup,
   });
   started.catch(() => undefined);
-  const hasOutput = (pid: number): boolean => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/1`) === paths.out;
-    } catch {
-      return false; // gone, or somebody else's
-    }
-  };
-  await eventually("its files to be open", () => listProcesses().some(({ pid }) => hasOutput(pid)));
+  await eventually("its files to be open", () => listProcesses().some(({ pid }) => hasOutput(pid, paths.out)));
   const go = (): string => readFileSync(gate, "utf8"); // whoever waits to write there goes on
   return { paths, ran, started, go };
 }
@@ -51,6 +52,15 @@ test("one that is held until it was given up ends before it becomes the program"
   go();
   expect(await started.then(String, String)).toContain("cannot start the agent program");
   expect(existsSync(ran)).toBe(false);
+});
+
+test("one whose wrapper is killed meanwhile is waited for", async () => {
+  const { paths, ran, started, go } = await held();
+  const child = listProcesses().find(({ pid }) => hasOutput(pid, paths.out));
+  process.kill(child?.ppid ?? 0, "SIGKILL");
+  go();
+  expect((await started).pid).toBe(child?.pid ?? 0);
+  await eventually("the program", () => existsSync(ran));
 });
 
 test("one that is not given up becomes it", async () => {

@@ -53,8 +53,8 @@ describe("the OpenClaw sink", () => {
   const calls = (): Call[] =>
     existsSync(join(dir, "calls.jsonl"))
       ? readFileSync(join(dir, "calls.jsonl"), "utf8")
-          .trim()
           .split("\n")
+          .slice(0, -1) // the last may be half written
           .map((line) => JSON.parse(line))
       : [];
 
