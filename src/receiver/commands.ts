@@ -56,6 +56,7 @@ async function serve(config: ReceiverConfig): Promise<number> {
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
+    process.on("SIGHUP", () => undefined); // a closed terminal is no reason to stop
   });
   try {
     const receiver = await startReceiver(config, {

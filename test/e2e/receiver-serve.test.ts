@@ -190,6 +190,14 @@ describe("serve", () => {
     }
   });
 
+  test("a terminal that is closed does not end it", async () => {
+    box.configure(discordConfig());
+    const { url, pid, end } = await box.start();
+    process.kill(pid, "SIGHUP");
+    for (let n = 0; n < 5; n++) expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(await end("SIGTERM")).toBe(0); // by SIGHUP it would be 129, or the signal
+  });
+
   test("an idle receiver ends at once with 0", async () => {
     box.configure(discordConfig());
     for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -254,6 +254,13 @@ describe("a spooled line over deaths", () => {
     await eventually("once", () => outOf(paths) === "lost\n");
   });
 
+  test("a line whose writer has not recorded itself when its program is gone finds nothing to write", async () => {
+    const { paths } = await start(["cat"]);
+    writeFileSync(join(paths.spool, "in-1.line"), "late");
+    endSpoolWriters(paths);
+    expect(readdirSync(paths.spool)).toEqual(["in-1.void"]);
+  });
+
   test("to ask about a line while its writer is being started does not disturb it", async () => {
     const { paths } = await start(["cat"]);
     const long = writerTo(paths).write("x".repeat(10_000), { id: "in-1" });

@@ -218,6 +218,12 @@ describe("time of work", () => {
     expect(it.trace).toContain("interrupt");
   });
 
+  test("stands while nothing is worked on", () => {
+    const budget = { wallMs: 10_000 };
+    const it = world({ budget, limits: { stallWarnMs: 0 } }).do(...WORKING, later(6000), ended(), later(5000));
+    expect(standings(it.state(), { budget, day: null, ranMs: 0 })).toMatchObject([{ key: "wallMs", used: 6000 }]);
+  });
+
   test("adds up over turns", () => {
     const it = world({ budget: { wallMs: 10_000 }, limits: { stallWarnMs: 0 } });
     it.do(...WORKING, later(6000), ended(), input(2), started, later(3900));
