@@ -16,7 +16,8 @@ import type { ProviderPlan } from "./plan.ts";
 import { processesOf, signal } from "./processes.ts";
 
 const RECEIVER = process.env["AH_TEST_RECEIVER"] ?? join(import.meta.dir, "../../webhook-receiver");
-const STATE_BYTES = 64 * 1024 * 1024;
+/** Ten minutes leave some eighty megabytes: the disk is full only where that is a fault. */
+const STATE_BYTES = 256 * 1024 * 1024;
 const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 /** As both programs end when they cannot use their state folder. */
 const REFUSED_STATE = 73;
