@@ -33,7 +33,11 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
     postgres = await startPostgres();
     fleet = await testFleet(postgres);
     asker = await fleet.node("asker", { capacity: 0 });
-    const writes = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"`] };
+    // Works for a moment: who is over before it was marked as started is never marked so.
+    const writes = {
+      kind: "command",
+      command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"; sleep 1`],
+    };
     for (const name of ["one", "two"]) {
       const config = { url: postgres.url, schema: fleet.schema, node: name, capacity: 4 };
       const box = await makeBox({ providers: { writes }, fleet: config });
