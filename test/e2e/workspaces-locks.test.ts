@@ -23,14 +23,14 @@ afterAll(() => box.close());
 const DYING = (real: string, dir: string): string => `#!/bin/sh
 case "$*" in
 *update-ref*refs/heads/*) if [ -e '${dir}/die' ]; then
-  rm '${dir}/die'
+  rm -f '${dir}/die' '${dir}/said' # of the time before
   mkfifo '${dir}/in'
   exec 3<> '${dir}/in'
   '${real}' update-ref --stdin <&3 > '${dir}/said' & git=$!
   while [ "$1" != update-ref ]; do shift; done
   if [ "$2" = -d ]; then change="delete $3 $4"; else change="update $4 $5 $6"; fi
   printf 'start\\n%s\\nprepare\\n' "$change" >&3
-  until grep -q 'prepare: ok' '${dir}/said'; do sleep 0.02; done
+  until grep -qs 'prepare: ok' '${dir}/said'; do sleep 0.02; done
   kill -9 $git $PPID
   rm '${dir}/in'
   exit 1
