@@ -27,7 +27,7 @@ import { listenAll } from "./http/server.ts";
 import type { Clock } from "./lib/clock.ts";
 import { randomHex } from "./lib/digest.ts";
 import { given } from "./lib/given.ts";
-import { holdSpareDescriptors, untilPossible } from "./lib/descriptors.ts";
+import { holdSpareDescriptors } from "./lib/descriptors.ts";
 import type { HarnessError } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
 import { keepFilesPrivate } from "./lib/umask.ts";
@@ -90,11 +90,11 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     patiently(() => useStore(stateDir, startedAt), patience),
   );
   // Also a read may find the store held, where somebody else lets go of it as its last user.
-  await untilPossible(clock, () => lookForStrays(stateDir, store, log));
+  await patiently(() => lookForStrays(stateDir, store, log), patience);
   const bus = createBus();
   const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
   bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
-  const age = await untilPossible(clock, () => createAge(store, clock));
+  const age = await patiently(() => createAge(store, clock), patience);
   const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);

@@ -155,11 +155,13 @@ const GONE = ".gone";
  * Never throws or rejects: gives what went wrong, for the log, or null. What stays is taken up by `removeDiscarded`.
  */
 export async function discardAgentFolder(path: string): Promise<unknown> {
-  const gone = `${path}${GONE}`;
+  const gone = path.endsWith(GONE) ? path : `${path}${GONE}`;
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
-    if (existsSync(gone)) await removeSlowly(gone);
-    renameSync(path, gone);
+    if (gone !== path) {
+      if (existsSync(gone)) await removeSlowly(gone);
+      renameSync(path, gone);
+    }
     await removeSlowly(gone);
     return null;
   } catch (error) {

@@ -1,8 +1,9 @@
 /**
  * Makes sure of a run that was being spawned when a daemon died: it is recorded, or nobody will ever run in it. A slow
  * box may take any time between the two, and a program that comes to be behind our back would do its work twice.
- * The program's shell opens, and records itself in, files that it names by the folder's path, and nothing of ours makes
- * a folder of that name again: once it is renamed, who was not recorded ends before it becomes the program.
+ * The program's shell opens, and records itself in, files that it names by the folder's path: once that is renamed, who
+ * was not recorded ends before it becomes the program. No run of an agent gets a folder of that name again; a check
+ * does, and there the record can be made only once: who is late takes the place of the one that was to follow.
  */
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";

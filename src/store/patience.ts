@@ -19,11 +19,11 @@ export function isPassing(error: unknown): error is HarnessError {
 }
 
 /** Does `work` when the disk has room and nobody else holds the store; tells meanwhile what is waited for. */
-export async function patiently<T>(work: () => T, { clock, log, waiting, signal }: Patience): Promise<T> {
+export async function patiently<T>(work: () => T | Promise<T>, { clock, log, waiting, signal }: Patience): Promise<T> {
   let told = "";
   for (;;) {
     try {
-      return work();
+      return await work();
     } catch (error) {
       if (!isPassing(error)) throw error;
       waiting(error);

@@ -34,4 +34,8 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
     found: "a spool closed to us, for which the end of its program was never stored",
   },
   { seed: 207, minutes: 1, steady: true, found: "a first request without descriptors, at which the runtime ends" },
+  { seed: 204, minutes: 10, found: "the end of a process told before its last words, and its work done again" },
+  { seed: 211, minutes: 10, found: "a key that was forgotten when the clock was set, and its request done again" },
+  { seed: 213, minutes: 10, found: "a start that came to be after it was given up" },
+  { seed: 221, minutes: 10, found: "an old run's folder that could not be removed, for which nothing was started" },
 ];

@@ -6,7 +6,16 @@
  * took a plain file for a program that reads; prompts were written through links.
  */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import {
@@ -192,6 +201,24 @@ describe("discardAgentFolder", () => {
     symlinkSync(join(parent, "elsewhere"), join(parent, "0123abcd"));
     expect(await discardAgentFolder(join(parent, "0123abcd"))).toBeNull();
     expect(readFileSync(join(parent, "elsewhere", "kept"), "utf8")).toBe(SECRET);
+  });
+
+  test("what could not be removed is tried again under the name that it got", async () => {
+    const dir = tempFolder();
+    const left = join(dir, "8.gone");
+    mkdirSync(join(left, "full"), { recursive: true });
+    expect(await discardAgentFolder(left)).toBeNull();
+    expect(readdirSync(dir)).toEqual([]);
+    const held = join(dir, "9.gone");
+    mkdirSync(join(held, "mounted"), { recursive: true });
+    if (process.getuid?.() !== 0) return;
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "tmpfs", join(held, "mounted")]).exitCode).toBe(0);
+    try {
+      expect(await discardAgentFolder(held)).not.toBeNull();
+      expect(readdirSync(dir)).toEqual(["9.gone"]);
+    } finally {
+      Bun.spawnSync(["umount", "-l", join(held, "mounted")]);
+    }
   });
 
   test("what a daemon had no time to remove goes at the next start", async () => {
