@@ -226,7 +226,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     providers,
     bus,
     clock,
-    age: age.now,
+    age,
     log,
     startedAt,
     ...given({ nodeName }),
@@ -280,7 +280,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     // Nobody ever had a workspace: nothing is loaded to find that out again.
     tend: async () => {
       if (hasWorkspaces(store))
-        await (await rooms()).tend(config.retention.workspacesDays, (id) => supervisor.find(id) !== null);
+        await (await rooms()).tend(age.cutoff(config.retention.workspacesDays), (id) => supervisor.find(id) !== null);
     },
   });
   fleet?.start();
@@ -304,6 +304,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     async stop() {
       service.stopping();
       retention.stop();
+      age.stop();
       housekeeping.stop();
       forgetting.stop();
       lockWatch.stop();

@@ -13,6 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { ProviderTable } from "../providers/index.ts";
+import type { Age } from "../store/age.ts";
 import type { Store } from "../store/database.ts";
 import { getAgent } from "../store/agents.ts";
 import type { Rooms } from "../workspaces/rooms.ts";
@@ -26,8 +27,7 @@ export interface ApiDeps {
   readonly providers: ProviderTable;
   readonly bus: Bus;
   readonly clock: Clock;
-  /** For how long the store was in use, in ms. */
-  readonly age: () => number;
+  readonly age: Age;
   readonly log: Logger;
   readonly startedAt: number;
   /** Of this box in its fleet; absent where it is alone. */

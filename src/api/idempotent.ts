@@ -51,7 +51,7 @@ export function answerOnce(deps: ApiDeps, asked: Asked, work: (keep: (answer: An
   const kept = key === null ? null : earlier(deps, asked, key);
   if (kept !== null) return kept;
   const answer = work((made) => {
-    if (key !== null) keepAnswer(store, { ...key, ...stored(made) }, age());
+    if (key !== null) keepAnswer(store, { ...key, ...stored(made) }, age.now());
     witness?.done(stored(made));
   });
   return responseOf(answer);
@@ -78,7 +78,7 @@ export async function answerLeaving(
   const working = work(() => {
     left = true;
     store.transact(() => {
-      if (key !== null) beginAnswer(store, key, age());
+      if (key !== null) beginAnswer(store, key, age.now());
       witness?.left();
     });
   }).then(
@@ -91,7 +91,7 @@ export async function answerLeaving(
   );
   const end = <T>(answer: Answer, result: T): T => {
     store.transact(() => {
-      if (key !== null && !left) keepAnswer(store, { ...key, ...stored(answer) }, age());
+      if (key !== null && !left) keepAnswer(store, { ...key, ...stored(answer) }, age.now());
       else if (key !== null) endAnswer(store, key, stored(answer));
       witness?.done(stored(answer));
     });

@@ -2,8 +2,7 @@
  * The streams of a command. Each is judged by itself: what is a terminal gets colours and its width, all else gets
  * plain text. Writes are whole and in order, because stdout and stderr are read together by people.
  */
-import { writeSync } from "node:fs";
-import { WriteStream, isatty } from "node:tty";
+import { fstatSync, writeSync } from "node:fs";
 import { HarnessError, errorCode, errorText } from "../lib/errors.ts";
 import type { Args } from "./args.ts";
 import type { Environment } from "../config/load.ts";
@@ -41,7 +40,7 @@ export function openIo(args: Args, env: Environment): Io {
   const when = args.value("color") ?? "auto";
   const out = openOutput(1, when, env);
   const err = openOutput(2, when, env);
-  const stdinIsTty = isatty(0);
+  const stdinIsTty = isTerminal(0);
   return {
     out,
     err,
@@ -54,12 +53,11 @@ export function openIo(args: Args, env: Environment): Io {
 
 /** Text on a stream before there are any arguments. */
 export function openOutput(fd: 1 | 2, when = "auto", env: Environment = {}): Output {
-  const isTty = isatty(fd);
+  const isTty = isTerminal(fd);
   const plain = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
   const size = (): readonly [number, number] => {
     const stream = fd === 1 ? process.stdout : process.stderr;
-    const { columns, rows } = isTty && stream instanceof WriteStream ? stream : { columns: 0, rows: 0 };
-    return [columns, rows];
+    return isTty ? [stream.columns, stream.rows] : [0, 0];
   };
   const write = (text: string | Uint8Array): void => {
     const bytes = typeof text === "string" ? Buffer.from(text) : text;
@@ -83,6 +81,23 @@ export function openOutput(fd: 1 | 2, when = "auto", env: Environment = {}): Out
     write,
     line: (text) => write(`${text}\n`),
   };
+}
+
+/** Linux' number of the devices that are /dev/null and its like. */
+const MEMORY_DEVICES = 1;
+
+/**
+ * `node:tty` takes as long to load as all the rest of a short command (15 ms of 40), so it is asked only about what may
+ * be a terminal.
+ */
+function isTerminal(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isCharacterDevice() || stat.rdev >> 8 === MEMORY_DEVICES) return false;
+  } catch {
+    return false; // closed
+  }
+  return process.getBuiltinModule("node:tty").isatty(fd);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

@@ -118,7 +118,7 @@ export async function createFleet(api: ApiDeps, config: FleetConfig, machine: Ma
   membership.onJoin(() => owner.start());
   const upkeep = startUpkeep({
     ...{ store, database, schema: config.schema, member: membership.member, clock, log },
-    eventsDays: api.config.retention.eventsDays,
+    ...{ age: api.age, eventsDays: api.config.retention.eventsDays },
   });
   membership.onJoin(() => upkeep.begin());
   const losses = watchLosses({ api, database, schema: config.schema, member: membership.member, log });

@@ -5,9 +5,10 @@
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Age } from "../store/age.ts";
 import type { Store } from "../store/database.ts";
 import { eventsAfter } from "../store/events.ts";
-import { pruneStarted } from "../store/fleet-started.ts";
+import { pruneStarted, STARTED_KEPT_DAYS } from "../store/fleet-started.ts";
 import type { Database } from "./database.ts";
 import { BATCH_DEADLINE_MS, DatabaseAway, sqlState } from "./database.ts";
 import { mirroredOf } from "./identity.ts";
@@ -19,12 +20,12 @@ export interface UpkeepDeps {
   readonly database: Database;
   readonly schema: string;
   readonly member: () => Member | null;
+  readonly age: Age;
   readonly eventsDays: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const EVERY_MS = 60 * 60 * 1000;
 const AWAY_MS = 60_000;
 const PAUSE_MS = 100;
@@ -48,10 +49,9 @@ export function startUpkeep(deps: UpkeepDeps): { begin(): void; stop(): void } {
         while (await renumbered(database))
           log.warn("the fleet's database was restored: its event streams begin anew", {});
         await partitions(database, deps.schema);
-        const now = clock.now();
-        pruneStarted(deps.store, now);
+        pruneStarted(deps.store, deps.age.cutoff(STARTED_KEPT_DAYS));
         more = await prune(database, member.no, deps.eventsDays);
-        if (mirroredUpTo(deps.store, now - deps.eventsDays * DAY_MS))
+        if (mirroredUpTo(deps.store, deps.age.cutoff(deps.eventsDays)))
           more = (await pruneTasks(database, member.no, deps.eventsDays)) || more;
       }
     } catch (error) {

@@ -2,7 +2,8 @@
  * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program.
  * Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
@@ -20,6 +21,9 @@ export { runPaths } from "./paths.ts";
 export type { RunPaths } from "./paths.ts";
 export { isAlive, isWrapperAlive, readExit, readIdentity } from "./identity.ts";
 export type { Identity } from "./identity.ts";
+
+/** As a record takes of the disk: a page. */
+const RECORD_BYTES = 4096;
 
 export interface SpawnRequest {
   readonly paths: RunPaths;
@@ -73,7 +77,20 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   const said = readTail(paths.err, 2000).text.trim();
   throw failed(
     `the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`,
+    recordProblem(paths),
   );
+}
+
+/** A shell does not tell why it could not write its records: what stands in the way is found by writing one. */
+function recordProblem({ dir }: RunPaths): unknown {
+  const path = join(dir, "room");
+  try {
+    writeFileSync(path, Buffer.alloc(RECORD_BYTES), { mode: 0o600, flag: "wx" });
+    rmSync(path);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 function startWrapper({ paths, argv, env, cwd, nonce, input, cgroup }: SpawnRequest) {

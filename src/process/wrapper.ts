@@ -21,7 +21,7 @@ const START_TICKS = (name: string): string => {
  * The child runs in the foreground: a background job of a non-interactive shell has SIGINT and SIGQUIT ignored and its
  * stdin at /dev/null. stderr goes nowhere because dash and bash report there how the child was killed.
  * The exit status takes the place of as many bytes that were written before: a disk that has become full still has
- * room for them.
+ * room for them, and where it is full already nothing is begun.
  * fd 3 is the pipe to the daemon, fd 9 the `alive` FIFO (read-write: opening never blocks), closed for the child.
  */
 export const WRAPPER_SCRIPT = `
@@ -29,7 +29,7 @@ ${OUTLIVE}
 exec 9<>"$2/alive" || exit 1
 ${START_TICKS("_ah_start")} || exit 1
 exec 3>&1 >/dev/null 2>/dev/null
-printf '???\\n' >"$2/exit"
+printf '???\\n' >"$2/exit" || exit 1
 /bin/sh -c "$1" ah-child "$$" "$_ah_start" "$@" 9<&-
 printf '%03d\\n' "$?" 1<>"$2/exit"
 `;

@@ -2,6 +2,7 @@
  * The inbox: every accepted webhook, and for each sink what became of it. A send is marked before it goes out and
  * recorded after, so that after a crash it is known which posts may have been made twice.
  */
+import { CLOCK_SPANS } from "../store/age.ts";
 import { openSqlite, type Store } from "../store/sqlite.ts";
 import { shortId } from "./identity.ts";
 import { createGroupCommit } from "../store/group-commit.ts";
@@ -30,6 +31,7 @@ const STEPS: readonly string[] = [
   UPDATE sends SET delay_ms = 3600000, waited_ms = max(0, next_at - first_at) WHERE state = 'pending' AND first_at IS NOT NULL;
   ALTER TABLE sends DROP COLUMN first_at;
   CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  CLOCK_SPANS,
 ];
 /** The planner uses the partial index only when its condition stands in the query. */
 const OPEN = "state <> 'delivered'";

@@ -19,6 +19,7 @@ import { createDiscordSink, type ThreadMemory } from "./sinks/discord.ts";
 import type { Inbox } from "./inbox.ts";
 import { createOpenclawSink } from "./sinks/openclaw.ts";
 import type { Sink, SinkName } from "./sink.ts";
+import { startPruning } from "./pruning.ts";
 import { openStateDir } from "./state.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
@@ -43,8 +44,6 @@ export interface Receiver {
 const DRAIN_MS = 10_000;
 /** At boot an address may come a little later than we. */
 const ADDRESS_MS = 10_000;
-const DAY_MS = 86_400_000;
-const PRUNE_EVERY_MS = 3_600_000;
 
 /** Throws ADDRESS_IN_USE, LISTEN_FAILED, LOCKED or STATE_DIR_UNUSABLE. */
 export async function startReceiver(config: ReceiverConfig, surroundings: Surroundings): Promise<Receiver> {
@@ -87,7 +86,7 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
     const status = (): string => (names === "" ? "passes webhooks on to nobody" : `passes webhooks on to ${names}`);
     const service = await startService({ env: surroundings.env, pid: process.pid, clock, log, status });
     service.ready();
-    const stopPruning = startPruning(inbox, config.retention.days * DAY_MS, clock, log);
+    const stopPruning = startPruning({ ...state, days: config.retention.days, clock, log });
     log.info("webhook-receiver listens", {
       url: listener.url,
       version: VERSION,
@@ -159,23 +158,4 @@ export function scrubber({ token, secret, discord, openclaw }: ReceiverConfig): 
     openclaw?.cli?.gatewayToken,
   ].filter((value) => value !== undefined && value !== null && value.length >= 4);
   return (text) => secrets.reduce<string>((rest, value) => (value ? rest.replaceAll(value, "[redacted]") : rest), text);
-}
-
-/** Forgets what is older than the retention, now and every hour. */
-function startPruning(inbox: Inbox, retentionMs: number, clock: Clock, log: Logger): () => void {
-  let stopped = false;
-  let timer: ReturnType<Clock["setTimer"]> | undefined;
-  const round = async (): Promise<void> => {
-    try {
-      while (!stopped && (await inbox.prune(clock.now() - retentionMs, clock.now())));
-    } catch (error) {
-      if (!stopped) log.error("cannot forget old webhooks, trying again in an hour", { error });
-    }
-    if (!stopped) timer = clock.setTimer(PRUNE_EVERY_MS, () => void round());
-  };
-  void round();
-  return () => {
-    stopped = true;
-    timer?.cancel();
-  };
 }

@@ -7,6 +7,7 @@ import { errorText, HarnessError } from "../lib/errors.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { makePrivateDir } from "../lib/private-dir.ts";
+import { createAge, type Age } from "../store/age.ts";
 import { lockStateDir, type StateLock } from "../store/lock.ts";
 import { isPassing, patiently } from "../store/patience.ts";
 import { openInbox, type Inbox } from "./inbox.ts";
@@ -18,6 +19,7 @@ const NEVER = new AbortController().signal;
 
 export interface StateDir {
   readonly inbox: Inbox;
+  readonly age: Age;
   /** Resolves when somebody else has the directory: whoever goes on works on another's store. */
   readonly displaced: Promise<HarnessError>;
   release(): void;
@@ -38,13 +40,16 @@ export async function openStateDir(
       mkdirSync(join(stateDir, "openclaw"), { recursive: true, mode: 0o700 });
       return openInbox(join(stateDir, "inbox.db"), sinks, clock.now());
     }, patience);
+    const age = await patiently(() => createAge(inbox.store, clock), patience);
     const { promise: displaced, resolve } = Promise.withResolvers<HarnessError>();
     const watch = watchLock(lock, clock, () => resolve(inUse(stateDir)));
     return {
       inbox,
+      age,
       displaced,
       release() {
         watch.stop();
+        age.stop();
         inbox.close();
         lock.release();
       },

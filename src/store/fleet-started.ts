@@ -13,7 +13,8 @@ export interface StartedTask {
   readonly error: string | null;
 }
 
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+/** Longer than any backup is good for. */
+export const STARTED_KEPT_DAYS = 30;
 const KEPT_TASKS = 50_000;
 
 export function findStarted(store: Store, task: string): StartedTask | null {
@@ -43,13 +44,13 @@ export function noteEnded(
   store.run("UPDATE fleet_started SET ended = ?, error = ? WHERE task = ? AND claim = ?", end, error, task, claim);
 }
 
-/** What is over for longer than any backup is good for, and the oldest of too many. */
-export function pruneStarted(store: Store, now: number, kept = KEPT_TASKS): void {
+/** What is over and was begun before `old` (epoch ms), and the oldest of too many. */
+export function pruneStarted(store: Store, old: number, kept = KEPT_TASKS): void {
   const [oldest] = store.all<{ n: number }>("SELECT n FROM fleet_started ORDER BY n DESC LIMIT 1 OFFSET ?", kept);
   store.transact(() =>
     store.run(
       "DELETE FROM fleet_started WHERE ended IS NOT NULL AND (at < ? OR n <= ?)",
-      now - KEPT_MS,
+      old,
       oldest?.n ?? 0,
     ),
   );

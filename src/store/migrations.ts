@@ -3,6 +3,8 @@
  * Times are epoch milliseconds. JSON columns hold what the type of the same name in the code says.
  */
 
+import { CLOCK_SPANS } from "./age.ts";
+
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE projects (
@@ -264,5 +266,12 @@ export const MIGRATIONS: readonly string[] = [
   // Keys grow old by the time in which the store is in use, no more by the wall clock.
   `
   UPDATE idempotency SET created_at = 0;
+  `,
+  // All that is kept for a time does.
+  `
+  ${CLOCK_SPANS}
+  INSERT INTO clock_spans (since, until, wall)
+    SELECT CAST(value AS INTEGER), CAST(value AS INTEGER), unixepoch() * 1000 FROM meta WHERE key = 'age_ms';
+  DELETE FROM meta WHERE key = 'age_ms';
   `,
 ];

@@ -8,7 +8,6 @@ import { eventBytes, pruneEvents } from "./events.ts";
 import { IDEMPOTENCY_TTL_MS, pruneIdempotency } from "./idempotency.ts";
 import { pruneUsage } from "./usage.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const EVERY_MS = 60 * 60 * 1000;
 const PAUSE_MS = 50;
 const BATCH = 500;
@@ -32,21 +31,20 @@ export function startRetention({
   copied?: (() => number) | null;
 }): { stop(): void } {
   let timer: Timer;
-  const held = (now: number) => {
+  const held = (old: number) => {
     if (copied === null) return null;
     const upTo = copied();
-    const tooMuch = eventBytes(store, upTo, now - eventsDays * DAY_MS) > HELD_BYTES;
-    return tooMuch ? null : { upTo, atLatest: now - 2 * eventsDays * DAY_MS };
+    const tooMuch = eventBytes(store, upTo, old) > HELD_BYTES;
+    return tooMuch ? null : { upTo, atLatest: age.cutoff(2 * eventsDays) };
   };
   const run = (): void => {
     try {
-      const now = clock.now();
+      const old = age.cutoff(eventsDays);
       const gone = store.transact(() => {
-        age.save();
         return (
-          pruneEvents(store, now - eventsDays * DAY_MS, BATCH, held(now)) +
-          pruneDeliveries(store, now - eventsDays * DAY_MS, BATCH) +
-          pruneUsage(store, now - eventsDays * DAY_MS, BATCH) +
+          pruneEvents(store, old, BATCH, held(old)) +
+          pruneDeliveries(store, old, BATCH) +
+          pruneUsage(store, old, BATCH) +
           pruneIdempotency(store, age.now() - IDEMPOTENCY_TTL_MS, BATCH)
         );
       });

@@ -112,10 +112,11 @@ async function removeFolder(context: Context, workspace: Workspace): Promise<voi
   }
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** The housekeeping: agents that are gone without us, what was kept long enough, and stores with loose ends. */
-export async function tend(context: Context, keptDays: number, isThere: (id: string) => boolean): Promise<void> {
+/**
+ * The housekeeping: agents that are gone without us, what was kept long enough (gone since before `old`, epoch ms), and
+ * stores with loose ends.
+ */
+export async function tend(context: Context, old: number, isThere: (id: string) => boolean): Promise<void> {
   for (const path of context.locks.sweep())
     context.log.warn("a lock is in the way of every git in that repository, and is none of ours", {
       path,
@@ -124,14 +125,14 @@ export async function tend(context: Context, keptDays: number, isThere: (id: str
   const all = listWorkspaces(context.store);
   const now = context.clock.now();
   for (const { id, goneAt } of all) if (goneAt === null && !isThere(id)) await letGo(context, id);
-  for (const old of workspacesGoneBefore(context.store, now - keptDays * DAY_MS)) {
-    const store = await context.storeOf(old.project, repositoryOf(old));
-    await dropSnapshots(store, old.id);
-    if (old.kind !== "shared" && old.folder === folderOf(context.stateDir, old.project, old.id)) {
-      await takeAwayWorktree(old.kind === "worktree" ? repositoryOf(old) : null, old.folder);
-      await rm(`${old.folder}.partial`, { recursive: true, force: true });
+  for (const gone of workspacesGoneBefore(context.store, old)) {
+    const store = await context.storeOf(gone.project, repositoryOf(gone));
+    await dropSnapshots(store, gone.id);
+    if (gone.kind !== "shared" && gone.folder === folderOf(context.stateDir, gone.project, gone.id)) {
+      await takeAwayWorktree(gone.kind === "worktree" ? repositoryOf(gone) : null, gone.folder);
+      await rm(`${gone.folder}.partial`, { recursive: true, force: true });
     }
-    context.store.transact(() => deleteWorkspace(context.store, old.id));
+    context.store.transact(() => deleteWorkspace(context.store, gone.id));
   }
   for (const project of new Set(all.map((each) => each.project))) {
     if (!existsSync(join(context.stateDir, "snapshots", `${project}.git`))) continue;

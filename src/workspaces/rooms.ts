@@ -92,8 +92,8 @@ export function createRooms(deps: WorkspaceDeps) {
     recover: (id: string) => told("the folder cannot be brought back", () => alone(id, () => recover(context, id))),
     assertMerged: (agents: readonly string[]) => assertMerged(context, agents),
     letGo: (id: string): Promise<void> => alone(id, () => letGo(context, id)),
-    async tend(keptDays: number, isThere: (id: string) => boolean): Promise<void> {
-      await tend(context, keptDays, isThere).catch((error: unknown) =>
+    async tend(old: number, isThere: (id: string) => boolean): Promise<void> {
+      await tend(context, old, isThere).catch((error: unknown) =>
         context.log.warn("cannot tidy up workspaces", { error: errorText(error) }),
       );
     },

@@ -3,11 +3,19 @@
  * A fake plain program: its input is the prompt (or, with `--arg`, its last argument is), its stdout the answer, its
  * exit code the outcome. Everything that is no answer goes to stderr, as a program of that kind would do it.
  */
+import { writeSync } from "node:fs";
 import { createOut } from "./out.ts";
 import { createEngine } from "./script.ts";
 
 const out = createOut();
-const log = (text: string): void => void process.stderr.write(`${text}\n`);
+/** A disk without room for it changes nothing of the outcome: the stream of the runtime would end us with 1. */
+const log = (text: string): void => {
+  try {
+    writeSync(2, `${text}\n`);
+  } catch {
+    // Nobody can be told.
+  }
+};
 let spoken = false;
 
 const engine = createEngine({

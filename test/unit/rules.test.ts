@@ -74,7 +74,7 @@ test("no wait hangs on the wall clock", () => {
       "src/lib/clock.ts": "the clock itself",
       "src/lib/clock-steps.ts": "tells when the wall clock was set",
       "src/receiver/worker.ts": "times that others promised, looked at again when the clock is set",
-      "src/receiver/serve.ts": "how old a row is",
+      "src/store/age.ts": "what the wall clock has shown in the meantime",
       "src/api/health.ts": "a figure for people",
       "src/api/counts.ts": "a figure for people",
       "src/agents/supervisor.ts": "midnight, looked at again by every sweep",

@@ -1,9 +1,13 @@
 /**
  * A disk that becomes full while a program runs. What its end writes: the wrapper its exit status (here), the daemon
- * its rows (tried again, `agents/boot` and `agents/actor`), the spool writer its mark (only looked for).
+ * its rows (tried again, `agents/boot` and `agents/actor`), the spool writer its mark (only looked for). One that is
+ * full when a program is to start: the run waits for room.
  */
-import { expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
+import { isShortage } from "../../../src/lib/descriptors.ts";
 import { endTree } from "../../../src/process/end.ts";
 import { readExit } from "../../../src/process/identity.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
@@ -11,10 +15,15 @@ import { eventually, start, tempFolder } from "./helpers.ts";
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: a small disk of its own needs root");
 
-test.skipIf(!isRoot)("an exit status is told although the disk has no room for it any more", async () => {
-  const disk = tempFolder();
-  expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]).exitCode).toBe(0);
-  try {
+describe.skipIf(!isRoot)("a full disk", () => {
+  let disk = "";
+  beforeEach(() => {
+    disk = tempFolder();
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]).exitCode).toBe(0);
+  });
+  afterEach(() => void Bun.spawnSync(["umount", "--lazy", disk]));
+
+  test("has room for the exit status of what was begun before", async () => {
     const { identity, paths } = await start(`dd if=/dev/zero of='${disk}/filler' bs=1024 2>/dev/null; exit 7`, {
       dir: disk,
       cwd: "/",
@@ -22,7 +31,22 @@ test.skipIf(!isRoot)("an exit status is told although the disk has no room for i
     expect(readExit(paths)).toBeNull();
     expect(await eventually("the exit status", () => readExit(paths))).toEqual({ code: 7 });
     await endTree({ identity, paths, graceMs: 0, clock: systemClock });
-  } finally {
-    Bun.spawnSync(["umount", "--lazy", disk]);
-  }
+  });
+
+  // A program whose exit status had no room was told lost; a start whose record had none failed for good.
+  test("lets no program begin whose end could not be told, and says what is wanting", async () => {
+    const sign = join(tempFolder(), "begun");
+    const filler = join(disk, "filler");
+    expect(() => writeFileSync(filler, Buffer.alloc(2 << 20))).toThrow("ENOSPC");
+    const begin = (run: number) => start(`echo >'${sign}'; exit 7`, { dir: disk, cwd: "/", run });
+    const refusal: unknown = await begin(1).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(Error);
+    expect(isShortage(refusal)).toBe(true);
+    expect(existsSync(sign)).toBe(false);
+
+    rmSync(filler);
+    const { paths } = await begin(2);
+    expect(await eventually("the exit status", () => readExit(paths))).toEqual({ code: 7 });
+    expect(existsSync(sign)).toBe(true);
+  });
 });

@@ -2,6 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fakeClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/log.ts";
+import { startPruning } from "../../../src/receiver/pruning.ts";
+import { createAge } from "../../../src/store/age.ts";
 import { createGroupCommit } from "../../../src/store/group-commit.ts";
 import { openInbox, type Inbox, type NewWebhook } from "../../../src/receiver/inbox.ts";
 import { findDelivery, listDeliveries } from "../../../src/receiver/listing.ts";
@@ -123,6 +127,35 @@ describe("the inbox", () => {
     while (await inbox.prune(11 * DAY, 20 * DAY));
     expect(findDelivery(inbox.store, "msg_2")).toBeNull();
     expect(stateOf(3, "discord")).toMatchObject({ state: "dead" });
+  });
+
+  // It was called expired, and nobody was told, when the clock was set a week ahead for a moment.
+  test("keeps what waits to be sent for its days of use, whatever the clock is set to", async () => {
+    const clock = fakeClock(100 * DAY);
+    await inbox.accept(webhook(1, clock.now()));
+    const begin = () => {
+      const age = createAge(inbox.store, clock);
+      const stop = startPruning({ inbox, age, days: 7, clock, log: silentLogger });
+      return () => (stop(), age.stop());
+    };
+    const pass = async (hours: number): Promise<void> => {
+      for (let hour = 0; hour < hours; hour++) {
+        clock.advance(DAY / 24);
+        await new Promise(setImmediate);
+        await new Promise(setImmediate);
+      }
+    };
+    let end = begin();
+    await pass(1);
+    clock.jump(30 * DAY);
+    await pass(2);
+    end();
+    end = begin();
+    await pass(6 * 24);
+    expect(stateOf(1, "discord")).toMatchObject({ state: "pending" });
+    await pass(24);
+    expect(stateOf(1, "discord")).toMatchObject({ state: "dead" });
+    end();
   });
 
   test("forgets more than one batch in one go", async () => {

@@ -39,8 +39,8 @@ test("what is over is forgotten after a month or when there is too much of it, a
     }
     const left = (): string[] =>
       store.all<{ task: string }>("SELECT task FROM fleet_started ORDER BY n").map(({ task }) => task);
-    pruneStarted(store, now);
+    pruneStarted(store, now - 30 * DAY_MS);
     expect(left()).toEqual(["t0", "t2", "t3", "t4", "t5"]);
-    pruneStarted(store, now, 2);
+    pruneStarted(store, now - 30 * DAY_MS, 2);
     expect(left()).toEqual(["t0", "t4", "t5"]);
   }));
