@@ -78,8 +78,9 @@ export function announceMessage(entry: AgentEntry, message: Message): void {
 }
 
 function shownInEvent(message: Message): ToldMessage {
-  const size = message.text.length + JSON.stringify(message.parts).length;
-  if (size <= MESSAGE_IN_EVENT_BYTES) return message;
+  // A text of many megabytes is not written out to be measured.
+  const long = message.text.length > MESSAGE_IN_EVENT_BYTES;
+  if (!long && message.text.length + JSON.stringify(message.parts).length <= MESSAGE_IN_EVENT_BYTES) return message;
   const { id, key, turnId, role, createdAt } = message;
   return { id, key, turnId, role, createdAt, omitted: true };
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { untilPossible } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { waitUntil } from "../lib/wait.ts";
+import { othersTurn, waitUntil } from "../lib/wait.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
@@ -221,6 +221,9 @@ export function openLive(options: LiveOptions): Live {
         message: "the output file is shorter than what was read of it: what came after may be lost",
       });
     const whole = traits.oneshot ? readHead(paths.out, STDOUT_CAP_BYTES) : undefined;
+    // So much text was work, and to store it is more: whoever asks meanwhile is not to wait for both.
+    if (whole !== undefined) await othersTurn();
+    if (closed) return;
     if (cgroup !== undefined) {
       // The last of it may still be on its way out of the kernel.
       if (!leavesOnPurpose) await waitUntil(clock, () => !isPopulated(cgroup), EXIT_FILE_MS);

@@ -30,7 +30,7 @@ export function openMessageWriter(entry: AgentEntry): MessageWriter {
 
   return {
     settle,
-    part({ turn, lastTurn, run }, { key, role, part, subagent, late }) {
+    part({ turn, lastTurn, run }, { key, role, part, subagent, truncated, late }) {
       if (!isHeld(run, key)) settle();
       held.push({
         agent,
@@ -40,7 +40,7 @@ export function openMessageWriter(entry: AgentEntry): MessageWriter {
         role,
         part,
         at: now,
-        ...given({ subagent }),
+        ...given({ subagent, truncated }),
       });
     },
     done({ run }, key) {

@@ -16,7 +16,6 @@ import type { ProcessInfo } from "../process/proc.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Store } from "../store/database.ts";
 import { asPrompt, getInput } from "../store/inputs.ts";
-import { markTruncated } from "../store/messages.ts";
 import { grantsOf } from "../store/permissions.ts";
 import { endRun, saveRunAccount, saveRunIdentity } from "../store/runs.ts";
 import { isBusy } from "../words/agent.ts";
@@ -334,7 +333,6 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
           const { broken } = books.state();
           step.lastWords();
           for (const fact of facts) if (broken === null || fact.type !== "turn_ended") step.fact(fact);
-          if (stdout?.truncated === true) markTruncated(store, books.id, run);
           if (killed !== null) step.fact({ type: "note", level: "warn", code: "out_of_memory", message: killed });
           endRun(store, books.id, run, code, clock.now(), used);
           step.fact({ type: "exit", code, stderrTail, never });

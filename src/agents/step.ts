@@ -25,6 +25,7 @@ import { event } from "./journal.ts";
 import { record } from "./ledger.ts";
 import type { Effect, Fact, Feed, Notice, Surroundings, WorldEffect } from "./model.ts";
 import { reduce } from "./state/reduce.ts";
+import { sum } from "./state/usage.ts";
 import { openMessageWriter } from "./message-writer.ts";
 
 /** What is stored with the read offset. */
@@ -50,6 +51,7 @@ export interface Line {
 export type Act =
   Exclude<WorldEffect, { do: "spawn" }> | (Extract<WorldEffect, { do: "spawn" }> & { readonly nonce: string });
 
+type Spend = Extract<Effect, { do: "spend" }>;
 type StatusEvent = Extract<Effect, { do: "event"; type: "agent_status" }>;
 
 export interface StepContext {
@@ -114,9 +116,17 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     pending.push(...step.facts);
   };
 
+  /** Each answer of a program tells its use, and many come in one step. */
+  let spent: Spend | null = null;
+  const settleSpent = (): void => {
+    if (spent !== null) record(entry, state, spent);
+    spent = null;
+  };
+
   const carryOut = (effect: Effect): void => {
     switch (effect.do) {
       case "spawn": {
+        settleSpent(); // the next run may be on another account
         const nonce = context.newNonce();
         insertRun(store, entry.agent, effect.run, nonce, entry.now);
         progress = NO_PROGRESS;
@@ -151,8 +161,10 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         messages.settle();
         seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
         return record(entry, state, effect);
-      case "open_turn":
       case "spend":
+        spent = spent === null ? effect : both(spent, effect);
+        return;
+      case "open_turn":
       case "day_told":
       case "input_state":
       case "open_permission":
@@ -299,12 +311,19 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     send: (line) => void lines.push(line),
     result() {
       messages.settle();
+      settleSpent();
       if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))
         progress = { ...progress, outbox: [] };
       return { state, progress, lines, acts, deltas, doing: seen === null ? null : doingOf(seen) };
     },
   };
 }
+
+const both = (a: Spend, b: Spend): Spend => ({
+  do: "spend",
+  usage: sum(a.usage, b.usage),
+  unpricedTokens: a.unpricedTokens + b.unpricedTokens,
+});
 
 export function storedAnswer(store: Store, agent: string, id: string): Answer | null {
   const permission = getPermission(store, agent, id);

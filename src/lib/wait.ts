@@ -8,6 +8,11 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.setTimer(ms, resolve));
 }
 
+/** Lets all go first that is due now: between two pieces of long work. */
+export function othersTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** true = `reached` held within the limit. It is asked at once, and once more when the time is over. */
 export async function waitUntil(clock: Clock, reached: () => boolean, limitMs: number): Promise<boolean> {
   const deadline = clock.monotonic() + limitMs;

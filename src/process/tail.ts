@@ -5,6 +5,7 @@
  */
 import { closeSync, fstatSync, readSync } from "node:fs";
 import { createLineSplitter } from "../lib/ndjson.ts";
+import { othersTurn } from "../lib/wait.ts";
 import { openAgentFile, readAt } from "./agent-file.ts";
 
 export interface TailBatch {
@@ -94,7 +95,7 @@ export function createTail(options: TailOptions): Tail {
       }
       if (lines.length + skipped.length > 0) await onBatch({ lines, begins, skipped, endOffset: splitter.offset });
       if (got < chunk.length) break;
-      await new Promise((resolve) => setImmediate(resolve)); // other agents' turn
+      await othersTurn();
     }
     return false;
   };

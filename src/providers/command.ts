@@ -3,6 +3,7 @@
  * its whole stdout is the answer, its exit ends the turn. It owns nothing but argv and the reading of the exit;
  * a plain program has no conversation, no questions and no model switch, and this file never pretends that it has.
  */
+import { given } from "../lib/given.ts";
 import { aFlag, aText, orNull, type Reader, readStored, shapeOf } from "../lib/stored.ts";
 import type { TurnError } from "../words/agent.ts";
 import { type Codec, type ExitContext, type LaunchContext, LaunchRefused, type ProviderFact } from "./contract.ts";
@@ -99,11 +100,12 @@ export const commandCodec: Codec<CommandState> = {
   exit(state, context) {
     if (state.input === null) return [];
     const text = context.stdout?.text ?? "";
+    const truncated = context.stdout?.truncated || undefined;
     const facts: ProviderFact[] = [
-      { type: "part", key: ANSWER, role: "assistant", part: { type: "text", text } },
+      { type: "part", key: ANSWER, role: "assistant", part: { type: "text", text }, ...given({ truncated }) },
       { type: "message_done", key: ANSWER },
     ];
-    if (context.stdout?.truncated === true) {
+    if (truncated) {
       facts.push({
         type: "note",
         level: "warn",

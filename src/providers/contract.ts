@@ -51,6 +51,8 @@ export type ProviderFact =
       readonly role: MessageRole;
       readonly part: Part;
       readonly subagent?: string;
+      /** There was more of it than is kept. */
+      readonly truncated?: true;
       /** It came behind the end of its turn: it belongs to the last one that ended, also when another one has begun. */
       readonly late?: true;
     }

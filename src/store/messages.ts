@@ -30,11 +30,17 @@ const parts = listOf(
   }),
 );
 
+/** As `parts` of a message that is one text: that stands beside it, and twice it would double most of the store. */
+const ITS_TEXT = "";
+
+const isText = (all: readonly Part[]): boolean => all.length === 1 && all[0]?.type === "text";
+
 function fromRow({ run, key, subagent, via, truncated, createdAt, ...row }: MessageRow): Message {
+  const itsText: readonly Part[] = [{ type: "text", text: row.text }];
   return {
     ...row,
     key: messageKey(run, key),
-    parts: fromColumn(parts, row.parts, row.text === "" ? [] : [{ type: "text", text: row.text }]),
+    parts: row.parts === ITS_TEXT ? itsText : fromColumn(parts, row.parts, row.text === "" ? [] : itsText),
     createdAt: new Date(createdAt).toISOString(),
     ...(subagent === null ? {} : { subagent }),
     ...(via === "attach" ? { via } : {}),
@@ -53,45 +59,43 @@ export interface NewPart {
   readonly role: MessageRole;
   readonly part: Part;
   readonly subagent?: string;
+  /** There was more of it. */
+  readonly truncated?: true;
   readonly at: number;
 }
 
-export function appendPart(store: Store, { agent, turn, run, key, role, part, subagent, at }: NewPart): void {
-  const text = textOf(part, role);
+export function appendPart(
+  store: Store,
+  { agent, turn, run, key, role, part, subagent, truncated, at }: NewPart,
+): void {
   store.run(
-    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, json_array(json(?7)), ?8, ?9)
-     ON CONFLICT (agent, run, key) DO UPDATE SET text = text || excluded.text, parts = json_insert(parts, '$[#]', json(?7)), announced = 0`,
-    agent,
-    turn,
-    run,
-    key,
-    role,
-    text,
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, truncated, created_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+     ON CONFLICT (agent, run, key) DO UPDATE SET
+       text = text || excluded.text, truncated = max(truncated, excluded.truncated), announced = 0,
+       parts = json_insert(
+         CASE parts WHEN '${ITS_TEXT}' THEN json_array(json_object('type', 'text', 'text', text)) ELSE parts END,
+         '$[#]', json(?11))`,
+    ...[agent, turn, run, key, role, textOf(part, role), partsText([part]), subagent ?? null, truncated ? 1 : 0, at],
     toJson(part),
-    subagent ?? null,
-    at,
   );
 }
+
+const partsText = (all: readonly Part[]): string => (isText(all) ? ITS_TEXT : toJson(all));
 
 /** A message with all its parts in one row, announced. null: a part of it is stored already, nothing was written. */
 export function insertWhole(store: Store, all: readonly NewPart[]): Message | null {
   const [first] = all;
   if (first === undefined) return null;
   const { agent, turn, run, key, role, subagent, at } = first;
+  const truncated = all.some((each) => each.truncated === true) || undefined;
   const text = all.map((each) => textOf(each.part, role)).join("");
   const parts = all.map((each) => each.part);
   const { changes, lastId } = store.run(
-    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, announced, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+    `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, truncated, announced, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
      ON CONFLICT (agent, run, key) DO NOTHING`,
-    agent,
-    turn,
-    run,
-    key,
-    role,
-    text,
-    toJson(parts),
-    subagent ?? null,
-    at,
+    ...[agent, turn, run, key, role, text, partsText(parts), subagent ?? null, truncated ? 1 : 0, at],
   );
   if (changes === 0) return null;
   return {
@@ -102,7 +106,7 @@ export function insertWhole(store: Store, all: readonly NewPart[]): Message | nu
     text,
     parts,
     createdAt: new Date(at).toISOString(),
-    ...given({ subagent }),
+    ...given({ subagent, truncated }),
   };
 }
 
@@ -138,7 +142,7 @@ export function saveUserMessage(
     turn,
     key,
     text,
-    toJson([{ type: "text", text }]),
+    ITS_TEXT,
     at,
   );
 }
@@ -162,7 +166,7 @@ export function insertFromScreen(store: Store, agent: string, said: ScreenMessag
     `screen-${key}`,
     role,
     text,
-    toJson(parts),
+    partsText(parts),
     at,
   );
   if (changes === 0) return null;
@@ -217,7 +221,7 @@ export function listMessages(
 ): { messages: Message[]; more: boolean } {
   const forward = after !== undefined;
   const sizes = store.all<{ id: number; bytes: number }>(
-    `SELECT id, length(text) + length(parts) AS bytes FROM messages
+    `SELECT id, octet_length(text) * iif(octet_length(parts) = 0, 2, 1) + octet_length(parts) AS bytes FROM messages
      WHERE agent = ? AND id > ? AND id < ? ${role === undefined ? "" : "AND role = ?"}
        ${contains === undefined ? "" : "AND instr(lower(text), lower(?)) > 0"}
      ORDER BY id ${forward ? "" : "DESC"} LIMIT ?`,
@@ -277,8 +281,4 @@ export function lastText(
      ORDER BY id DESC LIMIT 1`,
     ...(turn === undefined ? [agent] : [agent, turn]),
   );
-}
-
-export function markTruncated(store: Store, agent: string, run: number): void {
-  store.run("UPDATE messages SET truncated = 1 WHERE agent = ? AND run = ? AND role = 'assistant'", agent, run);
 }

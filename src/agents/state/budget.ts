@@ -42,6 +42,8 @@ function usedOf(s: AgentState, key: BudgetKey, ranMs: number): number {
 
 /** Each limit there is, the agent's own before those it shares. */
 export function standings(s: AgentState, { budget, day, ranMs }: Terms): readonly Standing[] {
+  // Asked several times for each answer of a program, and most agents have no budget.
+  if (day === null && !BUDGET_KEYS.some((key) => (budget[key] ?? 0) > 0)) return NONE;
   const own = BUDGET_KEYS.flatMap((key) => {
     const limit = budget[key] ?? 0;
     const used = usedOf(s, key, ranMs);
@@ -61,6 +63,8 @@ export function standings(s: AgentState, { budget, day, ranMs }: Terms): readonl
   });
   return [...own, ...shared];
 }
+
+const NONE: readonly Standing[] = [];
 
 const unpriced = (key: BudgetKey, tokens: number): Pick<Standing, "unpricedTokens"> =>
   key === "costUsd" && tokens > 0 ? { unpricedTokens: tokens } : {};

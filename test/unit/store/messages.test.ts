@@ -1,7 +1,8 @@
 /** Pages of messages are bounded by number and by bytes, and nothing falls between two pages. */
 import { expect, test } from "bun:test";
 import { openStore } from "../../../src/store/database.ts";
-import { PAGE_BYTES, appendPart, listMessages } from "../../../src/store/messages.ts";
+import { PAGE_BYTES, appendPart, insertWhole, listMessages } from "../../../src/store/messages.ts";
+import type { Part } from "../../../src/words/said.ts";
 
 function storeWith(sizes: readonly number[]) {
   const store = openStore(":memory:");
@@ -23,7 +24,7 @@ function storeWith(sizes: readonly number[]) {
   return store;
 }
 
-const big = PAGE_BYTES / 4; // its text and its part: two fill a page
+const big = PAGE_BYTES / 4; // told as its text and as its part: two fill a page
 
 test("forward, a page ends before the bytes do, but always moves on", () => {
   const store = storeWith([10, big, big, PAGE_BYTES * 2, 10, 10]);
@@ -77,4 +78,51 @@ test("a text is looked for in what was said, in either case, and % and _ stand f
   expect(found("e_c")).toEqual(["snake_case"]);
   expect(found("type")).toEqual([]); // how a part is kept is not what was said
   expect(listMessages(store, "a", { contains: "o", after: 0, limit: 1 }).more).toBe(true);
+});
+
+// It stood twice, as the message's text and in its one part: most of a store, and half the time of a long answer.
+test("one text is stored once and told as its part, whatever comes after it", () => {
+  const store = storeWith([]);
+  const of = { agent: "a", turn: null, run: 1, role: "assistant", at: 0 } as const;
+  const call: Part = { type: "tool_use", id: "t", name: "ls", input: { path: '\u00e4"' } };
+  const text = (words: string): Part => ({ type: "text", text: words });
+  const stories: readonly (readonly Part[])[] = [
+    [text("")],
+    [text('one "q" \u00e4')],
+    [text("one"), text("two")],
+    [text("one"), call],
+    [call, text("one")],
+    [call],
+    [{ type: "thinking", text: "hm" }],
+  ];
+  for (const [n, story] of stories.entries()) {
+    for (const part of story) appendPart(store, { ...of, key: `grown-${n}`, part });
+    insertWhole(
+      store,
+      story.map((part) => ({ ...of, key: `whole-${n}`, part })),
+    );
+  }
+  const told = listMessages(store, "a", { after: 0, limit: 100 }).messages;
+  for (const [n, story] of stories.entries())
+    for (const how of ["grown", "whole"])
+      expect(told.find(({ key }) => key === `1/${how}-${n}`)?.parts).toEqual([...story]);
+  const twice = store.get<{ n: number }>(
+    "SELECT count(*) AS n FROM messages WHERE text <> '' AND instr(parts, text) > 0",
+  );
+  expect(twice?.n).toBe(4); // those that have more than the text
+});
+
+test("what was cut is told so, also when more follows", () => {
+  const store = storeWith([]);
+  const of = { agent: "a", turn: null, run: 1, role: "assistant", at: 0, part: { type: "text", text: "x" } } as const;
+  insertWhole(store, [{ ...of, key: "whole", truncated: true }]);
+  appendPart(store, { ...of, key: "grown", truncated: true });
+  appendPart(store, { ...of, key: "grown" });
+  appendPart(store, { ...of, key: "not" });
+  const told = listMessages(store, "a", { after: 0, limit: 100 }).messages;
+  expect(told.map(({ key, truncated }) => [key, truncated])).toEqual([
+    ["1/whole", true],
+    ["1/grown", true],
+    ["1/not", undefined],
+  ]);
 });
