@@ -12,6 +12,8 @@ import type { EventRecord } from "../../../src/store/events.ts";
 import { asPrompt, getInput, insertInput } from "../../../src/store/inputs.ts";
 import { getPermission } from "../../../src/store/permissions.ts";
 import { insertProject } from "../../../src/store/projects.ts";
+import { saveRunAccount } from "../../../src/store/runs.ts";
+import { usageRows } from "../../../src/store/usage.ts";
 import type { AgentState } from "../../../src/words/agent.ts";
 import * as facts from "./state/world.ts";
 
@@ -290,4 +292,48 @@ test("a step that throws leaves no row behind", () => {
   expect(failing).toThrow("disk full");
   expect(store.all("SELECT * FROM runs")).toEqual([]);
   expect(getInput(store, id)).toMatchObject({ state: "queued", turn: null });
+});
+
+describe("what a program used", () => {
+  const used = (inputTokens: number): Fact => ({ type: "usage", usage: { inputTokens } });
+  const counted = () => usageRows(store, 0).map(({ account, inputTokens }) => ({ account, inputTokens }));
+  beforeEach(() => {
+    store.run("DELETE FROM usage");
+    store.run("DELETE FROM spending");
+    step((it) => it.fact({ type: "input", id: send("hello"), key: "khello", mode: "queue" }));
+    step((it) => frame(it, facts.ready));
+    store.transact(() => saveRunAccount(store, AGENT, 1, "x:one"));
+  });
+
+  // Each answer was a row to find and to write: two thirds of the time in which a flood of answers was taken in.
+  test("in the frames of one step is added up and stored once", () => {
+    const { run } = store;
+    let writes = 0;
+    const counting = {
+      ...store,
+      run: (sql: string, ...params: never[]) => {
+        if (sql.includes("INTO spending")) writes += 1;
+        return run(sql, ...params);
+      },
+    };
+    const before = store;
+    store = counting;
+    step((it) => {
+      for (let n = 1; n <= 100; n++) frame(it, used(n));
+    });
+    store = before;
+    expect(writes).toBe(1);
+    expect(counted()).toEqual([{ account: "x:one", inputTokens: 100 }]);
+    expect(state.usage).toEqual({ inputTokens: 100 });
+  });
+
+  test("before the next process begins stays with the account of the last one", () => {
+    step((it) => {
+      frame(it, used(7));
+      it.fact({ type: "exit", code: 1, stderrTail: "" });
+      it.fact({ type: "input", id: send("again"), key: "kagain", mode: "queue" });
+    });
+    expect(state.run).toBe(2);
+    expect(counted()).toEqual([{ account: "x:one", inputTokens: 7 }]);
+  });
 });
