@@ -49,7 +49,7 @@ import { startRetention } from "./store/retention.ts";
 import { saveSurvivors } from "./store/starts.ts";
 import { hasWorkspaces } from "./store/workspaces.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
-import { createWorker } from "./webhook/worker.ts";
+import { createWorker, type WorkerDeps } from "./webhook/worker.ts";
 import type { Rooms } from "./workspaces/rooms.ts";
 
 export interface DaemonOptions {
@@ -137,9 +137,10 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       }),
     ));
 
-  const worker = createWorker({
+  const deliver = {
     store,
     clock,
+    age: age.now,
     log,
     random: Math.random,
     seam,
@@ -149,7 +150,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       journal.within({ project, agent }, (entry) =>
         event(entry, "delivery", { delivery: { id, event: about, state } }),
       ),
-  });
+  } satisfies WorkerDeps;
+  const worker = await patiently(() => createWorker(deliver), patience);
 
   const newNonce = (): string => randomHex(16);
   const checks = { store, clock, log, groups, outputBytes: config.limits.runOutputBytes, newNonce, seam };
@@ -246,8 +248,12 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
         createReporter({ ...sources, clock, stateDir: config.stateDir, newUuid: () => crypto.randomUUID() }),
       )),
   };
-  const createFleet = config.fleet && (await import("./fleet/fleet.ts")).createFleet;
-  const fleet = config.fleet && (await createFleet?.(deps, config.fleet, { cores: availableParallelism(), seam }));
+  const { fleet: joined } = config;
+  const fleet =
+    joined &&
+    (await import("./fleet/fleet.ts").then(({ createFleet }) =>
+      patiently(() => createFleet(deps, joined, { cores: availableParallelism(), seam }), patience),
+    ));
   front.become(
     createApp({
       routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],

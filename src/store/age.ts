@@ -30,7 +30,7 @@ interface Span {
 /** Time servers correct a clock by as much, all the time. */
 const SAME_MS = 60_000;
 const LOOK_MS = 60_000;
-const SAVE_MS = 60 * 60 * 1000;
+const SAVE_MS = 10 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Spans that ended so long ago are asked for by nobody: twice the longest time that can be configured. */
 const KEPT_MS = 2 * 36_500 * DAY_MS;

@@ -27,6 +27,8 @@ export interface Delivery {
   /** All waits of this round, the present one included; of them, those for a receiver that is not there. */
   readonly waitedMs: number;
   readonly absentMs: number;
+  /** How long the store had been in use when the present wait began (ms); null: it was not noted. */
+  readonly sinceAge: number | null;
   readonly lastError: string | null;
   readonly createdAt: number;
   readonly settledAt: number | null;
@@ -34,7 +36,7 @@ export interface Delivery {
 
 /** Of `deliveries d`: all but what is sent. */
 const SHOWN = `d.id, d.seq, d.project, d.agent, d.event, d.url, d.own, d.state, d.attempts, d.round, d.refusals,
-  d.next_at AS nextAt, d.delay_ms AS delayMs, d.waited_ms AS waitedMs, d.absent_ms AS absentMs,
+  d.next_at AS nextAt, d.delay_ms AS delayMs, d.waited_ms AS waitedMs, d.absent_ms AS absentMs, d.since_age AS sinceAge,
   d.last_error AS lastError, d.created_at AS createdAt, d.settled_at AS settledAt`;
 
 /** SQLite has no booleans. */
@@ -94,7 +96,7 @@ export interface AttemptRecord {
 
 export type AttemptEnd = Pick<
   Delivery,
-  "state" | "nextAt" | "delayMs" | "waitedMs" | "absentMs" | "refusals" | "lastError"
+  "state" | "nextAt" | "delayMs" | "waitedMs" | "absentMs" | "sinceAge" | "refusals" | "lastError"
 >;
 
 export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, end: AttemptEnd, now: number): void {
@@ -109,7 +111,8 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
     attempt.response,
   );
   store.run(
-    `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, delay_ms = ?, waited_ms = ?, absent_ms = ?, last_error = ?, settled_at = ?
+    `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, delay_ms = ?,
+       waited_ms = ?, absent_ms = ?, since_age = ?, last_error = ?, settled_at = ?
      WHERE id = ?`,
     end.state,
     end.refusals,
@@ -117,6 +120,7 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
     end.delayMs,
     end.waitedMs,
     end.absentMs,
+    end.sinceAge,
     end.lastError,
     end.state === "pending" ? null : now,
     id,
@@ -139,10 +143,12 @@ export function clampPending(store: Store, now: number): void {
 
 export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
 
-/** To be tried now, under the same id; a settled one from the beginning of the schedule. */
+/** To be tried now, under the same id; a settled one from the beginning of the schedule. What it waits for is let off. */
 export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
   store.run(
-    "UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ?, delay_ms = 0 WHERE id = ?",
+    `UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ?, delay_ms = 0,
+       waited_ms = max(0, waited_ms - delay_ms), absent_ms = max(0, absent_ms - delay_ms)
+     WHERE id = ?`,
     url,
     token,
     own ? 1 : 0,

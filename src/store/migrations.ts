@@ -274,4 +274,8 @@ export const MIGRATIONS: readonly string[] = [
     SELECT CAST(value AS INTEGER), CAST(value AS INTEGER), unixepoch() * 1000 FROM meta WHERE key = 'age_ms';
   DELETE FROM meta WHERE key = 'age_ms';
   `,
+  // A wait counts as far as it was waited.
+  `
+  ALTER TABLE deliveries ADD COLUMN since_age INTEGER;
+  `,
 ];

@@ -1,5 +1,6 @@
 /** What becomes of a delivery after an attempt. Pure; it counts what was waited and knows no clock. */
 import { nextDelay, type RetrySchedule } from "../lib/backoff.ts";
+import type { Delivery } from "../store/deliveries.ts";
 import type { AttemptOutcome } from "./client.ts";
 
 const SECOND = 1000;
@@ -35,6 +36,19 @@ export type NextStep =
       readonly absentMs: number;
     }
   | { readonly state: "dead"; readonly reason: string };
+
+/**
+ * The same with what was granted and not waited taken off: the clock was set ahead and all was due at once, or nobody
+ * ran meanwhile. `age`: of the store, as `sinceAge`.
+ */
+export function asWaited<T extends Pick<Delivery, "delayMs" | "waitedMs" | "absentMs" | "sinceAge">>(
+  delivery: T,
+  age: number,
+): T {
+  const { delayMs, waitedMs, absentMs, sinceAge } = delivery;
+  const letOff = sinceAge === null ? 0 : Math.max(0, delayMs - Math.max(0, age - sinceAge));
+  return { ...delivery, waitedMs: Math.max(0, waitedMs - letOff), absentMs: Math.max(0, absentMs - letOff) };
+}
 
 export function afterAttempt({ outcome, attempt, refusals, waitedMs, absentMs, random }: AttemptHistory): NextStep {
   const again = (giveUpAfterMs: number, retryAfterMs = 0): number | null =>

@@ -18,7 +18,7 @@ import type { OutboxConfig } from "./outbox.ts";
 import { ownToken } from "./outbox.ts";
 import type { Flight } from "./queue.ts";
 import { destinationOf, MAX_IN_FLIGHT, nextDueAt, nextToSend } from "./queue.ts";
-import { afterAttempt } from "./schedule.ts";
+import { afterAttempt, asWaited } from "./schedule.ts";
 import { hostOf, isIP, isLoopback } from "../lib/ip.ts";
 import { given } from "../lib/given.ts";
 
@@ -43,6 +43,8 @@ export interface WorkerDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** For how long the store was in use, in ms. */
+  readonly age: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly config: WorkerConfig;
@@ -125,8 +127,9 @@ export function createWorker(deps: WorkerDeps): Worker {
 
   const send = async (id: string): Promise<void> => {
     await Promise.resolve(); // the flight is registered first, whatever happens here
-    const delivery = findDelivery(store, id);
-    if (delivery === null || delivery.state !== "pending") return;
+    const found = findDelivery(store, id);
+    if (found === null || found.state !== "pending") return;
+    const delivery = asWaited(found, deps.age());
     const at = clock.now();
     const token = delivery.own ? ownToken(store, config, delivery) : (config.token ?? null);
     deps.seam("posting");
@@ -211,6 +214,7 @@ export function createWorker(deps: WorkerDeps): Worker {
           delayMs: wait.delayMs,
           waitedMs: delivery.waitedMs + wait.delayMs,
           absentMs: wait.absentMs,
+          sinceAge: deps.age(),
           refusals,
           lastError: reason,
         },

@@ -1,7 +1,7 @@
 /**
  * Stdout of a fake: whole lines at once, and on request a line cut in two, as a program may be seen while it writes.
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 
 export interface Out {
   /** One JSON line. */
@@ -55,7 +55,10 @@ function writeStdout(bytes: Uint8Array): void {
   }
 }
 
-/** Records of earlier processes of the same conversation: one JSON value a line, appended in one write. */
+/**
+ * Records of earlier processes of the same conversation: one JSON value a line, appended in one write. A line that a
+ * full disk or a death has cut is passed over, as the real programs do it.
+ */
 export function createHistory<T>(path: string): { read(): T[]; append(record: T): void } {
   return {
     read() {
@@ -65,15 +68,21 @@ export function createHistory<T>(path: string): { read(): T[]; append(record: T)
       } catch {
         return []; // No file yet: no earlier process.
       }
-      // Only this function's `append` writes the file, so its lines are what T says.
-      return text
-        .split("\n")
-        .filter(Boolean)
-        .map((line): T => JSON.parse(line));
+      // Only this function's `append` writes the file, so its whole lines are what T says.
+      return text.split("\n").flatMap((line): T[] => {
+        try {
+          return [JSON.parse(line)];
+        } catch {
+          return [];
+        }
+      });
     },
     append(record) {
-      const file = openSync(path, "a");
-      writeSync(file, `${JSON.stringify(record)}\n`);
+      const file = openSync(path, "a+");
+      const { size } = fstatSync(file);
+      const end = Buffer.alloc(1, "\n");
+      if (size > 0) readSync(file, end, 0, 1, size - 1);
+      writeSync(file, `${end.toString() === "\n" ? "" : "\n"}${JSON.stringify(record)}\n`);
       closeSync(file);
     },
   };

@@ -92,6 +92,7 @@ function settle(store: Store, id: string): void {
     delayMs: 0,
     waitedMs: 0,
     absentMs: 0,
+    sinceAge: null,
     lastError: WORD,
   };
   recordAttempt(store, id, attempt, end, 2);

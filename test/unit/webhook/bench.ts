@@ -35,6 +35,7 @@ export async function bench(more: Partial<WorkerDeps> = {}, log: Logger = silent
   const worker = createWorker({
     store,
     clock,
+    age: clock.monotonic,
     log,
     random: () => 0.5,
     resolve: async () => ["127.0.0.1"],

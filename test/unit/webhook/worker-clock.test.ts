@@ -5,7 +5,7 @@
  * (`receiver/worker.ts`). The stamp in the signature is of the wall clock, as its receiver compares it with its own.
  */
 import { describe, expect, test } from "bun:test";
-import { findDelivery, insertDelivery, attemptsOf } from "../../../src/store/deliveries.ts";
+import { findDelivery, insertDelivery, attemptsOf, reviveDelivery } from "../../../src/store/deliveries.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { createWorker } from "../../../src/webhook/worker.ts";
 import { eventually } from "../../support/api.ts";
@@ -13,6 +13,8 @@ import { bench, closers, state, type Bench } from "./bench.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+
+const own = (it: Bench) => ({ url: it.hook.url(), token: null, own: false });
 
 const attempted = (it: Bench, id: string, times: number): Promise<unknown> =>
   eventually(`attempt ${times} of ${id}`, () => findDelivery(it.store, id)?.attempts === times);
@@ -29,6 +31,27 @@ describe("a clock that is set", () => {
     expect(findDelivery(it.store, "m1")).toMatchObject({ state: "pending", waitedMs: 6000 });
     it.clock.advance(5000);
     await eventually("the delivery", () => state(it, "m1") === "delivered");
+  });
+
+  // Two answers of a proxy without a backend, a minute apart, were "for an hour" when the clock was set between them.
+  test("forward again and again counts no wait that was not waited, nor do people who ask for a try", async () => {
+    const it = await bench();
+    it.hook.on("/hook", { status: 404 });
+    it.add("m1");
+    await attempted(it, "m1", 1);
+    for (let times = 2; times <= 12; times++) {
+      if (times % 3 === 0) it.store.transact(() => reviveDelivery(it.store, "m1", own(it), it.clock.now()));
+      else it.clock.jump(2 * DAY);
+      it.clock.advance(60_000);
+      await attempted(it, "m1", times);
+      expect(findDelivery(it.store, "m1")).toMatchObject({ state: "pending" });
+    }
+    for (let hours = 0; hours < 3 && state(it, "m1") === "pending"; hours++) {
+      const { attempts = 0 } = findDelivery(it.store, "m1") ?? {};
+      it.clock.advance(HOUR);
+      await eventually("the next attempt", () => (findDelivery(it.store, "m1")?.attempts ?? 0) > attempts);
+    }
+    expect(state(it, "m1")).toBe("dead");
   });
 
   test("back by two days moves what waits along: the retry comes when its seconds are over", async () => {
@@ -51,6 +74,7 @@ describe("a clock that is set", () => {
     const next = createWorker({
       store: it.store,
       clock: it.clock,
+      age: it.clock.monotonic,
       log: silentLogger,
       random: () => 0.5,
       resolve: async () => ["127.0.0.1"],

@@ -210,6 +210,7 @@ describe("whom it goes to", () => {
       createWorker({
         store,
         clock,
+        age: clock.monotonic,
         log: silentLogger,
         random: () => 0.5,
         resolve: async () => [],
@@ -238,6 +239,7 @@ describe("whom it goes to", () => {
     const worker = createWorker({
       store: it.store,
       clock: it.clock,
+      age: it.clock.monotonic,
       log: silentLogger,
       random: () => 0.5,
       resolve: async () => [],
