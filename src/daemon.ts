@@ -249,11 +249,9 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
       )),
   };
   const { fleet: joined } = config;
-  const fleet =
-    joined &&
-    (await import("./fleet/fleet.ts").then(({ createFleet }) =>
-      patiently(() => createFleet(deps, joined, { cores: availableParallelism(), seam }), patience),
-    ));
+  const createFleet = joined && (await import("./fleet/fleet.ts")).createFleet;
+  const machine = { cores: availableParallelism(), seam };
+  const fleet = joined && (await patiently(() => createFleet?.(deps, joined, machine), patience));
   front.become(
     createApp({
       routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],

@@ -2,7 +2,7 @@
 import { flawsIn } from "../../support/story.ts";
 import type { Check } from "../evidence.ts";
 import { runsOf, tagOf } from "../journals.ts";
-import { turnOf, turnsOf } from "./runs.ts";
+import { isOurs, turnOf, turnsOf, wordsOfOurs } from "./runs.ts";
 
 export const storiesArePossible: Check = ({ agents, shown }) =>
   agents.flatMap(({ id, provider }) => {
@@ -22,6 +22,7 @@ export const outcomesAreTrue: Check = (evidence) =>
     const ended = evidence.acts.some(({ agent, act }) => agent === id && (act === "abort" || act === "stop"));
     const interrupted = ended || evidence.acts.some(({ agent, act }) => agent === id && act === "interrupt");
     return (evidence.shown.inputs[id] ?? []).flatMap((input) => {
+      if (isOurs(input)) return [];
       const tag = tagOf(String(input["text"]));
       const turn = turnOf(evidence, id, String(input["turnId"]));
       const run = runs.filter((each) => each.tag === tag).at(-1);
@@ -30,6 +31,8 @@ export const outcomesAreTrue: Check = (evidence) =>
       if (turn.outcome === real) return [];
       // Ended by its program in the moment in which it was interrupted: either is true.
       if (interrupted && turn.outcome === "interrupted") return [];
+      // Taken out of a wait for its account, and gone on as the same turn.
+      if (run.end?.outcome === "interrupted" && wordsOfOurs(evidence, id, turn.id).length > 0) return [];
       if (damaged && turn.outcome !== "completed") return [];
       // Its last words went through a helper that died with them.
       if (shaken && provider === "opencode" && turn.outcome === "lost") return [];

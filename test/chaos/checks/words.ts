@@ -4,15 +4,18 @@
  */
 import type { Check, Evidence } from "../evidence.ts";
 import { runsOf, tagOf, type Run } from "../journals.ts";
+import { isOurs, wordsOfOurs } from "./runs.ts";
 
 export const messagesAreExact: Check = (evidence) =>
   evidence.agents.flatMap(({ id, provider, damaged }) => {
     const runs = runsOf(evidence, id);
     return (evidence.shown.inputs[id] ?? []).flatMap((input) => {
+      if (isOurs(input)) return [];
       const tag = tagOf(String(input["text"]));
       const own = runs.filter((run) => run.tag === tag);
       const last = own.at(-1);
-      const texts = textsOf(evidence, id, String(input["turnId"]));
+      const answers = wordsOfOurs(evidence, id, String(input["turnId"])).map((words) => `echo: ${words}`);
+      const texts = textsOf(evidence, id, String(input["turnId"])).filter((text) => !answers.includes(text));
       if (last === undefined)
         return texts.length > 0 ? [`${tag}: its program said nothing, but ${texts.length} messages are shown`] : [];
       // A plain program's output is one message, whatever it consists of.

@@ -10,6 +10,17 @@ test("finds nothing where all is well", () => {
   expect(flawsOf(goodEvidence())).toEqual({});
 });
 
+test("a turn that was taken out of a wait for its account, and went on because we asked, is no flaw", () => {
+  const it = goodEvidence();
+  const cut = it.journals[A]?.find((record) => record.type === "ended" && record.outcome === "completed");
+  change(cut, { outcome: "interrupted" });
+  expect(Object.keys(flawsOf(it))).toEqual(["outcomesAreTrue"]);
+  const asked: object = { ...it.shown.inputs[A]?.[0] };
+  push(it.shown.inputs[A], { ...asked, n: 99, text: "continue", origin: "limit" });
+  push(it.shown.messages[A], { ...it.shown.messages[A]?.[0], text: "echo: continue" });
+  expect(flawsOf(it)).toEqual({});
+});
+
 /** `lie` falsifies the evidence; `found` must be among the checks that fail. */
 const lies: readonly [what: string, found: CheckName, lie: (it: Falsified & Evidence) => unknown][] = [
   ["an input that was taken is not listed", "inputsAreListed", (it) => remove(it.shown.inputs[A], 1)],
