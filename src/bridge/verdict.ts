@@ -82,6 +82,8 @@ export function judge({ status, messages, anchor, error, interrupting, refused, 
   // have said its last words before the abort that follows the refusal could reach it.
   if (interrupting && (refused || answers.some(({ info }) => info.error?.aborted === true)))
     return { over: true, outcome: "interrupted", error: null };
+  // A step that calls tools is followed by another one, which a dead server never began.
+  if (orphan && last.finish === "tool-calls") return { over: true, outcome: "lost", error: LOST };
   // Completed without a reason: aborted while it waited for a retry.
   if (last.finish === "") return { over: true, outcome: "interrupted", error: null };
   return { over: true, outcome: "completed", error: null };

@@ -56,10 +56,10 @@ export function journaled(wire: Wire): Wire {
       await wire.turnEnd(turn, end);
       tell({ type: "ended", outcome: end.outcome, code: end.outcome === "failed" ? end.code : null });
     },
-    async say(blocks, chunks, pause) {
+    async say(blocks, chunks, pause, more) {
       const text = blocks.join("");
       tell({ type: "saying", text });
-      await wire.say(blocks, chunks, pause);
+      await wire.say(blocks, chunks, pause, more);
       if (kept === null) tell({ type: "said", text });
       else kept.push(text);
     },

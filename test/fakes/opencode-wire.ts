@@ -95,6 +95,7 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     blocks: readonly string[],
     chunks: number,
     pause: () => Promise<void>,
+    more: boolean,
   ): Promise<void> {
     const message = begin();
     speaking = message;
@@ -122,7 +123,7 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       }
     }
     speaking = undefined;
-    complete(message, "stop");
+    complete(message, more ? "tool-calls" : "stop");
   }
 
   function settleTool({ id }: ToolCall, state: Json): void {
@@ -217,8 +218,8 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       const action = { reason: "account_rate_limit", provider: "fake", title: "limit reached" };
       status({ type: "retry", attempt: 1, message, action, next: until });
     },
-    say: (blocks, chunks, pause) => speak("text", blocks, chunks, pause),
-    think: (text) => speak("reasoning", [text], 1, async () => undefined),
+    say: (blocks, chunks, pause, more) => speak("text", blocks, chunks, pause, more),
+    think: (text) => speak("reasoning", [text], 1, async () => undefined, true),
     empty: () => complete(begin(), "stop"),
     toolCall(call) {
       if (call.name === "cut_stream") host.cutStreams();
@@ -260,7 +261,7 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
       ];
       const { message = "" } = await request("question", id, { questions });
       wire.toolResult({ id, name: "question", input: {} }, { text: message, isError: false, denied: false });
-      await speak("text", [`answered: ${message}`], 1, async () => undefined);
+      await speak("text", [`answered: ${message}`], 1, async () => undefined, false);
       return message;
     },
     withdraw(tool) {

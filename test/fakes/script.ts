@@ -64,8 +64,9 @@ export interface Wire {
   /** Frames that end a turn, with everything misleading that the provider prints before its authoritative end. */
   turnEnd(turn: TurnStart, end: TurnEnd): void | Promise<void>;
   /** One message with these text blocks, in `chunks` deltas a block. `await pause()` once, in the middle of the deltas
-   *  (an interrupt makes it throw: let it through, after the frames for the partial text, if the provider keeps it). */
-  say(blocks: readonly string[], chunks: number, pause: () => Promise<void>): void | Promise<void>;
+   *  (an interrupt makes it throw: let it through, after the frames for the partial text, if the provider keeps it).
+   *  `more`: it is not the last thing that is said or done in this turn. */
+  say(blocks: readonly string[], chunks: number, pause: () => Promise<void>, more: boolean): void | Promise<void>;
   think(text: string): void | Promise<void>;
   /** A final message without any text. */
   empty(): void | Promise<void>;
@@ -177,6 +178,9 @@ export function createEngine(given: Wire): Engine {
   };
 }
 
+/** Steps that make messages of their own. */
+const SPOKEN = ["say", "half", "long", "think", "empty", "tool", "ask", "ask2", "question", "withdraw"];
+
 interface Ran {
   readonly end: TurnEnd;
   readonly later: readonly { readonly steps: readonly ScriptStep[]; readonly gate: string }[];
@@ -188,9 +192,11 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
   const openTools = new Map<string, ToolCall>();
   const openAsks = new Set<string>();
   let lastText = "";
+  let more = false;
 
   const say = async (target: Wire, blocks: readonly string[], chunks: number, gate?: string) => {
-    await target.say(blocks, chunks, () => (gate === undefined ? interruptPoint(signal) : gateOpen(gate, signal)));
+    const pause = () => (gate === undefined ? interruptPoint(signal) : gateOpen(gate, signal));
+    await target.say(blocks, chunks, pause, more);
     return blocks.join("");
   };
 
@@ -279,7 +285,8 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
   };
 
   const runAll = async (target: Wire, list: readonly ScriptStep[]) => {
-    for (const step of list) {
+    for (const [at, step] of list.entries()) {
+      more = list.slice(at + 1).some((each) => SPOKEN.some((key) => key in each));
       await interruptPoint(signal);
       // What `cut` kept back goes out with the next step that writes: a gate and a mark do not.
       if (!("mark" in step) && !("gate" in step && Object.keys(step).length === 1)) wire.release();

@@ -124,6 +124,10 @@ describe("the verdict on a turn", () => {
     });
     expect(judge({ ...base, orphan: true })).toMatchObject({ over: true, outcome: "lost" });
     expect(judge({ ...base, orphan: true, messages: [answer()] })).toMatchObject({ over: true, outcome: "completed" });
+    // Died between two steps: the one that calls tools is complete, the answer was never begun. Was told as completed.
+    const step = answer({ finish: "tool-calls" });
+    expect(judge({ ...base, orphan: true, messages: [step] })).toMatchObject({ over: true, outcome: "lost" });
+    expect(judge({ ...base, messages: [step] })).toMatchObject({ over: true, outcome: "completed" });
   });
 
   test("idle for ever without an answer is a failure that says so", () => {
