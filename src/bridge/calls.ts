@@ -7,6 +7,7 @@ import type { Client, Reply } from "./client.ts";
 import { isIdOf, isMessageId, messageIdAfter, messageIdOf } from "./message-id.ts";
 import type { CoreAction, CoreInput } from "./core-io.ts";
 import type { WireMessage } from "./wire.ts";
+import { endsTurn } from "./verdict.ts";
 import { addTotals, readMessages, readPermission, readQuestion, readStatuses, readTotals } from "./wire.ts";
 import { isFields, text } from "../providers/read.ts";
 
@@ -130,6 +131,8 @@ export function createCalls({ client, session, model, system, clock, onInput }: 
 
   /**
    * The status first: what is stored when it is idle is all there will be, but for the completing of a failed message.
+   * The newest messages are those with the highest ids. When the clock was set back, what is made now stands before all
+   * that was made then: so the end of the turn must be among them, or there may be more of it.
    */
   async function readTurn(anchor: string): Promise<CoreInput> {
     const statuses = await client.get("/session/status");
@@ -138,7 +141,8 @@ export function createCalls({ client, session, model, system, clock, onInput }: 
     for (const limit of [20, 200, null]) {
       found = await messages(limit);
       if (found === null) return { h: "read_failed" };
-      if (limit === null || found.length < limit || found.some(({ info }) => info.id <= anchor)) break;
+      const ended = found.some(({ info }) => info.id <= anchor) && found.some(({ info }) => endsTurn(info, anchor));
+      if (limit === null || found.length < limit || ended) break;
     }
     const [own, children] = await Promise.all([client.get(path), client.get(`${path}/children`)]);
     // Without the sub-agents they would seem to have fallen.

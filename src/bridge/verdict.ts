@@ -39,6 +39,11 @@ export function isOfTurn(info: MessageInfo, anchor: string): boolean {
   return info.id > anchor || (anchor !== "" && info.answers === anchor);
 }
 
+/** Is it an answer after which there is no further step? */
+export function endsTurn(info: MessageInfo, anchor: string): boolean {
+  return info.role === "assistant" && isOfTurn(info, anchor) && info.completed && info.finish !== "tool-calls";
+}
+
 export function judge({ status, messages, anchor, error, interrupting, refused, orphan, waitedMs }: Question): Verdict {
   if (status.type !== "idle") return { over: false, why: "busy" };
   const answers = messages.filter(({ info }) => info.role === "assistant" && isOfTurn(info, anchor));
