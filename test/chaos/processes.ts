@@ -58,15 +58,31 @@ export function descriptorsOf(pid: number): number {
 /** What they lead to, by kind, for a person who looks for a leak: `12 socket, 3 /state/harness.db`. */
 export function descriptorKinds(pid: number): string {
   const counts = new Map<string, number>();
+  const connections = connectionsOf(pid);
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
-      const kind = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[.*$/, "");
+      const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      const kind = connections.get(link) ?? link.replace(/:\[.*$/, "");
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     } catch {
       // closed meanwhile
     }
   }
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
+}
+
+/** As the kernel numbers the states of TCP. */
+const TCP_STATES: Readonly<Record<string, string>> = { "01": "established", "08": "half closed", "0A": "listening" };
+
+/** By the link of its descriptor: the ports of a TCP socket, and its state. */
+function connectionsOf(pid: number): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const line of readFileSync(`/proc/${pid}/net/tcp`, "latin1").split("\n")) {
+    const [, local = "", remote = "", state = "", , , , , , inode] = line.trim().split(/\s+/);
+    const [from, to] = [local, remote].map((address) => Number.parseInt(address.split(":")[1] ?? "", 16));
+    if (inode !== undefined) found.set(`socket:[${inode}]`, `socket ${from}-${to} ${TCP_STATES[state] ?? state}`);
+  }
+  return found;
 }
 
 /** In KiB: what is its own and cannot be read again from a file. */
