@@ -38,4 +38,8 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
   { seed: 211, minutes: 10, found: "a key that was forgotten when the clock was set, and its request done again" },
   { seed: 213, minutes: 10, found: "a start that came to be after it was given up" },
   { seed: 221, minutes: 10, found: "an old run's folder that could not be removed, for which nothing was started" },
+  { seed: 402, minutes: 10, found: "a turn told as completed whose server died between two of its steps" },
+  { seed: 406, minutes: 10, found: "a start that ended at a full disk because the clock had been set back before" },
+  { seed: 411, minutes: 10, found: "an hour's wait for a receiver that counted although the clock had cut it short" },
+  { seed: 413, minutes: 10, found: "OpenCode's answer of after a clock set back, not looked for among the older ones" },
 ];
