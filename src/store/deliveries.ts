@@ -143,7 +143,7 @@ export function clampPending(store: Store, now: number): void {
 
 export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
 
-/** To be tried now, under the same id; a settled one from the beginning of its schedule. What it waits for is let off. */
+/** To be tried now, under the same id; a settled one from the schedule's beginning. What it waits for is let off. */
 export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
   store.run(
     `UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ?, delay_ms = 0,
