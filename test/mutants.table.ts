@@ -232,7 +232,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   ],
   "src/webhook/schedule.ts": [["      return { state: \"delivered\" };", "      return { state: \"dead\", reason: \"\" };"]],
   "src/webhook/worker.ts": [
-    ["if (delivery === null || delivery.state !== \"pending\") return;", "if (delivery === null) return;", "between the choice of a delivery and its sending lies one microtask: nothing settles it there"],
+    ["if (found === null || found.state !== \"pending\") return;", "if (found === null) return;", "between the choice of a delivery and its sending lies one microtask: nothing settles it there"],
     ["if (cut.signal.aborted && result.status === null) return;", ""],
     ["if (stepMs < 0) shiftPending(store, stepMs);", ""],
   ],

@@ -33,8 +33,12 @@ export interface Probe {
  * What the process wrote about itself; null when it did not get that far. Written in one go: valid only with its LF.
  */
 export function readIdentity(paths: Pick<RunPaths, "pid">): Identity | null {
-  const text = readSmallFile(paths.pid, MAX_RECORD_BYTES);
-  const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+) (\S+)\n$/.exec(text ?? "");
+  return identityIn(readSmallFile(paths.pid, MAX_RECORD_BYTES) ?? "");
+}
+
+/** The same of a record that was heard. */
+export function identityIn(record: string): Identity | null {
+  const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+) (\S+)\n$/.exec(record);
   if (match === null) return null;
   const [, bootId = "", pid, startTicks, wrapperPid, wrapperStartTicks, nonce = ""] = match;
   return {

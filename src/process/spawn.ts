@@ -10,7 +10,7 @@ import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { notedUmask } from "../lib/umask.ts";
 import { execProblem } from "./exec-limits.ts";
-import { NONCE_ENV, readExit, readIdentity } from "./identity.ts";
+import { identityIn, NONCE_ENV, readExit, readIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
 import { readTail } from "./tail.ts";
@@ -64,11 +64,10 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   await makeRunFolder(paths, input.kind === "fifo");
 
   const wrapper = startWrapper(request);
-  // The child says "ok" behind its record, and a wrapper that fails before that closes the pipe.
-  const reader = wrapper.stdout.getReader();
-  await reader.read().catch(() => undefined);
-  void reader.cancel().catch(() => undefined);
-  // It is on its way now, and whoever called must not start another: what cannot be looked at is looked at again.
+  // The child says its record when it is stored, and a wrapper that fails before that closes the pipe.
+  const heard = identityIn(await firstLine(wrapper.stdout));
+  if (heard !== null) return heard;
+  // It may be on its way, and whoever called must not start another: what cannot be looked at is looked at again.
   const identity = await untilPossible(clock, () => readIdentity(paths));
   if (identity !== null) return identity;
 
@@ -79,6 +78,20 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
     `the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`,
     recordProblem(paths),
   );
+}
+
+/** As far as it came. */
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (!text.includes("\n")) {
+    const chunk = await reader.read().catch(() => null);
+    if (chunk === null || chunk.done) break;
+    text += decoder.decode(chunk.value, { stream: true });
+  }
+  void reader.cancel().catch(() => undefined);
+  return text;
 }
 
 /** A shell does not tell why it could not write its records: what stands in the way is found by writing one. */

@@ -37,9 +37,10 @@ printf '%03d\\n' "$?" 1<>"$2/exit"
 /**
  * argv: wrapperPid wrapperStart CHILD_SCRIPT dir kind input cgroup umask program args…
  * Opens everything first, then records itself, then becomes the program: whoever has seen the record can write to the
- * FIFO, and no program runs that is not recorded, or that another was before (125). 126/127: the shell could not run
- * the program. It traps only what a dead daemon's pipe would send: any other signal must end it as it would end the
- * program.
+ * FIFO, and no program runs that is not recorded, or that another was before (125). The daemon that starts it hears the
+ * record itself: what others do to the file must not make it take a program that ran for one that did not. 126/127: the
+ * shell could not run the program. It traps only what a dead daemon's pipe would send: any other signal must end it as
+ * it would end the program.
  */
 export const CHILD_SCRIPT = `
 trap : PIPE
@@ -50,10 +51,11 @@ fifo) exec <>"$6" ;;
 esac || exit 125
 if [ -n "$7" ]; then echo "$$" >"$7/cgroup.procs" || exit 125; fi
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 125
+_ah_record="v1 $_ah_boot $$ $_ah_start $1 $2 $AH_RUN_NONCE"
 set -C
-printf 'v1 %s %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" "$AH_RUN_NONCE" >"$4/pid" || exit 125
+printf '%s\\n' "$_ah_record" >"$4/pid" || exit 125
 set +C
-echo ok >&3 2>/dev/null
+printf '%s\\n' "$_ah_record" >&3 2>/dev/null
 umask "$8"
 shift 8
 exec "$@" 3>&-
