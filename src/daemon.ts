@@ -7,7 +7,6 @@ import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
 import { createJournal, event } from "./agents/journal.ts";
 import type { Closer } from "./agents/closing.ts";
-import { startHousekeeping } from "./agents/housekeeping.ts";
 import type { Reporter } from "./agents/report.ts";
 import type { Supervisor } from "./agents/supervisor.ts";
 import { createSupervisor } from "./agents/supervisor.ts";
@@ -45,7 +44,6 @@ import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
 import { createAge } from "./store/age.ts";
-import { startRetention } from "./store/retention.ts";
 import { saveSurvivors } from "./store/starts.ts";
 import { hasWorkspaces } from "./store/workspaces.ts";
 import { enqueueNotice } from "./webhook/outbox.ts";
@@ -279,23 +277,20 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   if (hasLimits(store) || supervisor.agents().some(({ state }) => state.limited !== null)) (await keeper()).look();
   attachments.boot();
   worker.wake();
-  const housekeeping = startHousekeeping({
-    clock,
-    // Nobody ever had a workspace: nothing is loaded to find that out again.
-    tend: async () => {
-      if (hasWorkspaces(store))
-        await (await rooms()).tend(age.cutoff(config.retention.workspacesDays), (id) => supervisor.find(id) !== null);
-    },
-  });
   fleet?.start();
-  const retention = startRetention({
-    store,
-    clock,
-    log,
-    age,
-    eventsDays: config.retention.eventsDays,
-    copied: fleet?.copied ?? null,
-  });
+  const { eventsDays, workspacesDays } = config.retention;
+  // Nobody ever had a workspace: nothing is loaded to find that out again.
+  const tend = async (): Promise<void> => {
+    if (hasWorkspaces(store))
+      await (await rooms()).tend(age.cutoff(workspacesDays), (id) => supervisor.find(id) !== null);
+  };
+  // Not needed to be ready.
+  const upkeep = Promise.all([import("./agents/housekeeping.ts"), import("./store/retention.ts")]).then(
+    ([{ startHousekeeping }, { startRetention }]) => [
+      startHousekeeping({ clock, tend }),
+      startRetention({ store, clock, log, age, eventsDays, copied: fleet?.copied ?? null }),
+    ],
+  );
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
   const lockWatch = watchLock(lock, clock, SWEEP_MS, () => displace(lost(stateDir)));
   service.ready();
@@ -307,9 +302,8 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     displaced,
     async stop() {
       service.stopping();
-      retention.stop();
+      for (const each of await upkeep) each.stop();
       age.stop();
-      housekeeping.stop();
       forgetting.stop();
       lockWatch.stop();
       await listener.stop({ graceMs: 300 });

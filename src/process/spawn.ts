@@ -65,7 +65,10 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
 
   const wrapper = startWrapper(request);
   // The child says its record when it is stored, and a wrapper that fails before that closes the pipe.
-  const heard = identityIn(await firstLine(wrapper.stdout));
+  const reader = wrapper.stdout.getReader();
+  const { value } = await reader.read().catch(() => ({ value: undefined }));
+  void reader.cancel().catch(() => undefined);
+  const heard = identityIn(Buffer.from(value ?? []).toString()); // one write into a pipe, so one read
   if (heard !== null) return heard;
   // It may be on its way, and whoever called must not start another: what cannot be looked at is looked at again.
   const identity = await untilPossible(clock, () => readIdentity(paths));
@@ -78,20 +81,6 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
     `the process ended with code ${code ?? "unknown"} before it was recorded${said === "" ? "" : `: ${said}`}`,
     recordProblem(paths),
   );
-}
-
-/** As far as it came. */
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = stream.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  while (!text.includes("\n")) {
-    const chunk = await reader.read().catch(() => null);
-    if (chunk === null || chunk.done) break;
-    text += decoder.decode(chunk.value, { stream: true });
-  }
-  void reader.cancel().catch(() => undefined);
-  return text;
 }
 
 /** A shell does not tell why it could not write its records: what stands in the way is found by writing one. */
