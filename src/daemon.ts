@@ -2,6 +2,7 @@
 import { availableParallelism, hostname } from "node:os";
 import { join } from "node:path";
 import { createGroups } from "./agents/groups.ts";
+import { startHousekeeping } from "./agents/housekeeping.ts";
 import { createAccounts } from "./agents/accounts.ts";
 import { createAttachments } from "./agents/attach.ts";
 import { createBus } from "./agents/bus.ts";
@@ -43,6 +44,7 @@ import { hasChecks } from "./store/checks.ts";
 import { hasLimits } from "./store/limits.ts";
 import { startForgetting } from "./store/forget.ts";
 import { patiently } from "./store/patience.ts";
+import { startRetention } from "./store/retention.ts";
 import { createAge } from "./store/age.ts";
 import { saveSurvivors } from "./store/starts.ts";
 import { hasWorkspaces } from "./store/workspaces.ts";
@@ -284,13 +286,10 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     if (hasWorkspaces(store))
       await (await rooms()).tend(age.cutoff(workspacesDays), (id) => supervisor.find(id) !== null);
   };
-  // Not needed to be ready.
-  const upkeep = Promise.all([import("./agents/housekeeping.ts"), import("./store/retention.ts")]).then(
-    ([{ startHousekeeping }, { startRetention }]) => [
-      startHousekeeping({ clock, tend }),
-      startRetention({ store, clock, log, age, eventsDays, copied: fleet?.copied ?? null }),
-    ],
-  );
+  const upkeep = [
+    startHousekeeping({ clock, tend }),
+    startRetention({ store, clock, log, age, eventsDays, copied: fleet?.copied ?? null }),
+  ];
   const { promise: displaced, resolve: displace } = Promise.withResolvers<HarnessError>();
   const lockWatch = watchLock(lock, clock, SWEEP_MS, () => displace(lost(stateDir)));
   service.ready();
@@ -302,7 +301,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
     displaced,
     async stop() {
       service.stopping();
-      for (const each of await upkeep) each.stop();
+      for (const each of upkeep) each.stop();
       age.stop();
       forgetting.stop();
       lockWatch.stop();

@@ -162,7 +162,11 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
         seen = lastText(store, entry.agent, effect.turn.id) ?? seen;
         return record(entry, state, effect);
       case "spend":
-        spent = spent === null ? effect : both(spent, effect);
+        spent = {
+          ...effect,
+          usage: sum(spent?.usage ?? {}, effect.usage),
+          unpricedTokens: (spent?.unpricedTokens ?? 0) + effect.unpricedTokens,
+        };
         return;
       case "open_turn":
       case "day_told":
@@ -318,12 +322,6 @@ export function beginStep(context: StepContext, state: AgentState, progress: Pro
     },
   };
 }
-
-const both = (a: Spend, b: Spend): Spend => ({
-  do: "spend",
-  usage: sum(a.usage, b.usage),
-  unpricedTokens: a.unpricedTokens + b.unpricedTokens,
-});
 
 export function storedAnswer(store: Store, agent: string, id: string): Answer | null {
   const permission = getPermission(store, agent, id);

@@ -2,13 +2,14 @@
  * Starts a run: its folder, its FIFOs, and the detached wrapper that outlives us and starts the agent program.
  * Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
-import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { notedUmask } from "../lib/umask.ts";
+import { writeAgentFile } from "./agent-file.ts";
 import { execProblem } from "./exec-limits.ts";
 import { identityIn, NONCE_ENV, readExit, readIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
@@ -85,10 +86,8 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
 
 /** A shell does not tell why it could not write its records: what stands in the way is found by writing one. */
 function recordProblem({ dir }: RunPaths): unknown {
-  const path = join(dir, "room");
   try {
-    writeFileSync(path, Buffer.alloc(RECORD_BYTES), { mode: 0o600, flag: "wx" });
-    rmSync(path);
+    writeAgentFile(join(dir, "room"), " ".repeat(RECORD_BYTES));
     return undefined;
   } catch (error) {
     return error;

@@ -51,11 +51,11 @@ fifo) exec <>"$6" ;;
 esac || exit 125
 if [ -n "$7" ]; then echo "$$" >"$7/cgroup.procs" || exit 125; fi
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 125
-_ah_record="v1 $_ah_boot $$ $_ah_start $1 $2 $AH_RUN_NONCE"
+_ah_said="v1 $_ah_boot $$ $_ah_start $1 $2 $AH_RUN_NONCE"
 set -C
-printf '%s\\n' "$_ah_record" >"$4/pid" || exit 125
+printf '%s\\n' "$_ah_said" >"$4/pid" || exit 125
 set +C
-printf '%s\\n' "$_ah_record" >&3 2>/dev/null
+printf '%s\\n' "$_ah_said" >&3 2>/dev/null
 umask "$8"
 shift 8
 exec "$@" 3>&-

@@ -2,14 +2,15 @@
  * For how long a store was in use: what must be kept for a time is kept for so much of it, whatever the wall clock is
  * set to meanwhile. Stored now and then; a death takes at most what was added since.
  * Stamps are of the wall clock, so it is also remembered what that showed in the meantime: in spans, each as long as
- * nobody set it. Both programs have them, each in its own store.
+ * nobody set it: a row for each time that it was, or that the box was off. Both programs have them, each in its own
+ * store.
  */
 import type { Clock, Timer } from "../lib/clock.ts";
 import type { Row, Store } from "./sqlite.ts";
 
 /** A step of both schemas, which is never changed. Ages in ms; `wall`: epoch ms at the beginning of the span. */
 export const CLOCK_SPANS = `
-  CREATE TABLE clock_spans (since INTEGER PRIMARY KEY, until INTEGER NOT NULL, wall INTEGER NOT NULL) STRICT;
+CREATE TABLE clock_spans (since INTEGER PRIMARY KEY, until INTEGER NOT NULL, wall INTEGER NOT NULL) STRICT;
 `;
 
 export interface Age {
@@ -32,8 +33,6 @@ const SAME_MS = 60_000;
 const LOOK_MS = 60_000;
 const SAVE_MS = 10 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Spans that ended so long ago are asked for by nobody: twice the longest time that can be configured. */
-const KEPT_MS = 2 * 36_500 * DAY_MS;
 
 /** Throws where the store cannot be written now. */
 export function createAge(store: Store, clock: Clock): Age {
@@ -55,10 +54,8 @@ export function createAge(store: Store, clock: Clock): Age {
     store.transact(() => {
       if (last !== undefined) store.run("UPDATE clock_spans SET until = ? WHERE since = ?", until, last.since);
       if (!wasSet()) return;
-      store.run("DELETE FROM clock_spans WHERE until < ?", until - KEPT_MS);
       store.run(
-        `INSERT INTO clock_spans (since, until, wall) VALUES (?, ?, ?)
-         ON CONFLICT (since) DO UPDATE SET wall = min(wall, excluded.wall)`,
+        "INSERT INTO clock_spans VALUES (?, ?, ?) ON CONFLICT (since) DO UPDATE SET wall = min(wall, excluded.wall)",
         ...[since, until, wall],
       );
     });

@@ -112,8 +112,7 @@ export function recordAttempt(store: Store, id: string, attempt: AttemptRecord, 
   );
   store.run(
     `UPDATE deliveries SET state = ?, attempts = attempts + 1, round = round + 1, refusals = ?, next_at = ?, delay_ms = ?,
-       waited_ms = ?, absent_ms = ?, since_age = ?, last_error = ?, settled_at = ?
-     WHERE id = ?`,
+     waited_ms = ?, absent_ms = ?, since_age = ?, last_error = ?, settled_at = ? WHERE id = ?`,
     end.state,
     end.refusals,
     end.nextAt,
@@ -147,8 +146,7 @@ export type DeliveryTarget = Pick<Delivery, "url" | "token" | "own">;
 export function reviveDelivery(store: Store, id: string, { url, token, own }: DeliveryTarget, now: number): void {
   store.run(
     `UPDATE deliveries SET url = ?, token = ?, own = ?, next_at = ?, delay_ms = 0,
-       waited_ms = max(0, waited_ms - delay_ms), absent_ms = max(0, absent_ms - delay_ms)
-     WHERE id = ?`,
+     waited_ms = max(0, waited_ms - delay_ms), absent_ms = max(0, absent_ms - delay_ms) WHERE id = ?`,
     url,
     token,
     own ? 1 : 0,

@@ -48,10 +48,6 @@ export function noteEnded(
 export function pruneStarted(store: Store, old: number, kept = KEPT_TASKS): void {
   const [oldest] = store.all<{ n: number }>("SELECT n FROM fleet_started ORDER BY n DESC LIMIT 1 OFFSET ?", kept);
   store.transact(() =>
-    store.run(
-      "DELETE FROM fleet_started WHERE ended IS NOT NULL AND (at < ? OR n <= ?)",
-      old,
-      oldest?.n ?? 0,
-    ),
+    store.run("DELETE FROM fleet_started WHERE ended IS NOT NULL AND (at < ? OR n <= ?)", old, oldest?.n ?? 0),
   );
 }

@@ -33,8 +33,6 @@ const parts = listOf(
 /** As `parts` of a message that is one text: that stands beside it, and twice it would double most of the store. */
 const ITS_TEXT = "";
 
-const isText = (all: readonly Part[]): boolean => all.length === 1 && all[0]?.type === "text";
-
 function fromRow({ run, key, subagent, via, truncated, createdAt, ...row }: MessageRow): Message {
   const itsText: readonly Part[] = [{ type: "text", text: row.text }];
   return {
@@ -71,17 +69,16 @@ export function appendPart(
   store.run(
     `INSERT INTO messages (agent, turn, run, key, role, text, parts, subagent, truncated, created_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-     ON CONFLICT (agent, run, key) DO UPDATE SET
-       text = text || excluded.text, truncated = max(truncated, excluded.truncated), announced = 0,
-       parts = json_insert(
-         CASE parts WHEN '${ITS_TEXT}' THEN json_array(json_object('type', 'text', 'text', text)) ELSE parts END,
-         '$[#]', json(?11))`,
+     ON CONFLICT (agent, run, key) DO UPDATE SET text = text || excluded.text, announced = 0,
+     truncated = max(truncated, excluded.truncated), parts = json_insert(CASE parts WHEN '${ITS_TEXT}'
+     THEN json_array(json_object('type', 'text', 'text', text)) ELSE parts END, '$[#]', json(?11))`,
     ...[agent, turn, run, key, role, textOf(part, role), partsText([part]), subagent ?? null, truncated ? 1 : 0, at],
     toJson(part),
   );
 }
 
-const partsText = (all: readonly Part[]): string => (isText(all) ? ITS_TEXT : toJson(all));
+const partsText = (all: readonly Part[]): string =>
+  all.length === 1 && all[0]?.type === "text" ? ITS_TEXT : toJson(all);
 
 /** A message with all its parts in one row, announced. null: a part of it is stored already, nothing was written. */
 export function insertWhole(store: Store, all: readonly NewPart[]): Message | null {
