@@ -7,7 +7,14 @@ import type { Json } from "../../support/api.ts";
 import type { Check, Evidence } from "../evidence.ts";
 import { endsOf, runsOf, tagOf, type Run } from "../journals.ts";
 
+/** As `damage a run's files` tells it. */
+const SPOOL_GONE = / spool of run \d+ (removed|moved away|made a)/;
+
 const FINAL = ["ended", "unknown", "cancelled"];
+
+/** The proof of what was written was taken away with the spool: then it may be written once more. */
+const lostItsProof = ({ strikes }: Evidence, id: string): boolean =>
+  strikes.some((strike) => strike.includes(id) && SPOOL_GONE.test(strike));
 
 export const inputsAreListed: Check = ({ sent, shown }) => {
   const flaws: string[] = [];
@@ -30,6 +37,7 @@ export const inputsAreListed: Check = ({ sent, shown }) => {
 export const inputsRunOnce: Check = (evidence) => {
   const flaws: string[] = [];
   for (const { id } of evidence.agents) {
+    if (lostItsProof(evidence, id)) continue;
     const byTag = new Map<string, Run[]>();
     for (const run of runsOf(evidence, id)) {
       if (run.origin !== "input") continue;
@@ -59,7 +67,8 @@ export const inputsAreSettled: Check = (evidence) => {
       if (!FINAL.includes(state)) flaws.push(`${tag}: still ${state} when all was quiet`);
       if (state === "cancelled" && own.length > 0) flaws.push(`${tag}: cancelled, but its program ran it`);
       const turn = turnOf(evidence, id, String(input["turnId"]));
-      if (state === "ended" && turn?.outcome === "completed" && endsOf(own).length !== 1)
+      const often = lostItsProof(evidence, id) ? endsOf(own).length > 0 : endsOf(own).length === 1;
+      if (state === "ended" && turn?.outcome === "completed" && !often)
         flaws.push(`${tag}: completed, but its program ended it ${endsOf(own).length} times`);
     }
     const listed = new Set((evidence.shown.inputs[id] ?? []).map((input) => tagOf(String(input["text"]))));

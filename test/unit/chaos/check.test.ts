@@ -21,6 +21,15 @@ test("a turn that was taken out of a wait for its account, and went on because w
   expect(flawsOf(it)).toEqual({});
 });
 
+test("an input may run twice where strangers took away the proof that it was written", () => {
+  const it = goodEvidence();
+  insert(it.journals[B], 4, it.journals[B]?.[0]);
+  const { strikes } = it;
+  expect(Object.keys(flawsOf(it))).toContain("inputsRunOnce");
+  const taken = { ...it, strikes: [...strikes, `1 to 2 damage a run's files ${B} spool of run 3 made a folder`] };
+  expect(Object.keys(flawsOf(taken))).not.toContain("inputsRunOnce");
+});
+
 /** `lie` falsifies the evidence; `found` must be among the checks that fail. */
 const lies: readonly [what: string, found: CheckName, lie: (it: Falsified & Evidence) => unknown][] = [
   ["an input that was taken is not listed", "inputsAreListed", (it) => remove(it.shown.inputs[A], 1)],
