@@ -65,7 +65,7 @@ export interface Wire {
   turnEnd(turn: TurnStart, end: TurnEnd): void | Promise<void>;
   /** One message with these text blocks, in `chunks` deltas a block. `await pause()` once, in the middle of the deltas
    *  (an interrupt makes it throw: let it through, after the frames for the partial text, if the provider keeps it).
-   *  `more`: it is not the last thing that is said or done in this turn. */
+   *  `more`: the turn goes on after it. */
   say(blocks: readonly string[], chunks: number, pause: () => Promise<void>, more: boolean): void | Promise<void>;
   think(text: string): void | Promise<void>;
   /** A final message without any text. */
@@ -178,9 +178,6 @@ export function createEngine(given: Wire): Engine {
   };
 }
 
-/** Steps that make messages of their own. */
-const SPOKEN = ["say", "half", "long", "think", "empty", "tool", "ask", "ask2", "question", "withdraw"];
-
 interface Ran {
   readonly end: TurnEnd;
   readonly later: readonly { readonly steps: readonly ScriptStep[]; readonly gate: string }[];
@@ -286,7 +283,7 @@ async function runSteps(wire: Wire, steps: readonly ScriptStep[], turn: TurnStar
 
   const runAll = async (target: Wire, list: readonly ScriptStep[]) => {
     for (const [at, step] of list.entries()) {
-      more = list.slice(at + 1).some((each) => SPOKEN.some((key) => key in each));
+      more = list.slice(at + 1).some((each) => !("mark" in each));
       await interruptPoint(signal);
       // What `cut` kept back goes out with the next step that writes: a gate and a mark do not.
       if (!("mark" in step) && !("gate" in step && Object.keys(step).length === 1)) wire.release();
