@@ -1,5 +1,6 @@
 /**
- * The schema, as forward-only numbered steps. A step that has been released is never changed: a new one is added.
+ * The schema, as forward-only numbered steps. A step that has been released is never changed: a new one is added. Its
+ * SQL is not indented, for it is carried by every program as it stands here.
  * Times are epoch milliseconds. JSON columns hold what the type of the same name in the code says.
  */
 

@@ -48,6 +48,15 @@ describe("spawnRun", () => {
     expect(readFileSync(paths.out, "utf8")).toBe("done\n");
   });
 
+  test("a program whose exit status could not be stored is not begun", async () => {
+    const dir = tempFolder();
+    const paths = runPaths(dir, 1);
+    mkdirSync(paths.exit, { recursive: true });
+    const refusal: unknown = await start("echo done", { dir }).catch((error: unknown) => error);
+    expect(String(refusal)).toContain("before it was recorded");
+    expect(readFileSync(paths.out, "utf8")).toBe("");
+  });
+
   test("a daemon killed while it spawns leaves nothing, or a process that can be adopted", async () => {
     for (const delayMs of [0, 2, 4, 6, 9, 14]) {
       const dir = tempFolder();
