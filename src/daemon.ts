@@ -85,16 +85,15 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const guard = createGuard({ allowedHosts: config.allowedHosts, ownNames: [hostname()] });
   const front = createFront(guard);
   const patience = { clock, log, waiting: front.waitFor, signal };
-  const lock = await patiently(() => takeLock(stateDir), patience);
-  const { listener, store } = await open(config, front, lock, () =>
-    patiently(() => useStore(stateDir, startedAt), patience),
-  );
+  const whenPossible = <T>(work: () => T | Promise<T>): Promise<T> => patiently(work, patience);
+  const lock = await whenPossible(() => takeLock(stateDir));
+  const { listener, store } = await open(config, front, lock, () => whenPossible(() => useStore(stateDir, startedAt)));
   // Also a read may find the store held, where somebody else lets go of it as its last user.
-  await patiently(() => lookForStrays(stateDir, store, log), patience);
+  await whenPossible(() => lookForStrays(stateDir, store, log));
   const bus = createBus();
   const forgetting = startForgetting({ store, path: join(stateDir, "harness.db"), clock, log });
   bus.onCommit(({ events }) => events.some(({ type }) => type === "agent_deleted") && forgetting.wake());
-  const age = await patiently(() => createAge(store, clock), patience);
+  const age = await whenPossible(() => createAge(store, clock));
   const journal = createJournal({ store, clock, bus });
   const providers = providerTable(config.providers);
   const seam = seamFrom(env);
@@ -151,7 +150,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
         event(entry, "delivery", { delivery: { id, event: about, state } }),
       ),
   } satisfies WorkerDeps;
-  const worker = await patiently(() => createWorker(deliver), patience);
+  const worker = await whenPossible(() => createWorker(deliver));
 
   const newNonce = (): string => randomHex(16);
   const checks = { store, clock, log, groups, outputBytes: config.limits.runOutputBytes, newNonce, seam };
@@ -251,7 +250,7 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   const { fleet: joined } = config;
   const createFleet = joined && (await import("./fleet/fleet.ts")).createFleet;
   const machine = { cores: availableParallelism(), seam };
-  const fleet = joined && (await patiently(() => createFleet?.(deps, joined, machine), patience));
+  const fleet = joined && (await whenPossible(() => createFleet?.(deps, joined, machine)));
   front.become(
     createApp({
       routes: [...apiRoutes(deps, fleet?.routes), ...inspectRoutes(pageFiles())],
@@ -272,12 +271,13 @@ export async function startDaemon({ config, env, log, clock, signal = NEVER }: D
   if (!lock.check()) throw lost(stateDir);
   await supervisor.boot();
   rememberSurvivors(store, supervisor, log);
-  if (hasChecks(store))
+  if (await whenPossible(() => hasChecks(store)))
     void import("./agents/check.ts").then(({ endLeftChecks }) =>
       endLeftChecks(checks, (agent, turn) => supervisor.find(agent)?.state().turn?.id === turn),
     );
-  if (hasLimits(store) || supervisor.agents().some(({ state }) => state.limited !== null)) (await keeper()).look();
-  attachments.boot();
+  if ((await whenPossible(() => hasLimits(store))) || supervisor.agents().some(({ state }) => state.limited !== null))
+    (await keeper()).look();
+  await whenPossible(() => attachments.boot());
   worker.wake();
   fleet?.start();
   const { eventsDays, workspacesDays } = config.retention;

@@ -240,10 +240,11 @@ export async function endLeftChecks(
   { store, clock, log }: Pick<CheckDeps, "store" | "clock" | "log">,
   isWanted: (agent: string, turn: string) => boolean,
 ): Promise<void> {
-  const left = allChecks(store).filter(({ agent, turn }) => !isWanted(agent, turn));
+  const left = (await untilPossible(clock, () => allChecks(store))).filter(({ agent, turn }) => !isWanted(agent, turn));
   if (left.length === 0) return;
   const survivors = await endLeftovers(new Set(left.map(({ nonce }) => nonce)), [], clock);
   if (survivors.length > 0)
     log.warn("some processes of a check could not be ended", { pids: survivors.map(({ pid }) => pid) });
-  store.transact(() => left.forEach(({ turn, n }) => deleteCheck(store, turn, n)));
+  const forget = (): void => left.forEach(({ turn, n }) => deleteCheck(store, turn, n));
+  await untilPossible(clock, () => store.transact(forget));
 }

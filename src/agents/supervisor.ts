@@ -193,8 +193,9 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       return ready;
     },
     async boot() {
-      for (const id of allAgentIds(store)) {
-        const agent = findAgent(store, id);
+      const read = <T>(work: () => T): Promise<T> => untilPossible(clock, work, { wanted: () => !closed });
+      for (const id of await read(() => allAgentIds(store))) {
+        const agent = await read(() => findAgent(store, id));
         if (agent !== null) build(agent, await deps.provider(agent.provider));
       }
       const living = [...actors.values()].filter((actor) => actor.state().process === "running");

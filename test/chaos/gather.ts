@@ -1,7 +1,5 @@
 /** After the storm: heals the box, waits until all is quiet, and writes down what each side says. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { JournalRecord } from "../fakes/journal.ts";
+import { readJournals } from "../fakes/journal.ts";
 import type { Json } from "../support/api.ts";
 import { parseEvents } from "../support/events.ts";
 import { answerAll, type Drive } from "./drive.ts";
@@ -114,7 +112,7 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
     }),
     sent: drive.promises.sent,
     acts: drive.promises.acts,
-    journals: journalsIn(world.journalDir),
+    journals: readJournals(world.journalDir),
     shown,
     arrivals,
     receiver,
@@ -174,16 +172,6 @@ async function receiverSide({ receiverUrl, token, discord }: World): Promise<Omi
     return /delivery ([0-9a-f]{10})/.exec(text)?.[1] ?? "";
   });
   return { deliveries, posts };
-}
-
-function journalsIn(dir: string): Evidence["journals"] {
-  const found: Record<string, JournalRecord[]> = {};
-  for (const name of readdirSync(dir)) {
-    const lines = readFileSync(join(dir, name), "utf8").split("\n").filter(Boolean);
-    // Our fakes wrote each of these lines in one write into one page; between them may be filling.
-    found[name.replace(/\.jsonl$/, "")] = lines.map((line): JournalRecord => JSON.parse(line));
-  }
-  return found;
 }
 
 async function leftOf({ dir, daemon, receiver }: World): Promise<readonly string[]> {

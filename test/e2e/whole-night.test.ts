@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalRecord } from "../fakes/journal.ts";
-import { TEXT_KEPT } from "../fakes/journal.ts";
+import { readJournals, TEXT_KEPT } from "../fakes/journal.ts";
 import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
@@ -100,14 +100,10 @@ async function diesAt(seam: string): Promise<void> {
   await eventually(`the daemon to die at ${seam}`, () => child.exitCode !== null || child.signalCode !== null, 60_000);
 }
 
-const journals = (): Map<string, JournalRecord[]> =>
-  new Map(
-    [...ids].map(([name, id]) => {
-      const file = join(journalDir(), `${id}.jsonl`);
-      const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
-      return [name, lines.map((line): JournalRecord => JSON.parse(line))];
-    }),
-  );
+const journals = (): [string, JournalRecord[]][] => {
+  const told = readJournals(journalDir());
+  return [...ids].map(([name, id]) => [name, told[id] ?? []]);
+};
 
 test("from 23:00 to 07:00: all done and checked or told why not, nothing twice, and the report fits on a screen", async () => {
   // 23:00. Four run into the limit at once, and the daemon dies while they do.

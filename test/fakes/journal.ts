@@ -1,11 +1,13 @@
 /**
  * What a fake really did, for a checker that does not believe the daemon: one JSON line an act in
- * `$FAKE_JOURNAL/<agent>.jsonl`, written when the act is done and its bytes are out. Absent without FAKE_JOURNAL.
+ * `$FAKE_JOURNAL/<agent>.<pid>.jsonl`, written when the act is done and its bytes are out. Absent without FAKE_JOURNAL.
+ * A file a process: two that write into one move each other's lines over the end of a page.
  */
-import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TurnStart, Wire } from "./script.ts";
 
+/** `at` is in ms of the box's running time: no clock that is set moves it, and all processes have the same. */
 export type JournalRecord = { readonly pid: number; readonly at: number } & (
   | {
       readonly type: "started";
@@ -34,13 +36,26 @@ export function toPage(size: number, length: number): number {
   return used + length > PAGE ? PAGE - used : 0;
 }
 
+/** What all processes of an agent told, in the order of its happening. */
+export function readJournals(folder: string): Record<string, JournalRecord[]> {
+  const found: Record<string, JournalRecord[]> = {};
+  for (const name of readdirSync(folder)) {
+    const [agent = ""] = name.split(".");
+    // Each line was written in one write into one page; between them may be filling.
+    const lines = readFileSync(join(folder, name), "utf8").split("\n").filter(Boolean);
+    (found[agent] ??= []).push(...lines.map((line): JournalRecord => JSON.parse(line)));
+  }
+  for (const records of Object.values(found)) records.sort((a, b) => a.at - b.at);
+  return found;
+}
+
 export function journaled(wire: Wire): Wire {
   const folder = process.env["FAKE_JOURNAL"];
   if (folder === undefined) return wire;
-  const path = join(folder, `${process.env["AH_AGENT_ID"] ?? "nobody"}.jsonl`);
+  const path = join(folder, `${process.env["AH_AGENT_ID"] ?? "nobody"}.${process.pid}.jsonl`);
   const tell = (record: Told): void => {
     const file = openSync(path, "a");
-    const line = `${JSON.stringify({ pid: process.pid, at: Date.now(), ...record })}\n`;
+    const line = `${JSON.stringify({ pid: process.pid, at: Number(process.hrtime.bigint()) / 1e6, ...record })}\n`;
     writeSync(file, `${"\n".repeat(toPage(fstatSync(file).size, Buffer.byteLength(line)))}${line}`);
     closeSync(file);
   };
