@@ -1,7 +1,7 @@
 /**
  * `make test-again N=10`: the whole suite N times in a row, and which tests failed in which of the rounds: one that
  * fails now and then hangs on luck. `BUSY=1` keeps each core busy meanwhile, `ONLY="unit e2e/serve.test.ts"` runs a
- * part.
+ * part. Two files run at a time for each core (AH_TEST_WORKERS): most of a test is waiting, and a crowd finds luck.
  */
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -39,6 +39,7 @@ process.exit(red === 0 ? 0 : 1);
 async function run(): Promise<{ readonly code: number; readonly output: string }> {
   const child = Bun.spawn([process.execPath, "test/run.ts", ...parts], {
     cwd: ROOT,
+    env: { AH_TEST_WORKERS: String(2 * cpus().length), ...process.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",

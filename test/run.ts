@@ -1,8 +1,8 @@
 /**
- * Runs test files, each in a `bun test` process of its own, two at a time: a file that hangs or leaks hurts nobody
- * else. Arguments are folders of `test/` (or `types`, or single files), and for live tests `NAME=VERSION,…`. Quiet
- * about what passes, whole about what fails. Last line: `N passed, N failed` (`, N skipped`). Exit code 1 when anything
- * failed.
+ * Runs test files, each in a `bun test` process of its own, two at a time (AH_TEST_WORKERS): a file that hangs or
+ * leaks hurts nobody else. Arguments are folders of `test/` (or `types`, or single files), and for live tests
+ * `NAME=VERSION,…`. Quiet about what passes, whole about what fails. Last line: `N passed, N failed` (`, N skipped`).
+ * Exit code 1 when anything failed.
  *
  * With AH_TEST_SECOND_LOOK=1 a file that failed runs once more when all others are done, alone on the machine: what
  * fails again has failed, what does not is named as a matter of luck, with what it printed when it failed. For a box
@@ -18,7 +18,7 @@ const FILE_TIMEOUT_SECONDS = 300;
 const TEST_TIMEOUT_MS = 30_000;
 /** A real program on a busy machine takes half a minute for its first word, and a test starts several. */
 const LIVE_TEST_TIMEOUT_MS = 360_000;
-const WORKERS = 2;
+const WORKERS = Math.max(1, Number(process.env["AH_TEST_WORKERS"]) || 2);
 const SECOND_LOOK = process.env["AH_TEST_SECOND_LOOK"] === "1";
 const SECOND_LOOK_FILES = 8;
 

@@ -5,6 +5,7 @@
  */
 import { discardAgentFolder } from "../process/agent-file.ts";
 import type { Timer } from "../lib/clock.ts";
+import { soon } from "../lib/descriptors.ts";
 import { unreachable } from "../lib/unreachable.ts";
 import { tryJson } from "../lib/json.ts";
 import type { Agent, AgentSettings } from "../store/agents.ts";
@@ -153,11 +154,14 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     announced({ result }: { readonly result: StepResult }) {
       for (const each of result.deltas) bus.delta(each);
       if (result.doing !== null && agent.activity) teller.tell(agent.activity);
-      arm();
+      surely(arm);
       if (agent.state.ready) run.settled();
-      for (const act of result.acts) carryOut(act);
+      for (const act of result.acts) surely(() => carryOut(act));
     },
   };
+
+  /** What follows from a commit: to the one who wrote, it must not look as if nothing had been stored. */
+  const surely = (work: () => void): void => soon(work, { clock, log, wanted: () => !closed });
 
   const commit = <T>(source: CauseSource, work: (step: StepWork) => T): T =>
     journal.write(scope, (entry) => advance(entry, source, work), hooks).value;
@@ -267,7 +271,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     skipped: number,
   ): Promise<void> => {
     // Of a plain program's output, which comes in blocks, the end is what was printed last.
-    const end = deps.runSettings(agent).codec.traits.oneshot ? -FRAME_KEPT_CHARS : 0;
+    const { codec, budgetPerDay } = deps.runSettings(agent);
+    const end = codec.traits.oneshot ? -FRAME_KEPT_CHARS : 0;
     for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(end).slice(0, FRAME_KEPT_CHARS));
     recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
     const from = run.live();
@@ -280,12 +285,14 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
           code: "line_too_long",
           message: `${skipped} line(s) of more than 16 MiB were skipped`,
         });
-      if (deps.runSettings(agent).codec.traits.oneshot) return output(step, lines);
+      if (codec.traits.oneshot) return output(step, lines);
       for (const [i, raw] of lines.entries()) step.frame({ raw, json: tryJson(raw) }, begins[i]);
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
     const wanted = (): boolean => !closed && run.live() === from;
-    await journal.join(scope, wanted, (entry) => advance(entry, "frame", work), hooks);
+    // What its agents reserve of a day's budget must add up.
+    const over = budgetPerDay === null ? [agent.id] : [agent.id, `project ${agent.project}`];
+    await journal.join(scope, over, wanted, (entry) => advance(entry, "frame", work), hooks);
   };
 
   const actor: Omit<Actor, "run"> = {
@@ -302,11 +309,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     },
     step: commit,
     frames,
-    facts(source, ...facts) {
-      commit(source, (step) => {
-        for (const each of facts) step.fact(each);
-      });
-    },
+    facts: (source, ...facts) => commit(source, (step) => facts.forEach((each) => step.fact(each))),
     configure({ name, settings, restart }, also) {
       const changed = (entry: AgentEntry) => {
         saveAgentSettings(store, agent.id, name, settings, entry.now);
@@ -351,22 +354,18 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       const waits = (): boolean => active && timer !== null;
       if (!waits()) return;
       const stored = (state: AgentState): void => void (agent = { ...agent, state });
-      await journal.join(
-        scope,
-        waits,
-        (entry) => {
-          const state = { ...agent.state, elapsed: elapsed() };
-          saveAgentState(store, agent.id, state, entry.now);
-          return state;
-        },
-        { stored },
-      );
+      const save = (entry: AgentEntry): AgentState => {
+        const state = { ...agent.state, elapsed: elapsed() };
+        saveAgentState(store, agent.id, state, entry.now);
+        return state;
+      };
+      await journal.join(scope, [agent.id], waits, save, { stored });
     },
     activate(graceMs = 0) {
       active = true;
       notBefore = ranNow() + graceMs;
-      closing.begin();
-      arm();
+      surely(closing.begin);
+      surely(arm);
     },
     close() {
       closed = true;

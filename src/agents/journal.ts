@@ -41,11 +41,13 @@ export interface Journal {
   /** One transaction. Returns what `work` gave; when `work` throws, nothing is stored and nothing announced. */
   write<T, S extends Scope>(scope: S, work: (entry: Entry & S) => T, hooks?: Hooks<T>): T;
   /**
-   * As `write`, in one transaction with what others join in the same tick of the event loop. `wanted` is asked when its
-   * time has come. Resolves when it is stored and announced.
+   * As `write`, in one transaction with what others join in the same tick of the event loop. Two that decide `over` the
+   * same never share one: what the first makes of it is known when it is stored. `wanted` is asked when its time has
+   * come. Resolves when it is stored and announced.
    */
   join<T, S extends Scope>(
     scope: S,
+    over: readonly string[],
     wanted: () => boolean,
     work: (entry: Entry & S) => T,
     hooks?: Hooks<T>,
@@ -62,6 +64,8 @@ export interface JournalDeps {
 
 export function createJournal({ store, clock, bus }: JournalDeps): Journal {
   const group = createGroupCommit(store);
+  /** Over what the transaction to come decides, until it is over. */
+  const deciding = new Map<string, Promise<void>>();
 
   const prepare = <T, S extends Scope>(scope: S, work: (entry: Entry & S) => T, hooks: Hooks<T> = {}): (() => T) => {
     const entry = { ...scope, store, now: clock.now(), events: [] };
@@ -76,11 +80,20 @@ export function createJournal({ store, clock, bus }: JournalDeps): Journal {
 
   return {
     write: (scope, work, hooks) => store.transact(() => prepare(scope, work, hooks))(),
-    async join(scope, wanted, work, hooks) {
-      await group.write(
+    async join(scope, over, wanted, work, hooks) {
+      const before = () => over.map((each) => deciding.get(each)).find((each) => each !== undefined);
+      for (let other = before(); other !== undefined; other = before()) await other;
+      const written = group.write(
         () => (wanted() ? prepare(scope, work, hooks) : null),
         (announce) => announce?.(),
       );
+      const settled = written.then(
+        () => undefined,
+        () => undefined,
+      );
+      for (const each of over) deciding.set(each, settled);
+      void settled.then(() => over.forEach((each) => deciding.delete(each)));
+      await written;
     },
     within: (scope, work) => prepare(scope, work),
   };

@@ -91,6 +91,8 @@ export interface LiveOptions {
   readonly paths: RunPaths;
   readonly identity: Identity;
   readonly offset: number;
+  /** Nothing of it is told before: neither what it writes nor its end. */
+  readonly held?: Promise<void>;
   readonly cgroup?: string;
   /** What its output may hold of the disk. */
   readonly outputBytes: number;
@@ -99,7 +101,7 @@ export interface LiveOptions {
 }
 
 export function openLive(options: LiveOptions): Live {
-  const { listener, traits, paths, identity, offset, cgroup, clock, log } = options;
+  const { listener, traits, paths, identity, offset, held = Promise.resolve(), cgroup, clock, log } = options;
   const where = cgroup === undefined ? {} : { cgroup };
   let used = cgroup === undefined ? null : usageOf(cgroup);
   const writer = createLineWriter({ paths, clock });
@@ -131,7 +133,10 @@ export function openLive(options: LiveOptions): Live {
       offset: from,
       blocks: traits.oneshot,
       onShrunk: () => outputLost(),
-      onBatch: ({ lines, begins, endOffset, skipped }) => listener.frames(lines, begins, endOffset, skipped.length),
+      async onBatch({ lines, begins, endOffset, skipped }) {
+        await held;
+        if (!closed) await listener.frames(lines, begins, endOffset, skipped.length);
+      },
       onError(error) {
         log.error("cannot store what the agent wrote, will read it again", { error });
         if (!closed) tail = follow(listener.stored());
@@ -204,6 +209,8 @@ export function openLive(options: LiveOptions): Live {
   };
 
   const finish = async (): Promise<void> => {
+    await held;
+    if (closed) return;
     await waitUntil(clock, () => readExit(paths) !== null || !isWrapperAlive(identity), EXIT_FILE_MS);
     writer.gone();
     const exit = readExit(paths);

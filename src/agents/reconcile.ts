@@ -47,7 +47,7 @@ export async function reconcile(actor: Actor, { store, clock, log, accountOf }: 
     log.warn("a process had not been started when the daemon died", { agent: actor.id, run: n });
     return actor.run.ended(null, undefined, true);
   }
-  const live = actor.run.follow(identity, run.offset);
+  const live = actor.run.follow(identity, run.offset, run.state === "spawning");
   if (run.state === "spawning")
     actor.run.begun(identity, accountOf(actor)); // nothing was written to it yet
   else if (unreadable !== null) actor.facts("reconcile", { type: "broken", ...unreadableState(unreadable) });

@@ -79,8 +79,11 @@ export interface AgentRun {
   giveUpStart(): void;
   /** It is ready: others of its provider may start. */
   settled(): void;
-  /** Follows a process of the latest run from a byte of its output on. */
-  follow(identity: Identity, offset: number): Live;
+  /**
+   * Follows a process of the latest run from a byte of its output on. `fresh`: it was told nothing yet, so nothing of
+   * it is told before `begun` is stored.
+   */
+  follow(identity: Identity, offset: number, fresh: boolean): Live;
   attach(live: Live): void;
   /** It is there and was told nothing yet: stores its identity and who pays ("" = not known), begins the handshake. */
   begun(identity: Identity, account: string): void;
@@ -109,6 +112,8 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
   let inLine: Waiting | null = null;
   let pass: Pass | null = null;
   let preparing: AbortController | null = null;
+  /** Lets be told what the process does; also of one that is let go, so that nothing waits for ever. */
+  let release = (): void => undefined;
 
   const leaveGate = (): void => {
     pass?.();
@@ -215,7 +220,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         seam("spawned");
         if (closed) return; // the next daemon finds it by its `pid` file
         if (identity === null) return it.ended(null, undefined, true);
-        await untilPossible(clock, () => void (live ?? it.follow(identity, 0)), { wanted: () => !closed });
+        await untilPossible(clock, () => void (live ?? it.follow(identity, 0, true)), { wanted: () => !closed });
         await untilPossible(clock, () => it.begun(identity, account), { wanted: () => !closed });
         if (books.state().intent !== null) live?.end(null);
       } catch (error) {
@@ -223,6 +228,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         if (isShortage(error)) {
           // Whether it runs is not known by that: it is looked for as after a restart.
           live?.close();
+          release();
           live = null;
           throw error;
         }
@@ -235,14 +241,16 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         starting = false;
       }
     },
-    follow(identity, offset) {
+    follow(identity, offset, fresh) {
       const { run } = books.state();
       const cgroup = groups.find(books.id, run);
+      const { promise: held, resolve } = Promise.withResolvers<void>();
       const opened = openLive({
         paths: runPaths(books.agentDir, run),
         ...given({ cgroup }),
         identity,
         offset,
+        held,
         clock,
         log,
         traits: books.runSettings().codec.traits,
@@ -256,6 +264,8 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         },
       });
       it.attach(opened);
+      release = resolve;
+      if (!fresh) release();
       return opened;
     },
     giveUpStart() {
@@ -265,6 +275,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     settled: leaveGate,
     attach(next) {
       live?.close();
+      release();
       live = next;
     },
     begun(identity, account) {
@@ -290,6 +301,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         const { turn } = step.state();
         if (turn !== null && turn.interrupt !== null) step.codec((state) => codec.interrupt(state, clock.now()));
       });
+      release();
     },
     async caughtUp() {
       await live?.catchUp();
@@ -343,6 +355,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       }
       left = [...left.filter(lives), ...(from?.left() ?? [])];
       from?.close();
+      release();
       log.info("process ended", { run, code, status: books.state().status });
     },
     close() {
@@ -350,6 +363,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       it.giveUpStart();
       leaveGate();
       live?.close();
+      release();
       live = null;
     },
   };

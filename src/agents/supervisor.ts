@@ -39,6 +39,8 @@ const QUIET_SWEEPS = 6;
 const REMEMBER_SWEEPS = 12;
 /** After a restart no deadline is decided sooner: what happened meanwhile has to be seen first. */
 const GRACE_MS = 10_000;
+/** How long a store that takes nothing is waited for before it is said that an agent could not be deleted. */
+const REMOVE_PATIENCE_MS = 5000;
 
 export interface SupervisorDeps {
   readonly store: Store;
@@ -242,11 +244,14 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     async remove(id) {
       const actor = actors.get(id);
       if (actor === undefined) return [];
-      const nonces = new Set(noncesOf(store, id));
-      await new Promise<void>((resolve) => {
+      // Whoever asked has been noted as having begun it.
+      const begunAt = clock.monotonic();
+      const soonest = { wanted: () => clock.monotonic() - begunAt < REMOVE_PATIENCE_MS };
+      const nonces = new Set(await untilPossible(clock, () => noncesOf(store, id), soonest));
+      await new Promise<void>((resolve, reject) => {
         const earlier = removals.get(id);
         removals.set(id, () => (earlier?.(), resolve()));
-        actor.facts("api", { type: "delete" });
+        untilPossible(clock, () => actor.facts("api", { type: "delete" }), soonest).catch(reject);
       });
       return endLeftovers(nonces, actor.run.left(), clock);
     },

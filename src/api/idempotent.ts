@@ -69,7 +69,7 @@ export async function answerLeaving(
   const { store, age } = deps;
   const key = keyOf(asked);
   const witness = witnesses.get(asked.req);
-  if (key === null && witness === undefined) return responseOf(await work(() => undefined));
+  if (key === null && witness === undefined) return responseOf(await workOnce(work));
   const running = key === null ? undefined : under(deps).get(nameOf(key));
   if (running !== undefined) return responseOf(await running, true);
   const kept = key === null ? null : earlier(deps, asked, key);
@@ -104,6 +104,18 @@ export async function answerLeaving(
     return responseOf(await working);
   } finally {
     inFlight.delete(nameOf(key));
+  }
+}
+
+/** Nobody keeps its answer. STORE_BUSY says that nothing was done, and would be tried again: not behind the deed. */
+async function workOnce(work: (leave: () => void) => Promise<Answer>): Promise<Answer> {
+  let left = false;
+  try {
+    return await work(() => (left = true));
+  } catch (error) {
+    if (!left || !(error instanceof HarnessError) || error.code !== "STORE_BUSY") throw error;
+    const message = "this was begun, and then the store was held by another program: look at what there is";
+    throw new HarnessError("OUTCOME_UNKNOWN", message, { cause: error });
   }
 }
 

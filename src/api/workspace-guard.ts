@@ -1,4 +1,5 @@
 /** What stands before work in folders of agents: what cannot be made is refused early, what would be lost is told. */
+import { untilPossible } from "../lib/descriptors.ts";
 import { isTrusted } from "../agents/run-settings.ts";
 import { HarnessError } from "../lib/errors.ts";
 import type { Project } from "../store/projects.ts";
@@ -23,7 +24,7 @@ export async function assertNothingLost(deps: ApiDeps, agents: readonly string[]
 
 /** They are gone: their folders go, what was kept of them stays for its time. */
 export async function letGo(deps: ApiDeps, agents: readonly string[]): Promise<void> {
-  const own = withWorkspace(deps, agents);
+  const own = await untilPossible(deps.clock, () => withWorkspace(deps, agents));
   if (own.length === 0) return;
   const rooms = await deps.rooms();
   for (const id of own) await rooms.letGo(id);

@@ -172,6 +172,11 @@ export function createApp({
     const { route: matched, params } = found;
     const query = readQuery(matched, search);
     const { body, bodyBytes } = await readInput(matched, req, bodyLimit(matched, maxBodyBytes));
+    let held = false;
+    const hold = (): void => {
+      held = true;
+      server?.timeout(req, 0);
+    };
     const context = {
       req,
       get url() {
@@ -184,14 +189,21 @@ export function createApp({
       get signal() {
         return AbortSignal.any([req.signal, closing.signal]);
       },
-      keepOpen: () => server?.timeout(req, 0),
+      keepOpen: hold,
     };
-    const answered = whenFree(() => matched.handler(context));
-    if (!(answered instanceof Promise)) return answered;
-    server?.timeout(req, 0); // who was accepted is answered; its work has a deadline of its own
-    const response = await answered;
-    if (!isStream(response)) server?.timeout(req, IDLE_SECONDS);
-    return response;
+    let streams = false;
+    try {
+      const answered = whenFree(() => matched.handler(context));
+      if (answered instanceof Promise) hold(); // who was accepted is answered; its work has a deadline of its own
+      const response = answered instanceof Promise ? await answered : answered;
+      streams = isStream(response) && req.method !== "HEAD";
+      // Its connection counts no idle time any more: it ends with the stream.
+      if (streams) response.headers.set("Connection", "close");
+      return response;
+    } finally {
+      // Also behind a refusal: the connection would be held for as long as its client likes, or is gone unheard.
+      if (held && !streams) server?.timeout(req, IDLE_SECONDS);
+    }
   };
 
   /** Nothing was done when the store was busy: a transaction that could not begin has had no effect. */

@@ -7,6 +7,7 @@
 import { closeSync, openSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import { errorCode } from "./errors.ts";
+import type { Logger } from "./log.ts";
 import { pause } from "./wait.ts";
 
 /** Enough for the start of two programs at once: each takes some six for a moment. */
@@ -122,5 +123,25 @@ export async function untilPossible<T>(
       await pause(clock, ms);
       if (!wanted()) throw error;
     }
+  }
+}
+
+/** Does at once what nobody waits for, or as soon as it can, where only the want of a resource keeps it from that. */
+export function soon(
+  work: () => void,
+  { clock, log, wanted }: { readonly clock: Clock; readonly log: Logger; readonly wanted: () => boolean },
+): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+    log.warn("cannot do yet what was decided, trying again", { error });
+    const later = async (): Promise<void> => {
+      await pause(clock, RETRY_MS.first);
+      if (wanted()) await untilPossible(clock, work, { wanted });
+    };
+    later().catch((failed: unknown) => {
+      if (wanted()) log.error("cannot do what was decided", { error: failed });
+    });
   }
 }

@@ -65,9 +65,9 @@ function sentence({ id, name, files, insertions, deletions, branch, commits, unc
 
 /** Its agent is gone: nothing works in the folder any more. Never throws; what is not done is done later. */
 export async function letGo(context: Context, id: string): Promise<void> {
-  const workspace = findWorkspace(context.store, id);
-  if (workspace === null || workspace.goneAt !== null) return;
   try {
+    const workspace = findWorkspace(context.store, id);
+    if (workspace === null || workspace.goneAt !== null) return;
     const whole = workspace.state === "making" || (await keepEnd(context, workspace));
     if (whole && workspace.kind !== "shared") await removeFolder(context, workspace);
     const gone: Workspace = { ...workspace, state: "kept", goneAt: context.clock.now() };

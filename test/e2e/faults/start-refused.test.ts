@@ -9,7 +9,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../../src/lib/clock.ts";
-import { systemClock } from "../../../src/lib/clock.ts";
 import { createLogger } from "../../../src/lib/log.ts";
 import { loadReceiverConfig } from "../../../src/receiver/config.ts";
 import { startReceiver } from "../../../src/receiver/serve.ts";
@@ -18,6 +17,7 @@ import { eventually } from "../../support/api.ts";
 import type { TestDaemon } from "../../support/daemon.ts";
 import { testDaemon } from "../../support/daemon.ts";
 import { quietPort } from "../../support/hook.ts";
+import { hastyClock, refuse, wasRefused } from "../../support/refusals.ts";
 import { postEvent } from "../receiver-helpers.ts";
 
 // Each of some hundred starts is a moment only, but a busy box has longer moments.
@@ -25,42 +25,11 @@ setDefaultTimeout(120_000);
 
 const DAY_MS = 86_400_000;
 let aheadMs = 2 * DAY_MS;
-/** Waits of a second for the store are a few ms: what they wait for is one statement. */
-const clock: Clock = {
-  ...systemClock,
-  now: () => Date.now() + aheadMs,
-  setTimer: (ms: number, fn: () => void) => systemClock.setTimer(ms === 1000 ? 5 : ms, fn),
-};
-
-type Refusal = "SQLITE_BUSY" | "SQLITE_FULL";
-/** What is refused next, and after how many statements that could be. */
-let armed: { readonly code: Refusal; left: number } | null = null;
-const WRITES = /^\s*(INSERT|UPDATE|DELETE|COMMIT)/i;
-
-function refuseNow(sql: string): void {
-  if (armed === null || sql === "ROLLBACK" || (armed.code === "SQLITE_FULL" && !WRITES.test(sql))) return;
-  if (armed.left-- > 0) return;
-  const { code } = armed;
-  armed = null;
-  throw Object.assign(new Error(`refused by the test: ${sql}`), { code });
-}
-
-const prepare = Database.prototype.prepare;
-Database.prototype.prepare = function (this: Database, sql: string, ...rest: never[]) {
-  const statement = prepare.call(this, sql, ...rest);
-  for (const name of ["run", "get", "all"] as const) {
-    const real = statement[name].bind(statement);
-    statement[name] = (...params: never[]) => {
-      refuseNow(sql);
-      return real(...params) as never;
-    };
-  }
-  return statement;
-} as typeof prepare;
+const clock: Clock = { ...hastyClock, now: () => Date.now() + aheadMs };
 
 const daemons: TestDaemon[] = [];
 afterAll(async () => {
-  armed = null;
+  wasRefused();
   for (const daemon of daemons) await daemon.close();
 });
 
@@ -114,11 +83,10 @@ for (const code of ["SQLITE_BUSY", "SQLITE_FULL"] as const) {
       await daemon.restart(() => {
         aheadMs -= 60_000; // set back each time: the outbox has times to move
         leaveCheck(daemon);
-        armed = { code, left: statement };
+        refuse(code, statement);
       });
       await eventually("the left check to be forgotten", () => countChecks(daemon) === 0);
-      refused = armed === null ? `statement ${statement}` : "none";
-      armed = null;
+      refused = wasRefused() ? `statement ${statement}` : "none";
       expect([refused, await standing(daemon)]).toEqual([refused, known]);
     }
   });
@@ -143,10 +111,9 @@ for (const code of ["SQLITE_BUSY", "SQLITE_FULL"] as const) {
     for (let statement = 0, refused = ""; refused !== "none"; statement++) {
       await receiver.stop();
       aheadMs -= 60_000;
-      armed = { code, left: statement };
+      refuse(code, statement);
       receiver = await start();
-      refused = armed === null ? `statement ${statement}` : "none";
-      armed = null;
+      refused = wasRefused() ? `statement ${statement}` : "none";
       // Each start may try it at once.
       const still = await eventually("its try to be over", async () => {
         const seen = await waiting();

@@ -51,7 +51,7 @@ test("what joins in one tick shares a commit, is told in its order, and asks at 
   const { journal, order } = world();
   let wanted = true;
   const join = (agent: string, when = (): boolean => true) =>
-    journal.join({ project: "p", agent }, when, (entry) => note(entry));
+    journal.join({ project: "p", agent }, [agent], when, (entry) => note(entry));
   const all = [join("a"), join("b", () => wanted), join("c")];
   wanted = false;
   await Promise.all(all);
@@ -66,4 +66,33 @@ test("within somebody's transaction nothing is told before the caller says that 
   expect(order).toEqual([]);
   announce();
   expect(order).toEqual(["heard a delivery of delivery"]);
+});
+
+test("what decides over the same does not share a commit: the second begins from what the first has made of it", async () => {
+  const { journal, order } = world();
+  const memory: Record<string, number> = { a: 0, day: 0 };
+  const add = (agent: string, over: string): Promise<void> => {
+    const work = (entry: Parameters<typeof event>[0]): number => {
+      note(entry);
+      return (memory[over] ?? 0) + 1;
+    };
+    return journal.join({ project: "p", agent }, [agent, over], () => true, work, {
+      stored: (sum) => void (memory[over] = sum),
+    });
+  };
+  await Promise.all([add("a", "a"), add("a", "a"), add("b", "day"), add("c", "day"), add("a", "a")]);
+  expect(memory).toEqual({ a: 3, day: 2 });
+  expect(order.slice(0, 2)).toEqual(["heard a note of note,note", "heard b note of note,note"]);
+});
+
+test("one that fails lets the next of its kind go on", async () => {
+  const { journal, rows } = world();
+  const join = (work: (entry: Parameters<typeof event>[0]) => void) => journal.join(A, ["a"], () => true, work);
+  const broken = join(() => {
+    throw new Error("no");
+  });
+  const next = join(note);
+  expect(broken).rejects.toThrow("no");
+  await next;
+  expect(rows()).toEqual(["note"]);
 });

@@ -16,6 +16,20 @@ test("a line that would cross into the next page of its file begins there", () =
   expect(toPage(100, 50)).toBe(0);
 });
 
+test("each process tells the same time: what a later one did comes later", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ah-journal-"));
+  const say = (text: string): string => `
+    import { journaled } from ${JSON.stringify(join(import.meta.dir, "../../fakes/journal.ts"))};
+    await journaled({ say: async () => undefined }).say([${JSON.stringify(text)}], 1, 0);`;
+  // The first lives on for longer than the second takes to come up, so that its own clock is far ahead.
+  const env = { ...process.env, FAKE_JOURNAL: folder, AH_AGENT_ID: "a1" };
+  const run = (code: string) => Bun.spawn([process.execPath, "-e", code], { env, stderr: "inherit" }).exited;
+  expect(await run(`await Bun.sleep(500); ${say("one")}`)).toBe(0);
+  expect(await run(say("two"))).toBe(0);
+  const told = readJournals(folder)["a1"]?.map((record) => record.type === "said" && record.text);
+  expect(told).toEqual([false, "one", false, "two"]);
+});
+
 test("what several processes of an agent told is read in the order of its happening, and filling is nothing", () => {
   const folder = mkdtempSync(join(tmpdir(), "ah-journal-"));
   const line = (pid: number, at: number, text: string): string =>

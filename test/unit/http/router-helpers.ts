@@ -90,13 +90,19 @@ export const routes: Route[] = [
   }),
 ];
 
-export function makeApp(token: string | null = null, bodyBytes = 1000) {
+export function makeApp(token: string | null = null, bodyBytes = 1000, more: readonly Route[] = []) {
   const clock = fakeClock();
   const written: string[] = [];
   const log = createLogger({ level: "debug", write: (line) => void written.push(line), clock });
   const guard = createGuard({ allowedHosts: ["box.example"], ownNames: ["MyBox"] });
   return {
-    app: createApp({ routes, auth: createAuth({ token, clock }), guard, log, limits: { bodyBytes } }),
+    app: createApp({
+      routes: [...routes, ...more],
+      auth: createAuth({ token, clock }),
+      guard,
+      log,
+      limits: { bodyBytes },
+    }),
     clock,
     written,
   };

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { json } from "../../../src/http/answer.ts";
 import { createMatcher } from "../../../src/http/match.ts";
+import { IDLE_SECONDS, route } from "../../../src/http/router.ts";
+import { HarnessError } from "../../../src/lib/errors.ts";
 import { base, call, makeApp } from "./router-helpers.ts";
 
 const { app } = makeApp();
@@ -68,6 +71,45 @@ describe("good requests", () => {
     expect((await app.fetch(new Request(`${base}/items/last`, { method: "HEAD" }))).status).toBe(200);
     const stream = await app.fetch(new Request(`${base}/stream`, { method: "HEAD" }));
     expect([stream.status, stream.body]).toEqual([200, null]);
+  });
+});
+
+describe("a connection", () => {
+  const late = (refuse: boolean) => async (ctx: { keepOpen(): void }) => {
+    ctx.keepOpen();
+    await Promise.resolve();
+    if (refuse) throw new HarnessError("AGENT_BUSY", "the agent is busy");
+    return json({ late: true });
+  };
+  const kept = { ...{ summary: "kept", auth: false as const }, method: "GET" as const };
+  const { app: waiting } = makeApp(null, 1000, [
+    route({ ...kept, path: "/late", handler: late(false) }),
+    route({ ...kept, path: "/refused", handler: late(true) }),
+    route({
+      ...kept,
+      path: "/thrown",
+      handler({ keepOpen }) {
+        keepOpen();
+        throw new Error("a bug");
+      },
+    }),
+  ]);
+
+  test.each([
+    ["GET", "/late", [0, 0, IDLE_SECONDS]],
+    ["GET", "/refused", [0, 0, IDLE_SECONDS]],
+    ["GET", "/thrown", [0, 0, IDLE_SECONDS]],
+    ["GET", "/items/last", []],
+    ["GET", "/stream", []],
+    ["HEAD", "/stream", []],
+  ])("%s %s is held while it is worked on, and no longer", async (method, path, expected) => {
+    const set: number[] = [];
+    const response = await waiting.fetch(new Request(base + path, { method }), {
+      timeout: (_: Request, seconds: number) => void set.push(seconds),
+      requestIP: () => null,
+    } as never);
+    expect(set).toEqual(expected);
+    expect(response.headers.get("connection")).toBe(method === "GET" && path === "/stream" ? "close" : null);
   });
 });
 

@@ -47,6 +47,16 @@ async function serve(
           return json({ slow: true });
         },
       }),
+      route({
+        method: "GET",
+        path: "/ends",
+        summary: "a stream that ends",
+        auth: false,
+        handler: ({ keepOpen }) => {
+          keepOpen();
+          return new Response(new Blob([": over\n\n"]).stream(), { headers: { "Content-Type": "text/event-stream" } });
+        },
+      }),
     ],
     auth: createAuth({ token: "right", clock: systemClock }),
     guard: createGuard({ allowedHosts: [], ownNames: [] }),
@@ -72,6 +82,14 @@ function raw(target: { port: number } | { path: string }, text: string, quietMs 
     socket.write(text);
   });
 }
+
+test("a stream that ends takes its connection with it", async () => {
+  const { port } = await serve();
+  const begun = performance.now();
+  const answer = await raw({ port: port ?? 0 }, "GET /ends HTTP/1.1\r\nHost: localhost\r\n\r\n", 8000);
+  expect(answer).toContain(": over");
+  expect(performance.now() - begun).toBeLessThan(6000);
+});
 
 describe("raw requests", () => {
   test.each([
