@@ -88,6 +88,7 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
   let live: Live | null = null;
   let sweep: Timer | null = null;
   let wanted = true;
+  let released = false;
   /** Why it was ended by us. */
   let cut: string | null = null;
 
@@ -167,16 +168,20 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
     };
   };
 
+  /** A full disk is no reason to take a check for lost, nor to run it twice. */
+  const whenStored = <T>(work: () => T): Promise<T> => untilPossible(clock, work, { wanted: () => !released });
+
   /** Of an earlier daemon, or a new one; null: nobody wants it any more. */
   const begin = async (): Promise<Identity | null> => {
-    const row = findCheck(store, turn, n);
+    const row = await whenStored(() => findCheck(store, turn, n));
     if (row !== null) {
       const found = row.identity === null ? await recorded(paths, row.nonce, clock) : asIdentity(row.identity);
       if (found !== null) return found;
     }
     for (const old of listAgentFolder(dirname(paths.dir))) await discardAgentFolder(join(dirname(paths.dir), old));
     const nonce = row?.nonce ?? deps.newNonce();
-    if (row === null) store.transact(() => insertCheck(store, { agent: agent.id, turn, n, nonce }));
+    const insert = (): void => insertCheck(store, { agent: agent.id, turn, n, nonce });
+    if (row === null) await whenStored(() => store.transact(insert));
     seam("check_stored");
     const attempt = async (): Promise<Identity> => {
       const found = readIdentity(paths);
@@ -210,13 +215,13 @@ function runCheck(deps: CheckDeps, about: ClosingAbout, { verify, cwd, env }: Te
     seam("check_spawned");
     if (released) return;
     if (identity === null) return deleteCheck(store, turn, n);
-    store.transact(() => saveCheckIdentity(store, turn, n, identity));
+    await whenStored(() => store.transact(() => saveCheckIdentity(store, turn, n, identity)));
+    if (released) return;
     live = follow(identity);
     seam("check_followed");
     if (!wanted || cut !== null) live.end(null);
     if (!isAlive(identity)) await live.finish();
   };
-  let released = false;
   start().catch(reject);
 
   return {

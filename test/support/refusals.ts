@@ -22,10 +22,10 @@ export function wasRefused(): boolean {
   return was;
 }
 
-/** The waits for a store are some ms long: what they wait for is one statement. */
+/** Sweeps and longer waits are some ms long: what they wait for is one statement. */
 export const hastyClock: Clock = {
   ...systemClock,
-  setTimer: (ms, fn) => systemClock.setTimer(ms >= 250 && ms <= 5000 ? 10 : ms, fn),
+  setTimer: (ms, fn) => systemClock.setTimer(ms >= 500 && ms <= 5000 ? 10 : ms, fn),
 };
 
 function look(sql: string): void {

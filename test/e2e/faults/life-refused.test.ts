@@ -6,6 +6,7 @@
  * it look as if nothing had been stored, and the end was told again, to the next turn.
  */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
@@ -24,7 +25,10 @@ const providers = {
 const hook = await startHook();
 const daemon = await testDaemon({ providers, webhook: { url: hook.url() } }, {}, hastyClock);
 const api = daemon.api();
-await api.post("/projects", { name: "p", cwd: daemon.cwd });
+const runs = join(daemon.dir, "checks");
+const verify = { command: `echo >>${runs}` };
+await api.post("/projects", { name: "plain", cwd: daemon.cwd });
+await api.post("/projects", { name: "checked", cwd: daemon.cwd, trusted: true, defaults: { verify } });
 afterAll(async () => {
   wasRefused();
   await daemon.close();
@@ -41,10 +45,11 @@ async function ask(method: string, path: string, body?: unknown): Promise<Json> 
   }
 }
 
-async function live(provider: string): Promise<unknown> {
-  const { agent } = await ask("POST", "/projects/p/agents", { provider, task: "first" });
+async function live(project: string, provider: string): Promise<unknown> {
+  writeFileSync(runs, "");
+  const { agent } = await ask("POST", `/projects/${project}/agents`, { provider, task: "first" });
   const id = String(agent?.["id"]);
-  const path = `/projects/p/agents/${id}`;
+  const path = `/projects/${project}/agents/${id}`;
   const turns: unknown[] = [];
   for (const n of [1, 2]) {
     if (n === 2) await ask("POST", `${path}/input`, { text: "second" });
@@ -63,23 +68,34 @@ async function live(provider: string): Promise<unknown> {
   const told = hook.of(id).map(({ body }) => [body["event"], body["lastMessage"]]);
   const { agents } = await ask("GET", "/agents?limit=10");
   await ask("DELETE", path);
-  return { turns, said, told, agents: [...(agents as Json)].length };
+  return { turns, said, told, checks: readFileSync(runs, "utf8").length, agents: [...(agents as Json)].length };
 }
 
-/** How many statements it is to the next that is refused: all of them take a minute. */
-const SWEEPS: readonly (readonly [provider: string, code: Refusal, stride: number])[] = [
-  ["cat", "SQLITE_FULL", 1],
-  ["cat", "SQLITE_BUSY", 4],
-  ["claude", "SQLITE_FULL", 4],
+const lived = (checks: number, prefix: string): unknown => ({
+  turns: [1, 2].map(() => ["idle", "completed"]),
+  said: ["user: first", `assistant: ${prefix}first`, "user: second", `assistant: ${prefix}second`],
+  told: ["first", "second"].map((text) => ["agent_completed", `${prefix}${text}`]),
+  checks,
+  agents: 1,
+});
+
+/** `stride`: so many statements it is to the next that is refused; all of them take minutes. */
+const SWEEPS: readonly (readonly [project: string, provider: string, code: Refusal, stride: number])[] = [
+  ["plain", "cat", "SQLITE_FULL", 1],
+  ["plain", "cat", "SQLITE_BUSY", 4],
+  ["plain", "claude", "SQLITE_FULL", 4],
+  ["checked", "cat", "SQLITE_FULL", 4],
 ];
 
-test.each(SWEEPS)("%s, where one statement gets %s: all as if it had got none", async (provider, code, stride) => {
-  const good = await live(provider);
-  expect(good).toMatchObject({ turns: [1, 2].map(() => [expect.any(String), "completed"]), agents: 1 });
-  for (let passing = 0; ; passing += stride) {
-    refuse(code, passing);
-    const same = await live(provider);
-    expect([passing, same]).toEqual([passing, good]);
-    if (!wasRefused()) break;
-  }
-});
+test.each(SWEEPS)(
+  "%s %s, where one statement gets %s: all as if it had got none",
+  async (project, provider, code, stride) => {
+    const good = lived(project === "checked" ? 2 : 0, provider === "claude" ? "echo: " : "");
+    for (let passing = 0; ; passing += stride) {
+      refuse(code, passing);
+      const same = await live(project, provider);
+      expect([passing, same]).toEqual([passing, good]);
+      if (!wasRefused()) break;
+    }
+  },
+);
