@@ -167,6 +167,16 @@ test("a start that waits for a resource is given up when somebody wants it stopp
   expect([begun, stored()?.process, stored()?.status]).toEqual([[1], "stopped", "idle"]);
 });
 
+test("what is stored of a wait beside what the program has just written takes nothing of that back", async () => {
+  const { actor, clock, live, stored } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  actor.run.attach(live);
+  clock.advance(700);
+  await Promise.all([actor.frames(["{}"], [0], 3, 0), actor.remember()]);
+  expect([actor.state().lastFrameAt, stored()?.lastFrameAt]).toEqual([700, 700]);
+});
+
 test("settings are changed for everybody at once, when they are stored: who hears of it sees them, a refused write changes nothing", () => {
   const { actor, bus, fill } = world();
   const settings = { ...actor.agent().settings, model: "large" };
