@@ -15,7 +15,7 @@ import { runPaths } from "../process/paths.ts";
 import type { ProcessInfo } from "../process/proc.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Store } from "../store/database.ts";
-import { asPrompt, getInput } from "../store/inputs.ts";
+import { asPrompt, countSameBefore, getInput } from "../store/inputs.ts";
 import { grantsOf } from "../store/permissions.ts";
 import { endRun, saveRunAccount, saveRunIdentity } from "../store/runs.ts";
 import { isBusy } from "../words/agent.ts";
@@ -167,7 +167,10 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     return written
       .filter((each) => each.run !== null && (each.run === run) === sameRun)
       .flatMap((each) => getInput(store, each.id) ?? [])
-      .map((input) => promptOf(store, books.agentDir, books.runSettings(), input, clock.now()));
+      .map((input) => ({
+        ...promptOf(store, books.agentDir, books.runSettings(), input, clock.now()),
+        sameBefore: countSameBefore(store, input),
+      }));
   };
 
   /**

@@ -99,6 +99,13 @@ export function listInputs(store: Store, agent: string, { after, limit }: { afte
     .map(fromRow);
 }
 
+/** How many earlier ones of the agent with the same text were handed to a program: no clock has a say in that. */
+export function countSameBefore(store: Store, { agent, n, text, raw }: Input): number {
+  const same = "agent = ? AND n < ? AND text = ? AND raw = ? AND written_at IS NOT NULL";
+  const row = store.get<{ n: number }>(`SELECT count(*) AS n FROM inputs WHERE ${same}`, agent, n, text, raw ? 1 : 0);
+  return row?.n ?? 0;
+}
+
 /** What a codec is given of it. */
 export function asPrompt(input: Input, now: number): PromptInput {
   return { key: input.key, text: input.text, raw: input.raw, writtenAtMs: input.writtenAt ?? now };

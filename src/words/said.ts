@@ -104,6 +104,8 @@ export interface PromptInput {
    * Epoch ms of the first sending; stays the same when it is sent again (for providers whose ids are ordered by time).
    */
   readonly writtenAtMs: number;
+  /** How many earlier inputs of the agent with the same text were sent; told of those an earlier process got. */
+  readonly sameBefore?: number;
   readonly pictures?: readonly Picture[];
   /** A JSON Schema that the result of its turn must fit. */
   readonly schema?: Readonly<Record<string, unknown>>;

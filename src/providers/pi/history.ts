@@ -4,7 +4,8 @@
  * longer than a line may be.
  *
  * The text alone proves nothing, people say "go on" twice. An entry counts when it is not older than the writing of the
- * input; both times come from the clock of this machine.
+ * input; both times come from the clock of this machine. That may be set meanwhile, so an input was also there when Pi
+ * knows its words more often than we had sent them before.
  *
  * Only a new process is asked. While one process lives, the daemon knows whether the line went out, and Pi's frames
  * tell the rest.
@@ -16,6 +17,7 @@ import type { PiFrame } from "./wire.ts";
 import { contentText } from "./wire.ts";
 import { type Fields, fields, idOf, isFields, list, number, text } from "../read.ts";
 import { patch, say } from "../draft.ts";
+import { given } from "../../lib/given.ts";
 
 type Response = Extract<PiFrame, { kind: "response" }>;
 type Input = HistoryCheck["inputs"][number];
@@ -35,7 +37,10 @@ export function pendingCheck(unconfirmed: readonly PromptInput[]): HistoryCheck 
   if (unconfirmed.length === 0) return null;
   return {
     stage: "handshake",
-    inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs }) => ({ key, text: words, raw, writtenAtMs })),
+    inputs: unconfirmed.map(({ key, text: words, raw, writtenAtMs, sameBefore }) => ({
+      ...{ key, text: words, raw, writtenAtMs },
+      ...given({ sameBefore }),
+    })),
   };
 }
 
@@ -73,11 +78,15 @@ function onUsers(work: Draft, history: HistoryCheck, messages: readonly unknown[
   const users = messages
     .filter(isFields)
     .map((message) => ({ id: idOf(message, "entryId"), text: text(message, "text") }));
+  const isOneMore = ({ sameBefore = Infinity, ...input }: Input): boolean =>
+    users.filter((user) => user.text === wireText(input)).length > sameBefore;
+  for (const { key } of history.inputs.filter(isOneMore)) say(work, { type: "input_accepted", key });
+  const inputs = history.inputs.filter((input) => !isOneMore(input));
   const first = users.findIndex((user, at) =>
-    history.inputs.some((input) => couldBe(input, user.text, at === users.length - 1)),
+    inputs.some((input) => couldBe(input, user.text, at === users.length - 1)),
   );
-  if (first === -1) return settle(work, history, () => false);
-  patch(work, { history: { ...history, stage: "entries" } });
+  if (first === -1) return settle(work, { ...history, inputs }, () => false);
+  patch(work, { history: { inputs, stage: "entries" } });
   const before = users[first - 1];
   command(work, { id: ENTRIES, type: "get_entries", ...(before === undefined ? {} : { since: before.id }) });
 }

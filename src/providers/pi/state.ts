@@ -58,6 +58,7 @@ export interface HistoryCheck {
     readonly text: string;
     readonly raw: boolean;
     readonly writtenAtMs: number;
+    readonly sameBefore?: number;
   }[];
   /** What is waited for: the end of the handshake, then the answers to two questions. */
   readonly stage: "handshake" | "users" | "entries";

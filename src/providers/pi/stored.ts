@@ -5,6 +5,7 @@ import {
   aNumber,
   aText,
   listOf,
+  maybe,
   mapOf,
   oneOf,
   orNull,
@@ -29,7 +30,15 @@ const totals: Reader<PiTotals> = shapeOf<PiTotals>(
 );
 
 const history: Reader<HistoryCheck> = shapeOf<HistoryCheck>({
-  inputs: listOf(shapeOf({ key: aText, text: aText, raw: aFlag, writtenAtMs: aNumber })),
+  inputs: listOf(
+    shapeOf<HistoryCheck["inputs"][number]>({
+      key: aText,
+      text: aText,
+      raw: aFlag,
+      writtenAtMs: aNumber,
+      sameBefore: maybe(aNumber),
+    }),
+  ),
   stage: oneOf("handshake", "users", "entries"),
 });
 

@@ -66,6 +66,15 @@ describe("a new process is asked for inputs that were never confirmed", () => {
     ).toEqual([accepted]);
   });
 
+  test("once more than it was sent before is there, whatever the clock was set to meanwhile", () => {
+    const daysAgo = entries(["go on", 10], ["go on", 20]);
+    const two = users("go on", "go on");
+    expect(begin(input({ sameBefore: 1 })).frames(two).facts).toEqual([accepted]);
+    expect(begin(input({ sameBefore: 2 })).frames(two, daysAgo).facts).toEqual([absent]);
+    const three = begin(input({ sameBefore: 1 }), input({ key: "k2", sameBefore: 2 })).frames(two, daysAgo);
+    expect(three.facts).toEqual([accepted, { type: "input_absent", key: "k2" }]);
+  });
+
   test("each of several is answered", () => {
     const it = begin(input(), input({ key: "k2", text: "other" })).frames(users("go on"), entries(["go on", 50_001]));
     expect(it.facts).toEqual([accepted, { type: "input_absent", key: "k2" }]);
