@@ -42,4 +42,6 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
   { seed: 406, minutes: 10, found: "a start that ended at a full disk because the clock had been set back before" },
   { seed: 411, minutes: 10, found: "an hour's wait for a receiver that counted although the clock had cut it short" },
   { seed: 413, minutes: 10, found: "OpenCode's answer of after a clock set back, not looked for among the older ones" },
+  { seed: 502, minutes: 10, found: "connections that nobody ended behind a refused request" },
+  { seed: 507, minutes: 10, found: "words in a history of Pi called absent, for the clock had been set back" },
 ];
