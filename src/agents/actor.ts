@@ -290,8 +290,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
     const wanted = (): boolean => !closed && run.live() === from;
-    // What its agents reserve of a day's budget must add up.
-    const over = budgetPerDay === null ? [agent.id] : [agent.id, `project ${agent.project}`];
+    // It may begin what waits: what a project's agents reserve of a day's budget must add up.
+    const reserves = budgetPerDay !== null && agent.state.queue.length > 0;
+    const over = reserves ? [agent.id, `project ${agent.project}`] : [agent.id];
     await journal.join(scope, over, wanted, (entry) => advance(entry, "frame", work), hooks);
   };
 

@@ -9,8 +9,8 @@ import type { Tab } from "./tab.ts";
 const MESSAGES = 5000;
 
 /**
- * Scrolled fast down and up again: for how many frames, at most, no row stands where rows should be. Not for how long: a
- * busy machine paints few, and then each of them lasts.
+ * Scrolled fast down and up again: for how many frames, at most, no row stands where rows should be. Not for how long:
+ * a busy machine paints few, and then each of them lasts.
  */
 async function longestBlank(tab: Tab): Promise<number> {
   await tab.look(`(() => {
