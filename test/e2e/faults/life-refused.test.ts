@@ -1,3 +1,4 @@
+// file-timeout: 600 s
 /**
  * A life whose store refuses one statement, one after the other: an agent is made, runs two turns, tells of both, and
  * is deleted. Who asks tries again what was refused; nothing is lost, nothing is done twice, and each end is told as it
@@ -81,10 +82,10 @@ const lived = (checks: number, prefix: string): unknown => ({
 
 /** `stride`: so many statements it is to the next that is refused; all of them take minutes. */
 const SWEEPS: readonly (readonly [project: string, provider: string, code: Refusal, stride: number])[] = [
-  ["plain", "cat", "SQLITE_FULL", 1],
-  ["plain", "cat", "SQLITE_BUSY", 4],
-  ["plain", "claude", "SQLITE_FULL", 4],
-  ["checked", "cat", "SQLITE_FULL", 4],
+  ["plain", "cat", "SQLITE_FULL", 2],
+  ["plain", "cat", "SQLITE_BUSY", 8],
+  ["plain", "claude", "SQLITE_FULL", 8],
+  ["checked", "cat", "SQLITE_FULL", 8],
 ];
 
 test.each(SWEEPS)(
