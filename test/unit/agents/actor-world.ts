@@ -10,6 +10,7 @@ import type { Live } from "../../../src/agents/live.ts";
 import { createSalvage } from "../../../src/agents/reconcile.ts";
 import { initialState } from "../../../src/store/agent-state.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
+import { HarnessError } from "../../../src/lib/errors.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { createRunningTime } from "../../../src/lib/running-time.ts";
 import type { AnyCodec } from "../../../src/providers/contract.ts";
@@ -46,6 +47,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
   const begun: number[] = [];
   const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
   let shortages = 0;
+  let held = false;
   const deps: ActorDeps = {
     store,
     clock,
@@ -63,23 +65,27 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       limitMaxWaitMs: 0,
       runOutputBytes: 1e9,
     },
-    runSettings: () => ({
-      codec,
-      permissions: "ask",
-      limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
-      budget: {},
-      budgetPerDay: null,
-      closing: closing.terms,
-      verify: null,
-      result: null,
-      checking: () => ({ cwd: "/", env: {}, trusted: true }),
-      model: null,
-      onLimit: "park",
-      launch: () => {
-        throw new Error("not asked for here");
-      },
-      payer: () => ({ kind: "command", model: null, env: {} }),
-    }),
+    runSettings: () => {
+      // A foreign lock that comes between a commit and what is read behind it.
+      if (held && !real.db.inTransaction) throw new HarnessError("STORE_BUSY", "held");
+      return {
+        codec,
+        permissions: "ask",
+        limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
+        budget: {},
+        budgetPerDay: null,
+        closing: closing.terms,
+        verify: null,
+        result: null,
+        checking: () => ({ cwd: "/", env: {}, trusted: true }),
+        model: null,
+        onLimit: "park",
+        launch: () => {
+          throw new Error("not asked for here");
+        },
+        payer: () => ({ kind: "command", model: null, env: {} }),
+      };
+    },
     accounts: createAccounts({ store, loadIdentity: async () => () => "command:test" }),
     pace: 1,
     limitsChanged: () => undefined,
@@ -133,6 +139,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     runRow: () => getRun(real, agent.id, 1),
     salvage: createSalvage({ store, clock, log: silentLogger, accountOf: () => "" }),
     want: (times: number) => void (shortages = times),
+    hold: (now: boolean) => void (held = now),
     fill: (now: boolean) => void (full = now),
     store: real,
   };

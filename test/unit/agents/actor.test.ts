@@ -167,6 +167,20 @@ test("a start that waits for a resource is given up when somebody wants it stopp
   expect([begun, stored()?.process, stored()?.status]).toEqual([[1], "stopped", "idle"]);
 });
 
+test("what cannot be read right behind a commit makes it no refusal: it is stored, and its deadline comes", async () => {
+  const { actor, clock, stored, hold } = world();
+  actor.activate();
+  hold(true);
+  actor.facts("api", { type: "resume" });
+  expect(stored()?.process).toBe("running");
+  hold(false);
+  clock.advance(250); // the next try
+  await settled();
+  clock.advance(2000); // beyond the start deadline of this provider
+  await settled();
+  expect(stored()?.intent).toBe("refused");
+});
+
 test("what is stored of a wait beside what the program has just written takes nothing of that back", async () => {
   const { actor, clock, live, stored } = world();
   actor.activate();

@@ -92,7 +92,7 @@ test("one that fails lets the next of its kind go on", async () => {
     throw new Error("no");
   });
   const next = join(note);
-  expect(broken).rejects.toThrow("no");
+  await expect(broken).rejects.toThrow("no");
   await next;
   expect(rows()).toEqual(["note"]);
 });
