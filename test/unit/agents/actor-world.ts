@@ -21,6 +21,7 @@ import { openStore } from "../../../src/store/database.ts";
 import { getRun } from "../../../src/store/runs.ts";
 import { createStartGate } from "../../../src/agents/start-gate.ts";
 import type { ClosingTerms } from "../../../src/agents/model.ts";
+import type { DayBudget } from "../../../src/words/budget.ts";
 
 interface Closing {
   readonly terms: readonly ClosingTerms[];
@@ -45,6 +46,9 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
   const running = createRunningTime(clock);
   let bootId = "b";
   const begun: number[] = [];
+  const journal = createJournal({ store, clock, bus });
+  const decided: (readonly string[])[] = [];
+  let budgetPerDay: DayBudget | null = null;
   const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
   let shortages = 0;
   let held = false;
@@ -53,7 +57,13 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     clock,
     bus,
     log: silentLogger,
-    journal: createJournal({ store, clock, bus }),
+    journal: {
+      ...journal,
+      join(scope, over, ...rest) {
+        decided.push(over);
+        return journal.join(scope, over, ...rest);
+      },
+    },
     agentDir: "/nowhere",
     groups: createGroups(null, silentLogger),
     limits: {
@@ -73,7 +83,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
         permissions: "ask",
         limits: { agentMemoryBytes: 0, agentTasks: 0, agentCpuWeight: 0 },
         budget: {},
-        budgetPerDay: null,
+        budgetPerDay,
         closing: closing.terms,
         verify: null,
         result: null,
@@ -134,6 +144,8 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     clock,
     live,
     begun,
+    decided,
+    setDay: (budget: DayBudget) => void (budgetPerDay = budget),
     closed: () => closed,
     stored: () => findAgent(real, agent.id)?.state,
     runRow: () => getRun(real, agent.id, 1),

@@ -191,6 +191,21 @@ test("what is stored of a wait beside what the program has just written takes no
   expect([actor.state().lastFrameAt, stored()?.lastFrameAt]).toEqual([700, 700]);
 });
 
+test("what may begin an input of a project with a daily budget is decided over the project, not the agent alone", async () => {
+  const { actor, live, decided, setDay } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  actor.run.attach(live);
+  const said = (upTo: number): Promise<void> => actor.frames(["{}"], [0], upTo, 0);
+  await said(3);
+  setDay({ costUsd: 5 });
+  await said(6); // nothing waits that could be begun
+  for (const id of [1, 2]) actor.facts("api", { type: "input", id, key: `k${id}`, mode: "queue" });
+  expect(actor.state().queue.length).toBe(1);
+  await said(9);
+  expect(decided).toEqual([["a1b2c3d4"], ["a1b2c3d4"], ["a1b2c3d4", "project p"]]);
+});
+
 test("settings are changed for everybody at once, when they are stored: who hears of it sees them, a refused write changes nothing", () => {
   const { actor, bus, fill } = world();
   const settings = { ...actor.agent().settings, model: "large" };
