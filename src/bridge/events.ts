@@ -3,10 +3,9 @@
  * because what happened in the gap must be asked for.
  */
 import type { Clock } from "../lib/clock.ts";
-import { createLineSplitter } from "../lib/ndjson.ts";
-import { tryJson } from "../lib/json.ts";
 import { pause } from "../lib/wait.ts";
 import type { Client } from "./client.ts";
+import { createEventReader } from "./event-reader.ts";
 
 export interface Follow {
   /** The first connection stands. Rejects when it cannot be had. */
@@ -38,14 +37,11 @@ export function followEvents({ client, onEvent, onAgain, clock }: FollowOptions)
     const stop = current;
     let silence = clock.setTimer(SILENCE_MS, () => stop.abort());
     try {
-      const splitter = createLineSplitter({ maxLineBytes: 64 * 1024 * 1024 });
+      const reader = createEventReader();
       for await (const bytes of await client.stream("/event", stop.signal)) {
         silence.cancel();
         silence = clock.setTimer(SILENCE_MS, () => stop.abort());
-        for (const line of splitter.push(bytes)) {
-          // A line beyond the cap is not lost: the end of the turn is read from the store.
-          if (line.type !== "line" || !line.text.startsWith("data:")) continue;
-          const json = tryJson(line.text.slice("data:".length));
+        for (const json of reader.push(bytes)) {
           // Only now does the server's subscription stand: from here on nothing is missed.
           if (isConnected(json)) {
             connections += 1;

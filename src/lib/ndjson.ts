@@ -32,6 +32,7 @@ export interface LineSplitterOptions {
 }
 
 const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
 
 export function createLineSplitter({
   offset: start = 0,
@@ -39,25 +40,32 @@ export function createLineSplitter({
   blocks = false,
 }: LineSplitterOptions = {}): LineSplitter {
   let offset = start;
-  let carried: Buffer[] = [];
+  /** Holds the unfinished line at its beginning: a list of pieces would cost a hundred bytes for each that has one. */
+  let carried: Buffer = NOTHING;
   let pendingBytes = 0;
 
   const carry = (piece: Buffer): void => {
+    const held = pendingBytes;
     pendingBytes += piece.length;
-    if (pendingBytes > maxLineBytes) carried = [];
-    else if (piece.length > 0) carried.push(Buffer.from(piece));
+    if (pendingBytes > maxLineBytes) {
+      carried = NOTHING;
+      return;
+    }
+    if (carried.length < pendingBytes) {
+      const larger = Buffer.allocUnsafe(Math.max(pendingBytes, Math.min(2 * carried.length, maxLineBytes)));
+      carried.copy(larger, 0, 0, held);
+      carried = larger;
+    }
+    piece.copy(carried, held);
   };
 
   const finish = (piece: Buffer): SplitLine => {
+    const begun = pendingBytes > 0;
     const bytes = pendingBytes + piece.length;
     offset += bytes + 1;
-    const text =
-      bytes > maxLineBytes
-        ? undefined
-        : carried.length === 0
-          ? piece.toString("utf8")
-          : Buffer.concat([...carried, piece]).toString("utf8");
-    carried = [];
+    if (begun) carry(piece);
+    const text = bytes > maxLineBytes ? undefined : begun ? carried.toString("utf8", 0, bytes) : piece.toString("utf8");
+    carried = NOTHING;
     pendingBytes = 0;
     return text === undefined ? { type: "skipped", bytes, end: offset } : { type: "line", text, end: offset };
   };
@@ -85,6 +93,6 @@ export function createLineSplitter({
     get pendingBytes() {
       return pendingBytes;
     },
-    rest: () => Buffer.concat(carried).toString("utf8"),
+    rest: () => (carried === NOTHING ? "" : carried.toString("utf8", 0, pendingBytes)),
   };
 }

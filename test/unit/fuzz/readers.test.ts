@@ -5,8 +5,6 @@
  */
 import { expect, test } from "bun:test";
 import { newAgent, newInput, newProject, agentPatch, projectPatch, decision } from "../../../src/api/schemas.ts";
-import { fakeClock } from "../../../src/lib/clock.ts";
-import { followEvents } from "../../../src/bridge/events.ts";
 import { readEvent as readStreamEvent } from "../../../src/cli/stream.ts";
 import { check } from "../../../src/lib/check.ts";
 import { parseJson, toJson, tryJson } from "../../../src/lib/json.ts";
@@ -16,7 +14,7 @@ import { readEvent } from "../../../src/receiver/event.ts";
 import { discordMessage, plainDiscordMessage } from "../../../src/receiver/sinks/discord-message.ts";
 import { LINE_MAX, openclawLine } from "../../../src/receiver/sinks/openclaw-line.ts";
 import type { Random } from "../../support/fuzz.ts";
-import { CASES, ODD_TEXTS, anyValue, everyCase, mangled, mutated, pick, seeded, upTo } from "../../support/fuzz.ts";
+import { ODD_TEXTS, anyValue, everyCase, mangled, mutated, pick, upTo } from "../../support/fuzz.ts";
 
 const LONG_MS = 1_200_000;
 
@@ -131,41 +129,6 @@ test(
       const other = which === 3 ? Buffer.concat([body, Buffer.from("x")]) : body;
       expect(verify(key, which === 3 ? headers : bad, other, { nowMs })).not.toBe("valid");
     });
-  },
-  LONG_MS,
-);
-
-test(
-  "the bridge gives out each event of a stream once, whatever stands between them and however it is cut",
-  async () => {
-    const next = seeded(1);
-    const wanted: unknown[] = [];
-    const pieces: Uint8Array[] = [Buffer.from('data: {"type":"server.connected"}\n\n')];
-    for (let n = 0; n < CASES; n++) {
-      const event = { type: "e", n, value: anyValue(next) };
-      wanted.push(JSON.parse(toJson(event)));
-      const noise = pick(next, ["", ": a comment\n", "id: 7\n", "event: x\n", "\r\n", "dat: {}\n", "\u2028\n"]);
-      const bytes = Buffer.from(`${noise}data: ${toJson(event)}\n\n`);
-      const cut = upTo(next, bytes.length);
-      pieces.push(bytes.subarray(0, cut), bytes.subarray(cut));
-    }
-    const got: unknown[] = [];
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const feed = async function* () {
-      yield* pieces;
-      resolve();
-      await new Promise(() => undefined);
-    };
-    const unused = () => Promise.reject(new Error("not asked for here"));
-    const follow = followEvents({
-      client: { get: unused, post: unused, stream: () => Promise.resolve(feed()) },
-      onEvent: (json) => void got.push(json),
-      onAgain: () => undefined,
-      clock: fakeClock(),
-    });
-    await Promise.all([follow.connected, over]);
-    expect(got.length).toBe(CASES);
-    expect(got).toEqual(wanted);
   },
   LONG_MS,
 );
