@@ -27,7 +27,7 @@ export async function launchRun({ agent, agentDir, groups, settings, run, nonce 
   const context = settings.launch(run);
   const { argv, env, files = [] } = settings.codec.launch(context);
   mkdirSync(agentDir, { recursive: true, mode: 0o700 });
-  writeFiles(agentDir, files);
+  writeLaunchFiles(agentDir, files);
   await removeOldRuns(agentDir, run);
   const cgroup = groups.make(agent, run, settings.limits);
   return spawnRun({
@@ -49,7 +49,8 @@ function promptFile(agentDir: string, run: number, { prompt }: LaunchContext): S
   return { kind: "file", path };
 }
 
-function writeFiles(agentDir: string, files: NonNullable<Launch["files"]>): void {
+/** Private, and whole at every moment: a program may be reading the one that stands there. */
+export function writeLaunchFiles(agentDir: string, files: NonNullable<Launch["files"]>): void {
   for (const { path, content } of files) {
     const full = normalize(join(agentDir, path));
     if (!full.startsWith(`${agentDir}/`))

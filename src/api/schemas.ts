@@ -18,7 +18,6 @@ import {
 import { budget, budgetMembers, budgetPerDay } from "../lib/budgets.ts";
 import { resourceLimits } from "../lib/resources.ts";
 import { cutText } from "../lib/text.ts";
-import { MAX_STRING_BYTES } from "../process/exec-limits.ts";
 import { INPUT_MODES, STATUSES } from "../words/agent.ts";
 import { ON_LIMIT } from "../words/limits.ts";
 import { PERMISSION_MODES } from "../words/kinds.ts";
@@ -79,10 +78,11 @@ export const model = string({
   what: "a model's name of 1 to 256 characters",
 });
 
-/** Some programs take it as an argument, and the kernel hands over no longer one: refused here, it costs no agent. */
-const SYSTEM_PROMPT_WORDS = `a text of at most ${MAX_STRING_BYTES - 1} bytes`;
-const systemPrompt = refined(string({ max: MAX_STRING_BYTES - 1, what: SYSTEM_PROMPT_WORDS }), (value) =>
-  Buffer.byteLength(value) < MAX_STRING_BYTES ? undefined : SYSTEM_PROMPT_WORDS,
+/** It is in every answer about its agent, and in front of the first input where a program has no place for it. */
+const SYSTEM_PROMPT_BYTES = 131_071;
+const SYSTEM_PROMPT_WORDS = `a text of at most ${SYSTEM_PROMPT_BYTES} bytes`;
+const systemPrompt = refined(string({ max: SYSTEM_PROMPT_BYTES, what: SYSTEM_PROMPT_WORDS }), (value) =>
+  Buffer.byteLength(value) <= SYSTEM_PROMPT_BYTES ? undefined : SYSTEM_PROMPT_WORDS,
 );
 
 export const metadata = refined(

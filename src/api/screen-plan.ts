@@ -1,8 +1,9 @@
 /**
- * How the program's own screen would be started on an agent's conversation. Holds no value of a variable that the agent
- * was given.
+ * How the program's own screen would be started on an agent's conversation, and the files it is told to read. Holds no
+ * value of a variable that the agent was given.
  */
 import type { Actor } from "../agents/actor.ts";
+import { writeLaunchFiles } from "../agents/launch.ts";
 import { HarnessError } from "../lib/errors.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import { screenOfKind } from "../providers/screens.ts";
@@ -31,7 +32,8 @@ export async function screenPlan(deps: ApiDeps, actor: Actor): Promise<Plan> {
     return { reason: "nothing to attach to, its program has no screen: agent-harness logs -f and send are the way" };
   try {
     const context = actor.runSettings().launch(Math.max(1, agent.state.run));
-    const { argv, env } = screen.launch(context);
+    const { argv, env, files = [] } = screen.launch(context);
+    writeLaunchFiles(context.agentDir, files);
     const places = Object.fromEntries(Object.entries(context.env).filter(([name]) => PLACES.test(name)));
     const given = [...Object.keys(agent.settings.env), ...Object.keys(configured?.settings.env ?? {})].filter(
       (name) => places[name] === undefined,

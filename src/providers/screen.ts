@@ -4,13 +4,15 @@
  * screen as well; where that cannot be done it is refused.
  */
 import type { MessageRole, Part } from "../words/said.ts";
-import type { LaunchContext } from "./contract.ts";
+import type { Launch, LaunchContext } from "./contract.ts";
 import { LaunchRefused } from "./contract.ts";
 
 export interface ScreenLaunch {
   readonly argv: readonly string[];
   /** Set by us and no secret; what the agent was given by others stays with the daemon. */
   readonly env: Readonly<Record<string, string>>;
+  /** As those of a process of ours, the last of which may have been started on other terms, or by an older daemon. */
+  readonly files?: Launch["files"];
 }
 
 /** Something that was said, as the program keeps it. */

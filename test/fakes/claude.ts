@@ -31,6 +31,11 @@ if (args.includes("--version")) {
 }
 
 const out = createOut();
+const systemPrompt = option("--append-system-prompt-file");
+if (systemPrompt !== undefined && !existsSync(systemPrompt)) {
+  process.stderr.write(`Error: Append system prompt file not found: ${systemPrompt}\n`);
+  process.exit(1);
+}
 const mode = option("--permission-mode") ?? "default";
 if (mode === "bypassPermissions" && process.getuid?.() === 0 && env["IS_SANDBOX"] !== "1") {
   failStart("--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons", {

@@ -62,7 +62,7 @@ export function attachSuite(provider: ScreenProvider): void {
     });
     afterAll(() => box.close());
     beforeEach(async () => {
-      const made = await cli("run", "--project", "shop", "--name", "worker", "one");
+      const made = await cli("run", "--project", "shop", "--name", "worker", "--system", "be brief", "one");
       if (made.code !== 0) throw new Error(made.err);
       word = `two-${++tests}`;
       pane = openPane({ ...box.env, AH_URL: box.api().url }, box.cwd, 120, 36);

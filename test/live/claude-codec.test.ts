@@ -1,7 +1,7 @@
 // file-timeout: 900 s
 /** The codec against the real Claude Code (exact version, see claude.install.ts) and a stub model, over pipes. */
 import { expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { bash, live, model, real } from "./claude-live.ts";
 import { CLAUDE_VERSION } from "./claude.install.ts";
 import { PATIENCE_MS } from "./patience.ts";
@@ -19,7 +19,10 @@ real("the real Claude Code", () => {
   };
 
   test("two turns, exact texts in and out, usage, and a graceful end", async () => {
-    const loop = await run({ model: "claude-some-model", systemPrompt: "MARK-SYSTEM" });
+    // Longer than one argument may be.
+    const systemPrompt = `MARK-SYSTEM${" be brief".repeat(20_000)} MARK-END`;
+    const loop = await run({ model: "claude-some-model", systemPrompt });
+    expect(readFileSync(`/proc/${loop.pid}/cmdline`, "utf8")).not.toContain("MARK-");
     // 2.1.285 does not tell it before its first turn.
     const told = Bun.semver.satisfies(CLAUDE_VERSION, ">=2.1.330") ? { version: CLAUDE_VERSION } : {};
     expect(await loop.fact("ready")).toEqual({ type: "ready", ...told });
@@ -43,7 +46,7 @@ real("the real Claude Code", () => {
     });
     expect(stub.requests.at(-1)).toMatchObject({
       model: "claude-some-model",
-      system: expect.stringContaining("MARK-SYSTEM"),
+      system: expect.stringContaining(systemPrompt),
     });
     expect(loop.facts.filter((fact) => fact.type === "unknown_frame")).toEqual([]);
     expect(await loop.farewell()).toBe(0);

@@ -187,11 +187,13 @@ function startFailed(work: Work, fact: ExitFact): void {
   s.rest = "exited";
 }
 
+const NEVER = "the process had not been started";
+
 /** We died between committing the spawn and doing it. Nothing can have run, so it is simply done again. */
 function neverStarted(work: Work): void {
   const { s } = work;
   s.process = "none";
-  work.detail = "the process had not been started";
+  work.detail = NEVER;
 }
 
 /**
@@ -201,7 +203,7 @@ function neverStarted(work: Work): void {
 function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): void {
   const { s } = work;
   s.process = intent === "stop" ? "stopped" : "none";
-  work.detail = describeExit(fact);
+  work.detail = s.startError?.message ?? describeExit(fact);
   const rest = intent === "stop" ? "idle" : null;
   // The next input's turn may have been opened in the same step: that one waits for a process.
   if (s.turn !== null && reached(s)) {
@@ -217,7 +219,8 @@ function oneshotEnded(work: Work, intent: Work["s"]["intent"], fact: ExitFact): 
   if (rest !== null) s.rest = rest;
 }
 
-function describeExit({ code }: { readonly code: number | null }): string {
+function describeExit({ code, never }: Pick<ExitFact, "code" | "never">): string {
+  if (never === true) return NEVER;
   if (code === null) return "it was killed together with its wrapper, no exit status is known";
   return code > 128 ? `exit code ${code} or signal ${code - 128}` : `exit code ${code}`;
 }

@@ -1,4 +1,4 @@
-/** How Claude Code is started: argv, environment, and what is refused before a process exists. */
+/** How Claude Code is started: argv, environment, files, and what is refused before a process exists. */
 import { USAGE_KEYS } from "../../words/said.ts";
 import type { Launch, LaunchContext, Traits } from "../contract.ts";
 import { LaunchRefused } from "../contract.ts";
@@ -103,7 +103,7 @@ export function claudeLaunch(context: LaunchContext): Launch {
       // for `.mcp.json`, at the price of the user's own MCP servers (`--mcp-config` in `args` brings chosen ones back).
       ...(context.trusted ? [] : ["--setting-sources", "user", "--strict-mcp-config"]),
       ...(context.model === null ? [] : ["--model", context.model]),
-      ...(context.systemPrompt === null ? [] : ["--append-system-prompt", context.systemPrompt]),
+      ...systemPrompt(context).argv,
       // A second fence, for it tells its cost only when a turn is over. It counts what this process spends.
       ...(context.maxCostUsd === undefined ? [] : ["--max-budget-usd", context.maxCostUsd.toFixed(4)]),
       // A tool for the result, which the program demands at the end of every turn. It holds for the whole process.
@@ -123,6 +123,21 @@ export function claudeLaunch(context: LaunchContext): Launch {
         CLAUDE_CODE_MAX_RETRIES: "4",
       }),
     },
+    files: systemPrompt(context).files,
+  };
+}
+
+const SYSTEM_PROMPT_FILE = "claude-code/system-prompt.md";
+
+/**
+ * As a file: in argv, every user of the machine could read it, and the kernel hands over no long one. The flag is left
+ * out of the program's help and holds in each of its modes (2.1.268 to 2.1.332).
+ */
+export function systemPrompt({ systemPrompt: content, agentDir }: LaunchContext) {
+  if (content === null) return { argv: [], files: [] };
+  return {
+    argv: ["--append-system-prompt-file", `${agentDir}/${SYSTEM_PROMPT_FILE}`],
+    files: [{ path: SYSTEM_PROMPT_FILE, content }],
   };
 }
 

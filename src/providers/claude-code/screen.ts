@@ -8,7 +8,7 @@ import { fields, isFields, items, text } from "../read.ts";
 import type { Part } from "../../words/said.ts";
 import type { Kept, ProviderScreen } from "../screen.ts";
 import { conversationOf, jsonLines } from "../screen.ts";
-import { resumedSession } from "./launch.ts";
+import { resumedSession, systemPrompt } from "./launch.ts";
 
 export const claudeScreen: ProviderScreen = {
   launch(context) {
@@ -21,10 +21,11 @@ export const claudeScreen: ProviderScreen = {
         "default",
         ...(context.trusted ? [] : ["--setting-sources", "user", "--strict-mcp-config"]),
         ...(context.model === null ? [] : ["--model", context.model]),
-        ...(context.systemPrompt === null ? [] : ["--append-system-prompt", context.systemPrompt]),
+        ...systemPrompt(context).argv,
         ...context.args,
       ],
       env: { DISABLE_AUTOUPDATER: "1" },
+      files: systemPrompt(context).files,
     };
   },
   history(context) {

@@ -4,7 +4,7 @@ import type { Fields } from "../read.ts";
 import { fields, idOf, isFields, items, text } from "../read.ts";
 import type { Kept, ProviderScreen } from "../screen.ts";
 import { conversationOf, jsonLines } from "../screen.ts";
-import { EXTENSION_FILE } from "./extension.ts";
+import { EXTENSION_FILE, EXTENSION_SOURCE } from "./extension.ts";
 
 const SESSIONS = "pi/sessions";
 
@@ -25,6 +25,7 @@ export const piScreen: ProviderScreen = {
         ...(permissions === "allow" ? [] : ["-e", `${agentDir}/${EXTENSION_FILE}`]),
       ],
       env: { PI_SKIP_VERSION_CHECK: "1" },
+      files: permissions === "allow" ? [] : [{ path: EXTENSION_FILE, content: EXTENSION_SOURCE }],
     };
   },
   history: (context) => ({

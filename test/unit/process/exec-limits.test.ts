@@ -1,7 +1,7 @@
 /**
- * What the API takes must be what a program can be started with. Looked for: `env` of an agent, `systemPrompt`, a
- * `command` whose prompt is an argument, `args` and `env` of the config. All of them end here, before the spawn; the
- * schema of `env` says the same sooner.
+ * What the API takes must be what a program can be started with. Looked for: `env` of an agent, a `command`
+ * whose prompt is an argument, `args` and `env` of the config. All of them end here, before the spawn; the schema of
+ * `env` says the same sooner. A system prompt is no argument of any program.
  */
 import { describe, expect, test } from "bun:test";
 import { MAX_STRING_BYTES, MAX_TOTAL_BYTES, execProblem } from "../../../src/process/exec-limits.ts";

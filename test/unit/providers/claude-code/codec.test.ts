@@ -1,6 +1,7 @@
 /** How Claude Code is started, shakes hands and is taken over by a new daemon. */
 import { describe, expect, test } from "bun:test";
 import { claudeCodec } from "../../../../src/providers/claude-code/codec.ts";
+import { claudeScreen } from "../../../../src/providers/claude-code/screen.ts";
 import type { LaunchContext } from "../../../../src/providers/contract.ts";
 import {
   S,
@@ -40,8 +41,18 @@ describe("launch", () => {
   });
   test("model, system prompt and the provider's own arguments come last", () => {
     expect(argv({ model: "opus", systemPrompt: "be brief", args: ["--effort", "low"] })).toEndWith(
-      "--model opus --append-system-prompt be brief --effort low",
+      "--model opus --append-system-prompt-file /state/claude-code/system-prompt.md --effort low",
     );
+  });
+  test("the system prompt lies in a file, for a process of ours and for the program's own screen", () => {
+    const given = { ...context, session: S, systemPrompt: "be brief" };
+    const files = [{ path: "claude-code/system-prompt.md", content: "be brief" }];
+    for (const start of [claudeCodec.launch(given), claudeScreen.launch(given)]) {
+      expect(start.files).toEqual(files);
+      expect(start.argv.join(" ")).toContain("--append-system-prompt-file /state/claude-code/system-prompt.md");
+      expect(start.argv.join(" ")).not.toContain("be brief");
+    }
+    expect([claudeCodec.launch(context).files, argv().includes("system-prompt")]).toEqual([[], false]);
   });
   test("root with permissions allow is refused, with the cures in the message", () => {
     expect(() => argv({ permissions: "allow", isRoot: true })).toThrow(/IS_SANDBOX=1/);
