@@ -2,14 +2,13 @@
  * The daemon's state directory: made private, locked, its store opened, whatever may stand in the way for a while. Says
  * what is wrong with it; never decides what the agents in it are.
  */
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Timer } from "./lib/clock.ts";
 import { HarnessError, errorText } from "./lib/errors.ts";
 import { tryJson } from "./lib/json.ts";
 import type { Logger } from "./lib/log.ts";
 import { makePrivateDir } from "./lib/private-dir.ts";
-import { listAgentFolder, removeDiscarded } from "./process/agent-file.ts";
+import { listAgentFolder, readSmallFile, removeDiscarded, writeAgentFile } from "./process/agent-file.ts";
 import { isAlive, readIdentity } from "./process/identity.ts";
 import { runPaths } from "./process/paths.ts";
 import { readBootId, readProcess } from "./process/proc.ts";
@@ -58,11 +57,13 @@ export function useStore(stateDir: string, nowMs: number): Store {
   }
 }
 
+const OWNER_BYTES = 4096;
+
 /** For the message of a second daemon only; nothing hangs on it. */
 export function writeOwner(stateDir: string, url: string, log: Logger): void {
   try {
     const owner = JSON.stringify({ pid: process.pid, bootId: readBootId(), url });
-    writeFileSync(join(stateDir, "owner.json"), owner, { mode: 0o600 });
+    writeAgentFile(join(stateDir, "owner.json"), owner);
   } catch (error) {
     log.warn("cannot write owner.json", { error });
   }
@@ -70,7 +71,7 @@ export function writeOwner(stateDir: string, url: string, log: Logger): void {
 
 function owner(stateDir: string): string {
   try {
-    const json = tryJson(readFileSync(join(stateDir, "owner.json"), "utf8"));
+    const json = tryJson(readSmallFile(join(stateDir, "owner.json"), OWNER_BYTES) ?? "");
     if (typeof json !== "object" || json === null || !("pid" in json) || !("url" in json)) return "";
     // One that is dead, or of another boot, does not hold it.
     const alive = "bootId" in json && json.bootId === readBootId() && readProcess(Number(json.pid)) !== null;

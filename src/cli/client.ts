@@ -109,7 +109,7 @@ export function createClient({ url, socket, shown, page, token, tokenProblem }: 
   const exchange = async (path: string, ask?: Ask): Promise<Exchange> => {
     const { status, headers, bytes } = await send(path, ask);
     if (status >= 400) throw refused(status, bytes);
-    const answer: unknown = bytes.length === 0 ? null : JSON.parse(new TextDecoder().decode(bytes));
+    const answer: unknown = bytes.length === 0 ? null : (JSON.parse(new TextDecoder().decode(bytes)) as unknown);
     if (node !== undefined && status === 202 && isObject(answer) && typeof answer["call"] === "string")
       throw new HarnessError(
         "NODE_SILENT",
@@ -141,7 +141,7 @@ interface ApiError {
 function readError(bytes: Uint8Array, status: number): ApiError {
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder().decode(bytes));
+    body = JSON.parse(new TextDecoder().decode(bytes)) as unknown;
   } catch {
     body = null; // a proxy's page
   }

@@ -8,7 +8,8 @@ export interface Auth {
   require(req: Request): void;
 }
 
-/** So many wrong tokens within the window are answered 401; further ones get 429. */
+/** So many wrong tokens within the window are answered 401; further ones get 429. In running time: a clock that is set
+ *  back would refuse them all until it has caught up. */
 const WRONG_LIMIT = 20;
 const WRONG_WINDOW_MS = 60_000;
 
@@ -25,14 +26,14 @@ export function createAuth({ token, clock }: { readonly token: string | null; re
         throw unauthorized("the Authorization header is not usable: expected it once, as Bearer <token>");
       }
       if (isRight(authorization.token)) return;
-      const nowMs = clock.now();
-      wrongAtMs = wrongAtMs.filter((atMs) => atMs > nowMs - WRONG_WINDOW_MS);
+      const ranMs = clock.monotonic();
+      wrongAtMs = wrongAtMs.filter((atMs) => atMs > ranMs - WRONG_WINDOW_MS);
       const oldestMs = wrongAtMs[0];
       if (wrongAtMs.length < WRONG_LIMIT || oldestMs === undefined) {
-        wrongAtMs.push(nowMs);
+        wrongAtMs.push(ranMs);
         throw unauthorized("the token is wrong");
       }
-      const waitSeconds = Math.max(1, Math.ceil((oldestMs + WRONG_WINDOW_MS - nowMs) / 1000));
+      const waitSeconds = Math.max(1, Math.ceil((oldestMs + WRONG_WINDOW_MS - ranMs) / 1000));
       throw new HarnessError(
         "TOO_MANY_ATTEMPTS",
         `too many wrong tokens: wait ${waitSeconds} s, or send the right one`,

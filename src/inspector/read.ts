@@ -21,7 +21,7 @@ export function time(value: unknown): number | null {
 
 export function parseJson(source: string): unknown {
   try {
-    return JSON.parse(source);
+    return JSON.parse(source) as unknown;
   } catch {
     return undefined;
   }

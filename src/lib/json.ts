@@ -144,7 +144,7 @@ function scan(text: string): Scan {
       return members("}", () => {
         if (text[at] !== '"') fail("a key in double quotes");
         const keyAt = at;
-        const key = String(JSON.parse(string()));
+        const key = String(JSON.parse(string()) as unknown);
         if (seen.has(key)) duplicates.push({ path: joinPath(path, key), at: keyAt });
         seen.add(key);
         blank();

@@ -267,7 +267,7 @@ function toDue(row: DueRow, blocked: boolean): Due {
 
 /** Bodies are checked before they are stored; a failure here is a bug of ours and must be loud. */
 function storedEvent(body: string): Delivery["event"] {
-  const read = readEvent(JSON.parse(body));
+  const read = readEvent(JSON.parse(body) as unknown);
   if (!read.ok) throw new TypeError(`a stored webhook is no longer readable: ${read.issues[0]?.message ?? ""}`);
   return read.event;
 }

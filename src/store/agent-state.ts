@@ -351,7 +351,7 @@ export function stateText(of: AgentState): string {
 export function readState(text: string, nowMs: number): Stored<AgentState> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text) as unknown;
   } catch {
     return { ok: false, reason: "it is no JSON" };
   }

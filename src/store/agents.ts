@@ -75,7 +75,7 @@ const settingsReader = shapeOf<AgentSettings>(
 
 function readSettings(text: string): Stored<AgentSettings> {
   try {
-    return readStored(settingsReader, JSON.parse(text));
+    return readStored(settingsReader, JSON.parse(text) as unknown);
   } catch {
     return { ok: false, reason: "they are no JSON" };
   }

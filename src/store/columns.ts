@@ -9,7 +9,7 @@ export function fromColumn<T, Else>(reader: Reader<T>, text: string | null, othe
   if (text === null) return otherwise;
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text) as unknown;
   } catch {
     return otherwise;
   }

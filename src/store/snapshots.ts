@@ -31,7 +31,7 @@ type Row = Omit<Snapshot, "skipped"> & { readonly skipped: string };
 const skippedReader = listOf(shapeOf<Snapshot["skipped"][number]>({ path: aText, why: aText }));
 
 function fromRow(row: Row): Snapshot {
-  const skipped = readStored(skippedReader, JSON.parse(row.skipped));
+  const skipped = readStored(skippedReader, JSON.parse(row.skipped) as unknown);
   return { ...row, skipped: skipped.ok ? skipped.state : [] };
 }
 

@@ -37,7 +37,7 @@ const COLUMNS = `id, project, name, kind, state, folder, cwd, source, base, targ
 type Row = Omit<Workspace, "mergedInto"> & { readonly mergedInto: string };
 
 function fromRow(row: Row): Workspace {
-  const merged = readStored(listOf(aText), JSON.parse(row.mergedInto));
+  const merged = readStored(listOf(aText), JSON.parse(row.mergedInto) as unknown);
   return { ...row, mergedInto: merged.ok ? merged.state : [] };
 }
 

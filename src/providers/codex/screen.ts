@@ -79,7 +79,7 @@ function call(item: Fields): Part {
   const given = text(item, "arguments");
   let input: unknown = given;
   try {
-    input = JSON.parse(given);
+    input = JSON.parse(given) as unknown;
   } catch {
     // shown as it is
   }

@@ -205,7 +205,7 @@ export function readGrant(value: unknown): Grant {
 
 function parsed(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(json) as unknown;
   } catch {
     return undefined; // OpenCode ignores rules that are no JSON, too.
   }

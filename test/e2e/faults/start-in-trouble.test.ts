@@ -72,6 +72,22 @@ describe("a state directory that others can read", () => {
   });
 });
 
+// Agents run as the daemon's user: any of them may have made it.
+test("a FIFO where the daemon notes who it is holds up neither its start nor that of a second one", async () => {
+  const box = await newBox();
+  const note = join(box.stateDir, "owner.json");
+  const plant = () => (rmSync(note, { force: true }), Bun.spawnSync(["mkfifo", note]).exitCode);
+  expect(plant()).toBe(0);
+  await box.start();
+  expect(statSync(note).isFile()).toBe(true);
+  expect(plant()).toBe(0);
+  const second = Bun.spawnSync([BINARY, "serve", "--config", box.configFile], { timeout: 20_000, env: box.env });
+  expect([second.exitCode, second.stderr.toString()]).toEqual([
+    75,
+    expect.stringContaining("in use by another daemon"),
+  ]);
+});
+
 describe("a full disk", () => {
   test.skipIf(!isRoot)(
     "is waited for at the start, readiness says why; later it is 507 until there is room",

@@ -35,6 +35,16 @@ describe("the token", () => {
     clock.advance(60_000);
     expect((await withToken(own, "Bearer wrong")).status).toBe(401);
   });
+
+  test.each([2, -2])("a clock that is set by %d days moves nothing of that", async (days) => {
+    const { app: own, clock } = makeApp("right");
+    for (let i = 0; i < 20; i++) await withToken(own, "Bearer wrong");
+    clock.jump(days * 86_400_000);
+    const { status, headers } = await withToken(own, "Bearer wrong");
+    expect([status, headers.get("retry-after")]).toEqual([429, "60"]);
+    clock.advance(60_000);
+    expect((await withToken(own, "Bearer wrong")).status).toBe(401);
+  });
 });
 
 describe("the guard", () => {
