@@ -1,7 +1,7 @@
 /** What OpenCode asks, as a person shall read it, and what the person said, as the bridge shall send it. Pure. */
 import type { Asked, BridgeCommand, QuestionItem } from "./lines.ts";
 import { readQuestions } from "./lines.ts";
-import { readGrant } from "./launch.ts";
+import { isGrantable, readGrant } from "./launch.ts";
 import type { ProviderFact } from "../contract.ts";
 import { type Fields, isFields, text } from "../read.ts";
 import { titleText } from "../../lib/text.ts";
@@ -20,7 +20,7 @@ export function permissionFact(ask: Asked): PermissionFact {
     tool: ask.permission,
     title: title(ask),
     detail: { permission: ask.permission, patterns: ask.patterns, ...ask.metadata },
-    options: ask.always.length === 0 ? ["allow", "deny"] : ["allow", "allow_always", "deny"],
+    options: isGrantable(ask) ? ["allow", "allow_always", "deny"] : ["allow", "deny"],
     data: { permission: ask.permission, always: ask.always },
     ...(ask.child === null ? {} : { subagent: ask.child }),
   };

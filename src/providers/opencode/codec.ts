@@ -3,13 +3,13 @@
  * codec turns the bridge's lines into facts, one for one. What a permission mode means to OpenCode: opencode-launch.ts.
  */
 import { answerCommand, permissionFact, questionFact } from "./asks.ts";
-import { launch, startCommand, traits } from "./launch.ts";
+import { heldGrants, launch, startCommand, traits } from "./launch.ts";
 import { limitOfRetry } from "./limit.ts";
 import type { BridgeCommand, BridgeLine } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
 import type { OpenCodeState } from "./state.ts";
 import { readOpenCodeState } from "./stored.ts";
-import type { Codec, Frame, ProviderFact, Step } from "../contract.ts";
+import type { Codec, Frame, LaunchContext, ProviderFact, Step } from "../contract.ts";
 import type { PromptInput } from "../../words/said.ts";
 import { given } from "../../lib/given.ts";
 
@@ -20,7 +20,7 @@ export const opencodeCodec: Codec<OpenCodeState> = {
   read: readOpenCodeState,
   start({ launch: context, grants }) {
     const start = startCommand(context, grants);
-    return { state: { start, session: null }, facts: [], lines: lines(start) };
+    return { state: { start, session: null }, facts: dropped(context, grants), lines: lines(start) };
   },
   adopt(state, { unconfirmed, unsettled, interrupting }) {
     // The bridge knows what it has had before: everything may be said again.
@@ -39,6 +39,13 @@ export const opencodeCodec: Codec<OpenCodeState> = {
   ownProcesses: () => 3,
   exit: () => [],
 };
+
+function dropped({ permissions }: LaunchContext, grants: readonly unknown[]): readonly ProviderFact[] {
+  const { dropped } = heldGrants(grants);
+  if (permissions !== "ask" || dropped === 0) return [];
+  const message = `${dropped} of what was always allowed is too long to be given to a new OpenCode: it will be asked again`;
+  return [{ type: "note", level: "info", code: "grants_dropped", message }];
+}
 
 function lines(...commands: readonly BridgeCommand[]): string[] {
   return commands.map((command) => JSON.stringify(command));

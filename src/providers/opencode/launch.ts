@@ -183,13 +183,33 @@ export function permissionRules(
     question: permissions === "ask" ? "allow" : "deny",
   };
   if (permissions === "deny") return rules;
-  for (const { permission, always } of grants.map(readGrant)) {
-    if (permission === "") continue;
+  for (const { permission, always } of heldGrants(grants).held) {
     const rule = rules[permission] ?? "ask";
     const allowed = Object.fromEntries(always.map((pattern) => [pattern, "allow"]));
     rules[permission] = { ...(typeof rule === "string" ? { "*": rule } : rule), ...allowed };
   }
   return rules;
+}
+
+/** One grant; a longer one is not offered. */
+const GRANT_BYTES = 8 * 1024;
+/** All of them: one variable carries the rules, and the kernel starts no program with one of more than 128 KiB. */
+const GRANTS_BYTES = 64 * 1024;
+
+const bytesOf = ({ permission, always }: Grant): number => Buffer.byteLength(JSON.stringify([permission, always]));
+
+export const isGrantable = (grant: Grant): boolean => grant.always.length > 0 && bytesOf(grant) <= GRANT_BYTES;
+
+/** Those that a new process can be given, the newest before all others, in their order; and how many cannot. */
+export function heldGrants(grants: readonly unknown[]): { readonly held: readonly Grant[]; readonly dropped: number } {
+  const all = grants.map(readGrant).filter(({ permission, always }) => permission !== "" && always.length > 0);
+  let room = GRANTS_BYTES;
+  const held = all.toReversed().filter((grant) => {
+    if (!isGrantable(grant) || bytesOf(grant) > room) return false;
+    room -= bytesOf(grant);
+    return true;
+  });
+  return { held: held.toReversed(), dropped: all.length - held.length };
 }
 
 export interface Grant {

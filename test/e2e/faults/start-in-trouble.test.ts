@@ -75,6 +75,7 @@ describe("a state directory that others can read", () => {
 // Agents run as the daemon's user: any of them may have made it.
 test("a FIFO where the daemon notes who it is holds up neither its start nor that of a second one", async () => {
   const box = await newBox();
+  mkdirSync(box.stateDir, { recursive: true });
   const note = join(box.stateDir, "owner.json");
   const plant = () => (rmSync(note, { force: true }), Bun.spawnSync(["mkfifo", note]).exitCode);
   expect(plant()).toBe(0);

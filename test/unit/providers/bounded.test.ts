@@ -4,18 +4,18 @@
  * a megabyte, one at a time: what the codec stores stays small, and so does what the reducer makes of its facts.
  */
 import { expect, test } from "bun:test";
-import type { LaunchContext, ProviderFact } from "../../../src/providers/contract.ts";
+import type { AnyCodec, LaunchContext, ProviderFact } from "../../../src/providers/contract.ts";
 import type { ProviderKind } from "../../../src/words/kinds.ts";
 import { PROVIDER_KINDS } from "../../../src/words/kinds.ts";
 import { input, world } from "../agents/state/world.ts";
+import { LONG, texts, withLong } from "../../support/long-texts.ts";
 import { codecOf, type Moment, record } from "./record.ts";
 
 const NOW_MS = Date.UTC(2026, 1, 18);
-const LONG = "x".repeat(1024 * 1024);
 /** A hundred times what a conversation without excesses stores. */
 const MOST_BYTES = 64 * 1024;
 
-/** What is kept whole, for as long as it has to be. */
+/** What is kept whole, once, and for as long as it has to be: it is gone when the conversation went on. */
 const WHOLE: Partial<Record<ProviderKind, readonly (readonly [path: RegExp, why: string])[]>> = {
   codex: [[/^params\.(command|cwd)$/, "what a person is asked; told once more when a sub-agent outlives the turn"]],
   acp: [
@@ -23,23 +23,6 @@ const WHOLE: Partial<Record<ProviderKind, readonly (readonly [path: RegExp, why:
     [/^params\.toolCall\.rawInput\./, "some agents tell a tool's input in their question only: kept until it is used"],
   ],
 };
-
-type Path = readonly (string | number)[];
-
-/** Where texts stand in it, however deep. */
-function texts(value: unknown, at: Path = []): readonly Path[] {
-  if (typeof value === "string") return [at];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, each]) => texts(each, [...at, key]));
-}
-
-function withLong(value: unknown, [key, ...rest]: Path): unknown {
-  if (key === undefined) return LONG;
-  if (Array.isArray(value)) return value.map((each: unknown, i) => (String(i) === key ? withLong(each, rest) : each));
-  return Object.fromEntries(
-    Object.entries(Object(value)).map(([each, inner]) => [each, each === key ? withLong(inner, rest) : inner]),
-  );
-}
 
 const LAUNCH: LaunchContext = {
   command: ["x"],
@@ -66,8 +49,27 @@ const agentState = (facts: readonly ProviderFact[]): unknown =>
     .do(input(1), ...facts)
     .state();
 
+/** What it tells when it says nothing more, and when it dies with a cry of a megabyte. */
+const silent = (codec: AnyCodec, state: unknown): readonly ProviderFact[] => codec.quiet?.(state, NOW_MS).facts ?? [];
+const dead = (codec: AnyCodec, state: unknown): readonly ProviderFact[] =>
+  codec.exit(state, { code: 1, stderrTail: LONG });
+
+/** A fact without what a person is told or asked, which is stored whole in a row of its own: the line bounds it. */
+function besideWords(fact: ProviderFact): number {
+  switch (fact.type) {
+    case "part":
+      return bytes({ ...fact, part: { ...fact.part, text: "", input: null } });
+    case "delta":
+      return bytes({ ...fact, text: "" });
+    case "permission":
+      return bytes({ ...fact, detail: null, data: null });
+    default:
+      return bytes(fact);
+  }
+}
+
 test.each(PROVIDER_KINDS.filter((kind) => kind !== "command"))(
-  "%s: no text of a frame stands uncut in what is stored",
+  "%s: no text of a frame stands uncut in what is told or stored",
   async (kind) => {
     const codec = codecOf(kind);
     const moments: readonly Moment[] = await record(kind);
@@ -75,12 +77,16 @@ test.each(PROVIDER_KINDS.filter((kind) => kind !== "command"))(
     const large: string[] = [];
     let tried = 0;
     let before: unknown = null;
-    for (const { call, state, raw } of moments) {
+    for (const [n, { call, state, raw }] of moments.entries()) {
       for (const path of raw === undefined ? [] : texts(JSON.parse(raw))) {
-        if (WHOLE[kind]?.some(([whole]) => whole.test(path.join("."))) === true) continue;
         const json = withLong(JSON.parse(raw ?? ""), path);
         const step = codec.frame(before, { raw: JSON.stringify(json), json }, NOW_MS);
-        const sizes = [bytes(step.state), bytes(agentState([...told, ...step.facts]))];
+        const facts = [...step.facts, ...silent(codec, step.state), ...dead(codec, step.state)];
+        const sizes = [bytes(step.state), bytes(agentState([...told, ...step.facts])), ...facts.map(besideWords)];
+        if (WHOLE[kind]?.some(([whole]) => whole.test(path.join("."))) === true) {
+          const after = moments.slice(n + 1).reduce((was, { call: next }) => next(codec, was).state, step.state);
+          sizes[0] = Math.max(bytes(after), bytes(step.state) - LONG.length);
+        }
         if (Math.max(...sizes) > MOST_BYTES)
           large.push(`${path.join(".")} of ${raw?.slice(0, 200)}: ${sizes.join(", ")}`);
         tried += 1;
@@ -95,8 +101,7 @@ test.each(PROVIDER_KINDS.filter((kind) => kind !== "command"))(
   300_000,
 );
 
-// OpenCode is handed its rules whole in its first line, which is dropped when it is ready.
-test.each(PROVIDER_KINDS.filter((kind) => kind !== "command" && kind !== "opencode"))(
+test.each(PROVIDER_KINDS.filter((kind) => kind !== "command"))(
   "%s: what was allowed for ever is remembered small, however long it is",
   async (kind) => {
     const codec = codecOf(kind);
@@ -110,7 +115,8 @@ test.each(PROVIDER_KINDS.filter((kind) => kind !== "command" && kind !== "openco
           if (fact.type !== "permission") continue;
           const grants = [fact.data];
           const next = codec.start({ launch: LAUNCH, nowMs: NOW_MS, unconfirmed: [], grants });
-          if (bytes(next.state) > MOST_BYTES) large.push(`${path.join(".")}: ${bytes(next.state)}`);
+          const sizes = [bytes(next.state), ...next.facts.map(besideWords)];
+          if (Math.max(...sizes) > MOST_BYTES) large.push(`${path.join(".")}: ${sizes.join(", ")}`);
           tried += 1;
         }
       }

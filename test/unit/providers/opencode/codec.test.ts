@@ -131,6 +131,28 @@ describe("permission rules", () => {
     expect(rules["read"]).toMatchObject({ "*.env": "ask", "a.env": "allow" });
     expect(permissionRules(context({ permissions: "deny" }), grants)["bash"]).toBe("ask");
   });
+
+  // The kernel starts no program with a variable of more than 128 KiB: one grant too long, and it would never start.
+  test("grants never outgrow the variable that carries them: the newest are kept, what is dropped is said", () => {
+    const long = { permission: "bash", always: ["x".repeat(200_000)] };
+    const many = Array.from({ length: 1000 }, (_, n) => ({ permission: "bash", always: [`${"é".repeat(100)}${n}`] }));
+    const rules = permissionRules(context(), [long, ...many, long]);
+    expect(Buffer.byteLength(JSON.stringify(rules))).toBeLessThan(100_000);
+    expect(rules["bash"]).toMatchObject({ [many.at(-1)?.always[0] ?? ""]: "allow" });
+    const notes = (grants: readonly unknown[], permissions: "ask" | "allow" = "ask") =>
+      opencodeCodec.start({ launch: context({ permissions }), nowMs: 0, unconfirmed: [], grants }).facts;
+    expect(notes([many[0], long])).toEqual([
+      {
+        ...{ type: "note", level: "info", code: "grants_dropped" },
+        message: expect.stringContaining("1 of what was always allowed is too long"),
+      },
+    ]);
+    expect([notes([many[0]]), notes([long], "allow"), notes([{ permission: "read", always: [] }])]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+  });
 });
 
 describe("asking", () => {
@@ -155,6 +177,8 @@ describe("asking", () => {
       options: ["allow", "deny"],
       subagent: "ses_2",
     });
+    // What could not be given to its next process is not offered.
+    expect(permissionFact({ ...asked, always: ["x".repeat(200_000)] }).options).toEqual(["allow", "deny"]);
   });
 
   const answer = { id: "per_1", kind: "tool", data: permissionFact(asked).data } as const;
