@@ -9,7 +9,8 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "..");
 const rounds = Number(process.env["N"] || 10);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`N: got ${process.env["N"]}, expected a number above 0`);
-const parts = process.env["ONLY"]?.split(" ").filter(Boolean) ?? ["types", "unit", "provider", "e2e"];
+const parts = process.env["ONLY"]?.split(" ").filter(Boolean) ?? process.argv.slice(2);
+if (parts.length === 0) throw new Error(`no part of the suite is named: make test-again names all, ONLY="unit" some`);
 
 /** In a process of its own, or the rounds themselves would be what is held up. */
 const loops =

@@ -2,6 +2,7 @@
  * The storm's honest clients: each agent's makes it, sends what is planned, answers what is asked, and repeats with the
  * same key whatever got no answer. It notes what it was promised; what it should never be answered is noted, too.
  */
+import { runningMs } from "../fakes/journal.ts";
 import type { Answer, Api, Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
 import type { Random } from "../support/random.ts";
@@ -47,18 +48,19 @@ export function driveAgents(api: Api, agents: readonly PlannedAgent[], random: R
   };
 
   const send = async (id: string, { tag, text, mode }: PlannedInput): Promise<void> => {
-    const entry: { -readonly [K in keyof Sent]: Sent[K] } = { agent: id, tag, status: null, n: null };
+    const entry: { -readonly [K in keyof Sent]: Sent[K] } = { agent: id, tag, at: runningMs(), status: null, n: null };
     promises.sent.push(entry);
     const answer = await ask("POST", `/projects/p/agents/${id}/input`, { text, mode }, `send-${tag}`);
     entry.status = answer?.status ?? null;
     if (answer?.status === 202) entry.n = Number(answer.body["input"]?.["n"]);
-    if (mode === "interrupt") promises.acts.push({ agent: id, act: "interrupt", tag });
+    const span = { from: entry.at, to: runningMs() };
+    if (mode === "interrupt") promises.acts.push({ agent: id, act: "interrupt", tag, ...span });
   };
 
   /** Asked once: its answer may be lost, so that it counts as done either way. */
   const act = async (id: string, { tag, act: planned }: PlannedInput): Promise<void> => {
     if (planned === null) return;
-    promises.acts.push({ agent: id, act: planned.act, tag });
+    const from = runningMs();
     const path = `/projects/p/agents/${id}`;
     const n = promises.sent.find((each) => each.tag === tag)?.n;
     const answer = await (
@@ -66,6 +68,7 @@ export function driveAgents(api: Api, agents: readonly PlannedAgent[], random: R
         ? api.call("DELETE", `${path}/inputs/${n}`)
         : api.call("POST", `${path}/${planned.act}`, planned.act === "abort" ? { keepQueued: random.chance(0.3) } : {})
     ).catch(() => null);
+    promises.acts.push({ agent: id, act: planned.act, tag, from, to: runningMs() });
     if (answer !== null) noteBad(promises, `${planned.act} ${tag}`, answer);
   };
 

@@ -9,10 +9,20 @@ import type { Json } from "../support/api.ts";
 export interface AgentSeen {
   readonly id: string;
   readonly provider: string;
-  /** The storm touched its run's files: what they held may be gone. */
-  readonly damaged: boolean;
-  /** Somebody of the storm ended one of its processes, or it was told to by its script. */
-  readonly shaken: boolean;
+}
+
+/** Of the box's running time, in ms, as the journals have it: no clock that is set moves it. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What the storm did to an agent. `damaged`: what its run's files held may be gone; `shaken`: a process of it was. */
+export interface Harm extends Span {
+  readonly agent: string;
+  readonly how: "shaken" | "damaged";
+  /** Whose files were damaged. */
+  readonly run: number | null;
 }
 
 /** An input as its client saw it. */
@@ -20,12 +30,15 @@ export interface Sent {
   readonly agent: string;
   /** The first line of the text; no other input has it. */
   readonly tag: string;
+  /** When it was first tried. */
+  readonly at: number;
   /** 202, or what it was refused with for good; null = never answered. */
   readonly status: number | null;
   readonly n: number | null;
 }
 
-export interface Act {
+/** From its asking to its answer. */
+export interface Act extends Span {
   readonly agent: string;
   readonly act: "abort" | "stop" | "resume" | "cancel" | "interrupt";
   /** Of the input that was cancelled or that interrupted. */
@@ -52,6 +65,7 @@ export interface Evidence {
   readonly agents: readonly AgentSeen[];
   readonly sent: readonly Sent[];
   readonly acts: readonly Act[];
+  readonly harms: readonly Harm[];
   /** By agent. */
   readonly journals: Readonly<Record<string, readonly JournalRecord[]>>;
   readonly shown: {

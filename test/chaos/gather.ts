@@ -3,7 +3,7 @@ import { readJournals } from "../fakes/journal.ts";
 import type { Json } from "../support/api.ts";
 import { parseEvents } from "../support/events.ts";
 import { answerAll, type Drive } from "./drive.ts";
-import type { Arrival, Evidence, Resources } from "./evidence.ts";
+import type { Arrival, Evidence, Harm, Resources } from "./evidence.ts";
 import { processesOf } from "./processes.ts";
 import type { World } from "./world.ts";
 
@@ -67,7 +67,7 @@ async function openWork({ direct, receiverUrl, token }: World, askedAgain: strin
 }
 
 export interface Noted {
-  readonly touched: ReadonlyMap<string, "shaken" | "damaged">;
+  readonly harms: readonly Harm[];
   readonly strikes: readonly string[];
   readonly askedAgain: readonly string[];
   readonly baseline: readonly Resources[];
@@ -99,17 +99,8 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
     if (answer.status !== 204) badAnswers.push(`DELETE ${path}: ${JSON.stringify(answer)}`);
   }
   return {
-    agents: agents.map((agent) => {
-      const id = String(agent["id"]);
-      const how = noted.touched.get(id);
-      const crashes = drive.ids.get(id)?.mayCrash === true;
-      return {
-        id,
-        provider: String(agent["provider"]),
-        damaged: how === "damaged",
-        shaken: how !== undefined || crashes,
-      };
-    }),
+    agents: agents.map((agent) => ({ id: String(agent["id"]), provider: String(agent["provider"]) })),
+    harms: noted.harms,
     sent: drive.promises.sent,
     acts: drive.promises.acts,
     journals: readJournals(world.journalDir),

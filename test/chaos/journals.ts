@@ -1,8 +1,10 @@
 /** Reads the fakes' journals: which turns their processes really ran, what each said, how each ended. Pure. */
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, Span } from "./evidence.ts";
 
-export interface Run {
+export interface Run extends Span {
   readonly pid: number;
+  /** Of the agent, counted from 1. */
+  readonly run: number;
   readonly origin: string;
   readonly tag: string;
   /** Begun to be written. */
@@ -21,13 +23,17 @@ export function tagOf(text: string): string {
   return TAG.test(first) ? first : "";
 }
 
-/** In order of their starts. */
+/** In order of their starts. One whose process died lasts until the agent's next one: the journal knows no deaths. */
 export function runsOf({ journals }: Pick<Evidence, "journals">, agent: string): readonly Run[] {
   const runs: { -readonly [K in keyof Run]: Run[K] extends readonly string[] ? string[] : Run[K] }[] = [];
   const open = new Map<number, (typeof runs)[number]>();
   for (const record of journals[agent] ?? []) {
     if (record.type === "started") {
-      const run = { pid: record.pid, origin: record.origin, tag: tagOf(record.text), saying: [], said: [], end: null };
+      const { pid, origin, run: number, at: from } = record;
+      const tag = tagOf(record.text);
+      const run = { pid, origin, run: number, tag, saying: [], said: [], end: null, from, to: Infinity };
+      const before = runs.at(-1);
+      if (before !== undefined) before.to = Math.min(before.to, from);
       runs.push(run);
       open.set(record.pid, run);
       continue;
@@ -38,6 +44,7 @@ export function runsOf({ journals }: Pick<Evidence, "journals">, agent: string):
     if (record.type === "said") run.said.push(record.text);
     if (record.type === "ended") {
       run.end = { outcome: record.outcome, code: record.code };
+      run.to = record.at;
       open.delete(record.pid);
     }
   }

@@ -1,4 +1,7 @@
-/** Seeds of storms that once found something: each stays found. `make chaos SEED=known` runs them all. */
+/**
+ * Seeds of storms that once found something: each stays found, and has a test of its own for what it found. Those of
+ * the steady faults are run by `make test`, all of them by `make chaos SEED=known`.
+ */
 
 export interface KnownSeed {
   readonly seed: number;
@@ -11,10 +14,7 @@ export interface KnownSeed {
 /** The one that every `make test` runs. */
 export const FIXED_SEED = 5;
 
-/**
- * What it may strike with, by parts of the faults' names: what takes the store or the time away is left to the long
- * storms.
- */
+/** By parts of their names: those that take neither the store nor the time away. */
 export const STEADY_FAULTS = ["kill", "stop", "damage", "FIFO", "descriptors", "nonsense", "cut"] as const;
 
 export const KNOWN_SEEDS: readonly KnownSeed[] = [

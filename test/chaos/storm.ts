@@ -1,11 +1,12 @@
 /**
  * One storm: makes the box, lets clients and faults loose on it for so long, settles it and checks what all sides say.
  */
+import { runningMs } from "../fakes/journal.ts";
 import { seeded } from "../support/random.ts";
 import { flawsOf, type CheckName } from "./check.ts";
 import { gatherCrowd } from "./crowd.ts";
 import { driveAgents } from "./drive.ts";
-import type { Evidence, Resources } from "./evidence.ts";
+import type { Evidence, Harm, Resources } from "./evidence.ts";
 import { fileFaults } from "./faults/files.ts";
 import type { Fault } from "./faults/fault.ts";
 import { networkFaults } from "./faults/network.ts";
@@ -71,12 +72,12 @@ export async function storm({
     const inputs = Math.max(4, Math.ceil(ms / 4000));
     const drive = driveAgents(world.shaky, planAgents(providers, inputs, seeded(seed + 2)), seeded(seed + 3));
     const crowd = gatherCrowd(world.direct.url, size, seeded(seed + 4));
-    const { touched, struck, strikes } = await strikeFor(world, faults, ms, seed, say);
+    const { harms, struck, strikes } = await strikeFor(world, faults, ms, seed, say);
     await crowd.stop();
     say(`the storm is over: ${drive.promises.sent.length} inputs sent, ${crowd.served} strangers served; settling`);
     const { askedAgain } = await settle(world, drive, say);
     const noted = {
-      touched,
+      harms,
       strikes,
       askedAgain,
       baseline,
@@ -103,7 +104,7 @@ async function strikeFor(
   say: (line: string) => void,
 ) {
   const random = seeded(seed);
-  const touched = new Map<string, "shaken" | "damaged">();
+  const harms: Harm[] = [];
   const struck = new Map<string, number>();
   const strikes: string[] = [];
   const underWay = new Map<string, Promise<void>>();
@@ -113,13 +114,13 @@ async function strikeFor(
     await Bun.sleep(random.between(100, 900));
     if (bag.length === 0) continue;
     const fault = random.pick(bag);
-    if (underWay.has(fault.name)) continue;
+    if (underWay.has(fault.name) || (fault.ends && performance.now() > end - ms / 3)) continue;
     struck.set(fault.name, (struck.get(fault.name) ?? 0) + 1);
-    const startedAt = new Date().toISOString();
+    const [startedAt, from] = [new Date().toISOString(), runningMs()];
     const strike = fault
       .strike(world, seeded(seed * 31 + n))
       .then((agents) => {
-        for (const { agent, how } of agents) if (touched.get(agent) !== "damaged") touched.set(agent, how);
+        for (const { agent, how, run = null } of agents) harms.push({ agent, how, run, from, to: runningMs() });
         const whom = agents.map(({ agent, what }) => `${agent} ${what}`).join();
         strikes.push(`${startedAt} to ${new Date().toISOString()} ${fault.name} ${whom}`);
       })
@@ -128,7 +129,7 @@ async function strikeFor(
     underWay.set(fault.name, strike);
   }
   await Promise.all(underWay.values());
-  return { touched, struck, strikes };
+  return { harms, struck, strikes };
 }
 
 /** The least of some seconds: connections of clients that left are ended by and by. */

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { startFakeDiscord, type FakeDiscord } from "../fakes/discord.ts";
 import { createApi, eventually, type Api } from "../support/api.ts";
+import { installed } from "../support/apt.ts";
 import { BINARY, FAKES } from "../support/binary.ts";
 import { quietPort } from "../support/hook.ts";
 import type { Random } from "../support/random.ts";
@@ -18,7 +19,9 @@ import { processesOf, signal } from "./processes.ts";
 const RECEIVER = process.env["AH_TEST_RECEIVER"] ?? join(import.meta.dir, "../../webhook-receiver");
 /** Ten minutes leave some eighty megabytes: the disk is full only where that is a fault. */
 const STATE_BYTES = 256 * 1024 * 1024;
-const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/** By Debian's names. */
+const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64";
+const FAKETIME = `/usr/lib/${MACHINE}-linux-gnu/faketime/libfaketimeMT.so.1`;
 /** As both programs end when they cannot use their state folder. */
 const REFUSED_STATE = 73;
 const TOKEN = "chaos-token";
@@ -36,6 +39,8 @@ const SETTINGS: Readonly<Record<string, Record<string, unknown>>> = {
 export interface Program {
   /** 0 = it does not run. */
   pid(): number;
+  /** Answers 200 when it can be used. */
+  readonly readyUrl: string;
   start(): Promise<void>;
   /** Resolves when it is gone. */
   kill(name: NodeJS.Signals): Promise<void>;
@@ -47,6 +52,7 @@ export interface World {
   readonly dir: string;
   readonly cwd: string;
   readonly stateDir: string;
+  readonly receiverDir: string;
   readonly journalDir: string;
   readonly daemon: Program;
   readonly receiver: Program;
@@ -58,7 +64,7 @@ export interface World {
   readonly shaky: Api;
   readonly receiverUrl: string;
   readonly token: string;
-  /** The state folder has a file system of its own that can be filled. */
+  /** Each state folder has a file system of its own that can be filled. */
   readonly ownDisk: boolean;
   /** Sets the daemon's wall clock, in seconds from the real one; null = that cannot be done here. */
   readonly setClock: ((seconds: number) => void) | null;
@@ -74,11 +80,13 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
   const dir = mkdtempSync(join(tmpdir(), "ah-chaos-"));
   const at = (name: string): string => join(dir, name);
   const [cwd, home, stateDir, journalDir] = [at("project"), at("home"), at("state"), at("journal")];
-  for (const each of [cwd, home, stateDir, journalDir]) mkdirSync(each, { mode: 0o700 });
-  const ownDisk = mount(stateDir);
+  const receiverDir = at("receiver");
+  for (const each of [cwd, home, stateDir, receiverDir, journalDir]) mkdirSync(each, { mode: 0o700 });
+  const disks = [stateDir, receiverDir].filter(mount);
+  const ownDisk = disks.length === 2;
   const clockFile = at("clock");
   writeFileSync(clockFile, "+0");
-  const canSetClock = existsSync(FAKETIME);
+  const canSetClock = (await installed(FAKETIME, "faketime")) !== null;
   const isRoot = process.getuid?.() === 0;
   const modesCount = !isRoot || Bun.which("setpriv") !== null;
   const [port, receiverPort] = [await quietPort(), await quietPort()];
@@ -107,7 +115,7 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
   writeFileSync(at("harness.json"), JSON.stringify(config));
   const receiverConfig = {
     port: receiverPort,
-    stateDir: at("receiver"),
+    stateDir: receiverDir,
     token: TOKEN,
     discord: { webhookUrl: discord.webhookUrl, allowOtherHost: true },
   };
@@ -124,7 +132,21 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
     logFile: at("receiver.log"),
   });
   return {
-    ...{ dir, cwd, stateDir, journalDir, daemon, receiver, door, proxy, discord, receiverUrl, ownDisk, modesCount },
+    ...{
+      dir,
+      cwd,
+      stateDir,
+      receiverDir,
+      journalDir,
+      daemon,
+      receiver,
+      door,
+      proxy,
+      discord,
+      receiverUrl,
+      ownDisk,
+      modesCount,
+    },
     token: TOKEN,
     direct: createApi(`http://127.0.0.1:${port}`),
     shaky: createApi(`http://127.0.0.1:${proxy.port}`),
@@ -141,8 +163,10 @@ export async function makeWorld(providers: readonly ProviderPlan[], random: Rand
       door.close();
       discord.stop();
       await eventually("the storm's processes to end", () => processesOf(dir, new Set([process.pid])).length === 0);
-      if (ownDisk && keep) Bun.spawnSync(["cp", "-a", stateDir, at("state-kept")]);
-      if (ownDisk) Bun.spawnSync(["umount", "-l", stateDir]);
+      for (const disk of disks) {
+        if (keep) Bun.spawnSync(["cp", "-a", disk, `${disk}-kept`]);
+        Bun.spawnSync(["umount", "-l", disk]);
+      }
       if (!keep) rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -203,6 +227,7 @@ function program(
   return {
     pid: () => (alive() ? (child?.pid ?? 0) : 0),
     deaths,
+    readyUrl,
     async start() {
       launch();
       const ready = async (): Promise<boolean> => {

@@ -15,6 +15,8 @@ export type JournalRecord = { readonly pid: number; readonly at: number } & (
       /** The beginning of the input: enough to know it by. */
       readonly text: string;
       readonly key: string | null;
+      /** Of the agent, counted from 1: whose folder its files are in. */
+      readonly run: number;
     }
   /** `saying`: the bytes may be out, wholly, in part or not at all. `said`: all are. */
   | { readonly type: "saying" | "said"; readonly text: string }
@@ -37,7 +39,7 @@ export function toPage(size: number, length: number): number {
 }
 
 /** Of the box, to 10 ms: no clock that is set moves it (proc(5)). The runtime's own begin with each process. */
-function runningMs(): number {
+export function runningMs(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
 }
 
@@ -57,6 +59,7 @@ export function readJournals(folder: string): Record<string, JournalRecord[]> {
 export function journaled(wire: Wire): Wire {
   const folder = process.env["FAKE_JOURNAL"];
   if (folder === undefined) return wire;
+  const run = Number(process.env["AH_RUN"]);
   const path = join(folder, `${process.env["AH_AGENT_ID"] ?? "nobody"}.${process.pid}.jsonl`);
   const tell = (record: Told): void => {
     const file = openSync(path, "a");
@@ -69,7 +72,8 @@ export function journaled(wire: Wire): Wire {
   return {
     ...wire,
     async turnStart(turn: TurnStart) {
-      tell({ type: "started", origin: turn.origin, text: turn.text.slice(0, TEXT_KEPT), key: turn.key });
+      const { origin, text, key } = turn;
+      tell({ type: "started", origin, text: text.slice(0, TEXT_KEPT), key, run });
       await wire.turnStart(turn);
     },
     async turnEnd(turn, end) {

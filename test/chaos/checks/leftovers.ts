@@ -5,7 +5,8 @@ import type { Check } from "../evidence.ts";
 const GROWTH: Readonly<Record<string, (before: number) => number>> = {
   descriptors: (before) => before + 8,
   // Pages of the store and of compiled code, not of each agent.
-  memory: (before) => before * 1.5 + 60 * 1024,
+  "daemon memory": (before) => before * 1.5 + 60 * 1024,
+  "receiver memory": (before) => before * 1.5 + 20 * 1024,
   zombies: () => 0,
 };
 
@@ -13,7 +14,7 @@ export const nothingIsLeft: Check = ({ left }) => left.map((process) => `left be
 
 export const nothingGrows: Check = ({ resources }) =>
   resources.flatMap(({ what, before, after }) => {
-    const limit = GROWTH[what.split(" ").at(-1) ?? ""]?.(before) ?? before;
+    const limit = (GROWTH[what] ?? GROWTH[what.split(" ").at(-1) ?? ""])?.(before) ?? before;
     return after > limit ? [`${what}: ${after} after the storm, ${before} before it`] : [];
   });
 

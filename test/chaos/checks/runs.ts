@@ -5,16 +5,13 @@
  */
 import type { Json } from "../../support/api.ts";
 import type { Check, Evidence } from "../evidence.ts";
+import { isDamaged, isInterrupted, spanOf } from "./excuses.ts";
 import { endsOf, runsOf, tagOf, type Run } from "../journals.ts";
-
-/** As `damage a run's files` tells it. */
-const SPOOL_GONE = / spool of run \d+ (removed|moved away|made a)/;
 
 const FINAL = ["ended", "unknown", "cancelled"];
 
-/** The proof of what was written was taken away with the spool: then it may be written once more. */
-const lostItsProof = ({ strikes }: Evidence, id: string): boolean =>
-  strikes.some((strike) => strike.includes(id) && SPOOL_GONE.test(strike));
+/** Those that can be told or asked; of the others an input is begun at most once. */
+const EXACTLY_ONCE = ["claude-code", "codex", "opencode", "pi"];
 
 export const inputsAreListed: Check = ({ sent, shown }) => {
   const flaws: string[] = [];
@@ -36,14 +33,17 @@ export const inputsAreListed: Check = ({ sent, shown }) => {
 
 export const inputsRunOnce: Check = (evidence) => {
   const flaws: string[] = [];
-  for (const { id } of evidence.agents) {
-    if (lostItsProof(evidence, id)) continue;
+  for (const { id, provider } of evidence.agents) {
     const byTag = new Map<string, Run[]>();
     for (const run of runsOf(evidence, id)) {
-      if (run.origin !== "input") continue;
+      if (run.origin !== "input" || run.tag === "") continue;
       byTag.set(run.tag, [...(byTag.get(run.tag) ?? []), run]);
     }
     for (const [tag, runs] of byTag) {
+      // The proof of what was written may be gone with the files: then it may be written once more.
+      if (isDamaged(evidence, id, tag, runs)) continue;
+      if (runs.length > 1 && !EXACTLY_ONCE.includes(provider))
+        flaws.push(`${tag} (${provider}): begun ${runs.length} times, may be begun once`);
       if (endsOf(runs).length > 1) flaws.push(`${tag}: its program ended it ${endsOf(runs).length} times`);
       // Only the last start may have lived to an end.
       for (const run of runs.slice(0, -1))
@@ -57,7 +57,7 @@ export const inputsRunOnce: Check = (evidence) => {
 
 export const inputsAreSettled: Check = (evidence) => {
   const flaws: string[] = [];
-  for (const { id } of evidence.agents) {
+  for (const { id, provider } of evidence.agents) {
     const runs = runsOf(evidence, id);
     for (const input of evidence.shown.inputs[id] ?? []) {
       if (isOurs(input)) continue;
@@ -65,9 +65,18 @@ export const inputsAreSettled: Check = (evidence) => {
       const state = String(input["state"]);
       const own = runs.filter((run) => run.tag === tag);
       if (!FINAL.includes(state)) flaws.push(`${tag}: still ${state} when all was quiet`);
+      const damaged = isDamaged(evidence, id, tag, own);
+      // Whoever ends a turn that nobody has confirmed yet will not wait for the next program to be asked about it.
+      const asked = isInterrupted(evidence, id, spanOf(evidence, tag, own));
+      if (state === "unknown" && EXACTLY_ONCE.includes(provider) && !damaged && !asked)
+        flaws.push(`${tag} (${provider}): unknown, although its program can be told or asked`);
       if (state === "cancelled" && own.length > 0) flaws.push(`${tag}: cancelled, but its program ran it`);
       const turn = turnOf(evidence, id, String(input["turnId"]));
-      const often = lostItsProof(evidence, id) ? endsOf(own).length > 0 : endsOf(own).length === 1;
+      // A program that was to be ended may have been so before its first word.
+      const early = turn?.outcome === "interrupted" && asked;
+      if (state === "ended" && own.length === 0 && !damaged && !early)
+        flaws.push(`${tag} (${provider}): ended ${turn?.outcome ?? "without a turn"}, but no program ran it`);
+      const often = damaged ? endsOf(own).length > 0 : endsOf(own).length === 1;
       if (state === "ended" && turn?.outcome === "completed" && !often)
         flaws.push(`${tag}: completed, but its program ended it ${endsOf(own).length} times`);
     }

@@ -2,6 +2,7 @@
 import { flawsIn } from "../../support/story.ts";
 import type { Check } from "../evidence.ts";
 import { runsOf, tagOf } from "../journals.ts";
+import { isDamaged, isInterrupted, isShaken } from "./excuses.ts";
 import { isOurs, turnOf, turnsOf, wordsOfOurs } from "./runs.ts";
 
 export const storiesArePossible: Check = ({ agents, shown }) =>
@@ -17,27 +18,26 @@ export const storiesArePossible: Check = ({ agents, shown }) =>
   });
 
 export const outcomesAreTrue: Check = (evidence) =>
-  evidence.agents.flatMap(({ id, provider, damaged, shaken }) => {
+  evidence.agents.flatMap(({ id, provider }) => {
     const runs = runsOf(evidence, id);
-    const ended = evidence.acts.some(({ agent, act }) => agent === id && (act === "abort" || act === "stop"));
-    const interrupted = ended || evidence.acts.some(({ agent, act }) => agent === id && act === "interrupt");
     return (evidence.shown.inputs[id] ?? []).flatMap((input) => {
       if (isOurs(input)) return [];
       const tag = tagOf(String(input["text"]));
       const turn = turnOf(evidence, id, String(input["turnId"]));
-      const run = runs.filter((each) => each.tag === tag).at(-1);
+      const own = runs.filter((each) => each.tag === tag);
+      const run = own.at(-1);
       if (turn === undefined || run === undefined) return [];
       const real = run.end?.outcome ?? "lost";
       if (turn.outcome === real) return [];
       // Ended by its program in the moment in which it was interrupted: either is true.
-      if (interrupted && turn.outcome === "interrupted") return [];
+      if (turn.outcome === "interrupted" && isInterrupted(evidence, id, run)) return [];
       // Taken out of a wait for its account, and gone on as the same turn.
       if (run.end?.outcome === "interrupted" && wordsOfOurs(evidence, id, turn.id).length > 0) return [];
-      if (damaged && turn.outcome !== "completed") return [];
-      // Its last words went through a helper that died with them.
-      if (shaken && provider === "opencode" && turn.outcome === "lost") return [];
-      // A plain program's exit code is known to its wrapper alone.
-      if (shaken && provider === "some-command" && turn.outcome === "lost") return [];
+      if (turn.outcome !== "completed" && isDamaged(evidence, id, tag, own)) return [];
+      // Its last words went through a helper that died with them; a plain program's exit code is known to its wrapper
+      // alone.
+      const relayed = provider === "opencode" || provider === "some-command";
+      if (relayed && turn.outcome === "lost" && isShaken(evidence, id, run)) return [];
       // A plain program's death is its exit code.
       if (run.end === null && provider === "some-command" && turn.outcome === "failed") return [];
       return [`${tag} (${provider}): its program ended it as ${real}, the API says ${turn.outcome}`];

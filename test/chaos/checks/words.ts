@@ -4,16 +4,18 @@
  */
 import type { Check, Evidence } from "../evidence.ts";
 import { runsOf, tagOf, type Run } from "../journals.ts";
+import { isDamaged } from "./excuses.ts";
 import { isOurs, wordsOfOurs } from "./runs.ts";
 
 export const messagesAreExact: Check = (evidence) =>
-  evidence.agents.flatMap(({ id, provider, damaged }) => {
+  evidence.agents.flatMap(({ id, provider }) => {
     const runs = runsOf(evidence, id);
     return (evidence.shown.inputs[id] ?? []).flatMap((input) => {
       if (isOurs(input)) return [];
       const tag = tagOf(String(input["text"]));
       const own = runs.filter((run) => run.tag === tag);
       const last = own.at(-1);
+      const damaged = isDamaged(evidence, id, tag, own);
       const answers = wordsOfOurs(evidence, id, String(input["turnId"])).map((words) => `echo: ${words}`);
       const texts = textsOf(evidence, id, String(input["turnId"])).filter((text) => !answers.includes(text));
       if (last === undefined)
@@ -52,7 +54,7 @@ function differencesOf(texts: readonly string[], { said, saying, end }: Run, joi
 }
 
 /** As `damage a run's files` writes it over them. */
-const STRANGE = /^garbage \d+\n$/;
+const STRANGE = /^(garbage \d+|a stranger's words)\n$/;
 
 /** A cut text may be shown as far as it came, be it into the middle of a letter. */
 function inventedIn(texts: readonly string[], runs: readonly Run[], joined: boolean): readonly string[] {

@@ -5,6 +5,8 @@ import type { World } from "../world.ts";
 export interface Touched {
   readonly agent: string;
   readonly how: "shaken" | "damaged";
+  /** Whose files were damaged. */
+  readonly run?: number;
   /** What was done to it, in words. */
   readonly what: string;
 }
@@ -13,6 +15,8 @@ export interface Fault {
   readonly name: string;
   /** How often it is picked against the others. */
   readonly weight: number;
+  /** It ends one of our programs: the last third of a storm is without it, for what leaks needs time. */
+  readonly ends?: true;
   /** Why it cannot be done on this machine; null = it can. */
   missing(world: World): string | null;
   /** Resolves when the harm is over. The pick is made of `random` before the first wait. */

@@ -1,11 +1,11 @@
 /** Somebody else's hands in a run's folder, and a FIFO that is full. */
 import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { truncateSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, lstatSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Random } from "../../support/random.ts";
 import { processesOf, signal } from "../processes.ts";
 import type { World } from "../world.ts";
-import { possible, type Fault } from "./fault.ts";
+import { possible, type Fault, type Touched } from "./fault.ts";
 
 /** The newest run folder of each agent that has one. */
 function newestRuns({ stateDir }: World): readonly { readonly agent: string; readonly dir: string }[] {
@@ -25,16 +25,36 @@ function newestRuns({ stateDir }: World): readonly { readonly agent: string; rea
   });
 }
 
+/** Else nothing is done to it: a link would lead out of the box, and a FIFO would keep us. */
+function regular(path: string): string {
+  if (!lstatSync(path).isFile()) throw new Error(`${path} is no regular file`);
+  return path;
+}
+
 const FILES = ["out.jsonl", "err.log", "pid", "in", "alive", "exit", "spool"] as const;
 const HARMS: Readonly<Record<string, (path: string, random: Random) => (() => void) | void>> = {
   removed: (path) => rmSync(path, { recursive: true, force: true }),
   "moved away": (path) => renameSync(path, `${path}.away`),
-  truncated: (path) => truncateSync(path, 0),
+  truncated: (path) => truncateSync(regular(path), 0),
+  // Of the spool: the line that waits in it; of a file: as after a crash of the box.
+  halved: (path) => {
+    for (const each of lstatSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path])
+      truncateSync(regular(each), Math.floor(lstatSync(each).size / 2));
+  },
+  "made a link": (path) => {
+    writeFileSync(`${path}.stranger`, "a stranger's words\n");
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(`${path}.stranger`, path);
+  },
+  "made a device": (path) => {
+    rmSync(path, { recursive: true, force: true });
+    Bun.spawnSync(["mknod", path, "c", "1", "7"]); // it gives zeros without end, and takes nothing
+  },
   "without rights": (path) => {
     chmodSync(path, 0);
     return () => chmodSync(path, 0o600);
   },
-  garbage: (path, random) => writeFileSync(path, `garbage ${random.between(0, 1e6)}\n`),
+  garbage: (path, random) => writeFileSync(regular(path), `garbage ${random.between(0, 1e6)}\n`),
   "made a folder": (path) => {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path);
@@ -59,18 +79,28 @@ const damage: Fault = {
     ];
     const run = runs[Math.floor(chance * runs.length)];
     if (run === undefined) return [];
-    // Writing into a FIFO of the program would be talking to it.
-    if (harm === "garbage" && (file === "in" || file === "alive" || file === "spool")) return [];
+    const number = Number(basename(run.dir));
+    const touched: Touched = {
+      agent: run.agent,
+      how: "damaged",
+      run: number,
+      what: `${file} of run ${number} ${harm}`,
+    };
+    let undo: (() => void) | void;
+    if (!existsSync(join(run.dir, file))) return [];
     try {
-      const undo = HARMS[harm]?.(join(run.dir, file), random);
-      if (undo !== undefined) {
-        await Bun.sleep(forMs);
-        undo();
-      }
+      undo = HARMS[harm]?.(join(run.dir, file), random);
     } catch {
-      // Not there (any more): nothing was damaged, or its undoing is moot.
+      return []; // gone meanwhile, or such a thing cannot be made here
     }
-    return [{ agent: run.agent, how: "damaged", what: `${file} of run ${basename(run.dir)} ${harm}` }];
+    if (undo === undefined) return [touched];
+    await Bun.sleep(forMs);
+    try {
+      undo();
+    } catch {
+      // It is gone meanwhile: there is nothing to undo.
+    }
+    return [touched];
   },
 };
 

@@ -7,6 +7,7 @@ import { possible, type Fault, type Touched } from "./fault.ts";
 const killAndStart = (name: string, weight: number, pick: (world: World) => Program): Fault => ({
   name,
   weight,
+  ends: true,
   missing: possible,
   async strike(world, random) {
     const downMs = random.between(0, 1500);
@@ -73,7 +74,7 @@ export const programFaults: readonly Fault[] = [
     missing: possible,
     strike: (world, random) => {
       const forMs = random.between(500, 4000);
-      return touchOne(world, ["program", "bridge", "server", "wrapper", "writer"], random, async (pid) => {
+      return touchOne(world, ["program", "bridge", "server", "wrapper", "writer", "child"], random, async (pid) => {
         signal(pid, "SIGSTOP");
         await Bun.sleep(forMs);
         signal(pid, "SIGCONT");

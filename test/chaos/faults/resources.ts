@@ -3,17 +3,39 @@ import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { descriptorsOf } from "../processes.ts";
+import type { Program, World } from "../world.ts";
 import { possible, type Fault } from "./fault.ts";
 
 const BLOCK = Buffer.alloc(256 * 1024, 0x78);
 
-const diskFull: Fault = {
-  name: "fill the disk",
-  weight: 3,
+/** One of our two programs, as its means are taken away. */
+interface Victim {
+  readonly whose: string;
+  /** How often against the daemon's. */
+  readonly share: number;
+  of(world: World): { readonly program: Program; readonly stateDir: string; readonly store: string };
+}
+
+const DAEMON: Victim = {
+  whose: "daemon",
+  share: 1,
+  of: ({ daemon: program, stateDir }) => ({ program, stateDir, store: "harness.db" }),
+};
+const RECEIVER: Victim = {
+  whose: "receiver",
+  share: 1 / 3,
+  of: ({ receiver: program, receiverDir: stateDir }) => ({ program, stateDir, store: "inbox.db" }),
+};
+
+const weigh = (weight: number, { share }: Victim): number => Math.max(1, Math.round(weight * share));
+
+const diskFull = (victim: Victim): Fault => ({
+  name: `fill the ${victim.whose}'s disk`,
+  weight: weigh(3, victim),
   missing: (world) => (world.ownDisk ? null : "needs root and mount, for a small file system of its own"),
-  async strike({ stateDir }, random) {
+  async strike(world, random) {
     const forMs = random.between(300, 2500);
-    const ballast = join(stateDir, "ballast");
+    const ballast = join(victim.of(world).stateDir, "ballast");
     const file = openSync(ballast, "w");
     try {
       for (let size = BLOCK.length; size >= 1;) {
@@ -30,28 +52,30 @@ const diskFull: Fault = {
     rmSync(ballast, { force: true });
     return [];
   },
-};
+});
 
-const readOnly: Fault = {
-  name: "take the right to write from the state folder",
-  weight: 2,
+const readOnly = (victim: Victim): Fault => ({
+  name: `take the right to write from the ${victim.whose}'s state folder`,
+  weight: weigh(2, victim),
   missing: (world) => (world.modesCount ? null : "root passes over modes, and setpriv is not there"),
-  async strike({ stateDir }, random) {
+  async strike(world, random) {
+    const { stateDir } = victim.of(world);
     const forMs = random.between(300, 2500);
     chmodSync(stateDir, 0o500);
     await Bun.sleep(forMs);
     chmodSync(stateDir, 0o700);
     return [];
   },
-};
+});
 
-const lockStore: Fault = {
-  name: "lock the store from outside",
-  weight: 3,
+const lockStore = (victim: Victim): Fault => ({
+  name: `lock the ${victim.whose}'s store from outside`,
+  weight: weigh(3, victim),
   missing: possible,
-  async strike({ stateDir }, random) {
+  async strike(world, random) {
+    const { stateDir, store } = victim.of(world);
     const forMs = random.between(200, 3000);
-    const db = new Database(join(stateDir, "harness.db"));
+    const db = new Database(join(stateDir, store));
     try {
       db.exec("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE");
       await Bun.sleep(forMs);
@@ -63,18 +87,19 @@ const lockStore: Fault = {
     }
     return [];
   },
-};
+});
 
-const fewDescriptors: Fault = {
-  name: "leave the daemon few descriptors",
-  weight: 3,
+const fewDescriptors = (victim: Victim): Fault => ({
+  name: `leave the ${victim.whose} few descriptors`,
+  weight: weigh(3, victim),
   missing: () => (Bun.which("prlimit") === null ? "prlimit is not there" : null),
-  async strike({ daemon, direct }, random) {
+  async strike(world, random) {
+    const { program } = victim.of(world);
     const [spare, forMs] = [random.between(0, 4), random.between(300, 2500)];
-    const pid = daemon.pid();
+    const pid = program.pid();
     // One that is just starting would be refused the reading of its own config, and rightly end.
-    const ready = await fetch(`${direct.url}/readyz`, { signal: AbortSignal.timeout(1000) }).catch(() => null);
-    if (pid === 0 || pid !== daemon.pid() || ready?.status !== 200) return [];
+    const ready = await fetch(program.readyUrl, { signal: AbortSignal.timeout(1000) }).catch(() => null);
+    if (pid === 0 || pid !== program.pid() || ready?.status !== 200) return [];
     const limit = (soft: number): void =>
       void Bun.spawnSync(["prlimit", "--pid", String(pid), `--nofile=${soft}:`], { stderr: "ignore" });
     try {
@@ -86,7 +111,7 @@ const fewDescriptors: Fault = {
     limit(1024);
     return [];
   },
-};
+});
 
 const setClock: Fault = {
   name: "set the clock",
@@ -98,4 +123,9 @@ const setClock: Fault = {
   },
 };
 
-export const resourceFaults: readonly Fault[] = [diskFull, readOnly, lockStore, fewDescriptors, setClock];
+export const resourceFaults: readonly Fault[] = [
+  ...[DAEMON, RECEIVER].flatMap((victim) =>
+    [diskFull, readOnly, lockStore, fewDescriptors].map((make) => make(victim)),
+  ),
+  setClock,
+];

@@ -1,6 +1,7 @@
 /** The checker of a storm, checked: each check finds what it is for, and nothing where all is well. */
 import { describe, expect, test } from "bun:test";
 import { CHECK_NAMES, flawsOf, type CheckName } from "../../chaos/check.ts";
+import { LATE_MS } from "../../chaos/checks/excuses.ts";
 import type { Evidence } from "../../chaos/evidence.ts";
 import { goodEvidence, type Falsified } from "./good-evidence.ts";
 
@@ -21,13 +22,85 @@ test("a turn that was taken out of a wait for its account, and went on because w
   expect(flawsOf(it)).toEqual({});
 });
 
-test("an input may run twice where strangers took away the proof that it was written", () => {
-  const it = goodEvidence();
-  insert(it.journals[B], 4, it.journals[B]?.[0]);
-  const { strikes } = it;
-  expect(Object.keys(flawsOf(it))).toContain("inputsRunOnce");
-  const taken = { ...it, strikes: [...strikes, `1 to 2 damage a run's files ${B} spool of run 3 made a folder`] };
-  expect(Object.keys(flawsOf(taken))).not.toContain("inputsRunOnce");
+/** Each excuses one flaw while it lasts, of the input that it met, and no other. */
+describe("excuses no more than a storm has done", () => {
+  const late = LATE_MS + 1000;
+  const damage = { agent: A, how: "damaged", run: 1, from: 2, to: 3 };
+  const abort = { agent: A, act: "abort", tag: null, from: 2, to: 3 };
+  const killed = { agent: A, how: "shaken", run: null, from: 2, to: 3 };
+  const ended = (it: Evidence, how: string, event: string): void => {
+    outcome(it, A, 9, how);
+    rewrite(it, "msg_1", (body) => ({ ...body, event, turns: [{ id: "a-1", outcome: how }] }));
+    change(it.agents[0], { provider: "opencode" });
+  };
+  type Case = [what: string, lie: (it: Evidence) => unknown, kind: "harms" | "acts", good: object, bad: object[]];
+  const cases: Case[] = [
+    [
+      "an input that ran twice where strangers took away the proof of its writing",
+      (it) => doubleRun(it, 0),
+      "harms",
+      damage,
+      [
+        { ...damage, agent: B },
+        { ...damage, run: 2 },
+        { ...damage, from: 6 + late, to: 7 + late },
+        { ...damage, how: "shaken" },
+      ],
+    ],
+    [
+      "a turn that was interrupted when somebody asked for it",
+      (it) => ended(it, "interrupted", "agent_aborted"),
+      "acts",
+      abort,
+      [
+        { ...abort, agent: B },
+        { ...abort, act: "resume" },
+        { ...abort, from: 6 + late, to: 7 + late },
+      ],
+    ],
+    [
+      "an end that went through a helper that was killed",
+      (it) => ended(it, "lost", "agent_exited"),
+      "harms",
+      killed,
+      [
+        { ...killed, agent: B },
+        { ...killed, from: 6 + late, to: 7 + late },
+      ],
+    ],
+    [
+      "an input that is unknown because somebody would not wait for the program to be asked",
+      (it) => change(it.shown.inputs[A]?.[1], { state: "unknown" }),
+      "acts",
+      { ...abort, from: 7, to: 8 },
+      [
+        { ...abort, agent: B, from: 7, to: 8 },
+        { ...abort, from: 8 + late, to: 9 + late },
+      ],
+    ],
+    [
+      "an input whose program was ended before its first word",
+      (it) => {
+        list(it.journals[A]).splice(0, 6);
+        list(it.shown.messages[A]).splice(0);
+        ended(it, "interrupted", "agent_aborted");
+      },
+      "acts",
+      abort,
+      [{ ...abort, agent: B }],
+    ],
+  ];
+  test.each(cases)("%s", (_, lie, kind, good, bad) => {
+    const flawsWith = (excuse: object | null): readonly string[] => {
+      const it = goodEvidence();
+      lie(it);
+      if (excuse !== null) push(it[kind], excuse);
+      return Object.keys(flawsOf(it));
+    };
+    expect(flawsWith(null).length).toBeGreaterThan(0);
+    expect(flawsWith(good)).toEqual([]);
+    for (const each of bad) expect(flawsWith(each)).toEqual(flawsWith(null));
+  });
 });
 
 /** `lie` falsifies the evidence; `found` must be among the checks that fail. */
@@ -44,6 +117,20 @@ const lies: readonly [what: string, found: CheckName, lie: (it: Falsified & Evid
   ["an input was ended twice by its program", "inputsRunOnce", (it) => doubleRun(it, 0)],
   ["an ended input was begun again", "inputsRunOnce", (it) => doubleRun(it, 1)],
   ["one process ran an input twice", "inputsRunOnce", (it) => insert(it.journals[B], 4, it.journals[B]?.[0])],
+  [
+    "an input of a program that can neither be told nor asked was begun again",
+    "inputsRunOnce",
+    (it) => {
+      change(it.agents[1], { provider: "some-acp" });
+      push(it.journals[B], { ...it.journals[B]?.[0], pid: 21, at: 5 });
+    },
+  ],
+  [
+    "an input is unknown although its program can be asked",
+    "inputsAreSettled",
+    (it) => change(it.shown.inputs[B]?.[0], { state: "unknown" }),
+  ],
+  ["an input that no program ran is called ended", "inputsAreSettled", (it) => list(it.journals[B]).splice(0)],
   ["an input is still accepted", "inputsAreSettled", (it) => change(it.shown.inputs[B]?.[0], { state: "accepted" })],
   [
     "an input that was run is called cancelled",

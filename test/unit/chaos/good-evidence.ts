@@ -33,29 +33,30 @@ export function goodEvidence(): Evidence {
   ];
   const evidence = {
     agents: [
-      { id: a, provider: "claude-code", damaged: false, shaken: false },
-      { id: b, provider: "pi", damaged: false, shaken: true },
+      { id: a, provider: "claude-code" },
+      { id: b, provider: "pi" },
     ],
     sent: [
-      { agent: a, tag: "#clau0-0", status: 202, n: 1 },
-      { agent: a, tag: "#clau0-1", status: 202, n: 2 },
-      { agent: b, tag: "#pi1-0", status: 202, n: 1 },
-      { agent: b, tag: "#pi1-1", status: 409, n: null },
+      { agent: a, tag: "#clau0-0", at: 0, status: 202, n: 1 },
+      { agent: a, tag: "#clau0-1", at: 0, status: 202, n: 2 },
+      { agent: b, tag: "#pi1-0", at: 0, status: 202, n: 1 },
+      { agent: b, tag: "#pi1-1", at: 0, status: 409, n: null },
     ],
     acts: [],
+    harms: [],
     journals: {
       [a]: [
-        { pid: 10, at: 1, type: "started", origin: "input", text: "#clau0-0\nhello", key: "k1" },
+        { pid: 10, at: 1, type: "started", origin: "input", text: "#clau0-0\nhello", key: "k1", run: 1 },
         { pid: 10, at: 2, type: "saying", text: "one" },
         { pid: 10, at: 3, type: "said", text: "one" },
         { pid: 10, at: 4, type: "saying", text: "two" },
         { pid: 10, at: 5, type: "said", text: "two" },
         { pid: 10, at: 6, type: "ended", outcome: "completed", code: null },
-        { pid: 10, at: 7, type: "started", origin: "input", text: "#clau0-1\nhello", key: "k2" },
+        { pid: 10, at: 7, type: "started", origin: "input", text: "#clau0-1\nhello", key: "k2", run: 1 },
         { pid: 10, at: 8, type: "ended", outcome: "failed", code: "overloaded" },
       ],
       [b]: [
-        { pid: 20, at: 1, type: "started", origin: "input", text: "#pi1-0\nhello", key: "k3" },
+        { pid: 20, at: 1, type: "started", origin: "input", text: "#pi1-0\nhello", key: "k3", run: 1 },
         { pid: 20, at: 2, type: "saying", text: "whole" },
         { pid: 20, at: 3, type: "said", text: "whole" },
         { pid: 20, at: 4, type: "saying", text: "cut off" },
