@@ -260,7 +260,7 @@ export const NEAREST: readonly (readonly [prefix: string, tests: readonly string
       "unit/agents/actor.test.ts",
       "unit/agents/journal.test.ts",
       "unit/lib/running-time.test.ts",
-      "unit/agents/state/random.test.ts",
+      "unit/fuzz/reducer.test.ts",
       "provider/claude-code.test.ts",
     ],
   ],

@@ -1,4 +1,4 @@
-// file-timeout: 3600 s
+// file-timeout: 14400 s
 /**
  * The event stream that the bridge reads, with bytes that are no stream of events: never a throw, never more in memory
  * than one line, and each whole event comes through once and exact, whatever stands beside it and however it is cut.
@@ -12,7 +12,7 @@ import { toJson } from "../../../src/lib/json.ts";
 import { ODD_TEXTS, anyValue, everyCase, mangled, pick, seeded, upTo } from "../../support/fuzz.ts";
 import type { Random } from "../../support/fuzz.ts";
 
-const LONG_MS = 1_200_000;
+const LONG_MS = 3_600_000;
 const MAX_LINE_BYTES = 16 * 1024; // no event below is longer
 /** Whatever is mangled carries another word, so that no damage makes a wanted one of it. */
 const WANTED = "wanted";

@@ -17,6 +17,9 @@ export interface Moment {
   readonly state: unknown;
   /** The line of the program that the call was about. */
   readonly raw?: string;
+  /** What the codec made of it, and what a daemon would have done before: begun, given an input, answered. */
+  readonly facts: readonly ProviderFact[];
+  readonly did: "start" | "exit" | { readonly input: string } | { readonly decided: string } | null;
 }
 
 const FAKES: Readonly<Record<ProviderKind, string>> = {
@@ -47,25 +50,28 @@ export async function record(kind: ProviderKind): Promise<readonly Moment[]> {
   const dir = scratchDir(`record-${kind}`);
   const codec = codecOf(kind);
   const moments: Moment[] = [];
-  const noted = (step: Step<unknown>, call: Call, raw?: string): Step<unknown> => {
+  const noted = (step: Step<unknown>, call: Call, did: Moment["did"] = null, raw?: string): Step<unknown> => {
     const state = JSON.parse(JSON.stringify(step.state)) as unknown;
-    moments.push({ call, state, ...(raw === undefined ? {} : { raw }) });
+    moments.push({ call, state, did, facts: step.facts, ...(raw === undefined ? {} : { raw }) });
     return step;
   };
   const recording: AnyCodec = {
     ...codec,
-    start: (context) => noted(codec.start(context), () => codec.start(context)),
-    frame: (state, frame, now) => noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now), frame.raw),
+    start: (context) => noted(codec.start(context), () => codec.start(context), "start"),
+    frame: (state, frame, now) =>
+      noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now), null, frame.raw),
     quiet: (state, now) =>
       noted(
         codec.quiet?.(state, now) ?? { state, facts: [], lines: [] },
         (c, s) => c.quiet?.(s, now) ?? { state: s, facts: [], lines: [] },
       ),
-    prompt: (state, input, now) => noted(codec.prompt(state, input, now), (c, s) => c.prompt(s, input, now)),
-    answer: (state, answer, now) => noted(codec.answer(state, answer, now), (c, s) => c.answer(s, answer, now)),
+    prompt: (state, input, now) =>
+      noted(codec.prompt(state, input, now), (c, s) => c.prompt(s, input, now), { input: input.key }),
+    answer: (state, answer, now) =>
+      noted(codec.answer(state, answer, now), (c, s) => c.answer(s, answer, now), { decided: answer.id }),
     exit(state, context) {
       const call: Call = (c, s) => ({ state: s, facts: c.exit(s, context), lines: [] });
-      return noted(call(codec, state), call).facts;
+      return noted(call(codec, state), call, "exit").facts;
     },
   };
   try {
