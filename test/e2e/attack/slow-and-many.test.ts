@@ -3,20 +3,25 @@
  * answers at once, memory stays where it was, and an agent that works goes on working.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
-import { connect } from "node:net";
 import type { Api } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
 import type { Box } from "../../support/binary.ts";
 import { makeBox } from "../../support/binary.ts";
+import { crowdsAt, many, rssMib } from "./crowds.ts";
 
 const TOKEN = "right";
 const AUTH = `Authorization: Bearer ${TOKEN}\r\n`;
 let box: Box;
 let api: Api;
 let port: number;
-const sockets: Socket[] = [];
+const crowds = crowdsAt({
+  port: () => port,
+  open: "/api/v1/health",
+  closed: "/api/v1/agents",
+  post: "/api/v1/projects/p/agents",
+  auth: AUTH,
+});
+const { open } = crowds;
 
 beforeAll(async () => {
   box = await makeBox({ providers: { sh: { kind: "command", command: ["/bin/sh", "-c", "echo done"] } } }, {}, TOKEN);
@@ -27,22 +32,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const socket of sockets) socket.destroy();
+  crowds.close();
   await box.close();
 });
-
-function open(first: string, onData?: (text: string) => void): Socket {
-  const socket = connect(port, "127.0.0.1", () => socket.write(first));
-  socket.on("error", () => undefined);
-  if (onData === undefined) socket.pause();
-  else socket.on("data", (bytes) => onData(bytes.toString("latin1")));
-  sockets.push(socket);
-  return socket;
-}
-
-/** Resident memory of the daemon. */
-const rssMib = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${box.pid()}/status`, "utf8"))?.[1]) / 1024;
 
 /** The box is loaded by other tests, too: told from the seconds that a hanging loop would take. */
 async function isServing(): Promise<void> {
@@ -56,32 +48,12 @@ async function isServing(): Promise<void> {
   await api.call("DELETE", path);
 }
 
-/** Each gives sockets that stay, doing what they do, while the daemon has to serve others. */
-const CROWDS: readonly (readonly [string, () => readonly Socket[]])[] = [
-  ["150 that send half a head", () => many(150, () => open("GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"))],
-  [
-    "50 that send a head byte by byte",
-    () =>
-      many(50, () => {
-        const socket = open("G");
-        const drip = setInterval(() => socket.write("X"), 500);
-        socket.on("close", () => clearInterval(drip));
-        return socket;
-      }),
-  ],
-  [
-    "50 that announce a body and send a byte of it",
-    () =>
-      many(50, () =>
-        open(
-          `POST /api/v1/projects HTTP/1.1\r\nHost: 127.0.0.1\r\n${AUTH}Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n{`,
-        ),
-      ),
-  ],
+test.each([
+  ...crowds.all,
   [
     "50 that follow all events and read none",
     () => many(50, () => open(`GET /api/v1/events?since=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n${AUTH}\r\n`)),
-  ],
+  ] as const,
   [
     "50 that wait for an hour each",
     () =>
@@ -90,54 +62,16 @@ const CROWDS: readonly (readonly [string, () => readonly Socket[]])[] = [
           `GET /api/v1/projects/p/agents/quiet/wait?until=error&timeout=3600 HTTP/1.1\r\nHost: 127.0.0.1\r\n${AUTH}\r\n`,
         ),
       ),
-  ],
-  [
-    "20 that send a hundred requests each without waiting for an answer",
-    () => many(20, () => open(`GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`.repeat(100))),
-  ],
-  [
-    "200 wrong tokens at once",
-    () =>
-      many(200, (n) =>
-        open(
-          `GET /api/v1/agents HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer wrong${n}\r\n\r\n`,
-          () => undefined,
-        ),
-      ),
-  ],
-  [
-    "100 that send no HTTP at all",
-    () => many(100, () => open(Buffer.from(crypto.getRandomValues(new Uint8Array(512))).toString("latin1"))),
-  ],
-  ["20 that send chunks without end", () => many(20, endlessChunks)],
-];
-
-function many(n: number, make: (n: number) => Socket): readonly Socket[] {
-  return Array.from({ length: n }, (_, i) => make(i));
-}
-
-function endlessChunks(): Socket {
-  const chunk = `1000\r\n${"x".repeat(0x1000)}\r\n`;
-  const socket = open(
-    `POST /api/v1/projects/p/agents HTTP/1.1\r\nHost: 127.0.0.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
-    () => undefined,
-  );
-  const more = (): void => {
-    if (!socket.destroyed) socket.write(chunk, () => setTimeout(more, 1));
-  };
-  socket.once("connect", more);
-  return socket;
-}
-
-test.each(CROWDS)(
+  ] as const,
+])(
   "%s",
   async (_name, crowd) => {
-    const before = rssMib();
+    const before = rssMib(box.pid());
     const present = crowd();
     await isServing();
     await isServing();
     for (const socket of present) socket.destroy();
-    await eventually("memory to be where it was, or near", () => rssMib() < Math.max(before, 60) + 120);
+    await eventually("memory to be where it was, or near", () => rssMib(box.pid()) < Math.max(before, 60) + 120);
   },
   60_000,
 );

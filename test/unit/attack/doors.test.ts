@@ -10,6 +10,7 @@ import { createApp } from "../../../src/http/router.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { apiTable } from "../../support/described.ts";
+import { FOREIGN_HOSTS, foreignOrigins, wrongCredentials } from "../../support/doors.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 const clock = fakeClock();
@@ -29,7 +30,7 @@ const app = createApp({
 
 async function ask(
   route: (typeof apiTable)[number],
-  headers: Record<string, string>,
+  headers: Readonly<Record<string, string>>,
   query = "",
   method = route.method,
 ) {
@@ -44,39 +45,17 @@ async function ask(
   return { status, reached: reached > before };
 }
 
-const CREDENTIALS: readonly (readonly [string, Record<string, string>, string?])[] = [
-  ["none", {}],
-  ["an empty header", { authorization: "" }],
-  ["the scheme alone", { authorization: "Bearer" }],
-  ["the scheme and a space", { authorization: "Bearer " }],
-  ["a wrong token", { authorization: "Bearer wrong" }],
-  ["the beginning of the right one", { authorization: `Bearer ${TOKEN.slice(0, -1)}` }],
-  ["the right one and more", { authorization: `Bearer ${TOKEN}x` }],
-  ["the right one in capitals", { authorization: `Bearer ${TOKEN.toUpperCase()}` }],
-  ["the right one without a scheme", { authorization: TOKEN }],
-  ["the right one as a password", { authorization: `Basic ${btoa(`x:${TOKEN}`)}` }],
-  ["the right one under another scheme", { authorization: `Token ${TOKEN}` }],
-  ["the right one twice", { authorization: `Bearer ${TOKEN}, Bearer ${TOKEN}` }],
-  ["the right one behind a tab", { authorization: `Bearer\t${TOKEN}` }],
-  ["the right one in quotes", { authorization: `Bearer "${TOKEN}"` }],
-  ["the right one in another header", { "x-api-key": TOKEN, "proxy-authorization": `Bearer ${TOKEN}` }],
-  ["the right one in a cookie", { cookie: `token=${TOKEN}; Authorization=Bearer ${TOKEN}` }],
-  ["the right one in the query", {}, `?token=${TOKEN}&access_token=${TOKEN}`],
-  [
-    "a claim to come from inside",
-    { "x-forwarded-for": "127.0.0.1", "x-real-ip": "127.0.0.1", forwarded: "for=127.0.0.1" },
-  ],
-  ["a method override", { "x-http-method-override": "GET" }],
-];
-
 describe("without the right token nothing is reached", () => {
   const closed = apiTable.filter(({ auth }) => auth !== false);
 
   test("there are many such routes", () => expect(closed.length).toBeGreaterThan(30));
 
-  test.each(CREDENTIALS)("%s", async (_name, headers, query) => {
+  test.each(wrongCredentials(TOKEN).map((form) => [form.what, form] as const))("%s", async (_what, form) => {
     for (const route of closed)
-      expect([route.path, await ask(route, headers, query)]).toEqual([route.path, { status: 401, reached: false }]);
+      expect([route.path, await ask(route, form.headers, form.query)]).toEqual([
+        route.path,
+        { status: 401, reached: false },
+      ]);
   });
 
   test("nor by HEAD where GET is meant", async () => {
@@ -96,50 +75,14 @@ describe("without the right token nothing is reached", () => {
 const right = { authorization: `Bearer ${TOKEN}` };
 
 describe("under a name that may be an attacker's nothing is reached, not even with the token", () => {
-  const hosts = [
-    "evil.example",
-    "127.0.0.1.evil.example",
-    "localhost.evil.example",
-    "evil.example:7070",
-    "box.example.evil.example",
-    "xbox.example",
-    "localhost:7070:7070",
-    "localhost, evil.example",
-    "user@localhost",
-    "[::1].evil.example",
-    "[evil]",
-    "2130706433",
-    "0x7f000001",
-    "127.1",
-    "0177.0.0.1",
-    "::1",
-    "localhost#",
-    "local host",
-    "localhost/",
-  ];
-  test.each(hosts)("Host: %s", async (host) => {
+  test.each([...FOREIGN_HOSTS])("Host: %s", async (host) => {
     for (const route of apiTable)
       expect([route.path, await ask(route, { ...right, host })]).toEqual([route.path, { status: 403, reached: false }]);
   });
 });
 
 describe("for a page of another site nothing is reached, not even with the token", () => {
-  const origins = [
-    "null",
-    "http://evil.example",
-    "https://127.0.0.1:7071",
-    "http://127.0.0.1:7071",
-    "http://127.0.0.1",
-    "http://localhost:7070",
-    "http://127.0.0.1:7070.evil.example",
-    "http://127.0.0.1:7070@evil.example",
-    "file://",
-    "chrome-extension://abc",
-    "javascript:alert(1)",
-    "127.0.0.1:7070",
-    "",
-  ];
-  test.each(origins)("Origin: %s", async (origin) => {
+  test.each([...foreignOrigins(7070)])("Origin: %s", async (origin) => {
     for (const route of apiTable)
       expect([route.path, await ask(route, { ...right, origin })]).toEqual([
         route.path,
