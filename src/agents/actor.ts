@@ -243,12 +243,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   };
 
   const forget = (): void => {
+    deps.groups.forget(agent.id); // first: what cannot be ended now is tried again, as long as we know of it
     journal.write(scope, (entry) => {
       event(entry, "agent_deleted", { agent: { id: agent.id, name: agent.name } });
       deleteAgent(store, agent.id);
     });
     actor.close();
-    deps.groups.forget(agent.id);
     deps.accounts.forget(agent.id);
     deps.purged(agent.id);
     void discardAgentFolder(deps.agentDir).then((error) => {

@@ -71,15 +71,24 @@ export function createAttachments(deps: AttachDeps): Attachments {
   const isOpen = ({ screen }: Lease): boolean =>
     screen !== null && sameProcess(screen.bootId, screen.pid, screen.startTicks);
 
+  /** Nobody else gives it back: it is as if the person had been heard of just now. */
+  const failed = (agent: string, error: unknown): void => {
+    log.error("cannot give an agent back, trying again", { agent, error });
+    hear(agent);
+  };
+
   const endSilentLeases = (): void => {
     timer = null;
     for (const [agent, at] of heard) {
       if (clock.monotonic() - at <= LEASE_MS) continue;
-      const lease = findLease(store, agent);
-      const actor = deps.find(agent);
-      if (lease === null || actor === null) heard.delete(agent);
-      else if (!isOpen(lease))
-        void give(actor).catch((error: unknown) => log.error("cannot give an agent back", { agent, error }));
+      try {
+        const lease = findLease(store, agent);
+        const actor = deps.find(agent);
+        if (lease === null || actor === null) heard.delete(agent);
+        else if (!isOpen(lease)) void give(actor).catch((error: unknown) => failed(agent, error));
+      } catch (error) {
+        log.warn("cannot look now whether a person's screen is open, trying again", { agent, error });
+      }
     }
     if (heard.size > 0 && !closed) timer = clock.setTimer(LOOK_MS, endSilentLeases);
   };

@@ -267,12 +267,19 @@ export function openLive(options: LiveOptions): Live {
     end(farewell) {
       if (ending) return;
       ending = true;
+      const possibly = <T>(work: () => Promise<T>): Promise<T> =>
+        untilPossible(clock, work, {
+          wanted: () => !closed,
+          onWait: (error) => log.warn("cannot end the agent's process now, trying again", { error }),
+        });
       void (async () => {
         if (farewell !== null && farewell.lines.length > 0) {
           live.send(farewell.lines.map((text) => ({ text })));
-          await waitUntil(clock, () => !isAlive(identity), farewell.graceMs);
+          await possibly(() => waitUntil(clock, () => !isAlive(identity), farewell.graceMs));
         }
-        if (isAlive(identity) && !closed) await endAll(TERM_GRACE_MS);
+        await possibly(async () => {
+          if (!closed && isAlive(identity)) await endAll(TERM_GRACE_MS);
+        });
         await live.finish();
       })().catch((error: unknown) => log.error("cannot end the agent's process", { error: errorText(error) }));
     },

@@ -245,15 +245,18 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       const actor = actors.get(id);
       if (actor === undefined) return [];
       // Whoever asked has been noted as having begun it.
-      const begunAt = clock.monotonic();
-      const soonest = { wanted: () => clock.monotonic() - begunAt < REMOVE_PATIENCE_MS };
+      const patience = () => {
+        const begunAt = clock.monotonic();
+        return { wanted: () => clock.monotonic() - begunAt < REMOVE_PATIENCE_MS };
+      };
+      const soonest = patience();
       const nonces = new Set(await untilPossible(clock, () => noncesOf(store, id), soonest));
       await new Promise<void>((resolve, reject) => {
         const earlier = removals.get(id);
         removals.set(id, () => (earlier?.(), resolve()));
         untilPossible(clock, () => actor.facts("api", { type: "delete" }), soonest).catch(reject);
       });
-      return endLeftovers(nonces, actor.run.left(), clock);
+      return untilPossible(clock, () => endLeftovers(nonces, actor.run.left(), clock), patience());
     },
     find: (id) => actors.get(id) ?? null,
     payerOf(agent) {

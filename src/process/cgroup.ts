@@ -7,6 +7,7 @@
  */
 import { accessSync, constants, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
+import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
 
 export interface Delegation {
@@ -148,8 +149,9 @@ export const isPopulated = (dir: string): boolean => keyed(read(dir, "cgroup.eve
 /** Ends everything in it at once, the hard way; nothing can fork out of it. */
 export function killGroup(dir: string): void {
   try {
-    writeFileSync(join(dir, "cgroup.kill"), "1");
-  } catch {
+    withDescriptors(() => writeFileSync(join(dir, "cgroup.kill"), "1"));
+  } catch (error) {
+    if (isShortage(error)) throw error;
     // before Linux 5.14, or gone: its members are ended one by one
   }
 }
@@ -169,18 +171,20 @@ export function removeGroup(dir: string): boolean {
 /** Groups of runs that exist below `base`, as `run-<agent>-<n>`. */
 export function listGroups(base: string): string[] {
   try {
-    return readdirSync(base, { withFileTypes: true })
+    return withDescriptors(() => readdirSync(base, { withFileTypes: true }))
       .filter((entry) => entry.isDirectory() && entry.name.startsWith("run-"))
       .map((entry) => join(base, entry.name));
-  } catch {
+  } catch (error) {
+    if (isShortage(error)) throw error; // one that cannot be seen may be full of life
     return [];
   }
 }
 
 function read(dir: string, file: string): string | null {
   try {
-    return readFileSync(join(dir, file), "latin1");
-  } catch {
+    return withDescriptors(() => readFileSync(join(dir, file), "latin1"));
+  } catch (error) {
+    if (isShortage(error)) throw error; // what cannot be read is not empty for that
     return null; // this kernel or this controller has no such file, or the group is gone
   }
 }

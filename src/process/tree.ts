@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 import { NONCE_ENV, isWrapperAlive, stillRuns } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { isDead, listProcesses, readProcessEnv } from "./proc.ts";
@@ -67,12 +68,13 @@ export function treeOf(identity: Identity, { known = [], cgroup }: TreeOptions =
 export function cgroupMembers(dir: string): number[] {
   const pids: number[] = [];
   try {
-    for (const line of readFileSync(join(dir, "cgroup.procs"), "latin1").split("\n"))
+    for (const line of withDescriptors(() => readFileSync(join(dir, "cgroup.procs"), "latin1")).split("\n"))
       if (line !== "") pids.push(Number(line));
-    for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    for (const entry of withDescriptors(() => readdirSync(dir, { withFileTypes: true }))) {
       if (entry.isDirectory()) pids.push(...cgroupMembers(join(dir, entry.name)));
     }
-  } catch {
+  } catch (error) {
+    if (isShortage(error)) throw error;
     // removed meanwhile: nothing lives in it
   }
   return pids;
