@@ -4,6 +4,7 @@
  * bound means is decided by whom it tells.
  */
 import type { Clock } from "../lib/clock.ts";
+import { isShortage, untilPossible } from "../lib/descriptors.ts";
 import { agentFileUse } from "../process/agent-file.ts";
 import { freeConsumed } from "../process/hole.ts";
 import type { RunPaths } from "../process/paths.ts";
@@ -44,8 +45,14 @@ export function createDisk({ paths, headBytes, maxBytes, read, onFull, clock }: 
   const free = async (stream: "out" | "err", to: number, from: number): Promise<void> => {
     if (busy[stream]) return;
     busy[stream] = true;
-    await freeConsumed(paths[stream], to, from);
-    busy[stream] = false;
+    try {
+      await freeConsumed(paths[stream], to, from);
+      freed[stream] = to;
+    } catch (error) {
+      if (!isShortage(error)) throw error; // without a descriptor: the next look tries again
+    } finally {
+      busy[stream] = false;
+    }
   };
 
   return {
@@ -63,13 +70,12 @@ export function createDisk({ paths, headBytes, maxBytes, read, onFull, clock }: 
         const to = end - KEPT_BYTES;
         if (to - freed[stream] < STEP_BYTES) continue;
         void free(stream, to, freed[stream]);
-        freed[stream] = to;
       }
     },
     async settle() {
       for (const stream of ["out", "err"] as const) {
         const size = agentFileUse(paths[stream])?.size ?? 0;
-        await freeConsumed(paths[stream], size - KEPT_BYTES);
+        await untilPossible(clock, () => freeConsumed(paths[stream], size - KEPT_BYTES));
       }
     },
   };

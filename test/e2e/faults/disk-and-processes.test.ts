@@ -5,10 +5,13 @@
  * leftovers of a finished command outlived even the DELETE of their agent.
  */
 import { afterEach, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { mkdirSync, rmdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDead, readProcess } from "../../../src/process/proc.ts";
+import type { Json } from "../../support/api.ts";
 import { eventually } from "../../support/api.ts";
+import { FAKES } from "../../support/binary.ts";
 import type { TestDaemon } from "../../support/daemon.ts";
 import { testDaemon } from "../../support/daemon.ts";
 
@@ -52,6 +55,61 @@ test("a run that fills the disk is ended, and its turn says why", async () => {
   const { agent } = await daemon.api().get(path);
   expect(agent?.["turn"] as unknown).toMatchObject({ outcome: "lost", error: { code: "OUTPUT_LIMIT" } });
 }, 60_000);
+
+/** A program that speaks frames, with `stderr` bytes of noise before it begins; gives its folder and API path. */
+async function runTalker(task: string, noise: string, limits: Record<string, unknown> = {}) {
+  const script = `${noise}; exec '${process.execPath}' '${join(FAKES, "claude.ts")}' "$@"`;
+  const providers = { "claude-code": { command: ["/bin/sh", "-c", script, "claude"] } };
+  daemon = await testDaemon({ limits, providers });
+  await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd });
+  const { agent } = await daemon.api().post("/projects/p/agents", { provider: "claude-code", task });
+  const id = String(agent?.["id"]);
+  const path = `/projects/p/agents/${id}`;
+  const run = join(daemon.dir, "state", "agents", id, "run", "1");
+  return { path, run, view: async () => (await daemon.api().get(path))["agent"] as Json };
+}
+
+/** Given back in steps of 8 MiB, but for the last 1 MiB. */
+const KEPT = 10 * MIB;
+
+test("of an agent that lives what was read is given back on both streams, and their ends can be looked at", async () => {
+  const long = JSON.stringify(Array.from({ length: 24 }, () => ({ long: 1_000_000 })));
+  const noise = "if [ \"$1\" != --version ]; then head -c 40000000 /dev/zero | tr '\\0' e >&2; fi";
+  const { path, run, view } = await runTalker(`SCRIPT ${long}`, noise);
+  await eventually("it to have said all", async () => String((await view())["status"]) === "idle", 40_000);
+  for (const file of ["out.jsonl", "err.log"]) {
+    expect(statSync(join(run, file)).size).toBeGreaterThan(24_000_000);
+    // Looked at with each output and with each sweep.
+    await eventually(`${file} to be small`, () => onDisk(join(run, file)) < KEPT);
+  }
+  const read = async (more: string) => (await fetch(`${daemon.api().url}/api/v1${path}/output?tail=100${more}`)).text();
+  expect(await read("&stream=stderr")).toBe("e".repeat(100));
+  expect(await read("")).toContain('"session_id"');
+  expect(String((await view())["process"]?.["state"] ?? (await view())["status"])).not.toBe("exited");
+}, 60_000);
+
+test.each([
+  ["stderr", "while :; do head -c 1000000 /dev/zero >&2 || exit; done"],
+  ["stdout", "while :; do head -c 1000000 /dev/zero | tr '\\0' x || exit; echo; done"],
+])(
+  "an agent that fills the disk with its %s is ended, and its turn says why",
+  async (_stream, flood) => {
+    // What a tool started, say, that is left to itself: the program has nothing to write meanwhile.
+    const gate = join(tmpdir(), `ah-flood-${crypto.randomUUID()}`);
+    const later = `(while [ ! -e '${gate}' ]; do sleep 0.05; done; ${flood}) &`;
+    const task = `SCRIPT ${JSON.stringify([{ gate: `${gate}-never` }])}`;
+    const { view } = await runTalker(task, `if [ "$1" != --version ]; then ${later} fi`, { runOutputBytes: 2 * MIB });
+    await eventually("it to work", async () => String((await view())["status"]) === "processing");
+    mkdirSync(gate);
+    const ended = await eventually("its end", async () => {
+      const agent = await view();
+      return agent["turn"]?.["outcome"] ? agent : null;
+    });
+    rmdirSync(gate);
+    expect(ended["turn"] as unknown).toMatchObject({ outcome: "lost", error: { code: "OUTPUT_LIMIT" } });
+  },
+  60_000,
+);
 
 /** Not a zombie: the box may have nobody who reaps orphans. */
 const alive = (pid: number): boolean => {
