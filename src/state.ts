@@ -10,7 +10,7 @@ import type { Logger } from "./lib/log.ts";
 import { makePrivateDir } from "./lib/private-dir.ts";
 import { listAgentFolder, readSmallFile, removeDiscarded, writeAgentFile } from "./process/agent-file.ts";
 import { isAlive, readIdentity } from "./process/identity.ts";
-import { runPaths } from "./process/paths.ts";
+import { checkPaths, runPaths } from "./process/paths.ts";
 import { readBootId, readProcess } from "./process/proc.ts";
 import { allAgentIds } from "./store/agents.ts";
 import type { StateLock, Store } from "./store/database.ts";
@@ -92,8 +92,12 @@ export async function lookForStrays(stateDir: string, store: Store, log: Logger)
   for (const id of listAgentFolder(folder)) {
     if (known.has(id)) continue;
     const dir = join(folder, id);
-    const pids = listAgentFolder(join(dir, "run")).flatMap((run) => {
-      const identity = readIdentity(runPaths(dir, Number(run)));
+    const started = [
+      ...listAgentFolder(join(dir, "run")).map((run) => runPaths(dir, Number(run))),
+      ...listAgentFolder(join(dir, "check")).map((name) => checkPaths(dir, name)),
+    ];
+    const pids = started.flatMap((paths) => {
+      const identity = readIdentity(paths);
       return identity !== null && isAlive(identity) ? [identity.pid, identity.wrapperPid] : [];
     });
     const cure = pids.length === 0 ? "remove the folder" : "end its processes (kill), then remove the folder";
