@@ -13,7 +13,9 @@ import { accountSalt } from "../../../src/store/limits.ts";
 import { createApi, eventually } from "../../support/api.ts";
 import type { Box } from "../../support/binary.ts";
 import { BINARY, makeBox } from "../../support/binary.ts";
+import { receiverBinary } from "../receiver-helpers.ts";
 
+const RECEIVER = await receiverBinary();
 const isRoot = process.getuid?.() === 0;
 const boxes: Box[] = [];
 const mounts: string[] = [];
@@ -201,10 +203,14 @@ describe("the lock", () => {
   });
 });
 
-test.skipIf(!isRoot)("as process 1 of a container it says that it needs an init", async () => {
+test.skipIf(!isRoot).each([
+  ["the daemon", BINARY],
+  ["the receiver", RECEIVER],
+])("as process 1 of a container %s says that it needs an init", async (_name, binary) => {
   const box = await newBox();
+  if (binary === RECEIVER) await Bun.write(box.configFile, JSON.stringify({ port: 0, stateDir: box.stateDir }));
   const inside = Bun.spawn(
-    ["unshare", "-fp", "--mount-proc", "--kill-child", BINARY, "serve", "--config", box.configFile],
+    ["unshare", "-fp", "--mount-proc", "--kill-child", binary, "serve", "--config", box.configFile],
     {
       env: box.env,
       stdio: ["ignore", "pipe", "pipe"],

@@ -49,7 +49,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
   const journal = createJournal({ store, clock, bus });
   const decided: (readonly string[])[] = [];
   let budgetPerDay: DayBudget | null = null;
-  const shortage = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  let shortage: Error = shortageOf("EMFILE");
   let shortages = 0;
   let held = false;
   const deps: ActorDeps = {
@@ -150,12 +150,17 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     stored: () => findAgent(real, agent.id)?.state,
     runRow: () => getRun(real, agent.id, 1),
     salvage: createSalvage({ store, clock, log: silentLogger, accountOf: () => "" }),
-    want: (times: number) => void (shortages = times),
+    want(times: number, error = shortageOf("EMFILE")) {
+      shortages = times;
+      shortage = error;
+    },
     hold: (now: boolean) => void (held = now),
     fill: (now: boolean) => void (full = now),
     store: real,
   };
 }
+
+export const shortageOf = (code: string): Error => Object.assign(new Error(`${code}: there is none`), { code });
 
 /** Lets what was begun by a timer come to its commit. */
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(() => setImmediate(resolve)));

@@ -6,8 +6,9 @@
  */
 import { expect, test } from "bun:test";
 import { commandCodec } from "../../../src/providers/command.ts";
+import { HarnessError } from "../../../src/lib/errors.ts";
 import { sealed } from "../../../src/providers/sealed.ts";
-import { settled, world } from "./actor-world.ts";
+import { settled, shortageOf, world } from "./actor-world.ts";
 
 test("an end that could not be stored is not over: the process stays known, and the next try tells it", () => {
   const { actor, live, closed, stored, fill } = world();
@@ -152,6 +153,51 @@ test("a start that fails for want of a resource has not failed: it is tried agai
   await settled();
   expect([stored()?.status, stored()?.startError]).toEqual(["starting", null]);
 });
+
+/** As each place of a start throws it: the folder, the FIFOs' tool, the spawn, and whoever wraps it in words. */
+const SHORTAGES: readonly (readonly [code: string, error: Error])[] = [
+  "EMFILE",
+  "ENFILE",
+  "EAGAIN",
+  "ENOMEM",
+  "ENOSPC",
+].flatMap((code) => [
+  [code, shortageOf(code)] as const,
+  [`${code} as a cause`, new HarnessError("SPAWN_FAILED", code, { cause: shortageOf(code) })] as const,
+]);
+
+test.each(SHORTAGES)(
+  "%s at a start is no outcome: it is shown, and tried again until there is a process",
+  async (_name, error) => {
+    const { actor, clock, begun, want, stored } = world();
+    want(3, error);
+    actor.activate();
+    actor.facts("api", { type: "resume" });
+    for (const waitMs of [0, 250, 500]) {
+      clock.advance(waitMs);
+      await settled();
+      expect([stored()?.status, stored()?.process, stored()?.startError]).toEqual(["starting", "running", null]);
+      expect(stored()?.cause.detail).toContain(error.message);
+    }
+    clock.advance(1000);
+    await settled();
+    expect([begun, stored()?.status]).toEqual([[1, 1, 1, 1], "starting"]);
+  },
+);
+
+test.each(["EACCES", "ENOENT", "E2BIG"])(
+  "%s at a start is an outcome: it is told, and not tried again by us",
+  async (code) => {
+    const { actor, clock, begun, want, stored } = world();
+    want(9, shortageOf(code));
+    actor.activate();
+    actor.facts("api", { type: "resume" });
+    await settled();
+    clock.advance(60_000);
+    await settled();
+    expect([begun, stored()?.startError?.message]).toEqual([[1], `${code}: there is none`]);
+  },
+);
 
 test("a start that waits for a resource is given up when somebody wants it stopped", async () => {
   const { actor, clock, begun, want, stored } = world();

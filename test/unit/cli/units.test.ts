@@ -20,6 +20,11 @@ describe.each(ALL)("%s unit", (_name, text) => {
     expect(text.indexOf("StartLimitIntervalSec=0")).toBeLessThan(text.indexOf("[Service]"));
   });
 
+  test("asks for more descriptors than the thousand that some distributions begin with", () => {
+    const asked = lines(text).flatMap((line) => /^LimitNOFILE=(\d+)$/.exec(line)?.[1] ?? []);
+    expect(asked).toEqual([text.includes("webhook-receiver") ? "16384" : "65536"]);
+  });
+
   test("gives a reason for each line that is not plain", () => {
     const plain = /^(\[|#|Description=|ExecStart=|WantedBy=)/;
     let explained = false;

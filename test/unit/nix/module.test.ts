@@ -330,6 +330,7 @@ describe.skipIf(NIX === null)("the units", () => {
       Restart: "always",
       RestartSec: 5,
       RestartPreventExitStatus: 2,
+      LimitNOFILE: 65536,
       LoadCredential: [`auth-token:${secrets("token")}`],
       RuntimeDirectory: "agent-harness",
       RuntimeDirectoryPreserve: true,
@@ -348,6 +349,10 @@ describe.skipIf(NIX === null)("the units", () => {
     for (const needed of ["git", "util-linux", "coreutils", "bash"]) expect(path.join(" ")).toContain(needed);
     expect(path).toContain("/run/wrappers");
     expect(path).toContain("/run/current-system/sw");
+  });
+
+  test("of the receiver has descriptors for a crowd, too", () => {
+    expect(value.services["webhook-receiver"]?.serviceConfig["LimitNOFILE"]).toBe(16384);
   });
 
   test("hold no secret, and the command line knows where the token and the socket are", () => {

@@ -1,0 +1,136 @@
+/**
+ * What is decided on stale knowledge: a daemon that stood still for longer than a limit reads to the end of what was
+ * written meanwhile before it decides. Looked for at every deadline and every order that makes another thing of an
+ * open turn: turn limit, abort, stop, an input that interrupts, the stall; for a plain command and for programs that
+ * talk. The order of reading and deciding stands once, in the actor: a limit reads before its tick, an order before
+ * its fact (unit/agents/actor); a start, a permission and a stall are ticks, too.
+ */
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Api, Json } from "../../support/api.ts";
+import { eventually } from "../../support/api.ts";
+import type { Box } from "../../support/binary.ts";
+import { FAKES, makeBox } from "../../support/binary.ts";
+
+const LIMIT_MS = 6000;
+const fake = (name: string): string[] => [process.execPath, join(FAKES, `${name}.ts`)];
+/** The command does as the scripts of the others: it says when it works, and goes on when it may. */
+const PLAIN = 'touch "$MARK"; while [ ! -e "$GATE" ]; do sleep 0.02; done; echo done';
+/** How the end of a turn looks in what the program writes; a plain command ends itself. */
+const ENDS: Readonly<Record<string, string>> = {
+  "claude-code": '"type":"result"',
+  codex: '"turn/completed"',
+  acp: '"stopReason"',
+};
+
+let box: Box;
+afterEach(() => box.close());
+
+async function working(limits: Record<string, number>) {
+  box = await makeBox({
+    limits,
+    providers: {
+      "claude-code": { command: fake("claude") },
+      codex: { command: fake("codex") },
+      acp: { kind: "acp", command: fake("acp") },
+      sh: { kind: "command", command: ["/bin/sh", "-c", PLAIN] },
+    },
+  });
+  const api = await box.start();
+  const gate = join(box.dir, "gate");
+  await api.post("/projects", { name: "p", cwd: box.cwd });
+  const agents = new Map<string, { readonly path: string; readonly id: string }>();
+  for (const provider of [...Object.keys(ENDS), "sh"]) {
+    const env = { GATE: gate, MARK: join(box.dir, `${provider}.begun`) };
+    // What starts takes its time, and a turn's begins with it: an input to one that is ready begins at once.
+    const task = provider === "sh" ? {} : { task: "hello" };
+    const { agent } = await api.post("/projects/p/agents", { provider, env, ...task });
+    const id = String(agent?.["id"]);
+    const path = `/projects/p/agents/${id}`;
+    await eventually(
+      `${provider} to be idle`,
+      async () => String((await api.get(path))["agent"]?.["status"]) === "idle",
+    );
+    agents.set(provider, { path, id });
+  }
+  await Promise.all(
+    [...agents].map(async ([provider, { path }]) => {
+      const steps = [{ mark: join(box.dir, `${provider}.begun`) }, { gate }, { say: "done" }];
+      await api.post(`${path}/input`, { text: `SCRIPT ${JSON.stringify(steps)}` });
+    }),
+  );
+  for (const provider of agents.keys())
+    await eventually(`${provider} to work`, () => existsSync(join(box.dir, `${provider}.begun`)));
+  return { api, agents, gate };
+}
+
+/** While the daemon stands still, all turns end. */
+async function endUnseen(agents: ReadonlyMap<string, { readonly id: string }>, gate: string): Promise<void> {
+  mkdirSync(gate);
+  for (const [provider, { id }] of agents) {
+    const run = join(box.stateDir, "agents", id, "run", "1");
+    const turns = provider === "sh" ? 1 : 2;
+    await eventually(`the end of ${provider}'s turn`, () =>
+      provider === "sh"
+        ? /^\d+\n/.test(readFileSync(join(run, "exit"), "utf8"))
+        : readFileSync(join(run, "out.jsonl"), "utf8").split(ENDS[provider] ?? "?").length > turns,
+    );
+  }
+}
+
+const ended = (api: Api, path: string): Promise<Json> =>
+  eventually(`the end of ${path}'s turn`, async () => {
+    const { turn } = (await api.get(path))["agent"] as Json;
+    return turn?.["outcome"] ? turn : null;
+  });
+
+test("a turn that ended in its time while the daemon stood still for longer than its limit is completed", async () => {
+  const { api, agents, gate } = await working({ turnTimeoutMs: LIMIT_MS });
+  const stoppedAt = performance.now();
+  process.kill(box.pid(), "SIGSTOP");
+  await endUnseen(agents, gate);
+  // That it stands still for so long is what is tried.
+  await Bun.sleep(Math.max(0, LIMIT_MS + 1000 - (performance.now() - stoppedAt)));
+  process.kill(box.pid(), "SIGCONT");
+  for (const [provider, { path }] of agents) {
+    const turn = await ended(api, path);
+    expect([provider, String(turn["outcome"]), turn["error"] ?? null]).toEqual([provider, "completed", null] as never);
+  }
+}, 90_000);
+
+test.each([
+  ["an abort", "/abort", undefined],
+  ["a stop", "/stop", undefined],
+  ["an input that interrupts", "/input", { text: "next", mode: "interrupt" }],
+])(
+  "an end that is older than %s is not its answer: the turn is completed, and the next one is not hit",
+  async (_name, route, body) => {
+    const { api, agents, gate } = await working({});
+    process.kill(box.pid(), "SIGSTOP");
+    await endUnseen(agents, gate);
+    const asked = [...agents].map(async ([provider, { path }]) => {
+      const { status } = await api.call("POST", `${path}${route}`, body);
+      return [provider, status < 300 ? "done" : status];
+    });
+    await Bun.sleep(200); // on their way into the daemon's sockets
+    process.kill(box.pid(), "SIGCONT");
+    expect(await Promise.all(asked)).toEqual([...agents.keys()].map((provider) => [provider, "done"]));
+    for (const [provider, { path, id }] of agents) {
+      const outcomes = async (): Promise<string[]> =>
+        [...((await api.get(`${path}/turns?limit=10`))["turns"] as Json)]
+          .filter((turn) => String(turn["id"]) === `${id}-${provider === "sh" ? 1 : 2}`)
+          .map((turn) => String(turn["outcome"]));
+      expect([provider, await outcomes()]).toEqual([provider, ["completed"]]);
+      if (body === undefined) await api.post(`${path}/input`, { text: "next" });
+    }
+    for (const [provider, { path, id }] of agents) {
+      const last = await eventually(`${provider}'s next turn`, async () => {
+        const { turn } = (await api.get(path))["agent"] as Json;
+        return String(turn?.["id"]) === `${id}-${provider === "sh" ? 2 : 3}` && turn?.["outcome"] ? turn : null;
+      });
+      expect([provider, String(last["outcome"])]).toEqual([provider, "completed"]);
+    }
+  },
+  90_000,
+);
