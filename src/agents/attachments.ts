@@ -3,10 +3,10 @@
  * committed, handed to the program from there and from nowhere else, gone with the agent.
  */
 import { given } from "../lib/given.ts";
-import { closeSync, mkdirSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { join } from "node:path";
 import { isPictureType } from "../lib/picture.ts";
-import { openAgentFile, readAt, writeAgentFile } from "../process/agent-file.ts";
+import { makeAgentFolder, openAgentFile, readAt, writeAgentFile } from "../process/agent-file.ts";
 import type { Traits } from "../providers/contract.ts";
 import type { Attachment } from "../store/attachments.ts";
 import { attachmentsOf, insertAttachment } from "../store/attachments.ts";
@@ -33,7 +33,7 @@ export function storeAttachments(
 ): readonly Attachment[] {
   if (all.length === 0) return [];
   const folder = folderOf(agentDir);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeAgentFolder(agentDir, folder);
   return all.map(({ name, mediaType, bytes }, i) => {
     const attachment = { name, mediaType, bytes: bytes.length, file: fileName(input, i + 1, name) };
     writeAgentFile(join(folder, attachment.file), bytes, true);

@@ -2,10 +2,9 @@
  * A run on its way into the world: the agent's folder made ready, what the provider needs written into it, the process
  * spawned. Throws what stands in the way; what that means for the agent is decided elsewhere.
  */
-import { mkdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { HarnessError } from "../lib/errors.ts";
-import { discardAgentFolder, listAgentFolder, writeAgentFile } from "../process/agent-file.ts";
+import { discardAgentFolder, listAgentFolder, makeAgentFolder, writeAgentFile } from "../process/agent-file.ts";
 import type { Identity, SpawnRequest } from "../process/spawn.ts";
 import { runPaths, spawnRun } from "../process/spawn.ts";
 import type { Launch, LaunchContext } from "../providers/contract.ts";
@@ -26,7 +25,7 @@ export interface LaunchRequest {
 export async function launchRun({ agent, agentDir, groups, settings, run, nonce }: LaunchRequest): Promise<Identity> {
   const context = settings.launch(run);
   const { argv, env, files = [] } = settings.codec.launch(context);
-  mkdirSync(agentDir, { recursive: true, mode: 0o700 });
+  makeAgentFolder(agentDir);
   writeLaunchFiles(agentDir, files);
   await removeOldRuns(agentDir, run);
   const cgroup = groups.make(agent, run, settings.limits);
@@ -55,7 +54,7 @@ export function writeLaunchFiles(agentDir: string, files: NonNullable<Launch["fi
     const full = normalize(join(agentDir, path));
     if (!full.startsWith(`${agentDir}/`))
       throw new HarnessError("START_FAILED", `a file of the provider lies outside the agent's folder: ${path}`);
-    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+    makeAgentFolder(agentDir, dirname(full));
     writeAgentFile(full, content);
   }
 }

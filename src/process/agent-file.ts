@@ -1,8 +1,9 @@
 /**
  * The one opener of files that an agent, or whoever else writes as our user, can put something else in place of: a
  * FIFO or a device would block the event loop for good, a huge file fill the memory, a symlink lead out of the folder.
- * Nothing here blocks, follows a link at the end of a path, or reads more than it was told to. No other code opens,
- * reads, writes or removes such a file (a test looks).
+ * Nothing here blocks, follows a link at the end of a path, or reads more than it was told to; folders are made here,
+ * too, so that none that is written into is a link. No other code opens, reads, writes or removes such a file (a test
+ * looks).
  */
 import {
   closeSync,
@@ -11,6 +12,7 @@ import {
   fstatSync,
   fsyncSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readSync,
   readdirSync,
@@ -19,7 +21,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import type { Stats } from "node:fs";
 import { isShortage, withDescriptors } from "../lib/descriptors.ts";
 import { errorCode, errorText } from "../lib/errors.ts";
@@ -129,6 +131,22 @@ export function writeAgentFile(path: string, content: string | Uint8Array, durab
   }
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) removeAgentFile(path);
   renameSync(fresh, path);
+}
+
+/**
+ * An agent's folder and those in it down to `path`: made where they are missing, and each a real one. What else stands
+ * in the place of one, as a link to somewhere, is removed, itself and nothing behind it: what is written into the
+ * folder next must not land there.
+ */
+export function makeAgentFolder(agentDir: string, path: string = agentDir): void {
+  let at = dirname(agentDir);
+  mkdirSync(at, { recursive: true, mode: 0o700 });
+  for (const name of relative(at, path).split(sep)) {
+    at = join(at, name);
+    if (lstatSync(at, { throwIfNoEntry: false })?.isDirectory() === true) continue;
+    removeAgentFile(at);
+    mkdirSync(at, { mode: 0o700 });
+  }
 }
 
 /** What a folder of ours holds; nothing when it is not there or is no folder itself (a link to one, a file). */

@@ -3,13 +3,13 @@
  * Decides nothing: what an exit means, and whether to try again, is for the caller.
  */
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import type { Clock } from "../lib/clock.ts";
 import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { notedUmask } from "../lib/umask.ts";
-import { writeAgentFile } from "./agent-file.ts";
+import { makeAgentFolder, writeAgentFile } from "./agent-file.ts";
 import { execProblem } from "./exec-limits.ts";
 import { identityIn, NONCE_ENV, readExit, readIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
@@ -116,7 +116,7 @@ function startWrapper({ paths, argv, env, cwd, nonce, input, cgroup }: SpawnRequ
 /** The folder must be new: two processes in one folder would share files. */
 async function makeRunFolder(paths: RunPaths, withInput: boolean): Promise<void> {
   try {
-    mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
+    makeAgentFolder(dirname(dirname(paths.dir)), paths.dir);
     mkdirSync(paths.spool, { mode: 0o700 });
     // Made here so that they are private and can be read at once; the child appends.
     for (const path of [paths.out, paths.err]) closeSync(withDescriptors(() => openSync(path, "ax", 0o600)));

@@ -1,11 +1,13 @@
 /**
  * Attack table: links that lead out, and secrets where somebody may look for them. What is tried: a project's folder
- * that is a link or becomes one, links planted in an agent's folder while it lives and before it starts, secrets of
- * ours and of an agent in answers, logs, the store's files, the arguments and the environment under /proc.
+ * that is a link or becomes one, links planted in an agent's folder while it lives and before it starts, in place of
+ * files and of every folder that something is written into (runs, attachments, a provider's own, the agent's), secrets
+ * of ours and of an agent in answers, logs, the store's files, the arguments and the environment under /proc.
  */
 import { afterEach, expect, test } from "bun:test";
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -17,7 +19,8 @@ import {
 import { join } from "node:path";
 import { eventually } from "../../support/api.ts";
 import type { Box } from "../../support/binary.ts";
-import { makeBox } from "../../support/binary.ts";
+import { FAKES, makeBox } from "../../support/binary.ts";
+import { PNG } from "../../support/pictures.ts";
 
 const boxes: Box[] = [];
 afterEach(async () => {
@@ -102,6 +105,39 @@ test("links planted in an agent's folder lead nowhere: nothing is read, written 
   await api.get(`${path}/wait?timeout=20`);
   expect((await api.call("DELETE", path)).status).toBe(204);
   expect(readFileSync(precious, "utf8")).toBe("precious");
+});
+
+test("links in place of folders are taken out of the way: nothing is made behind them", async () => {
+  const box = await newBox({ providers: { pi: { command: [process.execPath, join(FAKES, "pi.ts")] } } });
+  const api = await box.start();
+  await api.post("/projects", { name: "p", cwd: box.cwd });
+  const { agent } = await api.post("/projects/p/agents", { provider: "pi", task: "one" });
+  const id = String(agent?.["id"]);
+  const path = `/projects/p/agents/${id}`;
+  const folder = join(box.stateDir, "agents", id);
+  const outside = join(box.dir, "outside");
+  mkdirSync(outside);
+  const completes = async (text: string): Promise<void> => {
+    const attachments = [{ dataBase64: PNG.toString("base64"), mediaType: "image/png", name: "a.png" }];
+    await api.post(`${path}/input`, { text, attachments });
+    const { agent: done } = await api.get(`${path}/wait?until=idle,error,exited&timeout=30`);
+    expect([text, String(done?.["status"])]).toEqual([text, "idle"]);
+  };
+  await api.get(`${path}/wait?until=idle&timeout=30`);
+  await completes("two");
+  const inner = ["run", "attachments", "pi"];
+  for (const name of inner) expect([name, lstatSync(join(folder, name)).isDirectory()]).toEqual([name, true]);
+  await api.post(`${path}/stop`);
+  for (const name of inner) {
+    rmSync(join(folder, name), { recursive: true });
+    symlinkSync(outside, join(folder, name));
+  }
+  await completes("three");
+  await api.post(`${path}/stop`);
+  renameSync(folder, `${folder}-away`);
+  symlinkSync(outside, folder); // all of it
+  await completes("four");
+  expect(readdirSync(outside)).toEqual([]);
 });
 
 /** Every file under a folder that holds the bytes. What is removed while it looks holds nothing any more. */
