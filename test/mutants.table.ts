@@ -2,11 +2,9 @@
  * Some hundred and sixty ways to break the heart: a condition flipped, an effect dropped, an order swapped, a number moved. Each must
  * be noticed by a test. `from` stands in its file exactly once; who changes such a line changes its row.
  */
+import type { Edit } from "./support/edits.ts";
 
-export interface Mutant {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
+export interface Mutant extends Edit {
   /** Why no test can notice it, where none can. */
   readonly survives?: string;
 }

@@ -3,11 +3,12 @@
  * what survived; fails when more than one in twenty did. `make mutants`; with arguments only files whose path holds
  * one of them.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Mutant } from "./mutants.table.ts";
 import { MUTANTS, NEAREST } from "./mutants.table.ts";
+import { whileEdited } from "./support/edits.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const MUST_FAIL = 0.95;
@@ -34,24 +35,14 @@ function passes(tests: string): boolean {
 const sound = new Map<string, boolean>();
 
 /** The first tests that fail; null: all of the nearest pass. */
-function noticedBy({ file, from, to }: Mutant): string | null {
-  const path = join(copy, file);
-  const text = readFileSync(path, "utf8");
-  if (text.split(from).length !== 2)
-    throw new Error(`${file} holds this not exactly once, its row has to follow: ${from}`);
-  for (const tests of NEAREST.find(([prefix]) => file.startsWith(prefix))?.[1] ?? []) {
+async function noticedBy(mutant: Mutant): Promise<string | null> {
+  for (const tests of NEAREST.find(([prefix]) => mutant.file.startsWith(prefix))?.[1] ?? []) {
     if (!sound.has(tests)) sound.set(tests, passes(tests));
     if (sound.get(tests) !== true) {
       console.log(`${tests} fails although nothing is broken: left out`);
       continue;
     }
-    writeFileSync(
-      path,
-      text.replace(from, () => to),
-    );
-    const noticed = !passes(tests);
-    writeFileSync(path, text);
-    if (noticed) return tests;
+    if (!(await whileEdited(copy, mutant, () => passes(tests)))) return tests;
   }
   return null;
 }
@@ -59,7 +50,7 @@ function noticedBy({ file, from, to }: Mutant): string | null {
 const survivors: Mutant[] = [];
 try {
   for (const [n, mutant] of mutants.entries()) {
-    const by = noticedBy(mutant);
+    const by = await noticedBy(mutant);
     if (by === null) survivors.push(mutant);
     console.log(
       `${n + 1}/${mutants.length} ${by === null ? "SURVIVED" : `noticed by ${by}`}: ${mutant.file}: ${short(mutant)}`,

@@ -1,4 +1,7 @@
-/** All checks of a storm's evidence. Each is pure, and each was seen to fail: `test/unit/chaos/check.test.ts`. */
+/**
+ * All checks of a storm's evidence. Each is pure, and each was seen to fail: on evidence that was falsified
+ * (`test/unit/chaos/check.test.ts`), and over programs that were broken (`broken.table.ts`).
+ */
 import { answersAreGood, nothingGrows, nothingIsLeft } from "./checks/leftovers.ts";
 import { endsAreToldOnce, noticesArrive, receiverPassesOn } from "./checks/notices.ts";
 import { inputsAreListed, inputsAreSettled, inputsRunOnce } from "./checks/runs.ts";
