@@ -58,9 +58,8 @@ const QUIET: readonly Row[] = [
   ["an abort that was done is an error of ours", ["answersAreGood"], "src/api/control.ts",
     "          if (turn === null) return done(actor, { aborted: false });\n",
     "          if (actor.id !== \"\") throw new TypeError(\"no turn of this name\");\n"],
-  ["of a program's tree only the program is ended", ["nothingIsLeft"], "src/process/end.ts",
-    "    const members = treeOf(identity, { ...where, known: [...known.values()] });",
-    "    const members = treeOf(identity, where).filter(({ pid }) => pid === identity.pid);"],
+  ["what a program's tools started is overlooked", ["nothingIsLeft"], "src/process/proc.ts",
+    "    if (info !== null) found.push(info);", "    if (info !== null && info.name !== \"sleep\") found.push(info);"],
   ["what is opened to write to a program is never closed", ["nothingGrows"], "src/process/fifo.ts",
     "    if (fd !== null) closeSync(fd);\n  }\n}", "  }\n}"],
 ];
