@@ -5,7 +5,9 @@
 import type { Actor } from "../agents/actor.ts";
 import { writeLaunchFiles } from "../agents/launch.ts";
 import { HarnessError } from "../lib/errors.ts";
-import { LaunchRefused } from "../providers/contract.ts";
+import { runHelper } from "../process/helper.ts";
+import { type LaunchContext, LaunchRefused } from "../providers/contract.ts";
+import type { ProviderScreen } from "../providers/screen.ts";
 import { screenOfKind } from "../providers/screens.ts";
 import type { ApiDeps } from "./deps.ts";
 
@@ -24,6 +26,17 @@ export type Plan =
     }
   | { readonly reason: string };
 
+const HELP_MS = 5000;
+const HELP_BYTES = 256 * 1024;
+
+async function helpOf(screen: ProviderScreen, context: LaunchContext): Promise<string> {
+  const argv = screen.help?.(context);
+  if (argv === undefined) return "";
+  const { env, cwd } = context;
+  const { code, stdout } = await runHelper({ argv, env, cwd, timeoutMs: HELP_MS, maxBytes: HELP_BYTES });
+  return code === 0 ? stdout : "";
+}
+
 export async function screenPlan(deps: ApiDeps, actor: Actor): Promise<Plan> {
   const agent = actor.agent();
   const configured = deps.providers.get(agent.provider);
@@ -32,7 +45,7 @@ export async function screenPlan(deps: ApiDeps, actor: Actor): Promise<Plan> {
     return { reason: "nothing to attach to, its program has no screen: agent-harness logs -f and send are the way" };
   try {
     const context = actor.runSettings().launch(Math.max(1, agent.state.run));
-    const { argv, env, files = [] } = screen.launch(context);
+    const { argv, env, files = [] } = screen.launch(context, await helpOf(screen, context));
     writeLaunchFiles(context.agentDir, files);
     const places = Object.fromEntries(Object.entries(context.env).filter(([name]) => PLACES.test(name)));
     const given = [...Object.keys(agent.settings.env), ...Object.keys(configured?.settings.env ?? {})].filter(

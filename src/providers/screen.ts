@@ -32,8 +32,10 @@ export type HistorySource =
   | { readonly from: "program"; readonly argv: readonly string[] };
 
 export interface ProviderScreen {
-  /** Throws `LaunchRefused`. */
-  launch(context: LaunchContext): ScreenLaunch;
+  /** Where a flag would end a version that does not know it: what prints the help in which those stand that it knows. */
+  help?(context: LaunchContext): readonly string[];
+  /** `help`: what was printed; empty when nothing was. Throws `LaunchRefused`. */
+  launch(context: LaunchContext, help?: string): ScreenLaunch;
   history(context: LaunchContext): HistorySource;
   /** Everything in it that was said, oldest first; what is not understood is left out. Never throws. */
   read(text: string): readonly Kept[];

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { bash, live, model, real } from "./claude-live.ts";
-import { CLAUDE_VERSION } from "./claude.install.ts";
+import { CLAUDE_VERSION, TELLS_VERSION_AT_ONCE } from "./claude.install.ts";
 import { PATIENCE_MS } from "./patience.ts";
 import { digestAnswer } from "./stub-anthropic.ts";
 
@@ -23,8 +23,7 @@ real("the real Claude Code", () => {
     const systemPrompt = `MARK-SYSTEM${" be brief".repeat(20_000)} MARK-END`;
     const loop = await run({ model: "claude-some-model", systemPrompt });
     expect(readFileSync(`/proc/${loop.pid}/cmdline`, "utf8")).not.toContain("MARK-");
-    // 2.1.285 does not tell it before its first turn.
-    const told = Bun.semver.satisfies(CLAUDE_VERSION, ">=2.1.330") ? { version: CLAUDE_VERSION } : {};
+    const told = TELLS_VERSION_AT_ONCE ? { version: CLAUDE_VERSION } : {};
     expect(await loop.fact("ready")).toEqual({ type: "ready", ...told });
     const odd = ' lines\r\n\twith  blanks \u2028 and 👩‍💻 "quotes" \\ \n';
     loop.prompt(odd);

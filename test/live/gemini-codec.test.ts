@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AcpPipe, saidIn, startPipe } from "./acp-pipe.ts";
 import { makeSessionsOlder } from "./gemini-chats.ts";
-import { installGemini } from "./gemini.install.ts";
+import { GEMINI_VERSION, installGemini } from "./gemini.install.ts";
 import { digestAnswer, type GeminiStub, type ModelStep, startGeminiStub } from "./stub-gemini.ts";
 
 const installed = await installGemini(process.env);
@@ -84,7 +84,7 @@ describe.skipIf("skip" in installed)("Gemini CLI", () => {
   });
 
   test("is ready, tells its version and the model was set", async () => {
-    expect(pipe.facts).toContainEqual({ type: "ready", version: "0.61.0" });
+    expect(pipe.facts).toContainEqual({ type: "ready", version: GEMINI_VERSION });
     await pipe.turn("hello");
     expect(stub.requests.at(-1)).toMatchObject({ model: "gemini-2.5-flash", key: "key-of-the-user" });
     expect(pipe.facts).toContainEqual({ type: "session", id: pipe.state.session ?? "" });

@@ -9,15 +9,20 @@ import type { Kept, ProviderScreen } from "../screen.ts";
 import { conversationOf, jsonLines } from "../screen.ts";
 import { folderTrust, switches } from "./launch.ts";
 
+const NO_DAEMON = "--no-daemon";
+
 export const codexScreen: ProviderScreen = {
-  launch(context) {
+  help: ({ command }) => [...command, "resume", "--help"],
+  launch(context, help = "") {
     const { command, args, cwd, trusted, model } = context;
+    // Older ones have no server to share, and end on a flag that they do not know (0.139.0).
+    const alone = help === "" || help.includes(NO_DAEMON) ? [NO_DAEMON] : [];
     return {
       argv: [
         ...command,
         "resume",
         conversationOf(context),
-        "--no-daemon",
+        ...alone,
         "-a",
         "on-request",
         "-s",

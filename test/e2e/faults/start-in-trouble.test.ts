@@ -194,9 +194,10 @@ describe("the lock", () => {
     rmSync(join(box.stateDir, "lock.db"));
     const second = Bun.spawn([BINARY, "serve", "--config", box.configFile], {
       env: box.env,
-      stdio: ["ignore", "ignore", "ignore"],
+      stdio: ["ignore", "pipe", "ignore"],
     });
     await first;
+    expect(new TextDecoder().decode((await second.stdout.getReader().read()).value)).toContain("listens on");
     expect(box.stderr()).toContain("stopping; agents are left running");
     second.kill("SIGTERM");
     expect(await second.exited).toBe(0);

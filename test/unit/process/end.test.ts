@@ -1,3 +1,11 @@
+/**
+ * How a tree is ended. A test may signal a program only when that has said that it is ready: until its trap is set, a
+ * signal ends it in another way. Looked at: every `kill` and `endTree` in all tests that follows a spawn. SIGKILL needs
+ * no sign; daemons, receivers and the demo are signalled behind the line that says where they listen, or an answer of
+ * theirs (they heed signals before they listen), commands of the CLI behind what they print, screens behind what they
+ * draw, fakes behind their handshake. Found: the stubborn ones here, whose number was printed by their parent, and a
+ * second daemon that had taken the lock but not said that it listens (e2e/faults/start-in-trouble).
+ */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -116,10 +124,8 @@ describe("endTree", () => {
   });
 
   test("grandchildren in their own sessions that ignore SIGTERM go with it", async () => {
-    const stubborn = `trap "" TERM HUP; while :; do sleep 0.1; done`;
-    const run = await start(
-      `(setsid sh -c '${stubborn}' & echo $!); setsid sh -c '${stubborn}' & echo $!; exec sleep 60`,
-    );
+    const stubborn = `trap "" TERM HUP; echo $$; while :; do sleep 0.1; done`;
+    const run = await start(`(setsid sh -c '${stubborn}' &); setsid sh -c '${stubborn}' & exec sleep 60`);
     await printed(run, 2);
     await eventually("everybody", () => treeOf(run.identity).length >= 3);
     expect((await end(run, 100)).survivors).toEqual([]);
@@ -137,7 +143,7 @@ describe("endTree", () => {
 
   test("a child without our nonce that loses its parent to the first signal is still ended", async () => {
     const run = await start(
-      `env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM; while :; do /bin/sleep 0.1; done' & echo $!; exec sleep 60`,
+      `env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM; echo $$; while :; do /bin/sleep 0.1; done' & exec sleep 60`,
     );
     const [child = 0] = await printed(run, 1);
     await eventually("its own session", () => readProcess(child)?.session === child);
