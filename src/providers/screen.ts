@@ -32,7 +32,7 @@ export type HistorySource =
   | { readonly from: "program"; readonly argv: readonly string[] };
 
 export interface ProviderScreen {
-  /** Where a flag would end a version that does not know it: what prints the help in which those stand that it knows. */
+  /** Where a flag would end a version that does not know it: the command that prints which ones it knows. */
   help?(context: LaunchContext): readonly string[];
   /** `help`: what was printed; empty when nothing was. Throws `LaunchRefused`. */
   launch(context: LaunchContext, help?: string): ScreenLaunch;

@@ -183,6 +183,6 @@ export function gitVersion(said: string): readonly [number, number] | null {
   return found === null ? null : [Number(found[1]), Number(found[2])];
 }
 
-/** `merge-tree --write-tree` came with 2.38. */
+/** `merge-tree --write-tree` came with 2.38. One that does not tell its version is asked to: it says what it cannot. */
 export const canMergeTrees = (version: readonly [number, number] | null): boolean =>
-  version !== null && (version[0] > 2 || (version[0] === 2 && version[1] >= 38));
+  version === null || version[0] > 2 || (version[0] === 2 && version[1] >= 38);

@@ -1,4 +1,8 @@
-/** Under a proxy of the environment: nothing that stays on this machine is told to it, from no client of ours. */
+/**
+ * Under a proxy of the environment: nothing that stays on this machine is told to it, from no client of ours. Here the
+ * webhook, the bridge and the command line; the receiver's sinks in receiver-serve; where it was looked for in all:
+ * unit/lib/request.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { isObject } from "../../src/lib/check.ts";

@@ -3,20 +3,12 @@ import { beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { startFakeDiscord } from "../fakes/discord.ts";
 import { event, makeBox, receiverBinary, until } from "./receiver-helpers.ts";
+import { seedOf, seeded } from "../support/random.ts";
 
 const BODIES = 10_000;
 const WARM_UP = 3000;
 
 beforeAll(async () => void (await receiverBinary()), 60_000);
-
-function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const ODD: readonly unknown[] = [
   null,
@@ -115,7 +107,7 @@ function mutate(random: () => number): { body: Uint8Array; headers: Record<strin
 const rssMb = (pid: number): number => Number(readFileSync(`/proc/${pid}/statm`, "latin1").split(" ")[1]) / 256;
 
 test(`${BODIES} mutated bodies`, async () => {
-  const seed = Number(process.env["AH_TEST_SEED"] ?? Date.now() % 1_000_000);
+  const seed = seedOf("fuzz of the receiver");
   const random = seeded(seed);
   const box = makeBox();
   const discord = startFakeDiscord();

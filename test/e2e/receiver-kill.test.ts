@@ -6,6 +6,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { startFakeDiscord } from "../fakes/discord.ts";
 import { startFakeHook } from "../fakes/openclaw-hook.ts";
 import { makeBox, postEvent, receiverBinary, until, type RunningReceiver } from "./receiver-helpers.ts";
+import { seedOf, seeded } from "../support/random.ts";
 
 const ROUNDS = 50;
 const EVENTS = 300;
@@ -13,23 +14,13 @@ const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
 
 beforeAll(async () => void (await receiverBinary()), 60_000);
 
-/** mulberry32: the same seed, the same moments (as far as the machine is the same). */
-function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 interface Send {
   readonly state: string;
   readonly interrupted: number;
 }
 
 test(`nothing is lost over ${ROUNDS} deaths, and doubles are exactly explained`, async () => {
-  const seed = Number(process.env["AH_TEST_SEED"] ?? Date.now() % 1_000_000);
+  const seed = seedOf("deaths of the receiver");
   const random = seeded(seed);
   const box = makeBox();
   const discord = startFakeDiscord();

@@ -13,6 +13,7 @@ import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
 import { quietPort } from "../support/hook.ts";
+import { seedOf, seeded } from "../support/random.ts";
 import * as receivers from "./receiver-helpers.ts";
 
 setDefaultTimeout(120_000);
@@ -30,16 +31,6 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 beforeAll(async () => void (await receivers.receiverBinary()), 60_000);
-
-/** mulberry32: the same seed, the same moments (as far as the machine is the same). */
-function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** A daemon that is not started yet, and a receiver's settings that fit it; the port stays the same over restarts. */
 async function pair(receiver: Record<string, unknown>): Promise<{ box: Box; receiver: receivers.Box }> {
@@ -125,7 +116,7 @@ interface Send {
 }
 
 test(`nothing is lost over ${KILLS} deaths of either program, and doubles are exactly explained`, async () => {
-  const seed = Number(process.env["AH_TEST_SEED"] ?? Date.now() % 1_000_000);
+  const seed = seedOf("both programs");
   const random = seeded(seed);
   const { discord, settings } = discordFor();
   const hook = startFakeHook();

@@ -1,10 +1,10 @@
 /**
  * Flags and names that end a program which does not know them. Looked at: every flag that each launch and each screen
- * passes, against the oldest and the newest version at hand (Claude Code 2.1.268 and 2.1.332, Codex 0.139.0 and 0.169.0,
- * OpenCode 1.18.3 and 1.18.33, Pi 0.87.1; an ACP agent is started with its own command line and nothing else, a command
- * with none), the names of features of Codex, OpenClaw's `system event`, and git, `du`, `fallocate` and `systemctl`,
- * whose flags are older than any system that runs us. Found: the names of Codex's features, which are settings now
- * (see `unit/providers/codex`), and its screen's `--no-daemon`, which is passed only where its help names it.
+ * passes, in the oldest and the newest version at hand (Claude Code 2.1.268 and 2.1.332, Codex 0.139.0 and 0.169.0,
+ * OpenCode 1.18.3 and 1.18.33, Pi 0.87.1; an ACP agent or a command is started with its own command line and nothing
+ * else), the features of Codex, and the flags that the receiver gives to OpenClaw and we to git, `du`, `fallocate` and
+ * `systemctl`. Found: the names of Codex's features, which are settings now (see `unit/providers/codex`), and its
+ * screen's `--no-daemon`, which is passed only where its help names it.
  */
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

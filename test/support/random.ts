@@ -10,6 +10,17 @@ export interface Random {
   chance(share: number): boolean;
 }
 
+/**
+ * A test's seed: the same each time, unless `AH_TEST_SEED` names another. Printed, so that what failed can be had
+ * again.
+ */
+export function seedOf(what: string, env: Readonly<Record<string, string | undefined>> = process.env): number {
+  const seed = Number(env["AH_TEST_SEED"] ?? 20_260_218);
+  if (!Number.isSafeInteger(seed)) throw new Error(`AH_TEST_SEED is ${env["AH_TEST_SEED"]}, expected a whole number`);
+  console.log(`${what}: AH_TEST_SEED=${seed}`);
+  return seed;
+}
+
 export function seeded(seed: number): Random {
   let state = seed;
   const next = (): number => {

@@ -2,7 +2,8 @@
  * Attack table: links that lead out, and secrets where somebody may look for them. What is tried: a project's folder
  * that is a link or becomes one, links planted in an agent's folder while it lives and before it starts, in place of
  * files and of every folder that something is written into (runs, attachments, a provider's own, the agent's), secrets
- * of ours and of an agent in answers, logs, the store's files, the arguments and the environment under /proc.
+ * of ours and of an agent in answers, logs, the store's files (its write-ahead log is one), the modes of all of them,
+ * and the arguments and the environment under /proc: of the daemon, of each agent, its wrapper and its shell.
  */
 import { afterEach, expect, test } from "bun:test";
 import {
@@ -27,7 +28,10 @@ afterEach(async () => {
   for (const box of boxes.splice(0)) await box.close();
 });
 
-const COMMAND = { sh: { kind: "command", command: ["/bin/sh", "-c", "cat >/dev/null; echo done"] } };
+const COMMAND = {
+  sh: { kind: "command", command: ["/bin/sh", "-c", "cat >/dev/null; echo done"] },
+  sleeper: { kind: "command", command: ["/bin/sh", "-c", "cat >/dev/null; sleep 300; echo done"] },
+};
 
 async function newBox(config: Record<string, unknown> = {}, env: Record<string, string> = {}, token?: string) {
   const box = await makeBox({ providers: COMMAND, ...config }, env, token);
@@ -147,6 +151,15 @@ function holding(dir: string, text: string): string[] {
     .map((entry) => entry.name);
 }
 
+/** Everything below a folder of ours that its group or anybody may read, write or enter; links have no mode. */
+function openToOthers(dir: string): string[] {
+  const names = [".", ...readdirSync(dir, { recursive: true, encoding: "utf8" })];
+  return names.filter((name) => {
+    const stats = lstatSync(join(dir, name), { throwIfNoEntry: false });
+    return stats !== undefined && !stats.isSymbolicLink() && (stats.mode & 0o077) !== 0;
+  });
+}
+
 function bytesOf(file: string): Buffer {
   try {
     return readFileSync(file);
@@ -185,6 +198,24 @@ test("secrets are where they must be and nowhere else, and an agent's go with it
     answers.push(
       await (await fetch(`${api.url}/api/v1${each}`, { headers: { authorization: `Bearer ${ours}` } })).text(),
     );
+  const { agent: awake } = await api.post("/projects/p/agents", {
+    provider: "sleeper",
+    task: "x",
+    env: { KEY: theirs },
+  });
+  const all = await eventually("a tree of processes", () => {
+    const found = box.agentProcesses();
+    return found.length >= 3 && found;
+  });
+  for (const pid of all) {
+    const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
+    expect([environment.includes(ours), environment.includes(hook)]).toEqual([false, false]);
+    expect(readFileSync(`/proc/${pid}/cmdline`, "latin1")).not.toContain(theirs);
+  }
+  expect(all.some((pid) => readFileSync(`/proc/${pid}/environ`, "latin1").includes(theirs))).toBe(true);
+  expect(openToOthers(box.stateDir)).toEqual([]);
+  expect(holding(box.stateDir, "sleeper")).toContain("harness.db-wal"); // so what is said below is said of it as well
+  await api.call("DELETE", `/projects/p/agents/${String(awake?.["id"])}`);
   for (const secret of [ours, hook, theirs]) {
     expect(answers.filter((text) => text.includes(secret))).toEqual([]);
     expect(box.stderr()).not.toContain(secret);

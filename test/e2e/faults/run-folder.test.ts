@@ -1,6 +1,10 @@
 /**
  * Something else in place of a file of a run that lives: the loop goes on, also after a restart, stop and DELETE are
- * answered. The pure half, file by file and kind by kind, stands beside `process/agent-file.ts`.
+ * answered. The pure half, file by file and kind by kind, stands beside `process/agent-file.ts`. An answer that waits
+ * for what cannot be read or removed was looked for in stop, abort, DELETE of agents, projects and workspaces, `wait`,
+ * `output`, `debug`, the start and the stop of both programs. Found: an unreadable `exit` (stop, DELETE), a removal
+ * that throws (DELETE), and `owner.json`, which was opened blindly at each start (start-in-trouble); the receiver has
+ * no folders of runs, and each of its answers waits for its own store alone.
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";

@@ -1,3 +1,11 @@
+/**
+ * Starts that go one after the other. What fails because others begin beside it was looked for in everything that we
+ * start: agents of all kinds, screens, checks, the look of `doctor`, git, the receiver's OpenClaw. Found: OpenCode's
+ * database in a fresh home, which is why its starts (alone) go through this gate, by kind and so for all its providers.
+ * A start that took no input and failed for want of something, a locked database of any program among it, is free and
+ * is tried again (`status.table.ts`); git's locks of ours are cleared (unit/workspaces/locks); the receiver runs one
+ * OpenClaw at a time. The look of `doctor` has no place in this line: what it fails at is not kept, it looks again.
+ */
 import { expect, test } from "bun:test";
 import { createStartGate, type Pass } from "../../../src/agents/start-gate.ts";
 import { fakeClock } from "../../../src/lib/clock.ts";

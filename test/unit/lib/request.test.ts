@@ -1,5 +1,10 @@
 /**
  * What speaks to this machine goes past every proxy of the environment; what leaves it goes as the environment says.
+ * Looked at: every client of both programs. The command line, `doctor`'s look at the receiver, the webhooks, the bridge
+ * (`opencode serve`) and the receiver's sinks (Discord, OpenClaw's hook and gateway) each had a `fetch` of their own;
+ * all go through this one door now, which a rule holds (unit/rules). Not HTTP of ours, and so not touched: the fleet's
+ * connection to its database, which knows no proxies, git when it clones, and programs that we start, which get the
+ * environment's proxies and its NO_PROXY as they stand.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

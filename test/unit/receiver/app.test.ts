@@ -1,3 +1,10 @@
+/**
+ * The receiver's HTTP side. It shares much with the daemon, so shared code may name only what both programs have:
+ * looked at every message and hint of `lib`, `http`, `process`, `store` and the shared part of `config`. Found: the
+ * guard's advice to add a name to `allowedHosts`, which only the daemon's config knew; both have it now. `stateDir`,
+ * `host` and `port`, which the others name, were in both; those of the daemon alone (`webhook.allowedHosts`,
+ * `auth.token`, `projects.roots`) are named in code of the daemon's.
+ */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

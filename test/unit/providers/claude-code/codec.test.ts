@@ -1,4 +1,11 @@
-/** How Claude Code is started, shakes hands and is taken over by a new daemon. */
+/**
+ * How Claude Code is started, shakes hands and is taken over by a new daemon. A minimum that nobody ran, and a version
+ * that cannot be told and counts as an old one, were looked for in every handshake and wherever a number decides. Codex
+ * has no minimum, Pi is asked for the command that came last, the bridge for OpenCode's health, an ACP agent for its
+ * protocol (with none told, for what it can do); OpenClaw's and the database's versions are only shown. Found: this
+ * handshake, which goes by what the program can do now, and a git that does not tell its version, which was refused for
+ * merging as too old (unit/workspaces/merge).
+ */
 import { describe, expect, test } from "bun:test";
 import { claudeCodec } from "../../../../src/providers/claude-code/codec.ts";
 import { claudeScreen } from "../../../../src/providers/claude-code/screen.ts";

@@ -1,4 +1,7 @@
-/** How Codex is started, shakes hands, and when its turns begin and end. */
+/**
+ * How Codex is started, shakes hands, and when its turns begin and end. Where else a name that the program does not
+ * know would end it: see provider/unknown-flags.
+ */
 import { describe, expect, test } from "bun:test";
 import { codexCodec } from "../../../../src/providers/codex/codec.ts";
 import type { LaunchContext } from "../../../../src/providers/contract.ts";
