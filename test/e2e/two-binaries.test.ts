@@ -16,7 +16,7 @@ import { quietPort } from "../support/hook.ts";
 import { seedOf, seeded } from "../support/random.ts";
 import * as receivers from "./receiver-helpers.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 const KILLS = 50;
 const TOKEN = "the-token-between-the-two";

@@ -13,10 +13,11 @@ import { accountSalt } from "../../../src/store/limits.ts";
 import { createApi, eventually } from "../../support/api.ts";
 import type { Box } from "../../support/binary.ts";
 import { BINARY, makeBox } from "../../support/binary.ts";
+import { asOwnRoot, isRoot } from "../../support/own-root.ts";
 import { receiverBinary } from "../receiver-helpers.ts";
 
+asOwnRoot(import.meta.path, "a full disk|cannot be removed|as process 1", 120_000);
 const RECEIVER = await receiverBinary();
-const isRoot = process.getuid?.() === 0;
 const boxes: Box[] = [];
 const mounts: string[] = [];
 afterEach(async () => {

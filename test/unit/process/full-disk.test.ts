@@ -10,10 +10,10 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { isShortage } from "../../../src/lib/descriptors.ts";
 import { endTree } from "../../../src/process/end.ts";
 import { readExit } from "../../../src/process/identity.ts";
+import { asOwnRoot, isRoot } from "../../support/own-root.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
 
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.log("skipped: a small disk of its own needs root");
+asOwnRoot(import.meta.path, "a full disk", 60_000);
 
 describe.skipIf(!isRoot)("a full disk", () => {
   let disk = "";
