@@ -13,6 +13,7 @@ import { tryJson } from "../lib/json.ts";
 import { writeAgentFile } from "../process/agent-file.ts";
 import { endSession } from "../process/session.ts";
 import type { AnyCodec, LaunchContext, ProviderFact, Step } from "../providers/contract.ts";
+import type { ProviderWarning } from "../providers/report.ts";
 
 export interface HandshakeAnswer {
   readonly ready: boolean;
@@ -20,6 +21,8 @@ export interface HandshakeAnswer {
   readonly login: { readonly loggedIn: boolean; readonly detail: string } | null;
   /** What is wrong, and where the program tells it, how to mend it; null when it is ready. */
   readonly problem: string | null;
+  /** What an agent of it would be warned of at its start. */
+  readonly warnings: readonly ProviderWarning[];
 }
 
 export interface HandshakeRequest {
@@ -37,6 +40,8 @@ const STDERR_CHARS = 1000;
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 const MAX_LINES = 10_000;
 const DRAIN_MS = 200;
+/** What is noted of it whatever the project, each at most once; all else is about one agent. */
+const OF_THE_PROGRAM: readonly string[] = ["mode_not_enforced"];
 
 /** Never rejects. */
 export async function handshake({ codec, context, clock, scratchDir }: HandshakeRequest): Promise<HandshakeAnswer> {
@@ -46,7 +51,7 @@ export async function handshake({ codec, context, clock, scratchDir }: Handshake
   try {
     return await inFolder(codec, { ...context, cwd, agentDir: dir }, clock);
   } catch (error) {
-    return { ready: false, version: null, login: null, problem: errorText(error) };
+    return { ready: false, version: null, login: null, problem: errorText(error), warnings: [] };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -59,7 +64,7 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
     writeAgentFile(join(launch.agentDir, path), content);
   }
   const child = withNotedUmask(() => withDescriptors(() => start(argv, { ...launch.env, ...env }, launch.cwd)));
-  const seen: Seen = { version: null, login: null, verdict: null };
+  const seen: Seen = { version: null, login: null, verdict: null, warnings: [] };
   let state: unknown = null;
 
   const take = (step: Step<unknown>): void => {
@@ -97,7 +102,7 @@ async function inFolder(codec: AnyCodec, launch: LaunchContext, clock: Clock): P
     seen.verdict === true
       ? null
       : (seen.verdict ?? `it ended with code ${child.exitCode ?? child.signalCode}${said === "" ? "" : `: ${said}`}`);
-  return { ready: problem === null, version: seen.version, login: seen.login, problem };
+  return { ready: problem === null, version: seen.version, login: seen.login, problem, warnings: seen.warnings };
 }
 
 function start(argv: readonly string[], env: Record<string, string>, cwd: string): Child {
@@ -126,11 +131,14 @@ interface Seen {
   login: HandshakeAnswer["login"];
   /** true = ready; a text says what is wrong. */
   verdict: string | true | null;
+  readonly warnings: ProviderWarning[];
 }
 
 function note(seen: Seen, fact: ProviderFact): void {
   if (fact.type === "login") seen.login = { loggedIn: fact.loggedIn, detail: fact.detail };
   if (fact.type === "start_failed") seen.verdict ??= fact.message;
+  if (fact.type === "note" && OF_THE_PROGRAM.includes(fact.code))
+    seen.warnings.push({ code: fact.code, message: fact.message });
   if (fact.type !== "ready") return;
   seen.version = fact.version ?? null;
   seen.verdict ??= true;

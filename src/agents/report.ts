@@ -41,7 +41,7 @@ export function createReporter(deps: ReporterDeps): Reporter {
     const [program = "", ...args] = settings.command;
     const env = environmentOf(deps, provider);
     const path = findProgram(program, env["PATH"], "/");
-    const base = { name, kind: settings.kind, command: [...settings.command], path, login: null };
+    const base = { name, kind: settings.kind, command: [...settings.command], path, login: null, warnings: [] };
     if (!settings.enabled)
       return {
         ...base,
@@ -97,7 +97,9 @@ export function createReporter(deps: ReporterDeps): Reporter {
       });
       handshakes.set(key, answer);
       // What is wrong may be mended without a new file (a login, a setting): look again next time.
-      void answer.then(({ ready, login }) => (!ready || login?.loggedIn === false) && handshakes.delete(key));
+      void answer.then(({ ready, login, warnings }) => {
+        if (!ready || login?.loggedIn === false || warnings.length > 0) handshakes.delete(key);
+      });
     }
     return answer;
   };
@@ -114,10 +116,13 @@ export function createReporter(deps: ReporterDeps): Reporter {
         return { ...report, available: false, reason };
       }
       const { ready, version, login, problem } = answer;
+      // Who gives its agents leave to do everything has said that nothing need be asked.
+      const asks = provider.settings.permissions !== "allow";
+      const warnings = answer.warnings.filter(({ code }) => asks || code !== "mode_not_enforced");
       const known = version ?? report.version;
       // A program that is too old for the handshake may not name its version there.
       const reason = problem === null || known === null || problem.includes(known) ? problem : `${problem} (${known})`;
-      return { ...report, version: known, available: ready, login, reason };
+      return { ...report, version: known, available: ready, login, reason, warnings };
     },
   };
 }

@@ -179,6 +179,8 @@ export interface ProviderShape {
   readonly available: boolean;
   readonly login: { readonly loggedIn: boolean; readonly detail: string } | null;
   readonly reason: string | null;
+  /** Absent: the daemon is an older one. */
+  readonly warnings?: readonly { readonly code: string; readonly message: string }[];
 }
 
 export interface DeliveryShape {

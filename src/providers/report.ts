@@ -10,4 +10,11 @@ export interface ProviderReport {
   readonly login: { readonly loggedIn: boolean; readonly detail: string } | null;
   /** Why it cannot be used, and the step that mends it; null when it can. */
   readonly reason: string | null;
+  /** It can be used, but not as one would expect. Empty where its handshake was not looked at. */
+  readonly warnings: readonly ProviderWarning[];
+}
+
+export interface ProviderWarning {
+  readonly code: string;
+  readonly message: string;
 }

@@ -18,6 +18,8 @@ beforeAll(async () => {
       codex: { command: fake("codex") },
       pi: { command: fake("pi") },
       acp: { kind: "acp", command: fake("acp") },
+      asks: { kind: "acp", command: fake("acp"), env: { FAKE_ACP: '{"mode":"yolo"}' } },
+      trusting: { kind: "acp", command: fake("acp"), permissions: "allow" },
       old: { kind: "claude-code", command: fake("claude"), env: { FAKE_CLAUDE_VERSION: "2.1.197" } },
       dead: {
         kind: "codex",
@@ -39,9 +41,17 @@ async function reports(): Promise<Map<string, Json>> {
 
 test("what can be used is ready, with the version that its own handshake told", async () => {
   const found = await reports();
-  for (const name of ["claude-code", "codex", "pi", "acp", "sh"])
+  for (const name of ["claude-code", "codex", "pi", "acp", "asks", "trusting", "sh"])
     expect(`${name} ${found.get(name)?.["available"]} ${found.get(name)?.["reason"]}`).toBe(`${name} true null`);
   expect(String(found.get("claude-code")?.["version"])).toBe("2.1.330");
+});
+
+test("one that would act unasked is warned of, but where it may, or can be told to ask", async () => {
+  const warned = [...(await reports())].filter(([, report]) => [...(report["warnings"] ?? [])].length > 0);
+  expect(warned.map(([name]) => name)).toEqual(["acp"]);
+  expect(warned[0]?.[1]["warnings"]).toMatchObject([
+    { code: "mode_not_enforced", message: expect.stringMatching(/is up to its own settings, .*: it offers no modes$/) },
+  ]);
 });
 
 test("what cannot be used says why, and how to mend it", async () => {
@@ -95,6 +105,10 @@ test("doctor asks the daemon where one runs, and looks itself where none does; i
   expect(asked.err).toContain(`as seen from the daemon at ${box.api().url}`);
   expect(asked.out).toMatch(/^warn\tclaude-code\t2\.1\.330 .*not logged in\trun claude/m);
   expect(asked.out).toMatch(/^FAIL\tdead\tit ended with code 3\t.*broken library/m);
+  expect(asked.out).toMatch(
+    /^warn\tacp\twhether .* asks before it acts .*no modes\tmake it ask .*providers\.acp\.permissions/m,
+  );
+  expect(asked.out.match(/asks before it acts/g)).toHaveLength(1);
   expect(asked.code).toBe(1); // "old" and "dead" are there and cannot be used
   const alone = await run("--config", box.configFile, "--json");
   const found = JSON.parse(alone.out) as { providers: { name: string; available: boolean }[] };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
+import { storedEvents } from "../support/events.ts";
 import { type Agent, agentAt, type Script, scriptText } from "./suite.ts";
 
 const command = [process.execPath, join(import.meta.dir, "../fakes/acp.ts")];
@@ -10,7 +11,9 @@ const agent = (options: object) => ({ kind: "acp", command, env: { FAKE_ACP: JSO
 
 let daemon: TestDaemon;
 beforeAll(async () => {
-  daemon = await testDaemon({ providers: { late: agent({ lateMs: 50 }), yolo: agent({ mode: "yolo" }) } });
+  daemon = await testDaemon({
+    providers: { late: agent({ lateMs: 50 }), yolo: agent({ mode: "yolo" }), bare: agent({}) },
+  });
   await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd });
 });
 afterAll(() => daemon.close());
@@ -51,3 +54,21 @@ test.each(["ask", "deny"])(
     expect((await it.messages()).map((each) => String(each["text"]))).not.toContain("made");
   },
 );
+
+test.each([
+  ["ask", true],
+  ["deny", true],
+  ["allow", false],
+] as const)('an agent that offers no modes is told of at its start under "%s": %p', async (permissions, warned) => {
+  const it = await start("bare", "hello", { permissions });
+  await it.reaches("idle");
+  const notes = (await storedEvents(daemon.api(), it.path)).filter(({ type }) => String(type) === "note");
+  const told = notes.map(({ data }) => data).filter((data) => String(data?.["code"]) === "mode_not_enforced");
+  expect(told.map((data) => `${data?.["level"]}: ${data?.["message"]}`)).toEqual(
+    warned
+      ? [
+          `warn: whether Fake Agent asks before it acts is up to its own settings, not to permissions "${permissions}": it offers no modes`,
+        ]
+      : [],
+  );
+});

@@ -50,6 +50,10 @@ export const provider = named(
     available: boolean(),
     login: nullable(object({ loggedIn: boolean(), detail: text })),
     reason: about("Why it cannot be used, and the step that mends it", nullable(text)),
+    warnings: about(
+      "It can be used, but not as one would expect; told by its handshake",
+      array(object({ code: text, message: text })),
+    ),
   }),
 );
 

@@ -33,11 +33,19 @@ export async function lookHere(config: HarnessConfig, env: Environment): Promise
 
 /** `configured`: names that the config file speaks of; what nobody asked for may be missing. */
 export function checkProviders(reports: readonly ProviderShape[], configured: ReadonlySet<string>): readonly Check[] {
-  const checks = reports.map((report) => checkProvider(report, configured.has(report.name)));
+  const checks = reports.flatMap((report) => [
+    checkProvider(report, configured.has(report.name)),
+    ...(report.warnings ?? []).map(({ code, message }) => warn(report.name, message, mendOf(code, report.name))),
+  ]);
   return reports.some(({ available }) => available)
     ? checks
     : [...checks, fail("providers", "none can be used", "install one: claude, codex, opencode or pi")];
 }
+
+const mendOf = (code: string, name: string): string =>
+  code === "mode_not_enforced"
+    ? `make it ask in its own settings (providers.${name}.args and env reach it), or say that it need not: providers.${name}.permissions "allow"`
+    : "look at the notes of its agents";
 
 function checkProvider({ name, available, path, version, login, reason }: ProviderShape, configured: boolean): Check {
   const where = [version, path].filter((each) => each !== null).join(" ");

@@ -182,8 +182,8 @@ function setMode(draft: Draft, session: string, result: unknown): void {
       patch(draft, { askingMode: modes.change.mode });
       return ask(draft, "mode", modes.change.method, modes.change.params);
     case "unknown": {
-      const offers = modes.offered.length === 0 ? "no modes" : `only the modes ${modes.offered.join(", ")}`;
-      unenforced(draft, `it offers ${offers}, none of which is known to ask`);
+      const only = `only the modes ${modes.offered.join(", ")}, none of which is known to ask`;
+      unenforced(draft, `it offers ${modes.offered.length === 0 ? "no modes" : only}`);
       return setModel(draft);
     }
   }
