@@ -78,7 +78,8 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   ],
   "src/agents/state/time.ts": [
     ["if (due.at > env.ranMs) continue;", "if (due.at >= env.ranMs) continue;"],
-    ["if (turn === null || turn.stallTold) return;", "if (turn === null) return;"],
+    ["if (turn === null ? !s.startInLine : turn.stallTold) return;", "if (turn === null) return;"],
+    [", \"refused\", \"restart\", \"timeout\"];", "];"],
     ["    s.background === 0 &&\n", "    true &&\n"],
     ["turn.countingSince + limits.turnTimeoutMs - turn.activeMs", "turn.countingSince + limits.turnTimeoutMs"],
     ["if (!each.answered)\n", "if (each.answered)\n"],

@@ -286,6 +286,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       books.step("frame", (step) => {
         saveRunIdentity(store, books.id, run, identity);
         if (account !== "") saveRunAccount(store, books.id, run, account);
+        if (step.state().startInLine) step.fact({ type: "start_begins" });
         const settings = books.runSettings();
         const { codec } = settings;
         step.codec(() =>

@@ -319,7 +319,7 @@ export interface AgentState {
    * of the running time, without a start being counted. `tries`: how often that was.
    */
   readonly again: { readonly tries: number; readonly at: number } | null;
-  /** Its start waits for others of its provider: no process is there yet, and no deadline counts. */
+  /** Its start waits, for others of its provider or for what it needs: no process is there yet, no deadline counts. */
   readonly startInLine: boolean;
   /** The first line of the present process that was no frame: it may explain a start that fails. */
   readonly foreign: string | null;

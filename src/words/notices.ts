@@ -7,7 +7,7 @@ export const NOTICES = {
   agent_exited: "the program ended unasked, or could not start",
   agent_waiting_input: "it waits for an answer",
   agent_stalled:
-    "a turn made no progress for `limits.stallWarnMs` (`limits.toolStallWarnMs` while a tool runs); told once a turn, nothing is ended",
+    "a turn, or a start that waits, made no progress for `limits.stallWarnMs` (`limits.toolStallWarnMs` while a tool runs); told once a turn, nothing is ended",
   agent_limited:
     "the account's allowance is used up: its agents wait and go on by themselves at the time it names; told once for all of them",
   agent_resumed: "the first of the agents that waited for the account got an answer again",

@@ -148,9 +148,13 @@ test("silence is shown as a cause and an event, and kills nothing", async () => 
   const box = await boxWith({ stallWarnMs: 400 });
   const gate = join(box.dir, "gate");
   const path = await make(box, script({ say: "begun" }, { gate }, { say: "done" }));
-  await eventually("the stall to be told", async () => (await eventsOf(box, path, "agent_stalled")).length > 0);
-  const { agent } = await box.api().get(path);
-  expect([String(agent?.["status"]), String(agent?.["cause"]?.["source"])]).toEqual(["processing", "timer"]);
+  // On a busy box its start alone may take as long, and is told by itself.
+  const cause = await eventually("the silence to be shown", async () => {
+    const { agent } = await box.api().get(path);
+    return String(agent?.["cause"]?.["detail"]).startsWith("no frame") ? agent?.["cause"] : null;
+  });
+  expect(String(cause["source"])).toBe("timer");
+  expect((await eventsOf(box, path, "agent_stalled")).length).toBeGreaterThan(0);
   writeFileSync(gate, "");
   await reach(box, path, "idle");
   expect(await said(box, path)).toEqual(["begun", "done"]);

@@ -2,6 +2,7 @@
 import { unreachable } from "../../lib/unreachable.ts";
 import type { Fact, Limits, Surroundings } from "../model.ts";
 import { INTERRUPT_GRACE_MS } from "../model.ts";
+import { given } from "../../lib/given.ts";
 import { isBusy } from "../../words/agent.ts";
 import type { AgentState, Elapsed } from "../../words/agent.ts";
 import { workDeadlines } from "./budget.ts";
@@ -91,11 +92,14 @@ export function onTick(work: Work, fact: Extract<Fact, { type: "tick" | "park" |
   }
 }
 
-/** Nothing was begun, so nothing has failed, and its time has not begun either. */
+/**
+ * Nothing was begun, so nothing has failed, and its time has not begun either. What is told each time anew is no
+ * progress.
+ */
 function startWaits({ s, out, env }: Work, message: string): void {
   if (s.process !== "running") return;
-  s.spawnedAt = env.ranMs;
-  if (s.cause.detail === message) return;
+  s.startInLine = true;
+  if (s.cause.detail.endsWith(message)) return;
   s.cause = { source: env.source, detail: message, at: env.nowMs };
   out.push({ do: "event", type: "note", data: { level: "warn", code: "start_waits", message } });
 }
@@ -106,17 +110,32 @@ function retried({ reason, status, nextAt }: NonNullable<AgentState["retrying"]>
   return `${status === null ? "" : `${status} `}${reason}${next}`;
 }
 
+/** No process works on it yet. A plain command counts as ready from its start, which may have to wait, too. */
+const isStarting = ({ status, startInLine }: AgentState): boolean => status === "starting" || startInLine;
+
 /** A tool may be silent for longer than a model. 0 = never told. */
-function stallLimit({ tool }: AgentState, limits: Limits): number {
-  return tool === null ? limits.stallWarnMs : limits.toolStallWarnMs;
+function stallLimit(s: AgentState, limits: Limits): number {
+  return s.tool === null || isStarting(s) ? limits.stallWarnMs : limits.toolStallWarnMs;
 }
 
-/** Shown at once and each time; told outside once a turn. Nothing is ended by it. */
+/** What we end by ourselves may hang in that, too; who asked for an end is answered otherwise. */
+const STALLS_IN: readonly AgentState["intent"][] = [null, "refused", "restart", "timeout"];
+
+/** When it has to be told that nothing moves; null: something does, or it waits for somebody who knows. */
+function stallDue(s: AgentState, limits: Limits): number | null {
+  const afterMs = stallLimit(s, limits);
+  if (afterMs === 0 || s.stalled || s.process !== "running" || !STALLS_IN.includes(s.intent)) return null;
+  const works = s.status === "processing" && s.turn !== null && s.turn.closing === null;
+  return works || s.status === "starting" ? s.progressAt + afterMs : null;
+}
+
+/** Shown at once and each time; told outside once a turn, or once a start that waits. Nothing is ended by it. */
 function stall({ s, out, env }: Work): void {
   const { turn, tool, retrying } = s;
   const limitMs = stallLimit(s, env.limits);
-  const why =
-    retrying !== null
+  const why = isStarting(s)
+    ? `not started for ${limitMs} ms: ${s.cause.detail}`
+    : retrying !== null
       ? `no progress for ${limitMs} ms: attempt ${retrying.attempt} of the model call, ${retried(retrying)}`
       : tool !== null
         ? `no frame for ${limitMs} ms: the tool ${tool.name} runs`
@@ -125,15 +144,10 @@ function stall({ s, out, env }: Work): void {
   s.cause = { source: "timer", detail: why, at: env.nowMs };
   const silentMs = env.ranMs - s.progressAt;
   out.push({ do: "event", type: "agent_stalled", data: { turn: turn?.id, silentMs, tool: tool?.name ?? null } });
-  if (turn === null || turn.stallTold) return;
-  s.turn = { ...turn, stallTold: true };
-  out.push({
-    do: "notice",
-    event: "agent_stalled",
-    turns: [],
-    turn: turn.id,
-    error: { code: "NO_PROGRESS", message: why },
-  });
+  if (turn === null ? !s.startInLine : turn.stallTold) return;
+  if (turn !== null) s.turn = { ...turn, stallTold: true };
+  const error = { code: "NO_PROGRESS", message: why };
+  out.push({ do: "notice", event: "agent_stalled", turns: [], ...given({ turn: turn?.id }), error });
 }
 
 type Deadline =
@@ -181,6 +195,8 @@ export function deadlines(
   if (saving !== null) due.push({ what: "saving", at: saving });
   if (limits.limitMaxWaitMs > 0 && isParked(s) && s.turn !== null && s.turn.limitedFrom !== null)
     due.push({ what: "limit", at: s.turn.limitedFrom + limits.limitMaxWaitMs });
+  const stalls = stallDue(s, limits);
+  if (stalls !== null) due.push({ what: "stall", at: stalls });
   if (s.process === "running" && s.intent === null) {
     if (s.limited?.stage === "leaving") due.push({ what: "leave", at: s.limited.stageAt + INTERRUPT_GRACE_MS });
     if (!s.ready && !s.startInLine) due.push({ what: "start", at: s.spawnedAt + env.startDeadlineMs });
@@ -192,9 +208,6 @@ export function deadlines(
       for (const at of workDeadlines(s, env)) due.push({ what: "budget", at });
       if (turn.interrupt?.reason === "timeout" || turn.interrupt?.reason === "budget")
         due.push({ what: "interrupt", at: turn.interrupt.at + INTERRUPT_GRACE_MS });
-      const stallAfterMs = stallLimit(s, limits);
-      if (stallAfterMs > 0 && !s.stalled && s.status === "processing")
-        due.push({ what: "stall", at: s.progressAt + stallAfterMs });
     }
     if (limits.permissionTimeoutMs > 0) {
       for (const each of s.open)

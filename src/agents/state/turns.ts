@@ -64,11 +64,13 @@ function turnId({ s, env }: Work): string {
 
 /** Its turn to start has come, or has not: only from then on the program's own time counts. */
 export function onStartTurn({ s, env }: Work, fact: Extract<Fact, { type: "start_in_line" | "start_begins" }>): void {
-  if (s.process !== "running" || s.ready || s.intent !== null) return;
+  if (s.process !== "running" || (s.ready && !env.oneshot) || s.intent !== null) return;
   s.startInLine = fact.type === "start_in_line";
-  const detail = fact.type === "start_in_line" ? fact.detail : "starting";
+  const detail = fact.type === "start_in_line" ? fact.detail : env.oneshot ? "started" : "starting";
   s.cause = { source: env.source, detail, at: env.nowMs };
-  if (!s.startInLine) s.spawnedAt = s.lastFrameAt = s.progressAt = env.ranMs;
+  if (s.startInLine) return;
+  s.spawnedAt = s.lastFrameAt = s.progressAt = env.ranMs;
+  if (env.oneshot) s.stalled = false; // of all others the status changes when they are ready
 }
 
 /** Takes the open turn's input one step further: spawn, wait, replace the process, or write. */

@@ -51,6 +51,8 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
   let budgetPerDay: DayBudget | null = null;
   let shortage: Error = shortageOf("EMFILE");
   let shortages = 0;
+  let stallWarnMs = 0;
+  const noticed: string[] = [];
   let held = false;
   const deps: ActorDeps = {
     store,
@@ -69,7 +71,9 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     limits: {
       parkIdleMs: 0,
       turnTimeoutMs: 0,
-      stallWarnMs: 0,
+      get stallWarnMs() {
+        return stallWarnMs;
+      },
       toolStallWarnMs: 0,
       permissionTimeoutMs: 0,
       limitMaxWaitMs: 0,
@@ -104,7 +108,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     newNonce: () => "n",
     newUuid: () => "00000000-0000-4000-8000-000000000001",
     closers: closing.closers,
-    enqueue: () => undefined,
+    enqueue: (_agent, { event, error }) => void noticed.push(`${event}: ${error?.message ?? ""}`),
     reservedByOthers: () => 0,
     tellSharers: () => undefined,
     purged: () => undefined,
@@ -154,6 +158,8 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
       shortages = times;
       shortage = error;
     },
+    warnAfter: (ms: number) => void (stallWarnMs = ms),
+    noticed,
     hold: (now: boolean) => void (held = now),
     fill: (now: boolean) => void (full = now),
     store: real,

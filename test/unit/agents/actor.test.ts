@@ -199,6 +199,23 @@ test.each(["EACCES", "ENOENT", "E2BIG"])(
   },
 );
 
+test("a start that waits for a resource without end is told outside, once, with what it waits for", async () => {
+  const { actor, clock, begun, want, warnAfter, noticed } = world();
+  want(99);
+  warnAfter(60_000);
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  await settled();
+  for (let waited = 0; waited < 300_000; waited += 1000) {
+    clock.advance(1000);
+    await settled();
+  }
+  expect(begun.length).toBeGreaterThan(50);
+  expect(noticed).toEqual([
+    "agent_stalled: not started for 60000 ms: cannot start now, trying again: EMFILE: there is none",
+  ]);
+});
+
 test("a start that waits for a resource is given up when somebody wants it stopped", async () => {
   const { actor, clock, begun, want, stored } = world();
   want(9);

@@ -115,7 +115,7 @@ function anything(next: Random, it: World, sent: number): Step {
   if (roll < 74) return facts.said;
   if (roll < 76) return facts.refused("NO");
   if (roll < 77) return facts.lacking;
-  if (roll < 78) return next() < 0.5 ? facts.startInLine : facts.startBegins;
+  if (roll < 78) return pick(next, [facts.startInLine, facts.startWaits, facts.startBegins]);
   if (roll < 83) return facts.exit(pick(next, [0, 1, 137, null]));
   if (roll < 84) return it.state().ready ? facts.exit(1) : facts.never;
   if (roll < 86) return facts.torn;

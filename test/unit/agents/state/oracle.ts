@@ -195,9 +195,10 @@ export function createOracle(under: Under) {
       return;
     }
     if (each.event === "agent_stalled") {
-      const turn = after.turn?.id ?? "";
-      must(turns.get(turn) === "open" && !stalled.has(turn), `turn ${turn} is told as stalled twice, or not under way`);
-      stalled.add(turn);
+      const what = after.turn?.id ?? `the start of run ${after.run}`;
+      must(after.turn === null ? after.startInLine : turns.get(what) === "open", `${what} is not under way`);
+      must(!stalled.has(what), `${what} is told as stalled twice`);
+      stalled.add(what);
       return;
     }
     must(

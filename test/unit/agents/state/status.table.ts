@@ -2,7 +2,7 @@
 import type { Table } from "./world.ts";
 import {
   DONE, FAILED, GONE, PARKED, PARKING, STARTING, WAITING, WORKING, abort, accepted, ask, background, broken, closed, configured, decide, ended, exit, failed, foreign,
-  frame, input, lacking, later, never, ready, refused, remove, replace, resume, retrying, said, startBegins, startInLine, started, stop,
+  frame, input, lacking, later, never, ready, refused, remove, replace, resume, retrying, said, startBegins, startInLine, startWaits, started, stop,
 } from "./world.ts";
 
 export const statusTables: readonly Table[] = [
@@ -175,6 +175,24 @@ export const statusTables: readonly Table[] = [
       { says: "… and then it counts", given: [...STARTING, startInLine, later(100_000), startBegins], when: [later(30_000), exit(143)], then: { status: "exited", startError: "START_TIMEOUT" } },
       { says: "… stopped in the line it is stopped", given: [...STARTING, startInLine], when: [stop, never], then: { status: "idle", process: "stopped" } },
       { says: "… deleted in the line it is gone", given: [...STARTING, startInLine], when: [remove, never], does: ["end", "a-1 interrupted", "input 1 cancelled", "purge", "starting → idle", "notice agent_aborted a-1"], then: {} },
+    ],
+  },
+  {
+    about: "a start that gets nowhere",
+    rows: [
+      { says: "waits for what it needs: told, once, with what that is", given: STARTING, when: [startWaits, later(200_000), startWaits, later(3_600_000), startWaits], does: ["note", "agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"], then: { status: "starting", process: "running", cause: "timer: not started for 300000 ms: cannot start now, trying again: EMFILE" } },
+      { says: "… not a moment earlier", given: [...STARTING, startWaits], when: [later(299_999)], does: [], then: {} },
+      { says: "… 0 = never", under: { limits: { stallWarnMs: 0 } }, given: [...STARTING, startWaits], when: [later(3_600_000)], does: [], then: {} },
+      { says: "… no deadline counts meanwhile, and its own counts when it has begun", given: [...STARTING, startWaits, later(3_600_000), startBegins], when: [later(29_999), later(1), exit(143)], does: ["end", "a-1 failed START_TIMEOUT", "input 1 queued", "starting → exited", "notice agent_exited a-1 START_TIMEOUT"], then: {} },
+      { says: "… when it goes on, all is as ever", given: [...STARTING, startWaits, later(3_600_000), startBegins], when: [ready], does: ["input 1 written", "prompt 1", "starting → processing"], then: { status: "processing" } },
+      { says: "… its turn is told of once, whatever it waits for later", given: [...STARTING, startWaits, later(300_000), startBegins, ready], when: [later(300_000)], does: ["agent_stalled"], then: {} },
+      { says: "waits in the line: told, once", given: [...STARTING, startInLine], when: [later(3_600_000)], does: ["agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"], then: { cause: "timer: not started for 300000 ms: waits for another start of opencode" } },
+      { says: "is only a resume: told, too", given: [resume, startWaits], when: [later(3_600_000)], does: ["agent_stalled", "notice agent_stalled NO_PROGRESS"], then: { status: "starting" } },
+      { says: "is of a plain command: told, and it is processing", under: { oneshot: true, redelivery: "none" }, given: [input(1), startWaits], when: [later(3_600_000)], does: ["agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"], then: { status: "processing", cause: "timer: not started for 300000 ms: cannot start now, trying again: EMFILE" } },
+      { says: "… and what it waited for is no cause any more when it has begun", under: { oneshot: true, redelivery: "none" }, given: [input(1), startWaits, later(3_600_000)], when: [startBegins, accepted(1), later(299_999), later(1)], does: ["input 1 accepted", "agent_stalled"], then: { cause: "timer: no frame for 300000 ms" } },
+      { says: "does not end when it is given up: told", given: STARTING, when: [later(30_000), later(3_600_000)], does: ["end", "agent_stalled", "notice agent_stalled in a-1 NO_PROGRESS"], then: { status: "starting" } },
+      { says: "is replaced by one that does not come: told", given: [...DONE, configured, input(2)], when: [later(3_600_000)], does: ["agent_stalled", "notice agent_stalled in a-2 NO_PROGRESS"], then: { status: "starting" } },
+      { says: "was stopped by somebody: that one is answered", given: [...STARTING, startWaits, stop], when: [later(3_600_000)], does: [], then: {} },
     ],
   },
   {

@@ -325,6 +325,7 @@ export const broken: Fact = { type: "broken", code: "STATE_UNREADABLE", message:
 export const foreign = (line: string): Fact => ({ type: "foreign_output", line });
 export const lacking: Fact = { type: "exit", code: 1, stderrTail: "database is locked" };
 export const startInLine: Fact = { type: "start_in_line", detail: "waits for another start of opencode" };
+export const startWaits: Fact = { type: "start_waits", message: "cannot start now, trying again: EMFILE" };
 export const startBegins: Fact = { type: "start_begins" };
 export const background = (tasks: number): Fact => ({ type: "background", tasks });
 export const retrying: Fact = { type: "retrying", attempt: 1, reason: "overloaded", status: 529 };
