@@ -1,4 +1,4 @@
-// file-timeout: 3600 s
+// file-timeout: 14400 s
 /**
  * Everything that reads bytes of others, with bytes that are almost right: never a throw, never more than its limits,
  * and what a simple reference says where there is one.
@@ -16,7 +16,7 @@ import { LINE_MAX, openclawLine } from "../../../src/receiver/sinks/openclaw-lin
 import type { Random } from "../../support/fuzz.ts";
 import { ODD_TEXTS, anyValue, everyCase, mangled, mutated, pick, upTo } from "../../support/fuzz.ts";
 
-const LONG_MS = 1_200_000;
+const LONG_MS = 3_600_000;
 
 /** Bytes in which line feeds, halves of characters and long lines are likely. */
 function stream(next: Random): Uint8Array {

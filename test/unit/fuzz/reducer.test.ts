@@ -1,4 +1,4 @@
-// file-timeout: 7200 s
+// file-timeout: 14400 s
 /** Random facts in random order, seeded: the reducer keeps its promises in places where nobody thought of looking. */
 import { test } from "bun:test";
 import type { Fact, Finding } from "../../../src/agents/model.ts";

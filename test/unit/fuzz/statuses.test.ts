@@ -8,15 +8,12 @@
 import { expect, test } from "bun:test";
 import type { AnyCodec, Step } from "../../../src/providers/contract.ts";
 import { PROVIDER_KINDS } from "../../../src/words/kinds.ts";
-import { CASES, everyCase, pick, upTo } from "../../support/fuzz.ts";
+import { everyCase, pick, upTo } from "../../support/fuzz.ts";
 import type { Random } from "../../support/fuzz.ts";
 import { canBeStopped, cannotLoop, drains } from "../agents/state/oracle.ts";
 import { codecOf, record } from "../providers/record.ts";
 import { type ClosedLoop, closedLoop, replayed } from "./closed-loop.ts";
 import { NOW_MS, framesOf, looksRight, nearlyAFrame } from "./nearly.ts";
-
-/** Of the short run every fourth: such a case takes ten times as long as one of the codec alone. */
-const SHARE = CASES > 20_000 ? 1 : 4;
 
 /** What a person or the machinery does at any moment; what the reducer makes of it goes to the codec by itself. */
 function something(next: Random, codec: AnyCodec, loop: ClosedLoop): void {
@@ -52,8 +49,7 @@ test.each(PROVIDER_KINDS)(
       for (const { type } of step.facts) seen.add(type);
       return looksRight(codec, step);
     };
-    await everyCase((next, n) => {
-      if (n % SHARE !== 0) return;
+    await everyCase((next) => {
       const at = upTo(next, moments.length);
       const begun = codec.read(structuredClone(moments[at]?.state));
       if (!begun.ok) throw new Error(begun.reason);
@@ -68,7 +64,7 @@ test.each(PROVIDER_KINDS)(
         something(next, codec, loop);
       }
       ENDS[upTo(next, ENDS.length)]?.(loop.it);
-    });
+    }, 4);
     expect(seen.size).toBeGreaterThan(kind === "command" ? 1 : 8);
   },
   7_200_000,
