@@ -287,6 +287,15 @@ test("the live suites take versions from the table of pins and the installers al
   expect(files.flatMap((file) => versions(read(file)).map((version) => `${file}: ${version}`))).toEqual([]);
 });
 
+test("no test takes its chances from the time of day: what failed once can be had again", () => {
+  const byTheClock = /Date\.now\(\)\s*[%^&|]|\bseeded\(\s*(?:Date\.|Math\.|performance\.|crypto\.)/;
+  expect(["const seed = Date.now() % 1_000_000;", "seeded(Math.random())"].every((each) => byTheClock.test(each))).toBe(
+    true,
+  );
+  const tests = [...new Bun.Glob("test/**/*.ts").scanSync(ROOT)].filter((file) => file !== "test/unit/rules.test.ts");
+  expect(tests.filter((file) => byTheClock.test(read(file)))).toEqual([]);
+});
+
 describe.each(RULES)("$says", ({ finds, where = () => true, may = {}, caught, free }) => {
   const broken = ALL.filter(where)
     .map((file) => [file, finds(read(file))] as const)
