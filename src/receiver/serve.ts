@@ -97,6 +97,8 @@ export async function startReceiver(config: ReceiverConfig, surroundings: Surrou
       log.warn("neither discord nor openclaw is configured: webhooks are stored and listed, and passed on to nobody");
     if (config.token === null && config.secret === null)
       log.warn("neither token nor secret is set: every user of this machine can post to your channel");
+    else if (config.token === null)
+      log.warn("no token is set: every user of this machine can read what was posted, and have it sent again");
     return {
       url: listener.url,
       displaced: state.displaced,

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { FOREIGN_HOSTS, foreignOrigins, wrongCredentials } from "../../support/doors.ts";
 import { rawRequest } from "../../support/raw.ts";
+import { makeBox, postEvent, until } from "../receiver-helpers.ts";
 import type { Door } from "./receiver-door.ts";
 import { BODY, SECRET, TOKEN, openDoor, refusal } from "./receiver-door.ts";
 
@@ -95,6 +96,19 @@ describe("HTTP that two readers would read differently is not taken", () => {
     expect(answer.body).not.toContain("deliveries");
     expect(await door.stored()).toBe(storedBefore);
   });
+});
+
+test("a receiver with a secret alone takes only what is signed, and says at its start what stays open", async () => {
+  const box = makeBox();
+  try {
+    box.configure({ secret: SECRET });
+    const { url, log } = await box.start();
+    expect((await postEvent(url, {}, { id: "a" })).status).toBe(401);
+    expect((await postEvent(url, {}, { id: "a", secret: SECRET })).status).toBe(202);
+    await until("the warning", () => log().includes("every user of this machine can read what was posted"));
+  } finally {
+    await box.close();
+  }
 });
 
 test("nothing of all this was an error of ours, no secret is in the log, and it ends in order", async () => {
