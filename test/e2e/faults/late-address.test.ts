@@ -5,7 +5,7 @@
  * with time and with other refusals: unit/http/late-address.
  */
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../../support/api.ts";
@@ -57,6 +57,8 @@ async function launch(binary: string, config: Record<string, unknown>) {
   return {
     child,
     said: () => said,
+    /** What comes right before it listens. */
+    locked: () => existsSync(join(dir, "state", "lock.db")),
     add: (address: string) => inside("ip", "addr", "add", `${address}/32`, "dev", "lo"),
   };
 }
@@ -69,8 +71,9 @@ test.skipIf(!canHave).each([
 ])(
   "%s listens when its address has come, and lives until then",
   async (_name, binary, config) => {
-    const { child, said, add } = await launch(binary, config);
-    await Bun.sleep(700); // longer than between two tries: it has been refused by now
+    const { child, said, add, locked } = await launch(binary, config);
+    await eventually("it to come so far", locked);
+    await Bun.sleep(1000); // longer than between two tries: it has been refused by now
     expect([child.exitCode, said().includes("listens")]).toEqual([null, false]);
     expect(add(LATE)).toBe(0);
     await eventually("it to listen", () => new RegExp(`listens.*${LATE}`).test(said()));
