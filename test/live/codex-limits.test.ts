@@ -1,7 +1,7 @@
 // file-timeout: 900 s
 /** The real Codex against a stub that answers as its service does for an account that cannot work on. */
 import { expect, test } from "bun:test";
-import { end, home, model, real, start, stub } from "./codex-live.ts";
+import { end, home, model, real, start, stub, ways } from "./codex-live.ts";
 import { lastText } from "./codex-pipe.ts";
 import type { ModelStep } from "./stub-responses.ts";
 
@@ -37,22 +37,16 @@ real("the real Codex at the end of its account", () => {
     expect(conversation).toContain("so far");
   });
 
+  const quota = { type: "insufficient_quota", code: "insufficient_quota" };
   test.each([
-    [
-      "no quota, which has the limit's own code",
-      429,
-      { type: "insufficient_quota", code: "insufficient_quota" },
-      "billing",
-    ],
+    ["no quota, which has the limit's own code", 429, quota, ways.tellsQuota ? "billing" : undefined],
     ["another plan is wanted", 429, { type: "usage_not_included" }, "billing"],
     ["it has to be paid", 402, {}, "billing"],
     ["it has to be logged in to", 401, {}, "auth"],
   ] as const)("%s", async (_what, status, error, kind) => {
     const pipe = await start();
-    expect(end(await pipe.turn(model({ status, error, times: 20 })))).toMatchObject({
-      outcome: "failed",
-      limit: { class: kind },
-    });
+    const ended = end(await pipe.turn(model({ status, error, times: 20 })));
+    expect([ended?.outcome, ended?.limit?.class]).toEqual(["failed", kind]);
   });
 
   test("a burst that is refused is no limit", async () => {

@@ -162,18 +162,22 @@ function read(draft: Draft, method: Method, params: Fields): Asked | undefined {
       const meta = fields(params, "_meta");
       // Only this kind is a question of permission; a form of the server's own would need an interface that we lack.
       if (text(meta, "codex_approval_kind") !== "mcp_tool_call") return undefined;
-      const tool = `${text(params, "serverName")}.${text(meta, "tool_name")}`;
+      const [server, message] = [text(params, "serverName"), text(params, "message")];
+      const name = text(meta, "tool_name") || toolInWords(server, message);
+      const tool = name === "" ? server : `${server}.${name}`;
       const input = meta["tool_params"];
       const title = line(`${tool} ${JSON.stringify(input ?? {})}`);
-      return {
-        kind: "tool",
-        tool,
-        title,
-        detail: { tool, input, message: text(params, "message") },
-        data: { method, grant: grantName(`mcp:${tool}`) },
-      };
+      // Without a name nobody can say which of the server's tools a grant would cover.
+      const grant = name === "" ? {} : { grant: grantName(`mcp:${tool}`) };
+      return { kind: "tool", tool, title, detail: { tool, input, message }, data: { method, ...grant } };
     }
   }
+}
+
+/** Older versions (0.139.0) name the tool in their question alone. */
+function toolInWords(server: string, message: string): string {
+  const [head, tail] = [`Allow the ${server} MCP server to run tool "`, '"?'];
+  return message.startsWith(head) && message.endsWith(tail) ? message.slice(head.length, -tail.length) : "";
 }
 
 function result(data: Data, { decision, answers }: Pick<Answer, "decision" | "answers">): unknown {

@@ -13,12 +13,15 @@ export function turnError(error: Fields): TurnError {
   };
 }
 
+/** Older versions (0.139.0) call a refused call `other` and tell its status in words of their own. */
+const STATUS_IN_WORDS = /^(?:unexpected status|exceeded retry limit, last status:) ([1-5]\d\d)\b/;
+
 export function httpStatus(error: Fields): number | null {
   const kind = error["codexErrorInfo"];
-  if (!isFields(kind)) return null;
-  return (
-    Object.values(kind)
-      .map((value) => maybeNumber(value, "httpStatusCode"))
-      .find((status) => status !== undefined) ?? null
-  );
+  const told = (isFields(kind) ? Object.values(kind) : [])
+    .map((value) => maybeNumber(value, "httpStatusCode"))
+    .find((status) => status !== undefined);
+  if (told !== undefined) return told;
+  const words = STATUS_IN_WORDS.exec(text(error, "message"))?.[1];
+  return words === undefined ? null : Number(words);
 }

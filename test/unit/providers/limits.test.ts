@@ -91,6 +91,17 @@ describe("Codex", () => {
     expect(found?.class ?? null).toBe(expected as "billing" | "auth" | null);
   });
 
+  test.each([
+    ["unexpected status 402 Payment Required: pay", "billing"],
+    ["unexpected status 401 Unauthorized: log in", "auth"],
+    ["exceeded retry limit, last status: 429 Too Many Requests", null],
+    ["unexpected status 500 Internal Server Error: see 402, 401", null],
+    ["the service says: unexpected status 402", null],
+  ])("an older version's status in words, at their beginning alone: %j is %j", (message, expected) => {
+    const found = codex({ windows: [] }, { message, codexErrorInfo: "other" }, NOW);
+    expect(found?.class ?? null).toBe(expected as "billing" | "auth" | null);
+  });
+
   test("a refused call that is silent for five minutes waits for something that nobody told", () => {
     expect(quietMs({ stuckAt: null }, NOW)).toBeNull();
     expect(quietMs({ stuckAt: NOW }, NOW + 1000)).toBe(STUCK_MS - 1000);

@@ -1,5 +1,6 @@
 /** What Codex asks a person, and how a new daemon takes it over. */
 import { describe, expect, test } from "bun:test";
+import { isObject } from "../../../../src/lib/check.ts";
 import { codexCodec } from "../../../../src/providers/codex/codec.ts";
 import { OWN, CHILD, ready, prompted, notify, completed, running, approval, input, adopt, types } from "./talk.ts";
 
@@ -60,6 +61,37 @@ describe("server requests", () => {
       it.fresh().do((state) => codexCodec.answer(state, { id: asked.id, kind: "tool", data: asked.data, decision }, 0));
       expect(it.lines).toEqual([{ id: 0, result }]);
     }
+  });
+
+  const elicitation = (message: string, tool_name?: string) => ({
+    method: "mcpServer/elicitation/request",
+    id: 0,
+    params: {
+      ...{ threadId: OWN, serverName: "db", mode: "form", message },
+      _meta: {
+        codex_approval_kind: "mcp_tool_call",
+        tool_params: {},
+        ...(tool_name === undefined ? {} : { tool_name }),
+      },
+    },
+  });
+
+  test.each([
+    ["its name is told", "May I?", "drop", "db.drop", "mcp:db.drop"],
+    [
+      "it is named in the question alone",
+      'Allow the db MCP server to run tool "drop"?',
+      undefined,
+      "db.drop",
+      "mcp:db.drop",
+    ],
+    ["the question is of another server", 'Allow the x MCP server to run tool "drop"?', undefined, "db", undefined],
+    ["nobody names it", "May I?", undefined, "db", undefined],
+  ])("which tool of an MCP server a grant covers: %s", (_what, message, name, tool, grant) => {
+    const asked = running().frames(elicitation(message, name)).facts[0];
+    if (asked?.type !== "permission") throw new Error("nothing was asked");
+    expect([asked.tool, isObject(asked.data) ? asked.data["grant"] : "no data"]).toEqual([tool, grant]);
+    expect(asked.options.includes("allow_always")).toBe(grant !== undefined);
   });
 
   test("an answer to a request that is not open is not sent: in another process its id means something else", () => {
