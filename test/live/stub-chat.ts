@@ -1,7 +1,7 @@
 /**
- * A model server for programs that speak the chat-completions API (Pi, OpenCode, Qwen Code): streaming, on a free port
- * of 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of model
- * answers, one a request (so a tool's result is answered by the next step); any other text is answered with
+ * A model server for programs that speak the chat-completions API (Pi, OpenCode, Qwen Code, Kimi Code): streaming, on a
+ * free port of 127.0.0.1. What it answers is said by the newest user message: a line `MODEL [ …steps… ]` is a list of
+ * model answers, one a request (so a tool's result is answered by the next step); any other text is answered with
  * `echo: <text>`. It keeps the requests, so a test can tell what really reached the model. Requests that offer no tools
  * (titles, summaries) are answered with `stub summary` and kept apart.
  */
@@ -235,9 +235,12 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
 /** Qwen Code puts words of its own, and the prompts that failed before, into the same message as other parts. */
 const OWN_WORDS = /^\s*<system-reminder>/;
 
+/** Kimi Code puts a prompt that nobody answered in front of the next one, in one text. */
+const UNANSWERED = /^(?:MODEL \[.*\]\n\n)+(?=\S)/;
+
 function userWords({ content }: Fields): string {
   const parts = Array.isArray(content) ? content.map((part) => contentText([part])) : [contentText(content)];
-  return parts.findLast((text) => text !== "" && !OWN_WORDS.test(text)) ?? "";
+  return (parts.findLast((text) => text !== "" && !OWN_WORDS.test(text)) ?? "").replace(UNANSWERED, "");
 }
 
 function contentText(content: unknown): string {

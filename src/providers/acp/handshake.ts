@@ -29,7 +29,7 @@ export function begin({ launch, grants }: StartContext): Draft {
   );
   patch(draft, { preamble: launch.systemPrompt });
   if (grants.length > 0) {
-    const message = "ACP agents keep what was always allowed for one process only: it will be asked again";
+    const message = "most ACP agents keep what was always allowed for one process only: it may be asked again";
     note(draft, "info", "grants_dropped", message);
   }
   // No fs and no terminal: the agent works on the files itself, and its requests to do it through us are refused.
