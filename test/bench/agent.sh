@@ -1,6 +1,7 @@
 #!/bin/sh
 # Claude Code as far as a stopwatch needs it, in so little that a hundred of them cost nothing. Prompts:
 #   stream COUNT PAUSE   says COUNT messages, each holding the time at which it was written (needs bash)
+#   print FILE           a file's lines, as they are
 #   flood COUNT          says COUNT messages as fast as it can
 #   anything else        one message that holds the time at which it and the end of the turn were written (0 without bash)
 now() { stamp=${EPOCHREALTIME:-0}; }
@@ -40,6 +41,7 @@ while IFS= read -r line; do
         read -rt "$3" line # nobody writes: this is a pause that starts no process
       done
       ;;
+    print) cat "$2" ;;
     flood)
       awk -v count="$2" 'BEGIN {
         for (n = 0; n < count; n++) {

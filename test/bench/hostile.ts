@@ -1,14 +1,16 @@
 /** One body that was made to hurt: what it costs, and how much it brings back. */
 import { PROJECT, endHarness, makeAgents, makeProject, startHarness } from "./agents.ts";
+import { parseCpuMs } from "./references.ts";
 import { kb, ms } from "./row.ts";
 import type { Measurement } from "./world.ts";
 import { cpuMs } from "./machine.ts";
 
-const BYTES = 8 * 1024 * 1024 - 1024;
+export const BYTES = 8 * 1024 * 1024 - 1024;
 const MOST_CPU_MS = 150;
 const MOST_ANSWER_BYTES = 64 * 1024;
 
-const filled = (head: string, piece: (n: number) => string, tail: string): string => {
+/** Pieces until there are so many bytes. */
+export const filled = (head: string, piece: (n: number) => string, tail: string): string => {
   const pieces: string[] = [head];
   for (let n = 0, length = head.length; length < BYTES; n++) {
     const next = piece(n);
@@ -47,7 +49,7 @@ export const hostile: Measurement = async (world) => {
     const cost = Math.min(...costs);
     claims.push({
       what: `a body of 8 MiB: ${name}`,
-      measured: `${ms(cost)} of CPU, answer ${kb(answered)}`,
+      measured: `${ms(cost)} of CPU (JSON.parse ${ms(parseCpuMs(body))}), answer ${kb(answered)}`,
       must: `<= ${ms(MOST_CPU_MS)}, <= ${kb(MOST_ANSWER_BYTES)}`,
       fine: cost <= MOST_CPU_MS && answered <= MOST_ANSWER_BYTES,
       absolute: true as const,

@@ -53,12 +53,14 @@ async function begin(world: World, state: string, parkIdleMs: number): Promise<H
 }
 
 async function claims(state: string, { pid }: Served, hello: Served): Promise<Claim[]> {
-  const core = (await cpuNs(pid, WINDOW_MS)) / 1e6 / WINDOW_MS;
+  const [core = 0, bareCore = 0] = (await Promise.all([cpuNs(pid, WINDOW_MS), cpuNs(hello.pid, WINDOW_MS)])).map(
+    (ns) => ns / 1e6 / WINDOW_MS,
+  );
   const [ours, bare] = [memoryOf(pid), memoryOf(hello.pid)];
   return [
     {
       what: `CPU, ${AGENTS} ${state} agents`,
-      measured: `${percent(core)} of a core`,
+      measured: `${percent(core)} of a core (hello ${percent(bareCore)})`,
       must: `< ${percent(MOST_CORE)}`,
       fine: core < MOST_CORE,
     },

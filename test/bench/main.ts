@@ -4,17 +4,20 @@
  * all). Prints a table, then the same as JSON on the last line. Exit code 1 only when something could not be measured.
  */
 import { cpus, loadavg } from "node:os";
+import { both } from "./both.ts";
 import { commands } from "./commands.ts";
 import { fleet } from "./fleet.ts";
 import { away } from "./fleet-away.ts";
 import { crowd } from "./fleet-crowd.ts";
 import { hostile } from "./hostile.ts";
+import { hostileLine } from "./hostile-line.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { latency } from "./latency.ts";
 import { lists } from "./lists.ts";
 import { fsyncMs } from "./machine.ts";
 import { page } from "./page.ts";
+import { readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { requests } from "./requests.ts";
 import type { Row } from "./row.ts";
@@ -25,12 +28,15 @@ import { openWorld } from "./world.ts";
 
 const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   idle,
+  both,
   latency,
   requests,
   lists,
   ingest,
+  readiness,
   commands,
   hostile,
+  hostileLine,
   sizes,
   receiver,
   page,
