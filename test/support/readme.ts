@@ -130,7 +130,7 @@ export function providerTable(): string {
     head("", ...KINDS.map((kind) => `\`${kind}\``)),
     ...capabilityRows().map(({ label, cells }) => row(label, ...cells)),
     row("tried with (`make test-live`)", ...tried(({ newest }) => [newest])),
-    row("tried by hand, too", ...tried(({ byHand }) => byHand)),
+    row("tried by hand, too", ...tried(({ byHand }) => byHand.map(({ version, files }) => `${version} (${files})`))),
   ].join("\n");
 }
 
