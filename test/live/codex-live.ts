@@ -4,37 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { LaunchContext, ProviderFact } from "../../src/providers/contract.ts";
 import { codexHome } from "./codex-home.ts";
 import { type CodexPipe, openCodex, type PipeOptions } from "./codex-pipe.ts";
-import { CODEX_VERSION, installCodex } from "./codex.install.ts";
+import { WAYS, installCodex } from "./codex.install.ts";
 import { describeReal } from "./install.ts";
 import { type ModelStep, startResponsesStub } from "./stub-responses.ts";
 
-interface Ways {
-  /** Also for commands that it knows to be harmless. */
-  readonly asksForHarmless: boolean;
-  /** Its code for a service that cannot be reached or that refuses. */
-  readonly connectionCode: string;
-  /** An empty quota is another thing to it than a burst. */
-  readonly tellsQuota: boolean;
-  readonly tellsCacheWrites: boolean;
-  /** A second process on the same conversation is refused; ours never starts one. */
-  readonly refusesSecondWriter: boolean;
-}
-
-const NEWEST: Ways = {
-  asksForHarmless: true,
-  connectionCode: "httpConnectionFailed",
-  tellsQuota: true,
-  tellsCacheWrites: true,
-  refusesSecondWriter: true,
-};
-/** What versions that are tried by hand do their own way: the README names each of these. */
-const OWN_WAYS: Readonly<Record<string, Ways>> = {
-  "0.139.0": {
-    ...{ asksForHarmless: false, connectionCode: "other", tellsQuota: false },
-    ...{ tellsCacheWrites: false, refusesSecondWriter: false },
-  },
-};
-export const ways: Ways = OWN_WAYS[CODEX_VERSION] ?? NEWEST;
+export const ways = WAYS;
 
 const installed = await installCodex(process.env);
 export const real = describeReal("Codex", installed);

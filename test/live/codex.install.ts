@@ -9,3 +9,31 @@ export function installCodex(env: Environment): ReturnType<typeof installPackage
   const file = `node_modules/@openai/codex-linux-${process.arch}/vendor/${triple}/bin/codex`;
   return installPackage(env, { name: "@openai/codex", version: CODEX_VERSION, file });
 }
+
+interface Ways {
+  /** Also for commands that it knows to be harmless. */
+  readonly asksForHarmless: boolean;
+  /** Its code for a service that cannot be reached or that refuses. */
+  readonly connectionCode: string;
+  /** An empty quota is another thing to it than a burst. */
+  readonly tellsQuota: boolean;
+  readonly tellsCacheWrites: boolean;
+  /** A second process on the same conversation is refused; ours never starts one. */
+  readonly refusesSecondWriter: boolean;
+}
+
+const NEWEST: Ways = {
+  asksForHarmless: true,
+  connectionCode: "httpConnectionFailed",
+  tellsQuota: true,
+  tellsCacheWrites: true,
+  refusesSecondWriter: true,
+};
+/** What versions that are tried by hand do their own way: the README names each of these. */
+const OWN_WAYS: Readonly<Record<string, Ways>> = {
+  "0.139.0": {
+    ...{ asksForHarmless: false, connectionCode: "other", tellsQuota: false },
+    ...{ tellsCacheWrites: false, refusesSecondWriter: false },
+  },
+};
+export const WAYS: Ways = OWN_WAYS[CODEX_VERSION] ?? NEWEST;
