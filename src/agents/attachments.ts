@@ -5,7 +5,7 @@
 import { given } from "../lib/given.ts";
 import { closeSync } from "node:fs";
 import { join } from "node:path";
-import { isPictureType } from "../lib/picture.ts";
+import { isPictureType } from "../lib/picture-types.ts";
 import { makeAgentFolder, openAgentFile, readAt, writeAgentFile } from "../process/agent-file.ts";
 import type { Traits } from "../providers/contract.ts";
 import type { Attachment } from "../store/attachments.ts";

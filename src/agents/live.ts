@@ -5,7 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { untilPossible } from "../lib/descriptors.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { othersTurn, waitUntil } from "../lib/wait.ts";
+import { othersTurn, pause, waitUntil } from "../lib/wait.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import { isPopulated, usageOf } from "../process/cgroup.ts";
 import { endTree } from "../process/end.ts";
@@ -79,6 +79,7 @@ export interface Live {
 
 const TERM_GRACE_MS = 3000;
 const EXIT_FILE_MS = 2000;
+const TORN_AGAIN_MS = 250;
 /** Between the end of its input and its own. */
 const CLOSING_MS = 2000;
 const STDERR_TAIL_BYTES = 4000;
@@ -172,7 +173,9 @@ export function openLive(options: LiveOptions): Live {
     if (id !== undefined && (await writer.isWritten(id))) return; // an earlier daemon had sent it
     const options = id === undefined ? {} : { id, spooled: true };
     let result = await writer.write(text, options);
-    if (result === "torn" && traits.tornLine === "newline") {
+    // As often as it takes: a line that is given up here is one that the program never hears of.
+    for (let tries = 1; result === "torn" && traits.tornLine === "newline" && !closed; tries++) {
+      if (tries > 1) await pause(clock, TORN_AGAIN_MS);
       await writer.mend();
       result = await writer.write(text, options);
     }

@@ -12,7 +12,6 @@ import { createScope } from "../store/idempotency.ts";
 import { getProject } from "../store/projects.ts";
 import { assertMetered, mergeBudget } from "./budgets.ts";
 import { eventCursor } from "./cursor.ts";
-import { readAttachments } from "./attachments.ts";
 import type { ApiDeps } from "./deps.ts";
 import { actorAt, assertReady, assertStays } from "./deps.ts";
 import type { Answer } from "./idempotent.ts";
@@ -91,6 +90,7 @@ export function agentRoutes(deps: ApiDeps) {
         const name = body.provider ?? getProject(store, params.name).defaults.provider;
         const loaded = await deps.providers.get(name ?? "")?.load();
         if (body.result) (await import("./result.ts")).assertSchema(body.result);
+        const reader = body.attachments && (await import("./attachment-reader.ts"));
         const project = getProject(store, params.name);
         assertStays(deps, project.name);
         return answerOnce(deps, { scope: createScope(project.name), req, bodyBytes }, (keep) => {
@@ -112,7 +112,8 @@ export function agentRoutes(deps: ApiDeps) {
             budgetOf(deps.config.budget, project.defaults.budget, body.budget),
             project.budgetPerDay,
           );
-          const attachments = readAttachments(body.attachments, { codec: provider.codec, root: project.cwd });
+          const attachments =
+            reader?.readAttachments(body.attachments, { codec: provider.codec, root: project.cwd }) ?? [];
           if (body.webhook !== undefined) assertWebhookAllowed(deps, body.webhook.url, "webhook.url");
           const wish = body.workspace ?? project.defaults.workspace ?? "shared";
           assertWorkspace(deps, wish, project);

@@ -13,7 +13,6 @@ import type { Input } from "../store/inputs.ts";
 import { attachmentsOf } from "../store/attachments.ts";
 import { findInputByNumber, getInput, insertInput, listInputs } from "../store/inputs.ts";
 import { isBusy } from "../words/agent.ts";
-import { readAttachments } from "./attachments.ts";
 import { getProject } from "../store/projects.ts";
 import { assertWithinBudget } from "./budgets.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -72,6 +71,7 @@ export function inputRoutes(deps: ApiDeps) {
       bodyBytes: MAX_BODY_BYTES,
       success: { status: 202 },
       async handler({ params, body, req, bodyBytes }) {
+        const reader = body.attachments && (await import("./attachment-reader.ts"));
         const actor = actorAt(deps, params);
         // A turn that is over by now must not be taken for one that this input has ended.
         if (body.mode === "interrupt") await actor.caughtUp();
@@ -79,10 +79,8 @@ export function inputRoutes(deps: ApiDeps) {
           const { text, mode = "queue", raw = false } = body;
           const { codec } = actor.runSettings();
           assertTextFits({ codec }, text, "text");
-          const attachments = readAttachments(body.attachments, {
-            codec,
-            root: getProject(store, actor.agent().project).cwd,
-          });
+          const { cwd: root } = getProject(store, actor.agent().project);
+          const attachments = reader?.readAttachments(body.attachments, { codec, root }) ?? [];
           assertWithinBudget(actor);
           const { status } = actor.state();
           if (mode === "reject" && isBusy(status)) {

@@ -2,13 +2,7 @@
  * Is it a picture of that kind, from its first byte to its last? Programs replace what they cannot decode by a sentence
  * for the model and say nothing: so it is looked at before it is taken. Pure.
  */
-
-export const PICTURE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
-export type PictureType = (typeof PICTURE_TYPES)[number];
-
-export function isPictureType(mediaType: string): mediaType is PictureType {
-  return (PICTURE_TYPES as readonly string[]).includes(mediaType);
-}
+import type { PictureType } from "./picture-types.ts";
 
 /** undefined = it is one; else what is wrong, as the rest of "got …". */
 export function pictureProblem(bytes: Uint8Array, type: PictureType): string | undefined {

@@ -4,11 +4,12 @@
  */
 import { closeSync, writeSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
-import { untilPossible } from "../lib/descriptors.ts";
+import { isShortage, untilPossible } from "../lib/descriptors.ts";
 import { HarnessError, errorCode } from "../lib/errors.ts";
 import { openAgentFifo } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
 import { endSpoolWriters, listSpools, spoolEnded, spoolLine, spoolStatus, waitSpool } from "./spool.ts";
+import type { SpoolStatus } from "./spool.ts";
 
 export { endSpoolWriters, spoolStatus, waitSpool } from "./spool.ts";
 export type { SpoolStatus } from "./spool.ts";
@@ -52,6 +53,8 @@ type Attempt = "written" | "full" | "gone";
 export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; readonly clock: Clock }): LineWriter {
   let ended: "gone" | "closed" | null = null;
   let torn = false;
+  /** A line of which we could not learn, for want of a resource, what its spool writer has made of it. */
+  let open: { readonly id: string; readonly line: string } | null = null;
   let count = 0;
   let wake: (() => void) | null = null;
 
@@ -92,11 +95,33 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
   const writeLong = async (line: string, id: string): Promise<WriteResult> => {
     if (ended !== null) return ended;
     if (attemptWrite(paths.in, new Uint8Array()) === "gone") return "gone"; // the writer would wait for a reader
-    const status = await spoolLine(paths, id, line);
-    if (status === "done") return "written";
-    if (status === "whole") return endLine(id);
-    torn = true;
-    return ended === "gone" ? "gone" : "torn";
+    const status = await spoolLine(paths, id, line).catch((error: unknown) => {
+      if (isShortage(error)) open = { id, line };
+      throw error;
+    });
+    return settle(id, line, status);
+  };
+
+  const settle = async (id: string, line: string, status: Exclude<SpoolStatus, "writing">): Promise<WriteResult> => {
+    open = { id, line };
+    const result = status === "whole" ? await endLine(id) : status === "done" ? "written" : null;
+    open = null;
+    if (result !== null) return result;
+    if (status === "torn") torn = true;
+    if (ended === "gone") return "gone";
+    if (status === "torn") return "torn";
+    if (ended !== null) return ended;
+    throw Object.assign(new Error("the spool writer could not begin"), { code: "EAGAIN" });
+  };
+
+  /** Before anything is written behind it. The line that is known to be written now, if any. */
+  const settleOpen = async (): Promise<string | null> => {
+    if (open === null) return null;
+    const { id, line } = open;
+    const status = await waitSpool(paths, id);
+    if (status !== "absent") return (await settle(id, line, status)) === "written" ? line : null;
+    open = null;
+    return null;
   };
 
   const settled = untilPossible(clock, settleInherited, { wanted: () => ended === null });
@@ -113,6 +138,7 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
     write(line, { id, spooled = false } = {}) {
       if (line.includes("\n")) throw new HarnessError("BAD_LINE", "cannot write a line that holds a line feed");
       return inOrder(async () => {
+        if ((await settleOpen()) === line) return "written";
         if (torn) return "torn";
         const bytes = Buffer.from(`${line}\n`, "utf8");
         if (!spooled && bytes.length <= ATOMIC_BYTES) return writeShort(bytes);
@@ -121,6 +147,7 @@ export function createLineWriter({ paths, clock }: { readonly paths: RunPaths; r
     },
     mend() {
       return inOrder(async () => {
+        await settleOpen();
         const result = torn ? await writeShort(SPOIL) : "written";
         if (result === "written") torn = false;
         return result;

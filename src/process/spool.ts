@@ -28,14 +28,14 @@ type SpoolPaths = Pick<RunPaths, "spool">;
 const begun = new Set<string>();
 
 /**
- * Writes the line and its LF; `whole`: the LF may be missing. Resolves when the writer has ended. The same id again
- * replaces an earlier, settled line.
+ * Writes the line and its LF; `whole`: the LF may be missing; `absent`: the writer could not begin. Resolves when it
+ * has ended. The same id again replaces an earlier, settled line.
  */
 export async function spoolLine(
   paths: Pick<RunPaths, "spool" | "in">,
   id: string,
   line: string,
-): Promise<"done" | "whole" | "torn"> {
+): Promise<Exclude<SpoolStatus, "writing">> {
   const base = basePath(paths, id);
   begun.add(base);
   try {
@@ -56,7 +56,7 @@ export async function spoolLine(
   }
   const status = await waitSpool(paths, id); // the outer shell may have been killed while the inner one still writes
   if (status === "done") tidy(base);
-  return status === "absent" ? "torn" : status;
+  return status;
 }
 
 /** The LF of a whole line was written by us. Where that cannot be recorded, the next daemon writes one more. */
@@ -93,9 +93,9 @@ export function spoolStatus(paths: SpoolPaths, id: string): SpoolStatus {
   const base = basePath(paths, id);
   if (existsSync(`${base}.done`)) return "done";
   if (begun.has(base)) return "writing";
-  if (!existsSync(`${base}.pid`)) {
+  if (!isRecorded(base)) {
     if (!takeAway(base)) return existsSync(`${base}.done`) ? "done" : "absent";
-    if (!existsSync(`${base}.pid`)) return "absent";
+    if (!isRecorded(base)) return "absent";
   }
   if (writers(base).length > 0) return "writing";
   if (existsSync(`${base}.done`)) return "done"; // it may have ended between the two looks
@@ -135,9 +135,15 @@ export function endSpoolWriters(paths: SpoolPaths): void {
   }
 }
 
+const recordOf = (base: string): RegExpExecArray | null =>
+  /^v1 (\S+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(readSmallFile(`${base}.pid`, 1024) ?? "");
+
+/** A record that the disk had no room for is none: its writer ended there. What stands behind it needs none. */
+const isRecorded = (base: string): boolean => existsSync(`${base}.whole`) || recordOf(base) !== null;
+
 /** Living processes that write this line: the one that copies and the one that waits for it. */
 function writers(base: string): number[] {
-  const match = /^v1 (\S+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(readSmallFile(`${base}.pid`, 1024) ?? "");
+  const match = recordOf(base);
   if (match === null) return [];
   const [, bootId = "", pid, ticks, outerPid, outerTicks] = match;
   const recorded = [

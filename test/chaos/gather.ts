@@ -20,6 +20,7 @@ export async function settle(
   const askedAgain: string[] = [];
   drive.stop();
   world.setClock?.(0);
+  world.discord.script.length = 0; // answers that nobody had asked for yet
   for (const program of [world.daemon, world.receiver]) if (program.pid() === 0) await program.start();
   const deadline = performance.now() + QUIET_MS;
   const driven = await Promise.race([

@@ -3,7 +3,8 @@
  * of it in live.ts and beneath: stdin closed by the program (fifo.ts took it for its end and nobody asked further),
  * output cut by somebody who frees disk or replaced (tail.ts read on in silence, or stopped), its folder removed, and
  * its spool closed to us (an error of a line was logged and nothing more; one at the start of a daemon ended it). Its
- * end was told before its last words when the store refused these, for a tail that had failed called itself drained.
+ * end was told before its last words when the store refused these, for a tail that had failed called itself drained;
+ * and a line that is torn again and again (fifo.ts: each time by a stranger, or by a disk without room for a record).
  */
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -14,6 +15,7 @@ import { openLive } from "../../../src/agents/live.ts";
 import type { Fact } from "../../../src/agents/model.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
+import { readSmallFile } from "../../../src/process/agent-file.ts";
 import { runPaths, spawnRun } from "../../../src/process/spawn.ts";
 import { eventually } from "../../support/api.ts";
 
@@ -73,6 +75,15 @@ async function follow(script: string, refusals = 0) {
   return { live, paths, lines, codes, over: () => over };
 }
 
+/** False: it is gone already. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
+
 test("a program that has closed its input and lives on is broken", async () => {
   const { live, lines, codes } = await follow("exec 0<&-; echo closed; exec sleep 60");
   await eventually("it to say so", () => lines.includes("closed"));
@@ -97,6 +108,22 @@ test("one that closes its input on its way out has ended, and is not broken", as
   live.send([{ text: "hello" }]);
   await eventually("its end", over);
   expect(codes()).toEqual([]);
+});
+
+// A line that was torn twice was given up without a word: the turn that waited for it never ended.
+test("a line is written again as often as it is torn", async () => {
+  const { live, paths, lines } = await follow("while dd bs=4096 count=1 2>/dev/null; do sleep 0.03; done");
+  const text = JSON.stringify({ text: "x".repeat(150_000) });
+  live.send([{ text, id: "in-1" }]);
+  const killed = new Set<number>();
+  await eventually("three writers to be killed", () => {
+    const record = readSmallFile(join(paths.spool, "in-1.pid"), 1024) ?? "";
+    const writer = Number(/^v1 \S+ (\d+) .*\n$/.exec(record)?.[1]);
+    if (writer > 0 && !killed.has(writer) && kill(writer)) killed.add(writer);
+    return killed.size === 3;
+  });
+  await eventually("the line", () => lines.includes(text));
+  expect(lines.filter((line) => line === text)).toEqual([text]);
 });
 
 test("the end of one whose last words could not be stored at once is told behind them", async () => {

@@ -1,7 +1,7 @@
 /** What is a whole picture of its kind, and what a program would replace without a word. */
 import { expect, test } from "bun:test";
-import { isPictureType, pictureProblem } from "../../../src/lib/picture.ts";
-import type { PictureType } from "../../../src/lib/picture.ts";
+import { isPictureType, type PictureType } from "../../../src/lib/picture-types.ts";
+import { pictureProblem } from "../../../src/lib/picture.ts";
 import { GIF, JPEG, PNG, WEBP } from "../../support/pictures.ts";
 
 const all: readonly [PictureType, Buffer][] = [

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
+import { isShortage } from "../../../src/lib/descriptors.ts";
 import { ATOMIC_BYTES, createLineWriter, endSpoolWriters, spoolStatus, waitSpool } from "../../../src/process/fifo.ts";
 import { isAlive, sameProcess } from "../../../src/process/identity.ts";
 import { readProcess } from "../../../src/process/proc.ts";
@@ -269,6 +270,34 @@ describe("a spooled line over deaths", () => {
     expect(spoolStatus(paths, "in-1")).toBe("writing");
     expect(await long).toBe("written");
   });
+
+  const prlimit = Bun.which("prlimit");
+  if (prlimit === null) console.log("skipped: there is no prlimit to take descriptors away with");
+  test.skipIf(prlimit === null)(
+    "one of which we cannot learn what became, for want of descriptors, is settled first",
+    async () => {
+      const gate = join(tempFolder(), "gate");
+      const { paths } = await start(gated(gate));
+      const writer = writerTo(paths);
+      const line = JSON.stringify({ text: "x".repeat(100_000) });
+      const long = writer.write(line, { id: "in-1" });
+      const spool = await spoolWriter(paths, "in-1");
+      await stuck(spool.pid);
+      process.kill(spool.outerPid, "SIGKILL"); // nobody says that all of it is out
+      const limit = (soft: number): string => `prlimit --pid ${process.pid} --nofile=${soft}:`;
+      // Nothing can be opened for a while; what gives them back is there already.
+      const shell = ["/bin/sh", "-c", `${limit(3)}; >'${gate}'; sleep 2; ${limit(1024)}`];
+      const helper = Bun.spawn(shell, { stdio: ["ignore", "ignore", "inherit"] });
+      const refusal: unknown = await long.catch((error: unknown) => error);
+      await helper.exited;
+      expect(isShortage(refusal)).toBe(true);
+      expect(await writer.write(line, { id: "in-1" })).toBe("torn"); // and not once more behind what is out
+      expect(await writer.mend()).toBe("written");
+      expect(await writer.write(line, { id: "in-1" })).toBe("written");
+      await eventually("the line", () => outOf(paths).endsWith(`\n${line}\n`));
+      expect(outOf(paths)).toBe(`${line}!\n${line}\n`);
+    },
+  );
 
   test("the same line again after a tear", async () => {
     const gate = join(tempFolder(), "gate");

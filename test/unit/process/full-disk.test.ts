@@ -1,14 +1,15 @@
 /**
  * A disk that becomes full while a program runs. What its end writes: the wrapper its exit status (here), the daemon
  * its rows (tried again, `agents/boot` and `agents/actor`), the spool writer its mark (only looked for). One that is
- * full when a program is to start: the run waits for room.
+ * full when a program is to start: the run waits for room. One that is full when an input is to be written: that, too.
  */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { isShortage } from "../../../src/lib/descriptors.ts";
 import { endTree } from "../../../src/process/end.ts";
+import { createLineWriter } from "../../../src/process/fifo.ts";
 import { readExit } from "../../../src/process/identity.ts";
 import { asOwnRoot, isRoot } from "../../support/own-root.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
@@ -32,6 +33,26 @@ describe.skipIf(!isRoot)("a full disk", () => {
     expect(await eventually("the exit status", () => readExit(paths))).toEqual({ code: 7 });
     await endTree({ identity, paths, graceMs: 0, clock: systemClock });
   });
+
+  // An input whose spool writer had no room for its record was given up without a word, and its turn never ended.
+  test.each([0, 1, 2, 3])(
+    "with room for %d pages keeps no input from being written when there is more",
+    async (pages) => {
+      const answer = join(tempFolder(), "answer");
+      const { identity, paths } = await start(`exec cat >'${answer}'`, { dir: disk, cwd: "/" });
+      const filler = join(disk, "filler");
+      expect(() => writeFileSync(filler, Buffer.alloc(2 << 20))).toThrow("ENOSPC");
+      truncateSync(filler, statSync(filler).size - pages * 4096);
+      const writer = createLineWriter({ paths, clock: systemClock });
+      const write = () => writer.write("hello", { id: "in-1", spooled: true });
+      const first = await write().catch((error: unknown) => (isShortage(error) ? "waits" : error));
+      expect(first).toBeOneOf(pages > 1 ? ["written"] : ["waits", "written"]);
+      rmSync(filler);
+      if (first === "waits") expect(await write()).toBe("written");
+      await eventually("the input", () => existsSync(answer) && readFileSync(answer, "utf8") === "hello\n");
+      await endTree({ identity, paths, graceMs: 0, clock: systemClock });
+    },
+  );
 
   // A program whose exit status had no room was told lost; a start whose record had none failed for good.
   test("lets no program begin whose end could not be told, and says what is wanting", async () => {
