@@ -172,9 +172,11 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["    takeAway(base); // one that", "    // one that"],
   ],
   "src/process/fifo.ts": [
-    ["if (status === \"torn\") torn = true;", ""],
+    ["paths, id);\n      if (status === \"torn\") torn = true;", "paths, id);"],
     ["if (status === \"whole\") await endLine(id);", ""],
-    ["if (status === \"whole\") return endLine(id);\n", "", "a writer that is killed between its last two steps leaves this for a daemon that still lives; its successor's way is held"],
+    ["    if (status === \"torn\") torn = true;\n    if (ended", "    if (ended"],
+    ["        if ((await settleOpen()) === line) return \"written\";\n", ""],
+    ["status === \"whole\" ? await endLine(id) : ", "", "a writer that is killed between its last two steps leaves this for a daemon that still lives; its successor's way is held"],
     ["const SPOIL = Buffer.from(\"!\\n\");", "const SPOIL = Buffer.from(\"\\n\");"],
     ["if (torn) return \"torn\";", ""],
   ],

@@ -4,7 +4,6 @@
  * of its making lose their texts, keys of its inputs go. In small batches, over a restart if need be. Then the file is
  * made to forget as well: deleted bytes are overwritten by SQLite, the log is cut, free pages are given back.
  */
-import { statfsSync } from "node:fs";
 import { isObject } from "../lib/check.ts";
 import type { Clock, Timer } from "../lib/clock.ts";
 import { HarnessError } from "../lib/errors.ts";
@@ -12,6 +11,7 @@ import { toJson, tryJson } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "./database.ts";
 import { createScope } from "./idempotency.ts";
+import { INCREMENTAL, pragma } from "./pragma.ts";
 
 const BATCH = 500;
 const PAUSE_MS = 20;
@@ -166,11 +166,9 @@ export function startForgetting({ store, path, clock, log }: ForgettingDeps): Fo
     quiet() {
       if (tried) return;
       tried = true;
-      try {
-        makeAnew(store, path, log);
-      } catch (error) {
-        log.warn("cannot make the store's file anew, it works as it is", { error });
-      }
+      void import("./make-anew.ts")
+        .then(({ makeAnew }) => makeAnew(store, path, log))
+        .catch((error: unknown) => log.warn("cannot make the store's file anew, it works as it is", { error }));
     },
     stop: () => timer?.cancel(),
   };
@@ -183,31 +181,4 @@ function giveBack(store: Store): boolean {
   // Rows come out one a page: they have to be walked for the pages to go.
   store.db.query(`PRAGMA incremental_vacuum(${PAGES})`).all();
   return free > PAGES;
-}
-
-const INCREMENTAL = 2;
-
-/**
- * A file of an earlier version never gives pages back, and the pragma alone changes nothing for it: it has to be
- * written anew, once. That needs room for a second copy and its log.
- */
-function makeAnew(store: Store, path: string, log: Logger): void {
-  if (pragma(store, "auto_vacuum") === INCREMENTAL) return;
-  const bytes = pragma(store, "page_count") * pragma(store, "page_size");
-  const { bavail, bsize } = statfsSync(path);
-  if (bavail * bsize < 2 * bytes) {
-    log.warn("the store's file keeps what was deleted until there is room to write it anew", {
-      bytes,
-      needs: 2 * bytes,
-    });
-    return;
-  }
-  store.db.exec("PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
-  log.info("wrote the store's file anew", { bytes });
-}
-
-function pragma(store: Store, name: "freelist_count" | "auto_vacuum" | "page_count" | "page_size"): number {
-  const row = store.db.query(`PRAGMA ${name}`).get();
-  const value = typeof row === "object" && row !== null ? Object.values(row)[0] : undefined;
-  return typeof value === "number" ? value : 0;
 }

@@ -19,6 +19,7 @@ import { FORGOTTEN, startForgetting } from "../../../src/store/forget.ts";
 import { createScope, inputScope, keepAnswer, keptAnswer } from "../../../src/store/idempotency.ts";
 import { insertInput } from "../../../src/store/inputs.ts";
 import { deleteProject, insertProject } from "../../../src/store/projects.ts";
+import { eventually } from "../../support/api.ts";
 
 const WORD = "squeamish-ossifrage";
 
@@ -157,7 +158,7 @@ describe("the file", () => {
     expect(statSync(`${path}-wal`).size).toBe(0);
   });
 
-  test("of an earlier version is written anew in a quiet minute, and then shrinks like others", () => {
+  test("of an earlier version is written anew in a quiet minute, and then shrinks like others", async () => {
     const dir = mkdtempSync(join(tmpdir(), "ah-forget-"));
     const path = join(dir, "harness.db");
     const old = new Database(path, { create: true });
@@ -170,7 +171,7 @@ describe("the file", () => {
     const clock = fakeClock();
     const forgetting = startForgetting({ store, path, clock, log: silentLogger });
     forgetting.quiet();
-    expect(mode()).toBe(2);
+    await eventually("the mode of new ones", () => mode() === 2);
     expect(readFileSync(path).includes(Buffer.from(WORD))).toBe(false);
     store.close();
   });
