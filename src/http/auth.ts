@@ -8,8 +8,10 @@ export interface Auth {
   require(req: Request): void;
 }
 
-/** So many wrong tokens within the window are answered 401; further ones get 429. In running time: a clock that is set
- *  back would refuse them all until it has caught up. */
+/**
+ * So many wrong tokens within the window are answered 401; further ones get 429. In running time: a clock that is set
+ * back would refuse them all until it has caught up.
+ */
 const WRONG_LIMIT = 20;
 const WRONG_WINDOW_MS = 60_000;
 

@@ -84,7 +84,8 @@ export function createLink({ store, client, refresh, node, source: load }: LinkO
         if (lastId !== null && event.id <= lastId) continue;
         lastId = event.id;
       }
-      if (event.id === null || event.id > listCursor) refresh.stale(applyEvent(store, event));
+      if (event.id === null || event.id > listCursor)
+        refresh.stale(applyEvent(store, event, refresh.knows(event)), event);
       for (const listener of listeners) listener(event);
     }
   };

@@ -12,14 +12,13 @@ import { permissionKey } from "./place.ts";
 /** What has to be fetched again. */
 export interface Stale {
   agent?: string;
-  /** The event that said so. */
-  event?: number;
   permissions?: boolean;
   projects?: boolean;
   totals?: boolean;
 }
 
-export function applyEvent(store: Store, event: StreamEvent): Stale {
+/** `known`: the agent's view was read behind this event, and says more than it. */
+export function applyEvent(store: Store, event: StreamEvent, known: boolean): Stale {
   const { type, data } = event;
   const id = textOrNull(data["agent"]);
   const agent = id === null ? undefined : store.agents.get(id);
@@ -27,7 +26,7 @@ export function applyEvent(store: Store, event: StreamEvent): Stale {
   const at = time(data["at"]) ?? store.now();
   const change = (part: Partial<Agent>): Stale => {
     if (id === null) return {};
-    if (agent !== undefined) {
+    if (agent !== undefined && !known) {
       store.agents.set(id, { ...agent, ...part, updatedAt: at });
       store.mark("agents");
     }

@@ -3,15 +3,19 @@ import type { Client } from "./client.ts";
 import { agentPath } from "./client.ts";
 import type { Stale } from "./events.ts";
 import { fields, isTrue, list, number, numberOrNull, text, textOrNull } from "./read.ts";
-import type { Permission } from "./shapes.ts";
+import type { Agent, Permission } from "./shapes.ts";
 import { readAgent, readAll, readPermission, readProject, readProvider, readUsage } from "./shapes.ts";
 import type { Store } from "./store.ts";
+import type { StreamEvent } from "./stream.ts";
 import { permissionKey } from "./place.ts";
 
 export interface Refresh {
   /** Everything; resolves with the cursor that the lists stand at. Throws ApiError. */
   all(): Promise<number>;
-  stale(what: Stale): void;
+  /** `event` says so: no answer from before it is taken. */
+  stale(what: Stale, event?: StreamEvent): void;
+  /** Was the event's agent read behind it? An answer may come before the event of which it knows already. */
+  knows(event: StreamEvent): boolean;
   totals(): Promise<void>;
 }
 
@@ -27,7 +31,14 @@ export function createRefresh(store: Store, client: Client): Refresh {
   const staleAgents = new Set<string>();
   /** The newest event that was applied to each agent: an answer from before it is not taken. */
   const lastEvents = new Map<string, number>();
+  /** Up to which event the view of each agent says what happened. */
+  const views = new Map<string, number>();
   const stale = { projects: false, permissions: false };
+
+  const show = (agent: Agent, cursor: number | null): void => {
+    store.agents.set(agent.id, agent);
+    if (cursor !== null) views.set(agent.id, cursor);
+  };
 
   const agents = async (): Promise<number> => {
     let cursor: number | null = null;
@@ -44,7 +55,8 @@ export function createRefresh(store: Store, client: Client): Refresh {
     store.agents.clear();
     for (const agent of found) {
       const known = before.get(agent.id);
-      store.agents.set(agent.id, known !== undefined && isOlder(agent.id, cursor) ? known : agent);
+      if (known !== undefined && isOlder(agent.id, cursor)) store.agents.set(agent.id, known);
+      else show(agent, cursor);
     }
     store.mark("agents");
     return cursor ?? 0;
@@ -113,7 +125,7 @@ export function createRefresh(store: Store, client: Client): Refresh {
     const { body, cursor } = await client.get(agentPath(known));
     const agent = readAgent(body["agent"]);
     if (agent === null || !store.agents.has(id) || isOlder(id, cursor)) return;
-    store.agents.set(id, agent);
+    show(agent, cursor);
     store.mark("agents");
   };
 
@@ -157,11 +169,11 @@ export function createRefresh(store: Store, client: Client): Refresh {
       void hours().catch(() => undefined);
       return Math.min(a, b);
     },
-    stale(what) {
+    stale(what, event) {
       if (what.permissions) void askPermissions();
       if (what.agent !== undefined) {
         staleAgents.add(what.agent);
-        if (what.event !== undefined) lastEvents.set(what.agent, what.event);
+        if (event !== undefined && event.id !== null) lastEvents.set(what.agent, event.id);
       }
       if (what.projects) stale.projects = true;
       if (what.agent !== undefined || what.projects) soon();
@@ -172,6 +184,7 @@ export function createRefresh(store: Store, client: Client): Refresh {
           void hours().catch(() => undefined);
         }, 3000);
     },
+    knows: ({ id, data }) => id !== null && id <= (views.get(textOrNull(data["agent"]) ?? "") ?? 0),
     totals,
   };
 }

@@ -44,4 +44,5 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
   { seed: 413, minutes: 10, found: "OpenCode's answer of after a clock set back, not looked for among the older ones" },
   { seed: 502, minutes: 10, found: "connections that nobody ended behind a refused request" },
   { seed: 507, minutes: 10, found: "words in a history of Pi called absent, for the clock had been set back" },
+  { seed: 622, minutes: 10, found: "an input given up without a word, because a full disk had no room for its writer" },
 ];
