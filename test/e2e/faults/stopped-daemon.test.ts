@@ -19,7 +19,8 @@ const LIMIT_MS = 3000;
 const STILL_MS = 4000;
 const fake = (name: string): string[] => [process.execPath, join(FAKES, `${name}.ts`)];
 /** The command does as the scripts of the others: it says when it works, and goes on when it may. */
-const PLAIN = 'read -r mark gate; touch "$mark"; while [ -n "$gate" ] && [ ! -e "$gate" ]; do sleep 0.02; done; echo done';
+const PLAIN =
+  'read -r mark gate; touch "$mark"; while [ -n "$gate" ] && [ ! -e "$gate" ]; do sleep 0.02; done; echo done';
 /** How the end of a turn looks in what the program writes; a plain command ends itself. */
 const ENDS: Readonly<Record<string, string>> = {
   "claude-code": '"type":"result"',
@@ -137,11 +138,12 @@ test.each([
     process.kill(box.pid(), "SIGCONT");
     expect(await Promise.all(asked)).toEqual([...agents.keys()].map((provider) => [provider, "done"]));
     for (const [provider, { path, id }] of agents) {
-      const outcomes = async (): Promise<string[]> =>
-        [...((await api.get(`${path}/turns?limit=10`))["turns"] as Json)]
-          .filter((turn) => String(turn["id"]) === `${id}-${provider === "sh" ? 1 : 2}`)
-          .map((turn) => String(turn["outcome"]));
-      expect([provider, await outcomes()]).toEqual([provider, ["completed"]]);
+      // An ACP turn is over a moment behind its answer, when no late words of it have come.
+      const outcome = await eventually(`the end of ${provider}'s first turn`, async () => {
+        const turns = [...((await api.get(`${path}/turns?limit=10`))["turns"] as Json)];
+        return turns.find((turn) => String(turn["id"]) === `${id}-${provider === "sh" ? 1 : 2}`)?.["outcome"] ?? null;
+      });
+      expect([provider, String(outcome)]).toEqual([provider, "completed"]);
       if (body === undefined) await api.post(`${path}/input`, { text: "next" });
     }
     for (const [provider, { path, id }] of agents) {
