@@ -9,6 +9,8 @@ import type { World } from "./world.ts";
 
 const RESTING = ["idle", "error", "exited"];
 const QUIET_MS = 150_000;
+/** The most that a list gives at once. */
+const PAGE = 1000;
 const DELETED_MS = 20_000;
 
 /** What could not be brought to rest is left to the checks; `note` says what was still on its way. */
@@ -86,10 +88,14 @@ export async function gather(world: World, drive: Drive, noted: Noted): Promise<
   };
   const shown = {
     agents,
-    inputs: await byAgent((id) => pages(direct, `/projects/p/agents/${id}/inputs?limit=1000`, "inputs")),
-    messages: await byAgent((id) => pages(direct, `/projects/p/agents/${id}/messages?after=0&limit=1000`, "messages")),
+    inputs: await byAgent((id) =>
+      pages(direct, `/projects/p/agents/${id}/inputs`, "inputs", "after", (_, last) => last?.["n"]),
+    ),
+    messages: await byAgent((id) =>
+      pages(direct, `/projects/p/agents/${id}/messages`, "messages", "after", (_, last) => last?.["id"], "0"),
+    ),
     events: await byAgent(async (id) => events.filter((event) => String(event["agent"]) === id)),
-    deliveries: await pages(direct, "/deliveries?limit=1000", "deliveries"),
+    deliveries: await pages(direct, "/deliveries", "deliveries", "before", (page) => page["next"]),
   };
   const receiver = { ...(await receiverSide(world)), askedAgain: noted.askedAgain };
   const arrivals: readonly Arrival[] = world.door.arrivals.map((each) => ({ ...each }));
@@ -128,8 +134,23 @@ async function allAgents(api: World["direct"]): Promise<readonly Json[]> {
   return [...((await api.get("/agents?limit=1000"))["agents"] as Json)];
 }
 
-async function pages(api: World["direct"], path: string, key: string): Promise<readonly Json[]> {
-  return [...((await api.get(path))[key] as Json)];
+/** All of a list. `next`: what `by` is for the page behind one, from that page and its last entry. */
+async function pages(
+  api: World["direct"],
+  path: string,
+  key: string,
+  by: "after" | "before",
+  next: (page: Json, last: Json | undefined) => unknown,
+  first?: string,
+): Promise<readonly Json[]> {
+  const all: Json[] = [];
+  for (let at: unknown = first; ;) {
+    const page = await api.get(`${path}?limit=${PAGE}${at === undefined ? "" : `&${by}=${String(at)}`}`);
+    const found = [...(page[key] as Json)];
+    all.push(...found);
+    at = next(page, found.at(-1));
+    if (found.length < PAGE || at === null || at === undefined) return all;
+  }
 }
 
 /** The whole log by replay: its end is a pause that no loaded machine makes. */
