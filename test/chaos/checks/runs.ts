@@ -5,7 +5,7 @@
  */
 import type { Json } from "../../support/api.ts";
 import type { Check, Evidence } from "../evidence.ts";
-import { isDamaged, isInterrupted, spanOf } from "./excuses.ts";
+import { isDamaged, isInterrupted, isShaken, spanOf } from "./excuses.ts";
 import { endsOf, runsOf, tagOf, type Run } from "../journals.ts";
 
 const FINAL = ["ended", "unknown", "cancelled"];
@@ -67,13 +67,16 @@ export const inputsAreSettled: Check = (evidence) => {
       if (!FINAL.includes(state)) flaws.push(`${tag}: still ${state} when all was quiet`);
       const damaged = isDamaged(evidence, id, tag, own);
       // Whoever ends a turn that nobody has confirmed yet will not wait for the next program to be asked about it.
-      const asked = isInterrupted(evidence, id, spanOf(evidence, tag, own));
+      const span = spanOf(evidence, id, tag, own);
+      const asked = isInterrupted(evidence, id, span);
       if (state === "unknown" && EXACTLY_ONCE.includes(provider) && !damaged && !asked)
         flaws.push(`${tag} (${provider}): unknown, although its program can be told or asked`);
       if (state === "cancelled" && own.length > 0) flaws.push(`${tag}: cancelled, but its program ran it`);
       const turn = turnOf(evidence, id, String(input["turnId"]));
-      // A program that was to be ended may have been so before its first word.
-      const early = turn?.outcome === "interrupted" && asked;
+      // A program that was to be ended may have been so before its first word; a plain one is its turn.
+      const early =
+        (turn?.outcome === "interrupted" && asked) ||
+        (turn?.outcome !== "completed" && provider === "some-command" && isShaken(evidence, id, span));
       if (state === "ended" && own.length === 0 && !damaged && !early)
         flaws.push(`${tag} (${provider}): ended ${turn?.outcome ?? "without a turn"}, but no program ran it`);
       const often = damaged ? endsOf(own).length > 0 : endsOf(own).length === 1;

@@ -89,6 +89,21 @@ describe("excuses no more than a storm has done", () => {
       abort,
       [{ ...abort, agent: B }],
     ],
+    [
+      "an input whose plain program was killed before its first word",
+      (it) => {
+        list(it.journals[A]).splice(0, 6);
+        list(it.shown.messages[A]).splice(0);
+        ended(it, "failed", "agent_error");
+        change(it.agents[0], { provider: "some-command" });
+      },
+      "harms",
+      killed,
+      [
+        { ...killed, agent: B },
+        { ...killed, from: 7 + late, to: 8 + late },
+      ],
+    ],
   ];
   test.each(cases)("%s", (_, lie, kind, good, bad) => {
     const flawsWith = (excuse: object | null): readonly string[] => {
