@@ -17,6 +17,7 @@ import { enqueueNotice } from "../../../src/webhook/outbox.ts";
 import { PROVIDER_KINDS } from "../../../src/words/kinds.ts";
 import { texts, withLong } from "../../support/long-texts.ts";
 import { codecOf, record } from "../providers/record.ts";
+import { SURROUNDINGS } from "../../support/surroundings.ts";
 
 const AGENT = "a3f2b1c0";
 const NOW_MS = Date.UTC(2026, 1, 18);
@@ -27,22 +28,14 @@ const MEANT_TO_HOLD = ["messages.text", "messages.parts", "permissions.detail", 
 const CODEC = "runs.codec";
 
 const ENV: Surroundings = {
+  ...SURROUNDINGS,
   nowMs: NOW_MS,
   ranMs: 1000,
   source: "frame",
-  lastWords: false,
   agentId: AGENT,
-  permissions: "ask",
-  oneshot: false,
   redelivery: "none",
   tornLine: "newline",
   startDeadlineMs: 1000,
-  carriedTotals: [],
-  closing: [],
-  totalsDieWithIt: false,
-  metering: { tokens: "answer", costUsd: "answer" },
-  budget: {},
-  day: null,
   limits: {
     parkIdleMs: 0,
     turnTimeoutMs: 0,
@@ -52,10 +45,6 @@ const ENV: Surroundings = {
     limitMaxWaitMs: 86_400_000,
   },
   account: "x:work",
-  accountLimits: [],
-  model: null,
-  onLimit: "park",
-  pace: 1,
 };
 
 function filled(): Store {

@@ -16,6 +16,7 @@ import { saveRunAccount } from "../../../src/store/runs.ts";
 import { usageRows } from "../../../src/store/usage.ts";
 import type { AgentState } from "../../../src/words/agent.ts";
 import * as facts from "./state/world.ts";
+import { SURROUNDINGS } from "../../support/surroundings.ts";
 
 const AGENT = "a3f2b1c0";
 let store: Store;
@@ -86,28 +87,16 @@ function step(work: (step: StepWork) => void, env: Partial<Surroundings> = {}, n
         accountLimits: () => [],
         promptOf: (input) => asPrompt(input, now),
         env: {
+          ...SURROUNDINGS,
           nowMs: now + 5_000_000,
           ranMs: now,
           source: "api",
-          lastWords: false,
           agentId: AGENT,
-          permissions: "ask",
-          oneshot: false,
           redelivery: "none",
           tornLine: "newline",
           startDeadlineMs: 1000,
-          carriedTotals: [],
-          closing: [],
-          totalsDieWithIt: false,
-          metering: { tokens: "answer", costUsd: "answer" },
-          budget: {},
-          day: null,
           limits,
           account: "",
-          accountLimits: [],
-          model: null,
-          onLimit: "park",
-          pace: 1,
           ...env,
         },
         enqueue: (notice, { status }) => notices.push({ notice, status }),

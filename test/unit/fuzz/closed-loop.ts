@@ -10,6 +10,7 @@ import { createOracle } from "../agents/state/oracle.ts";
 import type { Under, World } from "../agents/state/world.ts";
 import { world } from "../agents/state/world.ts";
 import type { Moment } from "../providers/record.ts";
+import { SURROUNDINGS } from "../../support/surroundings.ts";
 
 /** Of a step: the codec's state is stored and read back between two of them. */
 export type Stored = (step: Step<unknown>) => unknown;
@@ -34,10 +35,10 @@ export interface ClosedLoop {
 export function closedLoop(codec: AnyCodec, change: Partial<Under>, nowMs: number, stored: Stored): ClosedLoop {
   const { redelivery, tornLine, oneshot, startDeadlineMs, metering, carriedTotals, totalsDieWithIt } = codec.traits;
   const under: Under = {
+    ...SURROUNDINGS,
     ...{ redelivery, tornLine, oneshot, startDeadlineMs, metering },
     ...{ carriedTotals: carriedTotals ?? [], totalsDieWithIt: totalsDieWithIt ?? false },
-    ...{ permissions: "ask", budget: {}, day: null, limits: {}, closing: [], alone: true, reconciling: false },
-    ...{ lastWords: false, account: "claude-code:work", accountLimits: [], model: null, onLimit: "park", pace: 1 },
+    ...{ limits: {}, alone: true, reconciling: false },
     ...change,
   };
   const oracle = createOracle(under);

@@ -10,6 +10,7 @@ import type { AgentState } from "../../../src/words/agent.ts";
 import { STATUSES } from "../../../src/words/agent.ts";
 import { fixtures } from "../../fixtures/state/read.ts";
 import * as facts from "../agents/state/world.ts";
+import { SURROUNDINGS } from "../../support/surroundings.ts";
 
 /** Everything that can be set, set. */
 const FULL: AgentState = {
@@ -50,22 +51,11 @@ const STATES: readonly (readonly [string, unknown])[] = [
 ];
 
 const env: Surroundings = {
+  ...SURROUNDINGS,
   nowMs: 2_000_000,
   ranMs: 2_000_000,
   source: "frame",
-  lastWords: false,
   agentId: "a",
-  permissions: "ask",
-  oneshot: false,
-  redelivery: "dedupe",
-  tornLine: "restart",
-  startDeadlineMs: 30_000,
-  carriedTotals: [],
-  closing: [],
-  totalsDieWithIt: false,
-  metering: { tokens: "answer", costUsd: "answer" },
-  budget: {},
-  day: null,
   limits: {
     parkIdleMs: 600_000,
     turnTimeoutMs: 1000,
@@ -74,11 +64,6 @@ const env: Surroundings = {
     permissionTimeoutMs: 1000,
     limitMaxWaitMs: 86_400_000,
   },
-  account: "claude-code:work",
-  accountLimits: [],
-  model: null,
-  onLimit: "park",
-  pace: 1,
 };
 /** Whatever can come next. */
 const ALL: readonly Fact[] = [

@@ -9,6 +9,7 @@ import { nextDeadline } from "../../../../src/agents/state/time.ts";
 import { reduce } from "../../../../src/agents/state/reduce.ts";
 import type { AgentState, ClosingStep, InputState, TurnOutcome } from "../../../../src/words/agent.ts";
 import type { AccountLimit } from "../../../../src/words/limits.ts";
+import { SURROUNDINGS } from "../../../support/surroundings.ts";
 import { worldDay } from "./day.ts";
 
 export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" | "agentId" | "limits"> {
@@ -19,29 +20,7 @@ export interface Under extends Omit<Surroundings, "nowMs" | "ranMs" | "source" |
   readonly reconciling: boolean;
 }
 
-/** Claude Code's kind of provider. */
-const DEFAULTS: Under = {
-  permissions: "ask",
-  oneshot: false,
-  redelivery: "dedupe",
-  tornLine: "restart",
-  startDeadlineMs: 30_000,
-  carriedTotals: [],
-  totalsDieWithIt: false,
-  metering: { tokens: "answer", costUsd: "answer" },
-  budget: {},
-  day: null,
-  limits: {},
-  closing: [],
-  alone: true,
-  reconciling: false,
-  lastWords: false,
-  account: "claude-code:work",
-  accountLimits: [],
-  model: null,
-  onLimit: "park",
-  pace: 1,
-};
+const DEFAULTS: Under = { ...SURROUNDINGS, limits: {}, alone: true, reconciling: false };
 
 const LIMITS: Limits = {
   parkIdleMs: 600_000,
