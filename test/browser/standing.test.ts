@@ -120,6 +120,7 @@ describeInBrowser("what stands over an agent", (browser) => {
     expect(sent(tab).map(({ what }) => what)).toContain(`POST /projects/shop/agents/${id}/limit/skip`);
     expect(await tab.text(".standing .problem")).toBe("");
     expect(tab.complaints).toEqual([]);
+    await stage.status("shop", id, "idle"); // before it has tried, whoever comes next waits for the account as well
   });
 
   test("what has to be paid is retried from the panel of accounts", async () => {

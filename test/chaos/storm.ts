@@ -6,6 +6,7 @@ import { seeded } from "../support/random.ts";
 import { flawsOf, type CheckName } from "./check.ts";
 import { gatherCrowd } from "./crowd.ts";
 import { driveAgents } from "./drive.ts";
+import { grown } from "./checks/leftovers.ts";
 import type { Evidence, Harm, Resources } from "./evidence.ts";
 import { fileFaults } from "./faults/files.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -132,10 +133,14 @@ async function strikeFor(
   return { harms, struck, strikes };
 }
 
-/** The least of some seconds: connections of clients that left are ended by and by. */
+/** Longer than the half minute without work after which the daemon gives back what it only kept to be fast. */
+const CALM_MS = 60_000;
+
+/** The least of some seconds, and of a minute where that is too much: what clients held is given back by and by. */
 async function calmResources(world: World, before: readonly Resources[]): Promise<readonly Resources[]> {
   let least = resourcesOf(world, before);
-  for (let n = 0; n < 8; n++) {
+  const startedAt = performance.now();
+  for (let n = 0; n < 8 || (grown(least).length > 0 && performance.now() - startedAt < CALM_MS); n++) {
     await Bun.sleep(2000);
     const now = resourcesOf(world, before);
     least = least.map((each) => {

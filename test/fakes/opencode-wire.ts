@@ -171,6 +171,7 @@ export function createWire(host: WireHost, session: StoredSession, allowed: Set<
     },
     turnStart({ origin, key, text }: TurnStart) {
       if (origin === "agent") wire.userMessage(newId("msg"), text === "" ? "said by somebody who is attached" : text);
+      else if (key !== null && !session.messages.some(({ info }) => info.id === key)) wire.userMessage(key, text);
       parent = key ?? session.messages.at(-1)?.info.id ?? "";
       status({ type: "busy" });
     },

@@ -123,7 +123,8 @@ function prompt(session: StoredSession, body: Json): void {
     .join("");
   setTimeout(() => {
     const known = session.messages.some((each) => each.info.id === id);
-    wire.userMessage(id, text);
+    // Where its turn begins at once it is stored by that: the journal has to know of it before the session does.
+    if (known || engine.busy) wire.userMessage(id, text);
     if (!known) return void engine.prompt(text, id);
     wire.status({ type: "busy" });
     if (!engine.busy) wire.status({ type: "idle" });
