@@ -187,6 +187,11 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
     ["if (progress.outbox.length > 0 && (state.flight === null || state.flight.accepted))", "if (progress.outbox.length > 0)"],
     ["progress = { ...progress, unknownFrames: progress.unknownFrames + 1 };", ""],
   ],
+  "src/agents/silence.ts": [
+    ["begun[i]?.of === span.of", "begun[i]"],
+    ["Math.min(...begun.map(({ endMs }) => endMs))", "(begun[0]?.endMs ?? Infinity)"],
+  ],
+  "src/agents/actor.ts": [["if (quietIn() > 0) return arm();", ""]],
   "src/agents/journal.ts": [
     ["      hooks.stored?.(value);\n", ""],
     ["      hooks.announced?.(value);\n", ""],
@@ -219,7 +224,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   ],
   "src/providers/pi/dialogs.ts": [["if (answer.decision === \"deny\") return { cancelled: true };", ""]],
   "src/providers/acp/turn.ts": [
-    ["if (draft.state.prompt?.cancelling === true) return answered(draft, \"interrupted\", null, nowMs);", ""],
+    ["if (draft.state.prompt?.cancelling === true) return answered(draft, \"interrupted\", null);", ""],
     ["if (prompt === null || prompt.accepted) return;", "if (prompt === null) return;"],
   ],
   "src/providers/acp/permissions.ts": [["if (chosen !== null || decision === \"deny\") return chosen;", "if (chosen !== null) return chosen;"]],
@@ -259,6 +264,7 @@ export const NEAREST: readonly (readonly [prefix: string, tests: readonly string
       "unit/agents/state/limit-time.test.ts",
       "unit/agents/step.test.ts",
       "unit/agents/actor.test.ts",
+      "unit/agents/silence.test.ts",
       "unit/agents/journal.test.ts",
       "unit/lib/running-time.test.ts",
       "unit/fuzz/reducer.test.ts",

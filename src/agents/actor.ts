@@ -27,6 +27,7 @@ import type { Fact, Notice, Surroundings } from "./model.ts";
 import { joined } from "./pieces.ts";
 import type { AgentRun } from "./run.ts";
 import { createRun } from "./run.ts";
+import { silenceMeter } from "./silence.ts";
 import { spentOf, standings } from "./state/budget.ts";
 import { nextDeadline, ranSince } from "./state/time.ts";
 import type { Act, Progress, StepResult, StepWork } from "./step.ts";
@@ -112,6 +113,8 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
   const ranNow = (): number => Math.round(ranBefore + deps.running.now() - startedAt);
   /** No deadline is decided before: a daemon that has just come back must see what was done meanwhile. */
   let notBefore = 0;
+  const runSettings = (): RunSettings => deps.runSettings(agent);
+  const quietIn = silenceMeter(deps.running, () => runSettings().codec.silence?.(progress.codec) ?? []);
   const teller = createTeller(clock, (activity) => bus.activity({ ...scope, activity }));
 
   const surroundings = (source: CauseSource, nowMs: number): Surroundings =>
@@ -124,12 +127,12 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     const context = {
       store,
       entry,
-      codec: deps.runSettings(agent).codec,
+      codec: runSettings().codec,
       env: surroundings(source, entry.now),
       accountLimits: () => deps.accounts.standing(agent).accountLimits,
       newNonce: deps.newNonce,
       newUuid: deps.newUuid,
-      promptOf: (input: Input) => promptOf(store, deps.agentDir, deps.runSettings(agent), input, entry.now),
+      promptOf: (input: Input) => promptOf(store, deps.agentDir, runSettings(), input, entry.now),
       enqueue: (notice: Notice, state: AgentState) => deps.enqueue(agent, notice, state),
     };
     const step = beginStep(context, agent.state, progress);
@@ -171,43 +174,40 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     quietTimer?.cancel();
     timer = quietTimer = null;
     if (!active) return;
-    const wait = deps.runSettings(agent).codec.quietMs?.(progress.codec, clock.now()) ?? null;
-    if (wait !== null) quietTimer = clock.setTimer(wait, () => void listen());
-    const { codec, budget } = deps.runSettings(agent);
+    const wait = quietIn();
+    if (wait < Infinity) quietTimer = clock.setTimer(wait, listen);
+    const { codec, budget } = runSettings();
     const at = nextDeadline(agent.state, { limits: deps.limits, budget, ...codec.traits });
-    if (at !== null) timer = clock.setTimer(Math.max(0, Math.max(at, notBefore) - ranNow()), () => void tick());
+    if (at !== null) timer = clock.setTimer(Math.max(at, notBefore) - ranNow(), tick);
   };
 
-  /** What its program has already written is read first: it may be what the deadline waits for. */
-  const tick = async (): Promise<void> => {
-    try {
-      await run.caughtUp();
-      if (active) actor.facts("timer", { type: "tick" });
-    } catch (error) {
-      if (!active) return;
-      log.error("cannot store that a deadline passed, will try again", { error });
-      timer?.cancel();
-      timer = clock.setTimer(STORE_RETRY_MS, () => void tick());
-    }
-  };
-
-  /** It has been quiet as long as the codec wanted: what was written meanwhile is read before that is believed. */
-  const listen = async (): Promise<void> => {
+  /** By a timer: what its program has already written is read first, for it may be what is waited for. */
+  const decide = async (what: string, work: (from: Live | null) => void): Promise<void> => {
     const from = run.live();
     try {
-      await from?.catchUp();
-      const { codec } = deps.runSettings(agent);
-      if (closed || from === null || run.live() !== from) return;
-      commit("frame", (step) =>
-        step.codec((state) => codec.quiet?.(state, clock.now()) ?? { state, facts: [], lines: [] }),
-      );
+      await run.caughtUp();
+      if (active) work(from);
     } catch (error) {
-      log.error("cannot store what the agent's silence tells, will try again", { error });
-      quietTimer = clock.setTimer(STORE_RETRY_MS, () => void listen());
+      if (!active) return;
+      log.error(`cannot store ${what}, will try again`, { error });
+      timer?.cancel();
+      timer = clock.setTimer(STORE_RETRY_MS, () => void decide(what, work));
     }
   };
 
-  const ownProcesses = (): number => deps.runSettings(agent).codec.ownProcesses?.(progress.codec) ?? 1;
+  const tick = (): Promise<void> => decide("that a deadline passed", () => actor.facts("timer", { type: "tick" }));
+
+  /** It has been quiet as long as the codec wanted, unless what was just read says otherwise. */
+  const listen = (): Promise<void> =>
+    decide("what its silence tells", (from) => {
+      if (from === null || run.live() !== from) return;
+      if (quietIn() > 0) return arm();
+      commit("frame", (step) =>
+        step.codec((state) => runSettings().codec.quiet?.(state) ?? { state, facts: [], lines: [] }),
+      );
+    });
+
+  const ownProcesses = (): number => runSettings().codec.ownProcesses?.(progress.codec) ?? 1;
 
   const carryOut = (act: Act): void => {
     const live = run.live();
@@ -221,7 +221,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         return;
       case "end":
         run.giveUpStart();
-        return live?.end(act.gently ? deps.runSettings(agent).codec.farewell(progress.codec) : null);
+        return live?.end(act.gently ? runSettings().codec.farewell(progress.codec) : null);
       case "inspect_tree":
         if (live !== null) actor.facts("timer", { type: "park", clean: live.isAlone(ownProcesses()) });
         return;
@@ -271,7 +271,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     skipped: number,
   ): Promise<void> => {
     // Of a plain program's output, which comes in blocks, the end is what was printed last.
-    const { codec, budgetPerDay } = deps.runSettings(agent);
+    const { codec, budgetPerDay } = runSettings();
     const end = codec.traits.oneshot ? -FRAME_KEPT_CHARS : 0;
     for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(end).slice(0, FRAME_KEPT_CHARS));
     recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
@@ -303,7 +303,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     state: () => agent.state,
     progress: () => progress,
     live: () => run.live(),
-    runSettings: () => deps.runSettings(agent),
+    runSettings,
     budget() {
       const terms = surroundings("api", clock.now());
       return { standings: standings(agent.state, terms), spent: spentOf(agent.state, terms) };
@@ -329,7 +329,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       }).value;
     },
     restore({ codec, offset, frames: count, unknownFrames, skippedLines, version, outbox }) {
-      const read = deps.runSettings(agent).codec.read(codec);
+      const read = runSettings().codec.read(codec);
       const state = read.ok ? read.state : null;
       progress = { codec: state, offset, frames: count, unknownFrames, skippedLines, version, outbox };
       return read.ok ? null : read.reason;
@@ -371,8 +371,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     close() {
       closed = true;
       active = false;
-      timer?.cancel();
-      quietTimer?.cancel();
+      arm();
       teller.close();
       closing.close();
       run.close();

@@ -261,6 +261,12 @@ export interface Farewell {
   readonly graceMs: number;
 }
 
+/** A length of time that begins when it is first wanted, and anew with every other `of`: a counter in the state. */
+export interface Span {
+  readonly of: number;
+  readonly ms: number;
+}
+
 export interface Codec<S> {
   readonly kind: string;
   readonly traits: Traits;
@@ -274,11 +280,12 @@ export interface Codec<S> {
   /** Is this line one of the protocol? Asked where bytes that are none of the program's stand before it. */
   isFrame(json: unknown): boolean;
   /**
-   * For what only silence can tell: in how many ms `quiet` is to be called when no frame comes before; null = not at
-   * all. Absent: nothing hangs on silence. Every line that was written by then is read first.
+   * For what only silence can tell: how long it is to be, by the clock of who waits. Of several spans, each known by
+   * its place, the first that is over ends it; none = no silence is wanted. Absent: nothing hangs on it.
    */
-  quietMs?(state: S, nowMs: number): number | null;
-  quiet?(state: S, nowMs: number): Step<S>;
+  silence?(state: S): readonly Span[];
+  /** It was so quiet, and every line that was written by then is read: the silence is wanted no longer. */
+  quiet?(state: S): Step<S>;
   /** Called only when ready, and one input at a time: never before the turn of the previous one ended. */
   prompt(state: S, input: PromptInput, nowMs: number): Step<S>;
   /** End the running turn, keep the conversation. May be called again after an adoption. */

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { silenceMeter } from "../../src/agents/silence.ts";
 import type {
   AdoptContext,
   Codec,
@@ -89,6 +90,7 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
   let state = begun.state;
   let stderr = "";
   let ended = false;
+  const quietIn = silenceMeter(performance, () => codec.silence?.(state) ?? []);
   let silence: ReturnType<typeof setTimeout> | undefined;
   let changed = Promise.withResolvers<void>();
 
@@ -100,12 +102,12 @@ export function runCodec<S>(codec: Codec<S>, options: LoopOptions): CodecLoop<S>
     facts.push(...step.facts);
     wake();
     clearTimeout(silence);
-    const wait = codec.quietMs?.(state, Date.now()) ?? null;
-    if (wait !== null) silence = setTimeout(quiet, wait);
+    const wait = quietIn();
+    if (wait < Infinity) silence = setTimeout(quiet, wait);
   }
 
   function quiet(): void {
-    if (!ended && codec.quiet !== undefined) apply(codec.quiet(state, Date.now()));
+    if (!ended && codec.quiet !== undefined) apply(codec.quiet(state));
   }
 
   function wake(): void {

@@ -3,6 +3,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { silenceMeter } from "../../src/agents/silence.ts";
 import { createLineSplitter } from "../../src/lib/ndjson.ts";
 import { type AcpState, acpCodec } from "../../src/providers/acp/codec.ts";
 import type { LaunchContext, ProviderFact, Step } from "../../src/providers/contract.ts";
@@ -81,6 +82,7 @@ export function startPipe(options: PipeOptions): AcpPipe {
   const waiting = new Set<() => void>();
   const wake = (): void => waiting.forEach((resume) => resume());
   let inputs = 0;
+  const quietIn = silenceMeter(performance, () => acpCodec.silence?.(state) ?? []);
   let silence: ReturnType<typeof setTimeout> | undefined;
 
   function take(step: Step<AcpState>): void {
@@ -91,8 +93,8 @@ export function startPipe(options: PipeOptions): AcpPipe {
     child.stdin.flush();
     wake();
     clearTimeout(silence);
-    const wait = acpCodec.quietMs?.(state, Date.now()) ?? null;
-    if (wait !== null) silence = setTimeout(quiet, wait);
+    const wait = quietIn();
+    if (wait < Infinity) silence = setTimeout(quiet, wait);
     // What the daemon does for agents that need no person.
     for (const asked of step.facts) {
       if (asked.type === "permission" && context.permissions !== "ask") answer(asked, context.permissions);
@@ -100,7 +102,7 @@ export function startPipe(options: PipeOptions): AcpPipe {
   }
 
   function quiet(): void {
-    if (!exited && acpCodec.quiet !== undefined) take(acpCodec.quiet(state, Date.now()));
+    if (!exited && acpCodec.quiet !== undefined) take(acpCodec.quiet(state));
   }
 
   function answer({ id, data }: FactOf<"permission">, decision: Answer["decision"]): void {

@@ -19,9 +19,9 @@ import {
   promptAnswered,
   promptFailed,
   quiet,
-  quietMs,
   sendPrompt,
   sessionUpdate,
+  silence,
   stillTalks,
 } from "./turn.ts";
 
@@ -72,14 +72,14 @@ export const acpCodec: Codec<AcpState> = {
       if (interrupting) cancelPrompt(draft);
     }),
 
-  frame: (state, { json }, nowMs) =>
+  frame: (state, { json }) =>
     worked(state, (draft) => {
-      onMessage(draft, json, nowMs);
-      stillTalks(draft, nowMs);
+      onMessage(draft, json);
+      stillTalks(draft);
     }),
 
-  quietMs,
-  quiet: (state, nowMs) => worked(state, (draft) => quiet(draft, nowMs)),
+  silence,
+  quiet: (state) => worked(state, quiet),
   prompt: (state, input) => worked(state, (draft) => sendPrompt(draft, input)),
   interrupt: (state) => worked(state, cancelPrompt),
   answer: (state, answer) => worked(state, (draft) => answered(draft, answer)),
@@ -94,7 +94,7 @@ export const acpCodec: Codec<AcpState> = {
   exit: (state) => worked(state, lastWords).facts,
 };
 
-function onMessage(draft: Draft, json: unknown, nowMs: number): void {
+function onMessage(draft: Draft, json: unknown): void {
   const message = classifyRpc(json);
   const { prompt, waiting } = draft.state;
   switch (message.kind) {
@@ -105,11 +105,11 @@ function onMessage(draft: Draft, json: unknown, nowMs: number): void {
     case "notification":
       return notification(draft, message.method, message.params);
     case "result":
-      if (message.id === prompt?.id) return promptAnswered(draft, message.result, nowMs);
+      if (message.id === prompt?.id) return promptAnswered(draft, message.result);
       if (message.id === waiting) return proceed(draft, message.result);
       return say(draft, { type: "unknown_frame", kind: "answer to nothing" });
     case "error":
-      if (message.id !== null && message.id === prompt?.id) return promptFailed(draft, message.error, nowMs);
+      if (message.id !== null && message.id === prompt?.id) return promptFailed(draft, message.error);
       if (message.id !== null && message.id === waiting) return refused(draft, message.error);
       return note(draft, "warn", "protocol_error", message.error.message);
     case "invalid":

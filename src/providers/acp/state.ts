@@ -39,8 +39,8 @@ export interface AcpState {
   readonly prompt: OpenPrompt | null;
   /** The prompt was answered, but its last words may still be on their way. */
   readonly ending: Ending | null;
-  /** Epoch ms of the last sign of life behind the answer to a prompt. */
-  readonly lateAtMs: number;
+  /** Counts the signs of life behind the answers to prompts. */
+  readonly late: number;
   /** The last message of the turn: a late chunk with its id still belongs to it. */
   readonly closed: { readonly key: string; readonly messageId: string | null } | null;
   readonly message: OpenMessage | null;
@@ -103,8 +103,8 @@ export interface OpenPrompt {
 export interface Ending {
   readonly outcome: TurnOutcome;
   readonly error: TurnError | null;
-  /** Epoch ms of the answer. */
-  readonly atMs: number;
+  /** What `late` was when the answer came: tells it from other endings. */
+  readonly of: number;
 }
 
 /** The message that is being streamed: ACP v1 never sends a text whole. */
@@ -154,7 +154,7 @@ export function initialState(setup: Setup): AcpState {
     preamble: null,
     prompt: null,
     ending: null,
-    lateAtMs: 0,
+    late: 0,
     closed: null,
     message: null,
     tools: {},

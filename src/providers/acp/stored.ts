@@ -76,7 +76,8 @@ const offered: Reader<Offered> = shapeOf<Offered>({
   model: orNull(shapeOf({ method: aText, params: theFields })),
 });
 
-const ending: Reader<Ending> = shapeOf<Ending>({ outcome: anOutcome, error: orNull(anError), atMs: aNumber });
+// Once the moments were kept: it waits anew.
+const ending: Reader<Ending> = shapeOf<Ending>({ outcome: anOutcome, error: orNull(anError), of: aCount }, { of: 0 });
 
 const tool: Reader<Tool> = shapeOf<Tool>({
   title: aText,
@@ -105,7 +106,7 @@ const state: Reader<AcpState> = shapeOf<AcpState>(
     preamble: orNull(aText),
     prompt: orNull(prompt),
     ending: orNull(ending),
-    lateAtMs: aNumber,
+    late: aCount,
     closed: orNull(shapeOf({ key: aText, messageId: orNull(aText) })),
     message: orNull(message),
     tools: mapOf(tool),
@@ -120,7 +121,7 @@ const state: Reader<AcpState> = shapeOf<AcpState>(
     opening: null,
     preamble: null,
     ending: null,
-    lateAtMs: 0,
+    late: 0,
     closed: null,
     usage: {},
   },

@@ -8,6 +8,7 @@ import type { RpcError } from "../../lib/jsonrpc.ts";
 import { excerpt } from "../../lib/text.ts";
 import type { TurnError, TurnOutcome } from "../../words/agent.ts";
 import type { PromptInput } from "../../words/said.ts";
+import type { Span } from "../contract.ts";
 import { note, patch, say, send } from "../draft.ts";
 import { fields, maybeIdOf, maybeText, NAME_CHARS, text } from "../read.ts";
 import { contentText } from "./content.ts";
@@ -98,7 +99,7 @@ export function beforeAsk(draft: Draft): void {
   closeMessage(draft);
 }
 
-export function promptAnswered(draft: Draft, result: unknown, nowMs: number): void {
+export function promptAnswered(draft: Draft, result: unknown): void {
   const reason = excerpt(maybeText(result, "stopReason") ?? "none", NAME_CHARS);
   const error = stopError(reason);
   // OpenCode answers a cancel during a retry wait with end_turn: whoever asked for the end of a turn got it.
@@ -106,44 +107,37 @@ export function promptAnswered(draft: Draft, result: unknown, nowMs: number): vo
   const interrupted = cancelling || reason === "cancelled";
   const outcome = interrupted ? "interrupted" : error === null ? "completed" : "failed";
   if (outcome === "completed") patch(draft, { preamble: null });
-  answered(draft, outcome, interrupted ? null : error, nowMs);
+  answered(draft, outcome, interrupted ? null : error);
   if (!counted) turnUsage(draft, result);
 }
 
-export function promptFailed(draft: Draft, error: RpcError, nowMs: number): void {
+export function promptFailed(draft: Draft, error: RpcError): void {
   // An agent may answer a cancelled prompt with an error (-32800) instead of the stop reason "cancelled".
-  if (draft.state.prompt?.cancelling === true) return answered(draft, "interrupted", null, nowMs);
-  answered(draft, "failed", turnError(draft.state, error), nowMs);
+  if (draft.state.prompt?.cancelling === true) return answered(draft, "interrupted", null);
+  answered(draft, "failed", turnError(draft.state, error));
 }
 
-function answered(draft: Draft, outcome: TurnOutcome, error: TurnError | null, nowMs: number): void {
+function answered(draft: Draft, outcome: TurnOutcome, error: TurnError | null): void {
   accept(draft);
   closeAsks(draft, () => true);
-  patch(draft, { prompt: null, ending: { outcome, error, atMs: nowMs }, lateAtMs: nowMs });
+  patch(draft, { prompt: null, ending: { outcome, error, of: draft.state.late } });
 }
 
 /** Something came behind the answer to the last prompt: its end waits on. */
-export function stillTalks(draft: Draft, nowMs: number): void {
-  const { prompt, ending, message } = draft.state;
-  if (prompt === null && (ending !== null || message !== null)) patch(draft, { lateAtMs: nowMs });
+export function stillTalks(draft: Draft): void {
+  if (silence(draft.state).length > 0) patch(draft, { late: draft.state.late + 1 });
 }
 
 /** How long it has to stay quiet until there is something to be told. */
-export function quietMs({ prompt, ending, message, lateAtMs }: AcpState, nowMs: number): number | null {
-  if (prompt !== null || (ending === null && message === null)) return null;
-  // A clock that was set back makes it wait once more (`quiet` says so), one that was set forward no longer.
-  const passed = (since: number): number => Math.max(0, nowMs - since);
-  const left = QUIET_MS - passed(lateAtMs);
-  return Math.max(0, ending === null ? left : Math.min(left, ENDING_MS - passed(ending.atMs)));
+export function silence({ prompt, ending, message, late }: AcpState): readonly Span[] {
+  if (prompt !== null || (ending === null && message === null)) return [];
+  const quiet = { of: late, ms: QUIET_MS };
+  return ending === null ? [quiet] : [quiet, { of: ending.of, ms: ENDING_MS }];
 }
 
 /** It has been quiet. */
-export function quiet(draft: Draft, nowMs: number): void {
-  const { ending, lateAtMs } = draft.state;
-  // The clock was set back behind our back: it waits once more, not until the clock has caught up.
-  if (nowMs < lateAtMs) patch(draft, { lateAtMs: nowMs });
-  if (ending !== null && nowMs < ending.atMs) patch(draft, { ending: { ...ending, atMs: nowMs } });
-  if (quietMs(draft.state, nowMs) !== 0) return;
+export function quiet(draft: Draft): void {
+  if (silence(draft.state).length === 0) return;
   finish(draft);
   closeMessage(draft);
 }

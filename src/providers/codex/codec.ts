@@ -23,7 +23,7 @@ import {
 import { itemCompleted, itemStarted, messageKey } from "./items.ts";
 import { codexLaunch, threadParams } from "./launch.ts";
 import { ask, type Call, type CodexState, type Draft, EMPTY, isOwn } from "./state.ts";
-import { quiet, quietMs, rateLimitsSaid } from "./limit.ts";
+import { quiet, rateLimitsSaid, silence } from "./limit.ts";
 import { readCodexState } from "./stored.ts";
 import {
   commandsAlive,
@@ -128,10 +128,10 @@ export const codexCodec: Codec<CodexState> = {
     return stepOf(draft);
   },
 
-  quietMs,
-  quiet(state, nowMs) {
+  silence,
+  quiet(state) {
     const draft = draftOf(state);
-    if (quietMs(state, nowMs) === 0) quiet(draft);
+    quiet(draft);
     return stepOf(draft);
   },
 
@@ -266,7 +266,7 @@ function notification(draft: Draft, method: string, params: Fields, nowMs: numbe
         say(draft, { type: "delta", key: messageKey(turn, idOf(params, "itemId")), text: text(params, "delta") });
       return;
     case "error":
-      return errorSaid(draft, params, nowMs);
+      return errorSaid(draft, params);
     case "account/rateLimits/updated":
       return rateLimitsSaid(draft, params);
     case "serverRequest/resolved":

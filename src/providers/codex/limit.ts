@@ -3,9 +3,10 @@
  * itself; the exact reset is in the last `account/rateLimits/updated` and nowhere else. Facts: captures of 0.169.0.
  */
 import type { Allowance, LimitFound } from "../../words/limits.ts";
+import type { Span } from "../contract.ts";
 import { patch, say } from "../draft.ts";
 import { type Fields, fields, maybeNumber, maybeText, text } from "../read.ts";
-import type { Draft, Window } from "./state.ts";
+import type { CodexState, Draft, Window } from "./state.ts";
 import { httpStatus, turnError } from "./turn-error.ts";
 
 /** Money or another plan is wanted, though the windows may be full as well. */
@@ -73,17 +74,20 @@ function windowOf(told: Fields, name: string): Window | null {
 }
 
 /** A refused call is tried again, we are not told when. */
-export function stuckSince(draft: Draft, status: number | null, nowMs: number): void {
-  patch(draft, { stuckAt: status === 429 ? nowMs : null });
+export function retryAnnounced(draft: Draft, status: number | null): void {
+  const stuck = status === 429;
+  patch(draft, { stuck, refusals: draft.state.refusals + Number(stuck) });
 }
 
-export function quietMs({ stuckAt }: { readonly stuckAt: number | null }, nowMs: number): number | null {
-  return stuckAt === null ? null : Math.min(STUCK_MS, Math.max(0, stuckAt + STUCK_MS - nowMs));
+/** Of each refusal anew. */
+export function silence({ stuck, refusals }: Pick<CodexState, "stuck" | "refusals">): readonly Span[] {
+  return stuck ? [{ of: refusals, ms: STUCK_MS }] : [];
 }
 
 /** Nothing came since: it waits as the server told it to. */
 export function quiet(draft: Draft): void {
-  patch(draft, { stuckAt: null });
+  if (!draft.state.stuck) return;
+  patch(draft, { stuck: false });
   say(draft, {
     type: "limited",
     class: "limit",

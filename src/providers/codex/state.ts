@@ -84,8 +84,10 @@ export interface CodexState {
   /** As last told. */
   readonly background: number;
   readonly retrying: boolean;
-  /** When a refused call (429) was announced to be tried again, and nothing came since. */
-  readonly stuckAt: number | null;
+  /** A refused call (429) was announced to be tried again, and nothing came since. */
+  readonly stuck: boolean;
+  /** How many such there were. */
+  readonly refusals: number;
   /** The account's allowances, as last told. */
   readonly windows: readonly Window[];
   readonly grants: readonly string[];
@@ -119,7 +121,8 @@ export const EMPTY: CodexState = {
   others: {},
   background: 0,
   retrying: false,
-  stuckAt: null,
+  stuck: false,
+  refusals: 0,
   windows: [],
   grants: [],
   warned: [],

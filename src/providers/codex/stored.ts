@@ -1,4 +1,5 @@
 /** Reading the stored state of this codec back. What decides who works on what must be there; the rest is filled. */
+import { isObject } from "../../lib/check.ts";
 import {
   aCount,
   aFlag,
@@ -77,7 +78,8 @@ const state: Reader<CodexState> = shapeOf<CodexState>(
     others: mapOf(aText),
     background: aCount,
     retrying: aFlag,
-    stuckAt: orNull(aNumber),
+    stuck: aFlag,
+    refusals: aCount,
     windows: listOf(shapeOf<Window>({ scope: aText, usedPercent: aNumber, resetsAt: orNull(aNumber) })),
     grants: listOf(aText),
     warned: listOf(aText),
@@ -88,5 +90,7 @@ const state: Reader<CodexState> = shapeOf<CodexState>(
 );
 
 export function readCodexState(json: unknown): Stored<CodexState> {
-  return readStored(state, json);
+  // Once the moment was kept from which on it was stuck: it waits anew.
+  const stuckAt = isObject(json) ? (json["stuckAt"] ?? null) : null;
+  return readStored(state, stuckAt === null ? json : { stuck: true, ...Object(json) });
 }

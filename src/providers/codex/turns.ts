@@ -6,7 +6,7 @@
 import { ask, type Draft, isOwn } from "./state.ts";
 import { type Fields, fields, idOf, list, text } from "../read.ts";
 import { note, patch, say, without } from "../draft.ts";
-import { accountFailure, stuckSince } from "./limit.ts";
+import { accountFailure, retryAnnounced } from "./limit.ts";
 import { httpStatus, turnError } from "./turn-error.ts";
 
 /** `turn/started`, or the answer to `turn/start`: whichever comes first. */
@@ -128,13 +128,13 @@ function sendInterrupt(draft: Draft): void {
 }
 
 /** `error`: only its announcement of another attempt means something; the end is told by `turn/completed`. */
-export function errorSaid(draft: Draft, params: Fields, nowMs: number): void {
+export function errorSaid(draft: Draft, params: Fields): void {
   if (params["willRetry"] !== true || !isOwn(draft.state, idOf(params, "threadId"))) return;
   const error = fields(params, "error");
   const message = text(error, "message");
   const attempt = Number(/(\d+)\/\d+/.exec(message)?.[1] ?? 1);
   patch(draft, { retrying: true });
-  stuckSince(draft, httpStatus(error), nowMs);
+  retryAnnounced(draft, httpStatus(error));
   say(draft, {
     type: "retrying",
     attempt,
@@ -145,7 +145,7 @@ export function errorSaid(draft: Draft, params: Fields, nowMs: number): void {
 
 export function retryOver(draft: Draft): void {
   if (!draft.state.retrying) return;
-  patch(draft, { retrying: false, stuckAt: null });
+  patch(draft, { retrying: false, stuck: false });
   say(draft, { type: "retry_over" });
 }
 

@@ -138,7 +138,7 @@ test.each(PROVIDER_KINDS.filter((kind) => kind !== "command"))(
           store.transact(() => {
             progress = progressNow;
             step((it) => it.frame({ raw: JSON.stringify(json), json }));
-            step((it) => it.codec((held) => codec.quiet?.(held, NOW_MS) ?? nothing(held)));
+            step((it) => it.codec((held) => codec.quiet?.(held) ?? nothing(held)));
             step((it) => it.fact({ type: "exit", code: 1, stderrTail: "" }));
             const found = swollen();
             if (found.length > 0) large.push(`${path.join(".")} of ${raw?.slice(0, 200)}: ${found.join(", ")}`);

@@ -19,7 +19,7 @@ function command(next: Random, codec: AnyCodec, state: unknown): Step<unknown> {
   if (kind === 1) {
     return codec.adopt(state, { nowMs: NOW_MS, unconfirmed: [], unsettled: [], open: [], interrupting: next() < 0.5 });
   }
-  if (kind === 2) return codec.quiet?.(state, NOW_MS) ?? { state, facts: [], lines: [] };
+  if (kind === 2) return codec.quiet?.(state) ?? { state, facts: [], lines: [] };
   if (kind === 3) return { state, facts: [], lines: codec.farewell(state).lines };
   if (kind === 4) {
     return { state, facts: codec.exit(state, { code: pick(next, [null, 0, 1, 137]), stderrTail: "x" }), lines: [] };

@@ -24,7 +24,7 @@ function something(next: Random, codec: AnyCodec, loop: ClosedLoop): void {
     const terms = { nowMs: NOW_MS, unconfirmed: [], unsettled: [], open: [], interrupting: next() < 0.5 };
     return loop.ask((state) => codec.adopt(state, terms));
   }
-  if (kind === 2) return loop.ask((state) => codec.quiet?.(state, NOW_MS) ?? { state, facts: [], lines: [] });
+  if (kind === 2) return loop.ask((state) => codec.quiet?.(state) ?? { state, facts: [], lines: [] });
   if (kind === 3) return loop.ask((state) => ({ state, facts: [], lines: codec.farewell(state).lines }));
   if (kind === 4) return loop.exit(pick(next, [null, 0, 1, 137]));
   if (kind === 5) return loop.ask((state) => codec.interrupt(state, NOW_MS)); // again, and unasked

@@ -50,7 +50,7 @@ const agentState = (facts: readonly ProviderFact[]): unknown =>
     .state();
 
 /** What it tells when it says nothing more, and when it dies with a cry of a megabyte. */
-const silent = (codec: AnyCodec, state: unknown): readonly ProviderFact[] => codec.quiet?.(state, NOW_MS).facts ?? [];
+const silent = (codec: AnyCodec, state: unknown): readonly ProviderFact[] => codec.quiet?.(state).facts ?? [];
 const dead = (codec: AnyCodec, state: unknown): readonly ProviderFact[] =>
   codec.exit(state, { code: 1, stderrTail: LONG });
 

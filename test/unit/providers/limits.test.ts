@@ -2,8 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { accountFailure as wordsOf } from "../../../src/providers/account-words.ts";
 import { accountFailure as claude } from "../../../src/providers/claude-code/limit.ts";
-import { STUCK_MS, accountFailure as codex, quietMs } from "../../../src/providers/codex/limit.ts";
+import { codexCodec } from "../../../src/providers/codex/codec.ts";
+import { accountFailure as codex } from "../../../src/providers/codex/limit.ts";
 import { accountOfError, limitOfRetry } from "../../../src/providers/opencode/limit.ts";
+import { notify, OWN, running } from "./codex/talk.ts";
 
 const NOW = 1_795_641_280_000;
 const HOUR = 3_600_000;
@@ -102,12 +104,20 @@ describe("Codex", () => {
     expect(found?.class ?? null).toBe(expected as "billing" | "auth" | null);
   });
 
-  test("a refused call that is silent for five minutes waits for something that nobody told", () => {
-    expect(quietMs({ stuckAt: null }, NOW)).toBeNull();
-    expect(quietMs({ stuckAt: NOW }, NOW + 1000)).toBe(STUCK_MS - 1000);
-    expect(quietMs({ stuckAt: NOW }, NOW + STUCK_MS)).toBe(0);
-    // The clock was set back: it is not waited for longer.
-    expect(quietMs({ stuckAt: NOW }, NOW - HOUR)).toBe(STUCK_MS);
+  test("each refused call that it tries again wants five minutes of silence, until something else comes", () => {
+    const talk = running();
+    const refused = (status: number) => {
+      const error = { message: "Reconnecting... 1/5", codexErrorInfo: { other: { httpStatusCode: status } } };
+      return notify("error", { threadId: OWN, willRetry: true, error });
+    };
+    const wanted = (...frames: readonly object[]) => codexCodec.silence?.(talk.frames(...frames).state);
+    const quiet = (of: number) => [{ of, ms: 5 * 60_000 }];
+    expect(wanted()).toEqual([]);
+    expect([wanted(refused(429)), wanted(refused(429)), wanted(refused(503))]).toEqual([quiet(1), quiet(2), []]);
+    const begun = notify("item/started", { threadId: OWN, turnId: "t1", item: { id: "i", type: "reasoning" } });
+    expect([wanted(refused(429)), wanted(begun)]).toEqual([quiet(3), []]);
+    // Unasked it says nothing.
+    expect(talk.fresh().do((state) => codexCodec.quiet?.(state) ?? { state, facts: [], lines: [] }).facts).toEqual([]);
   });
 });
 

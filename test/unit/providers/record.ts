@@ -60,10 +60,10 @@ export async function record(kind: ProviderKind): Promise<readonly Moment[]> {
     start: (context) => noted(codec.start(context), () => codec.start(context), "start"),
     frame: (state, frame, now) =>
       noted(codec.frame(state, frame, now), (c, s) => c.frame(s, frame, now), null, frame.raw),
-    quiet: (state, now) =>
+    quiet: (state) =>
       noted(
-        codec.quiet?.(state, now) ?? { state, facts: [], lines: [] },
-        (c, s) => c.quiet?.(s, now) ?? { state: s, facts: [], lines: [] },
+        codec.quiet?.(state) ?? { state, facts: [], lines: [] },
+        (c, s) => c.quiet?.(s) ?? { state: s, facts: [], lines: [] },
       ),
     prompt: (state, input, now) =>
       noted(codec.prompt(state, input, now), (c, s) => c.prompt(s, input, now), { input: input.key }),

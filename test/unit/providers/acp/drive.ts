@@ -1,4 +1,5 @@
 /** Drives the ACP codec line by line, without any process: the agent's lines are the test's. */
+import { silenceMeter } from "../../../../src/agents/silence.ts";
 import { type AcpState, acpCodec } from "../../../../src/providers/acp/codec.ts";
 import type { LaunchContext, ProviderFact, Step } from "../../../../src/providers/contract.ts";
 import type { Answer } from "../../../../src/words/said.ts";
@@ -15,8 +16,8 @@ export interface Driven {
   update(body: Record<string, unknown>, session?: string): readonly ProviderFact[];
   text(text: string, messageId?: string): readonly ProviderFact[];
   prompt(text?: string, raw?: boolean): readonly ProviderFact[];
-  /** Nothing comes for so long; before that the clock is set. */
-  silence(ms: number, clockSetMs?: number): readonly ProviderFact[];
+  /** Nothing comes for so long. */
+  silence(ms: number): readonly ProviderFact[];
   /** Answers the open prompt; more may follow. */
   answered(result: Record<string, unknown>): readonly ProviderFact[];
   /** Answers the open prompt, and is quiet. */
@@ -55,26 +56,26 @@ export function drive(
 ): Driven & { readonly began: readonly ProviderFact[] } {
   let lines: string[] = [];
   let prompts = 0;
-  let nowMs = 1_000_000;
+  let ranMs = 0;
 
   const first = acpCodec.start({ launch: launchOf(launch), nowMs: 0, unconfirmed: [], grants });
   let state = first.state;
   lines.push(...first.lines);
+  const quietIn = silenceMeter({ now: () => ranMs }, () => acpCodec.silence?.(state) ?? []);
 
   function take(step: Step<AcpState>): readonly ProviderFact[] {
     // The store keeps the state as JSON: what does not survive that would be lost in a restart.
     state = JSON.parse(JSON.stringify(step.state));
     lines.push(...step.lines);
+    quietIn();
     return step.facts;
   }
   const says = (message: Record<string, unknown>) =>
-    take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, nowMs));
+    take(acpCodec.frame(state, { raw: "", json: { jsonrpc: "2.0", ...message } }, 0));
   /** Time passes without a line, and when that was long enough, the daemon asks whether it says something. */
-  const silence = (ms: number, clockSetMs = 0) => {
-    nowMs += clockSetMs;
-    const wait = acpCodec.quietMs?.(state, nowMs) ?? null;
-    nowMs += ms;
-    return wait !== null && ms >= wait ? take(acpCodec.quiet?.(state, nowMs) ?? { state, facts: [], lines: [] }) : [];
+  const silence = (ms: number) => {
+    ranMs += ms;
+    return quietIn() <= 0 ? take(acpCodec.quiet?.(state) ?? { state, facts: [], lines: [] }) : [];
   };
   const update = (body: Record<string, unknown>, session = SESSION) =>
     says({ method: "session/update", params: { sessionId: session, update: body } });
