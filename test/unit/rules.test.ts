@@ -104,6 +104,31 @@ const RULES: readonly Rule[] = [
     ],
   },
   {
+    says: "no folder is made among an agent's but by the maker that follows no link which its program has put there",
+    finds: matching(/\bmk(?:dir|dtemp)(?:Sync)?\b/),
+    where: under("agents", "process", "providers", "bridge", "api", "night"),
+    may: {
+      "src/process/agent-file.ts": "the maker itself",
+      "src/process/spawn.ts": "one that must be new, in a folder that the maker has just made",
+      "src/process/cgroup.ts": KERNEL,
+      "src/agents/handshake.ts": "a folder of its own that is new: no program has run in it",
+      "src/agents/report.ts": "where those are made, in our own folder: no agent's",
+    },
+    caught: [
+      'mkdirSync(join(agentDir, "files"), { recursive: true });',
+      "await mkdir(dirname(path), { mode: 0o700 });",
+      'import { mkdirSync as make } from "node:fs";\nmake(path);',
+      'fs.mkdtempSync(join(agentDir, "x-"));',
+      "folders.map(mkdirSync);",
+    ],
+    free: [
+      "makeAgentFolder(agentDir, folder);",
+      "// mkdirSync(path) would follow a link",
+      'const args = ["mkdir", "-p", path];',
+      "makePrivateDir(stateDir);",
+    ],
+  },
+  {
     says: "no JSON is stored or sent but by the writer that leaves no half of a character",
     finds: matching(/\bJSON\.stringify\(/),
     where: (file) =>
