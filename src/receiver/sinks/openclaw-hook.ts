@@ -35,6 +35,8 @@ export type WakeOutcome =
 
 const TIMEOUT_MS = 5000;
 const LOOK_AGAIN_MS = 60_000;
+/** `Retry-After` is believed up to here; beyond it is asked again. */
+const LONGEST_WAIT_MS = 3_600_000;
 const BODY_LIMITS = { maxBytes: 4096, timeoutMs: 2000 };
 
 export async function postWake(
@@ -57,7 +59,8 @@ export async function postWake(
     const body = await readText(response.body, BODY_LIMITS);
     const page = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
     const waitMs = parseRetryAfter(response.headers.get("retry-after"), clock.now());
-    return classifyWake(readHookAnswer(response.status, body, page), waitMs);
+    const bounded = waitMs === undefined ? waitMs : Math.min(waitMs, LONGEST_WAIT_MS);
+    return classifyWake(readHookAnswer(response.status, body, page), bounded);
   } catch (error) {
     // After a timeout the wake may still be carried out; the same text again is recognised and merged.
     if (error instanceof Error && error.name === "TimeoutError")

@@ -118,6 +118,14 @@ describe("the OpenClaw sink", () => {
     expect(calls()).toHaveLength(0);
   });
 
+  test("a wait that it asks for is believed for an hour at most: no answer holds the sink for years", async () => {
+    hook.script.push({ status: 503, headers: { "Retry-After": "999999999" } });
+    expect((await sinkOf("hook").send([delivery()], never)).outcome).toMatchObject({
+      type: "retry",
+      waitMs: 3_600_000,
+    });
+  });
+
   test("a 400 is our fault: no retry, no other way", async () => {
     hook.script.push({ status: 400, body: '{"ok":false,"error":"text required"}' });
     expect((await sinkOf("both").send([delivery()], never)).outcome).toEqual({
