@@ -195,7 +195,8 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: string, to: strin
   "src/agents/journal.ts": [
     ["      hooks.stored?.(value);\n", ""],
     ["      hooks.announced?.(value);\n", ""],
-    ["(wanted() ? prepare(scope, work, hooks) : null)", "prepare(scope, work, hooks)"],
+    ["return !more && wanted() ?", "return !more ?"],
+    ["return !more && wanted() ?", "return wanted() ?"],
   ],
   "src/providers/claude-code/turn.ts": [
     ["if (line[\"is_error\"] !== true) return { outcome: \"completed\" };", "return { outcome: \"completed\" };"],

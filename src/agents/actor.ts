@@ -271,7 +271,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     skipped: number,
   ): Promise<void> => {
     // Of a plain program's output, which comes in blocks, the end is what was printed last.
-    const { codec, budgetPerDay } = runSettings();
+    const { codec } = runSettings();
     const end = codec.traits.oneshot ? -FRAME_KEPT_CHARS : 0;
     for (const line of lines.slice(-FRAMES_KEPT)) recent.push(line.slice(end).slice(0, FRAME_KEPT_CHARS));
     recent.splice(0, Math.max(0, recent.length - FRAMES_KEPT));
@@ -290,9 +290,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
     };
     // Let go of meanwhile: the next daemon reads these lines again. Another process: they are none of its own.
     const wanted = (): boolean => !closed && run.live() === from;
-    // It may begin what waits: what a project's agents reserve of a day's budget must add up.
-    const reserves = budgetPerDay !== null && agent.state.queue.length > 0;
-    const over = reserves ? [agent.id, `project ${agent.project}`] : [agent.id];
+    // It may begin what waits, perhaps only since now: what a project's agents reserve of a day's budget must add up.
+    const reserves = (): boolean => runSettings().budgetPerDay !== null && agent.state.queue.length > 0;
+    const over = (): string[] => (reserves() ? [agent.id, `project ${agent.project}`] : [agent.id]);
     await journal.join(scope, over, wanted, (entry) => advance(entry, "frame", work), hooks);
   };
 
@@ -360,7 +360,7 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
         saveAgentState(store, agent.id, state, entry.now);
         return state;
       };
-      await journal.join(scope, [agent.id], waits, save, { stored });
+      await journal.join(scope, () => [agent.id], waits, save, { stored });
     },
     activate(graceMs = 0) {
       active = true;

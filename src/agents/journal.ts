@@ -42,12 +42,12 @@ export interface Journal {
   write<T, S extends Scope>(scope: S, work: (entry: Entry & S) => T, hooks?: Hooks<T>): T;
   /**
    * As `write`, in one transaction with what others join in the same tick of the event loop. Two that decide `over` the
-   * same never share one: what the first makes of it is known when it is stored. `wanted` is asked when its time has
-   * come. Resolves when it is stored and announced.
+   * same never share one: what the first makes of it is known when it is stored. `over` and `wanted` are asked when its
+   * time has come; one that decides over more by then waits for another. Resolves when it is stored and announced.
    */
   join<T, S extends Scope>(
     scope: S,
-    over: readonly string[],
+    over: () => readonly string[],
     wanted: () => boolean,
     work: (entry: Entry & S) => T,
     hooks?: Hooks<T>,
@@ -65,7 +65,7 @@ export interface JournalDeps {
 export function createJournal({ store, clock, bus }: JournalDeps): Journal {
   const group = createGroupCommit(store);
   /** Over what the transaction to come decides, until it is over. */
-  const deciding = new Map<string, Promise<void>>();
+  const deciding = new Map<string, Promise<unknown>>();
 
   const prepare = <T, S extends Scope>(scope: S, work: (entry: Entry & S) => T, hooks: Hooks<T> = {}): (() => T) => {
     const entry = { ...scope, store, now: clock.now(), events: [] };
@@ -81,19 +81,22 @@ export function createJournal({ store, clock, bus }: JournalDeps): Journal {
   return {
     write: (scope, work, hooks) => store.transact(() => prepare(scope, work, hooks))(),
     async join(scope, over, wanted, work, hooks) {
-      const before = () => over.map((each) => deciding.get(each)).find((each) => each !== undefined);
-      for (let other = before(); other !== undefined; other = before()) await other;
-      const written = group.write(
-        () => (wanted() ? prepare(scope, work, hooks) : null),
-        (announce) => announce?.(),
-      );
-      const settled = written.then(
-        () => undefined,
-        () => undefined,
-      );
-      for (const each of over) deciding.set(each, settled);
-      void settled.then(() => over.forEach((each) => deciding.delete(each)));
-      await written;
+      for (let more = true; more; ) {
+        const claimed = over();
+        const before = () => claimed.map((each) => deciding.get(each)).find((each) => each !== undefined);
+        for (let other = before(); other !== undefined; other = before()) await other;
+        const written = group.write(
+          () => {
+            more = over().some((each) => !claimed.includes(each));
+            return !more && wanted() ? prepare(scope, work, hooks) : null;
+          },
+          (announce) => announce?.(),
+        );
+        const settled = written.catch(() => undefined);
+        for (const each of claimed) deciding.set(each, settled);
+        void settled.then(() => claimed.forEach((each) => deciding.delete(each)));
+        await written;
+      }
     },
     within: (scope, work) => prepare(scope, work),
   };

@@ -20,9 +20,11 @@ export interface LaunchRequest {
   /** Its row is committed. */
   readonly run: number;
   readonly nonce: string;
+  readonly unwanted: AbortSignal;
 }
 
-export async function launchRun({ agent, agentDir, groups, settings, run, nonce }: LaunchRequest): Promise<Identity> {
+export async function launchRun(request: LaunchRequest): Promise<Identity> {
+  const { agent, agentDir, groups, settings, run, nonce, unwanted } = request;
   const context = settings.launch(run);
   const { argv, env, files = [] } = settings.codec.launch(context);
   makeAgentFolder(agentDir);
@@ -35,6 +37,7 @@ export async function launchRun({ agent, agentDir, groups, settings, run, nonce 
     env: { ...context.env, ...env },
     cwd: context.cwd,
     nonce,
+    unwanted,
     input: settings.codec.traits.oneshot ? promptFile(agentDir, run, context) : { kind: "fifo" },
     ...given({ cgroup }),
   });

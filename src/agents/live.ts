@@ -15,7 +15,7 @@ import { isAlive, isWrapperAlive, readExit, stillRuns } from "../process/identit
 import type { RunPaths } from "../process/paths.ts";
 import { createTail, readHead, readTail } from "../process/tail.ts";
 import type { Tail } from "../process/tail.ts";
-import { lives } from "../process/leftovers.ts";
+import { lives } from "../process/proc.ts";
 import { treeOf } from "../process/tree.ts";
 import type { ProcessInfo } from "../process/tree.ts";
 import { watchRun } from "../process/watch.ts";

@@ -10,9 +10,9 @@ import { discardAgentFolder } from "../process/agent-file.ts";
 import type { CgroupUsage } from "../process/cgroup.ts";
 import type { Identity } from "../process/identity.ts";
 import { readIdentity } from "../process/identity.ts";
-import { lives } from "../process/leftovers.ts";
 import { runPaths } from "../process/paths.ts";
 import type { ProcessInfo } from "../process/proc.ts";
+import { lives } from "../process/proc.ts";
 import { LaunchRefused } from "../providers/contract.ts";
 import type { Store } from "../store/database.ts";
 import { asPrompt, countSameBefore, getInput } from "../store/inputs.ts";
@@ -75,7 +75,7 @@ export interface AgentRun {
    * the store cannot be written.
    */
   start(run: number, nonce: string): Promise<void>;
-  /** Its start is not wanted any more: one that still waits for others ends at once. */
+  /** Its start is not wanted any more: one that waits for others ends at once, one that hangs after a moment. */
   giveUpStart(): void;
   /** It is ready: others of its provider may start. */
   settled(): void;
@@ -112,6 +112,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
   let inLine: Waiting | null = null;
   let pass: Pass | null = null;
   let preparing: AbortController | null = null;
+  let launching = new AbortController();
   /** Lets be told what the process does; also of one that is let go, so that nothing waits for ever. */
   let release = (): void => undefined;
 
@@ -180,6 +181,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
   const launched = async (run: number, nonce: string): Promise<Identity | null> => {
     const paths = runPaths(books.agentDir, run);
     const wanted = (): boolean => !closed && books.state().run === run && books.state().intent === null;
+    const { signal: unwanted } = launching;
     let tried = false;
     const attempt = async (): Promise<Identity> => {
       // It may have been started, and only its record could not be read.
@@ -188,7 +190,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
       if (tried) await discardAgentFolder(paths.dir);
       tried = true;
       const { id: agent, agentDir } = books;
-      return launch({ agent, agentDir, groups, settings: books.runSettings(), run, nonce });
+      return launch({ agent, agentDir, groups, settings: books.runSettings(), run, nonce, unwanted });
     };
     const onWait = (error: unknown): void => {
       const message = `cannot start now, trying again: ${errorText(error)}`;
@@ -212,6 +214,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     isStarting: () => starting,
     async start(run, nonce) {
       starting = true;
+      launching = new AbortController();
       try {
         if (!(await prepared()) || !(await through())) {
           leaveGate();
@@ -237,9 +240,11 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
         }
         const known = error instanceof LaunchRefused || error instanceof HarnessError;
         if (!known) log.error("cannot start an agent's process", { run, error });
+        // One that somebody wanted to end has ended by that, whatever it says.
+        const asked = books.state().intent !== null;
         const code = known ? error.code : "START_FAILED";
-        books.facts("exit", { type: "start_failed", code, message: errorText(error) });
-        it.ended(null);
+        if (!asked) books.facts("exit", { type: "start_failed", code, message: errorText(error) });
+        it.ended(null, undefined, asked);
       } finally {
         starting = false;
       }
@@ -274,6 +279,7 @@ export function createRun(deps: RunDeps, books: RunBooks): AgentRun {
     giveUpStart() {
       inLine?.giveUp();
       preparing?.abort();
+      if (!closed) launching.abort(); // else it outlives us
     },
     settled: leaveGate,
     attach(next) {

@@ -3,13 +3,12 @@
  * The graceful way of the provider, and committing the intent, come before this and are the caller's.
  */
 import type { Clock } from "../lib/clock.ts";
-import { errorCode } from "../lib/errors.ts";
 import { waitUntil } from "../lib/wait.ts";
 import { killGroup } from "./cgroup.ts";
 import { isWrapperAlive, readExit } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import type { RunPaths } from "./paths.ts";
-import { isDead, readProcess } from "./proc.ts";
+import { lives, readProcess, signal } from "./proc.ts";
 import type { ProcessInfo } from "./proc.ts";
 import { treeOf } from "./tree.ts";
 
@@ -98,20 +97,4 @@ function stopAll(scan: () => ProcessInfo[]): ProcessInfo[] {
 function killLate(members: readonly ProcessInfo[]): false {
   for (const member of members) signal(member, "SIGKILL");
   return false;
-}
-
-/** Only to the very process that was seen; the pid may be another's by now. */
-function signal(target: ProcessInfo, name: NodeJS.Signals): void {
-  if (!lives(target)) return;
-  try {
-    process.kill(target.pid, name);
-  } catch (error) {
-    const code = errorCode(error);
-    if (code !== "ESRCH" && code !== "EPERM") throw error; // EPERM: it will be named as a survivor
-  }
-}
-
-function lives({ pid, startTicks }: ProcessInfo): boolean {
-  const now = readProcess(pid);
-  return now !== null && now.startTicks === startTicks && !isDead(now);
 }

@@ -4,7 +4,7 @@
  */
 import { readSmallFile } from "./agent-file.ts";
 import type { RunPaths } from "./paths.ts";
-import { isDead, readBootId, readProcess, readProcessEnv } from "./proc.ts";
+import { isDead, lives, readBootId, readProcess, readProcessEnv } from "./proc.ts";
 
 /** A record is one short line; what is longer is none of ours. */
 const MAX_RECORD_BYTES = 1024;
@@ -60,10 +60,7 @@ export function isAlive(identity: Identity, probe: Probe = {}): boolean {
 }
 
 /** `isAlive` for the sweep: one small read. Enough for a process that was ours a moment ago. */
-export function stillRuns(identity: Identity): boolean {
-  const info = readProcess(identity.pid);
-  return info !== null && info.startTicks === identity.startTicks && !isDead(info);
-}
+export const stillRuns: (identity: Identity) => boolean = lives;
 
 /** Does the wrapper live? While it does, an `exit` file is still to come. */
 export function isWrapperAlive(identity: Identity, probe: Probe = {}): boolean {

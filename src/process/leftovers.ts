@@ -4,13 +4,12 @@
  * agent are found, those that do not only when an earlier scan had seen them.
  */
 import type { Clock } from "../lib/clock.ts";
-import { errorCode } from "../lib/errors.ts";
+import { waitUntil } from "../lib/wait.ts";
 import { NONCE_ENV } from "./identity.ts";
-import { isDead, listProcesses, readProcess, readProcessEnv } from "./proc.ts";
+import { isDead, listProcesses, lives, readProcessEnv, signal } from "./proc.ts";
 import type { ProcessInfo } from "./proc.ts";
 
 const KILL_MS = 2000;
-const LOOK_MS = 20;
 /** Against one that forks faster than it is ended. */
 const MOST_ROUNDS = 20;
 
@@ -21,9 +20,8 @@ export function leftoversOf(nonces: ReadonlySet<string>, known: readonly Process
   const seen = new Set(known.map(({ pid, startTicks }) => `${pid} ${startTicks}`));
   const members = new Map<number, ProcessInfo>();
   for (const info of living) {
-    const nonce = seen.has(`${info.pid} ${info.startTicks}`) ? null : readProcessEnv(info.pid, NONCE_ENV);
-    if (seen.has(`${info.pid} ${info.startTicks}`) || (nonce !== null && nonces.has(nonce)))
-      members.set(info.pid, info);
+    const nonce = readProcessEnv(info.pid, NONCE_ENV) ?? "";
+    if (seen.has(`${info.pid} ${info.startTicks}`) || nonces.has(nonce)) members.set(info.pid, info);
   }
   for (let before = -1; before !== members.size;) {
     before = members.size;
@@ -43,9 +41,7 @@ export async function endLeftovers(
     for (const info of left) signal(info, "SIGSTOP"); // stopped first: none starts another meanwhile
     const all = leftoversOf(nonces, [...known, ...left]);
     for (const info of all) signal(info, "SIGKILL");
-    const deadline = clock.monotonic() + KILL_MS;
-    while (all.some(lives) && clock.monotonic() < deadline)
-      await new Promise<void>((resolve) => void clock.setTimer(LOOK_MS, resolve));
+    await waitUntil(clock, () => !all.some(lives), KILL_MS);
     const next = leftoversOf(nonces, [...known, ...all]);
     const stuck = next.every((info) =>
       all.some(({ pid, startTicks }) => pid === info.pid && startTicks === info.startTicks),
@@ -54,19 +50,4 @@ export async function endLeftovers(
     if (stuck) break;
   }
   return left;
-}
-
-export function lives({ pid, startTicks }: ProcessInfo): boolean {
-  const now = readProcess(pid);
-  return now !== null && now.startTicks === startTicks && !isDead(now);
-}
-
-function signal(info: ProcessInfo, name: NodeJS.Signals): void {
-  if (!lives(info)) return;
-  try {
-    process.kill(info.pid, name);
-  } catch (error) {
-    const code = errorCode(error);
-    if (code !== "ESRCH" && code !== "EPERM") throw error; // EPERM: named as one that is left
-  }
 }

@@ -1,8 +1,10 @@
 /**
- * What the kernel tells about processes under `/proc`. Reads only; a process that is gone or not ours to see is null.
+ * What the kernel tells about processes under `/proc`; a process that is gone or not ours to see is null. And the one
+ * way to signal somebody who was seen there.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { isShortage, withDescriptors } from "../lib/descriptors.ts";
+import { errorCode } from "../lib/errors.ts";
 
 export interface ProcessInfo {
   readonly pid: number;
@@ -22,6 +24,23 @@ export const isDead = (info: Pick<ProcessInfo, "state">): boolean => info.state 
 /** `root` is `/proc`, or a folder that looks like it (tests). */
 export function readProcess(pid: number, root = "/proc"): ProcessInfo | null {
   return parseStat(readText(`${root}/${pid}/stat`));
+}
+
+/** Is it still there? The pid may be another's by now. One small read. */
+export function lives({ pid, startTicks }: Pick<ProcessInfo, "pid" | "startTicks">): boolean {
+  const now = readProcess(pid);
+  return now !== null && now.startTicks === startTicks && !isDead(now);
+}
+
+/** Only to the very process that was seen; what is gone or not ours to signal is passed over. */
+export function signal(info: ProcessInfo, name: NodeJS.Signals): void {
+  if (!lives(info)) return;
+  try {
+    process.kill(info.pid, name);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "ESRCH" && code !== "EPERM") throw error; // EPERM: whoever looks for it names it as one that is left
+  }
 }
 
 /** Every visible process, in no order. About 20 µs each. */

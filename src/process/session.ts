@@ -4,21 +4,17 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import { waitUntil } from "../lib/wait.ts";
-import { isDead, listProcesses, readProcess } from "./proc.ts";
+import { listProcesses, lives, signal } from "./proc.ts";
 import type { ProcessInfo } from "./proc.ts";
 
 /** SIGTERM, then SIGKILL for what is left after `graceMs`; a killed launcher alone would leave its child. */
 export async function endSession(pid: number, graceMs: number, clock: Clock): Promise<void> {
   // Taken before the first signal: orphans lose their parent's pid. The start time guards against a pid used again.
   const tree = membersOf(pid);
-  const alive = (): readonly ProcessInfo[] =>
-    tree.filter((each) => {
-      const now = readProcess(each.pid);
-      return now !== null && now.startTicks === each.startTicks && !isDead(now);
-    });
-  signalAll(tree, "SIGTERM");
+  const alive = (): readonly ProcessInfo[] => tree.filter(lives);
+  for (const each of tree) signal(each, "SIGTERM");
   await waitUntil(clock, () => alive().length === 0, graceMs);
-  signalAll(alive(), "SIGKILL");
+  for (const each of alive()) signal(each, "SIGKILL");
 }
 
 /** The program, its descendants, and everybody of its session or group. */
@@ -31,14 +27,4 @@ function membersOf(pid: number): readonly ProcessInfo[] {
     for (const each of processes) if (pids.has(each.ppid)) found.add(each);
   }
   return [...found];
-}
-
-function signalAll(processes: readonly ProcessInfo[], signal: "SIGTERM" | "SIGKILL"): void {
-  for (const { pid } of processes) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // Gone already: that is what was wanted.
-    }
-  }
 }

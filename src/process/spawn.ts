@@ -9,6 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 import { untilPossible, withDescriptors } from "../lib/descriptors.ts";
 import { HarnessError, errorText } from "../lib/errors.ts";
 import { notedUmask } from "../lib/umask.ts";
+import { pause } from "../lib/wait.ts";
 import { makeAgentFolder, writeAgentFile } from "./agent-file.ts";
 import { execProblem } from "./exec-limits.ts";
 import { identityIn, NONCE_ENV, readExit, readIdentity } from "./identity.ts";
@@ -25,6 +26,8 @@ export type { Identity } from "./identity.ts";
 
 /** As a record takes of the disk: a page. */
 const RECORD_BYTES = 4096;
+/** Of a start that nobody wants any more, until its record: what is recorded can be ended like any other. */
+const UNWANTED_MS = 1000;
 
 export interface SpawnRequest {
   readonly paths: RunPaths;
@@ -43,6 +46,8 @@ export interface SpawnRequest {
    */
   readonly cgroup?: string;
   readonly clock?: Clock;
+  /** Nobody wants it any more: what does not record itself within a moment of that is killed. */
+  readonly unwanted?: AbortSignal;
 }
 
 /**
@@ -51,7 +56,7 @@ export interface SpawnRequest {
  * line in `err`.
  */
 export async function spawnRun(request: SpawnRequest): Promise<Identity> {
-  const { paths, argv, input, clock = systemClock } = request;
+  const { paths, argv, input, clock = systemClock, unwanted } = request;
   const program = argv[0];
   if (program === undefined || program === "" || program.startsWith("-")) {
     throw failed(`the program is ${JSON.stringify(program ?? null)}, expected a name or a path`);
@@ -67,7 +72,16 @@ export async function spawnRun(request: SpawnRequest): Promise<Identity> {
   const wrapper = startWrapper(request);
   // The child says its record when it is stored, and a wrapper that fails before that closes the pipe.
   const reader = wrapper.stdout.getReader();
+  let heardOf = false;
+  // All of it is one group until then. One of them that was stopped (SIGSTOP) would never come so far, nor end.
+  const giveUp = (): Promise<unknown> =>
+    pause(clock, UNWANTED_MS)
+      .then(() => heardOf || process.kill(-wrapper.pid, "SIGKILL"))
+      .catch(() => undefined); // it has ended meanwhile
+  unwanted?.addEventListener("abort", giveUp);
+  if (unwanted?.aborted === true) void giveUp();
   const { value } = await reader.read().catch(() => ({ value: undefined }));
+  heardOf = true;
   void reader.cancel().catch(() => undefined);
   const heard = identityIn(Buffer.from(value ?? []).toString()); // one write into a pipe, so one read
   if (heard !== null) return heard;

@@ -46,6 +46,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
   const running = createRunningTime(clock);
   let bootId = "b";
   const begun: number[] = [];
+  const givenUp: number[] = [];
   const journal = createJournal({ store, clock, bus });
   const decided: (readonly string[])[] = [];
   let budgetPerDay: DayBudget | null = null;
@@ -61,9 +62,10 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     log: silentLogger,
     journal: {
       ...journal,
-      join(scope, over, ...rest) {
-        decided.push(over);
-        return journal.join(scope, over, ...rest);
+      async join(scope, over, ...rest) {
+        let last: readonly string[] = [];
+        await journal.join(scope, () => (last = over()), ...rest);
+        decided.push(last);
       },
     },
     agentDir: "/nowhere",
@@ -115,9 +117,15 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     running,
     machine: () => ({ bootId, uptimeMs: clock.monotonic() }),
     seam: () => undefined,
-    launch: ({ run }) => {
+    launch: ({ run, unwanted }) => {
       begun.push(run);
-      return shortages-- > 0 ? Promise.reject(shortage) : new Promise(() => undefined);
+      if (shortages-- > 0) return Promise.reject(shortage);
+      const { promise, reject } = Promise.withResolvers<never>();
+      unwanted.addEventListener("abort", () => {
+        givenUp.push(run);
+        clock.setTimer(1000, () => reject(new HarnessError("SPAWN_FAILED", "killed before it was recorded")));
+      });
+      return promise;
     },
   };
   const agent: Agent = {
@@ -148,6 +156,7 @@ export function world(codec: AnyCodec = missingProvider("x").codec, closing: Clo
     clock,
     live,
     begun,
+    givenUp,
     decided,
     setDay: (budget: DayBudget) => void (budgetPerDay = budget),
     closed: () => closed,

@@ -230,6 +230,41 @@ test("a start that waits for a resource is given up when somebody wants it stopp
   expect([begun, stored()?.process, stored()?.status]).toEqual([[1], "stopped", "idle"]);
 });
 
+test.each([
+  ["stop", "stopped"],
+  ["delete", undefined],
+] as const)("a start that hangs in its process is given up by %s", async (type, process) => {
+  const { actor, clock, stored } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  await settled();
+  actor.facts("api", { type });
+  clock.advance(1000);
+  await settled();
+  expect(stored()?.process).toBe(process);
+});
+
+test("a start that hangs in its process ends at its deadline, with that as its cause", async () => {
+  const { actor, clock, stored } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  await settled();
+  clock.advance(actor.runSettings().codec.traits.startDeadlineMs);
+  await settled();
+  clock.advance(1000);
+  await settled();
+  expect(stored()).toMatchObject({ status: "exited", process: "gone", startError: { code: "START_TIMEOUT" } });
+});
+
+test("a daemon that ends lets a start go on", async () => {
+  const { actor, begun, givenUp } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  await settled();
+  actor.close();
+  expect([begun, givenUp]).toEqual([[1], []]);
+});
+
 test("what cannot be read right behind a commit makes it no refusal: it is stored, and its deadline comes", async () => {
   const { actor, clock, stored, hold } = world();
   actor.activate();
@@ -267,6 +302,18 @@ test("what may begin an input of a project with a daily budget is decided over t
   expect(actor.state().queue.length).toBe(1);
   await said(9);
   expect(decided).toEqual([["a1b2c3d4"], ["a1b2c3d4"], ["a1b2c3d4", "project p"]]);
+});
+
+test("so is what may begin an input that comes in the tick of what its program says", async () => {
+  const { actor, live, decided, setDay } = world();
+  actor.activate();
+  actor.facts("api", { type: "resume" });
+  actor.run.attach(live);
+  setDay({ costUsd: 5 });
+  const said = actor.frames(["{}"], [0], 3, 0);
+  for (const id of [1, 2]) actor.facts("api", { type: "input", id, key: `k${id}`, mode: "queue" });
+  await said;
+  expect([decided, actor.progress().offset]).toEqual([[["a1b2c3d4", "project p"]], 3]);
 });
 
 test("settings are changed for everybody at once, when they are stored: who hears of it sees them, a refused write changes nothing", () => {

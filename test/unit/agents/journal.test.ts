@@ -51,7 +51,7 @@ test("what joins in one tick shares a commit, is told in its order, and asks at 
   const { journal, order } = world();
   let wanted = true;
   const join = (agent: string, when = (): boolean => true) =>
-    journal.join({ project: "p", agent }, [agent], when, (entry) => note(entry));
+    journal.join({ project: "p", agent }, () => [agent], when, (entry) => note(entry));
   const all = [join("a"), join("b", () => wanted), join("c")];
   wanted = false;
   await Promise.all(all);
@@ -76,7 +76,7 @@ test("what decides over the same does not share a commit: the second begins from
       note(entry);
       return (memory[over] ?? 0) + 1;
     };
-    return journal.join({ project: "p", agent }, [agent, over], () => true, work, {
+    return journal.join({ project: "p", agent }, () => [agent, over], () => true, work, {
       stored: (sum) => void (memory[over] = sum),
     });
   };
@@ -85,9 +85,27 @@ test("what decides over the same does not share a commit: the second begins from
   expect(order.slice(0, 2)).toEqual(["heard a note of note,note", "heard b note of note,note"]);
 });
 
+test("what comes in the tick of a write may make it decide over more: it waits for those that decide over that, too", async () => {
+  const { journal } = world();
+  const left = { day: 10 };
+  const waits = new Set(["b"]);
+  const reserve = (agent: string): Promise<void> =>
+    journal.join(
+      { project: "p", agent },
+      () => (waits.has(agent) ? [agent, "day"] : [agent]),
+      () => true,
+      () => (waits.has(agent) ? left.day / 2 : 0),
+      { stored: (usd) => void (left.day -= usd) },
+    );
+  const all = [reserve("a"), reserve("b"), reserve("c")];
+  waits.add("a"); // an input, when its step is on its way
+  await Promise.all(all);
+  expect(left.day).toBe(2.5);
+});
+
 test("one that fails lets the next of its kind go on", async () => {
   const { journal, rows } = world();
-  const join = (work: (entry: Parameters<typeof event>[0]) => void) => journal.join(A, ["a"], () => true, work);
+  const join = (work: (entry: Parameters<typeof event>[0]) => void) => journal.join(A, () => ["a"], () => true, work);
   const broken = join(() => {
     throw new Error("no");
   });

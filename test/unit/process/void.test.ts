@@ -6,7 +6,8 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { listProcesses } from "../../../src/process/proc.ts";
+import { given } from "../../../src/lib/given.ts";
+import { isDead, listProcesses } from "../../../src/process/proc.ts";
 import { runPaths, spawnRun } from "../../../src/process/spawn.ts";
 import { VOID, voidRun } from "../../../src/process/void.ts";
 import { eventually, tempFolder } from "./helpers.ts";
@@ -23,7 +24,7 @@ function hasOutput(pid: number, path: string): boolean {
 }
 
 /** A real start that has come to the step before its record, where it is held. */
-async function held() {
+async function held(unwanted?: AbortSignal) {
   const dir = tempFolder();
   const paths = runPaths(dir, 1);
   const cgroup = join(dir, "cgroup");
@@ -39,6 +40,7 @@ async function held() {
     nonce: NONCE,
     input: { kind: "fifo" },
     cgroup,
+    ...given({ unwanted }),
   });
   started.catch(() => undefined);
   await eventually("its files to be open", () => listProcesses().some(({ pid }) => hasOutput(pid, paths.out)));
@@ -60,6 +62,27 @@ test("one whose wrapper is killed meanwhile is waited for", async () => {
   process.kill(child?.ppid ?? 0, "SIGKILL");
   go();
   expect((await started).pid).toBe(child?.pid ?? 0);
+  await eventually("the program", () => existsSync(ran));
+});
+
+test("one that was stopped before its record is killed with its wrapper when nobody wants it any more", async () => {
+  const wish = new AbortController();
+  const { paths, ran, started } = await held(wish.signal);
+  const child = listProcesses().find(({ pid }) => hasOutput(pid, paths.out));
+  const both = [child?.pid ?? 0, child?.ppid ?? 0];
+  for (const pid of both) process.kill(pid, "SIGSTOP");
+  wish.abort();
+  expect(await started.then(String, String)).toContain("before it was recorded");
+  await eventually("both to be gone", () => !listProcesses().some((each) => both.includes(each.pid) && !isDead(each)));
+  expect(existsSync(ran)).toBe(false);
+});
+
+test("one that is recorded within a moment of that is left to whoever ends it", async () => {
+  const wish = new AbortController();
+  const { started, ran, go } = await held(wish.signal);
+  wish.abort();
+  go();
+  expect((await started).nonce).toBe(NONCE);
   await eventually("the program", () => existsSync(ran));
 });
 
