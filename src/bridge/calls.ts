@@ -126,7 +126,7 @@ export function createCalls({ client, session, model, system, clock, onInput }: 
       ...(Array.isArray(permissions.value) ? permissions.value.filter(isFields).map(readPermission) : []),
       ...(Array.isArray(questions.value) ? questions.value.filter(isFields).map(readQuestion) : []),
     ];
-    return { h: "truth", truth: { statuses: readStatuses(statuses.value), asks } };
+    return { h: "truth", truth: { statuses: readStatuses(statuses.value, clock.now()), asks } };
   }
 
   /**
@@ -150,7 +150,7 @@ export function createCalls({ client, session, model, system, clock, onInput }: 
     return {
       h: "turn_read",
       truth: {
-        status: readStatuses(statuses.value).get(session) ?? { type: "idle" },
+        status: readStatuses(statuses.value, clock.now()).get(session) ?? { type: "idle" },
         messages: found ?? [],
         totals: whole ? addTotals([own.value, ...children.value].map(readTotals)) : null,
       },

@@ -147,7 +147,7 @@ async function connect(
   const follow = followEvents({
     client,
     clock,
-    onEvent: (json) => onInput({ h: "event", event: readEvent(json) }),
+    onEvent: (json) => onInput({ h: "event", event: readEvent(json, clock.now()) }),
     onAgain: () => perform({ do: "read_truth" }),
   });
   const gone = server.gone.then((how) => `opencode serve has ended (${how})`);

@@ -19,6 +19,8 @@ export type SessionStatus =
       readonly message: string;
       /** Epoch ms of the next try. */
       readonly next?: number;
+      /** Ms until then when it was read: the time of day may be another one when the daemon does. */
+      readonly inMs?: number;
       readonly action?: string;
     };
 
@@ -96,14 +98,14 @@ export type WireEvent =
 const SILENT =
   /^(server|plugin|catalog|reference|integration|models-dev|lsp|file|vcs|pty|installation|ide|mcp|project|worktree|workspace|storage|global|tui|todo|command|skill|agent|config|account|sync)\.|^session\.(idle|diff|updated|deleted|next)|^(message|message\.part)\.removed$/;
 
-export function readEvent(json: unknown): WireEvent {
+export function readEvent(json: unknown, nowMs: number): WireEvent {
   if (!isFields(json)) return { type: "unknown", kind: "no JSON object" };
   const type = text(json, "type");
   const properties = fields(json, "properties");
   const session = text(properties, "sessionID");
   switch (type) {
     case "session.status":
-      return { type: "status", session, status: readStatus(fields(properties, "status")) };
+      return { type: "status", session, status: readStatus(fields(properties, "status"), nowMs) };
     case "session.created": {
       const parent = text(fields(properties, "info"), "parentID");
       return {
@@ -146,7 +148,7 @@ export function readEvent(json: unknown): WireEvent {
   }
 }
 
-function readStatus(json: Fields): SessionStatus {
+function readStatus(json: Fields, nowMs: number): SessionStatus {
   const type = text(json, "type");
   if (type === "retry") {
     const next = maybeNumber(json, "next");
@@ -155,7 +157,7 @@ function readStatus(json: Fields): SessionStatus {
       type,
       attempt: number(json, "attempt"),
       message: text(json, "message"),
-      ...given({ next, action }),
+      ...given({ next, inMs: next === undefined ? next : next - nowMs, action }),
     };
   }
   return { type: type === "idle" ? "idle" : "busy" };
@@ -167,10 +169,12 @@ export function reasonOf({ code, message, account }: WireError): WireError {
 }
 
 /** `GET /session/status`: sessions that are idle are not in it. */
-export function readStatuses(json: unknown): ReadonlyMap<string, SessionStatus> {
+export function readStatuses(json: unknown, nowMs: number): ReadonlyMap<string, SessionStatus> {
   if (!isFields(json)) return new Map();
   return new Map(
-    Object.entries(json).flatMap(([id, status]) => (isFields(status) ? [[id, readStatus(status)] as const] : [])),
+    Object.entries(json).flatMap(([id, status]) =>
+      isFields(status) ? [[id, readStatus(status, nowMs)] as const] : [],
+    ),
   );
 }
 

@@ -198,6 +198,7 @@ const RULES: readonly Rule[] = [
       "src/store/starts.ts": "starts that are older than anybody asks for",
       "src/workspaces/snapshot-store.ts": "times of files; nobody else writes there meanwhile",
       "src/bridge/core.ts": RUNNING,
+      "src/bridge/wire.ts": TOLD,
       "src/bridge/ending.ts": RUNNING,
       "src/bridge/turns.ts": RUNNING,
       "src/receiver/pace.ts": RUNNING,

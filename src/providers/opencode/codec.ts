@@ -4,7 +4,7 @@
  */
 import { answerCommand, permissionFact, questionFact } from "./asks.ts";
 import { heldGrants, launch, startCommand, traits } from "./launch.ts";
-import { limitOfRetry } from "./limit.ts";
+import { limitOfRetry, nextTry } from "./limit.ts";
 import type { BridgeCommand, BridgeLine } from "./lines.ts";
 import { readBridgeLine } from "./lines.ts";
 import type { OpenCodeState } from "./state.ts";
@@ -75,10 +75,10 @@ function onFrame(state: OpenCodeState, { json }: Frame, nowMs: number): Step<Ope
 
 function toFacts(line: Exclude<BridgeLine, { t: "ready" }>, nowMs: number): readonly ProviderFact[] {
   if (line.t !== "retry") return [toFact(line)];
-  const { attempt, reason, next } = line;
+  const { attempt, reason } = line;
   const limit = limitOfRetry(line, nowMs);
   return [
-    { type: "retrying", attempt, reason, status: null, ...given({ nextAt: next }) },
+    { type: "retrying", attempt, reason, status: null, ...given({ nextAt: nextTry(line, nowMs) }) },
     ...(limit === null ? [] : [{ type: "limited" as const, ...limit }]),
   ];
 }

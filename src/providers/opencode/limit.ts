@@ -15,12 +15,24 @@ export interface RetryTold {
   readonly reason: string;
   /** Epoch ms. */
   readonly next?: number;
+  /** Ms until `next`, when it was told. */
+  readonly inMs?: number;
   /** OpenCode's word for what a person could do: it is there only at a limit. */
   readonly action?: string;
 }
 
+/**
+ * Epoch ms of the next try. A clock that was set back since it was told makes it no further than it was then: the
+ * program waits by running time, and a moment of next week is no reason to wait a week.
+ */
+export function nextTry({ next, inMs = Infinity }: RetryTold, nowMs: number): number | undefined {
+  return next === undefined ? next : Math.min(next, nowMs + inMs);
+}
+
 /** Null: it goes on by itself in a moment. */
-export function limitOfRetry({ reason, next = 0, action = "" }: RetryTold, nowMs: number): LimitFound | null {
+export function limitOfRetry(told: RetryTold, nowMs: number): LimitFound | null {
+  const { reason, action = "" } = told;
+  const next = nextTry(told, nowMs) ?? 0;
   if (NO_QUOTA.test(reason)) return { class: "billing", scope: "billing", resetsAt: null, message: reason };
   if (action === "" && next - nowMs <= LONG_MS) return null;
   return { class: "limit", scope: action || "account", resetsAt: next > nowMs ? next : null, message: reason };

@@ -108,6 +108,8 @@ export type BridgeLine =
       readonly reason: string;
       /** Epoch ms of the next try. */
       readonly next?: number;
+      /** Ms until then, when it was told. Absent: told by an older bridge. */
+      readonly inMs?: number;
       /** OpenCode's word for what a person could do about it; there at a limit alone. */
       readonly action?: string;
     }
@@ -172,13 +174,13 @@ export function readBridgeLine(json: unknown): BridgeLine | null {
     case "closed":
       return { t, id: text(json, "id") };
     case "retry": {
-      const next = maybeNumber(json, "next");
+      const [next, inMs] = [maybeNumber(json, "next"), maybeNumber(json, "inMs")];
       const action = maybeText(json, "action");
       return {
         t,
         attempt: number(json, "attempt"),
         reason: text(json, "reason"),
-        ...given({ next, action }),
+        ...given({ next, inMs, action }),
       };
     }
     case "background":

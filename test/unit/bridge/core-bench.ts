@@ -25,7 +25,7 @@ export function bench(newest = "") {
   const self = {
     take,
     pass: (ms: number) => void (now += ms),
-    event: (type: string, properties: object) => take({ h: "event", event: readEvent({ type, properties }) }),
+    event: (type: string, properties: object) => take({ h: "event", event: readEvent({ type, properties }, now) }),
     status: (type: string, session = ROOT) =>
       self.event("session.status", { sessionID: session, status: { type, attempt: 1, message: "overloaded" } }),
     message: (id: string, more: object = {}, session = ROOT) =>

@@ -4,7 +4,7 @@ import { isIdOf, messageIdAfter, messageIdOf } from "../../../src/bridge/message
 import type { Question, Verdict } from "../../../src/bridge/verdict.ts";
 import { judge } from "../../../src/bridge/verdict.ts";
 import type { MessageInfo, WireMessage } from "../../../src/bridge/wire.ts";
-import { readEvent, readMessages } from "../../../src/bridge/wire.ts";
+import { readEvent, readMessages, readStatuses } from "../../../src/bridge/wire.ts";
 
 const ANCHOR = "msg_000000000010";
 
@@ -173,14 +173,21 @@ describe("the server's events", () => {
     ["text", "unknown"],
     [null, "unknown"],
   ];
-  test.each(rows)("%j", (json, type) => expect(readEvent(json).type).toBe(type as never));
+  test.each(rows)("%j", (json, type) => expect(readEvent(json, 0).type).toBe(type as never));
+
+  test("a next try is told with how far away it is: by the daemon's clock it may be days", () => {
+    const status = { type: "retry", attempt: 1, message: "overloaded", next: 1_700_000_002_000 };
+    const read = readEvent({ type: "session.status", properties: { sessionID: "s", status } }, 1_700_000_000_000);
+    expect(read).toMatchObject({ status: { next: 1_700_000_002_000, inMs: 2000 } });
+    expect(readStatuses({ s: status }, 1_700_000_000_000).get("s")).toMatchObject({ inMs: 2000 });
+  });
 
   test("an error keeps its first line and its HTTP status", () => {
     const error = {
       name: "UnknownError",
       data: { message: "Model not found: a/b\n    at prompt (chunk.js:1:1)", statusCode: 400 },
     };
-    expect(readEvent({ type: "session.error", properties: { sessionID: "s", error } })).toEqual({
+    expect(readEvent({ type: "session.error", properties: { sessionID: "s", error } }, 0)).toEqual({
       type: "error",
       session: "s",
       error: { code: "UnknownError", message: "Model not found: a/b (HTTP 400)", aborted: false },

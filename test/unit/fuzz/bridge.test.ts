@@ -70,7 +70,7 @@ function answered(next: Random, action: CoreAction): CoreInput | null {
     case "reply":
       return { h: "replied", id: action.id, result: pick(next, ["ok", "gone", "unreachable"]) };
     case "read_truth": {
-      const statuses = readStatuses(maybe(next, { [ROOT]: { type: pick(next, ["busy", "retry"]) } }));
+      const statuses = readStatuses(maybe(next, { [ROOT]: { type: pick(next, ["busy", "retry"]) } }), 0);
       return { h: "truth", truth: { statuses: next() < 0.5 ? statuses : new Map(), asks: [] } };
     }
     case "read_turn": {
@@ -111,7 +111,7 @@ test("whatever the server says, it goes through bridge, codec and reducer withou
     say({ t: "ready", version: "1.18.33", session: ROOT });
     for (let steps = 0; steps < MOST_STEPS; steps++) {
       const incoming = next() < 0.7 ? inputs.shift() : undefined;
-      const event = { h: "event", event: readEvent(maybe(next, pick(next, EVENTS))) } as const;
+      const event = { h: "event", event: readEvent(maybe(next, pick(next, EVENTS)), 0) } as const;
       now += pick(next, [0, 10, 3000]);
       for (const action of core.take(incoming ?? event, now)) {
         const result = answered(next, action);

@@ -136,8 +136,25 @@ describe("OpenCode", () => {
       "billing",
     ],
     ["a bridge that tells no time", { reason: "Rate limit reached" }, null],
+    [
+      "a next try that was two seconds away before the clock was set back by days",
+      { reason: "overloaded", next: NOW + 48 * HOUR, inMs: 2000 },
+      null,
+    ],
+    ["one that was far away and has come near", { reason: "overloaded", next: NOW + 2000, inMs: 5 * HOUR }, null],
   ])("%s", (_what, told, expected) => {
     expect(limitOfRetry(told, NOW)?.class ?? null).toBe(expected as "limit" | null);
+  });
+
+  // Looked for a program's own reckoning with the time of day in what the others tell: they name the provider's moments
+  // or how long they wait. Found here alone (a storm with set clocks): every agent of the account waited for two days.
+  test.each([
+    [{ next: NOW + 5 * HOUR, inMs: 5 * HOUR }, NOW + 5 * HOUR],
+    [{ next: NOW + 4 * HOUR, inMs: 5 * HOUR }, NOW + 4 * HOUR],
+    [{ next: NOW + 48 * HOUR, inMs: 5 * HOUR }, NOW + 5 * HOUR],
+    [{ next: NOW + 5 * HOUR }, NOW + 5 * HOUR],
+  ])("a next try as it was told, %j, is no further away than it was then", (told, expected) => {
+    expect(limitOfRetry({ reason: "usage limit", ...told }, NOW)?.resetsAt).toBe(expected);
   });
 
   test.each([
