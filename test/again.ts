@@ -1,8 +1,10 @@
 /**
  * `make test-again N=10`: the whole suite N times in a row, and which tests failed in which of the rounds: one that
- * fails now and then hangs on luck. `BUSY=1` keeps each core busy meanwhile, `ONLY="unit e2e/serve.test.ts"` runs a
- * part. Two files run at a time for each core (AH_TEST_WORKERS): most of a test is waiting, and a crowd finds luck.
+ * fails now and then hangs on luck. What each round printed is kept in `.build/`. `BUSY=1` keeps each core busy
+ * meanwhile, `ONLY="unit e2e/serve.test.ts"` runs a part. Two files run at a time for each core (AH_TEST_WORKERS): most
+ * of a test is waiting, and a crowd finds luck.
  */
+import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 
@@ -25,10 +27,12 @@ try {
     const failed = [...new Set([...output.matchAll(/^\(fail\) (.*?)(?: \[[\d.]+ms\])?$/gm)].map((match) => match[1]))];
     for (const name of failed) if (name) failures.set(name, [...(failures.get(name) ?? []), round]);
     if (code !== 0) red += 1;
-    console.log(`round ${round} of ${rounds}: ${output.trimEnd().split("\n").at(-1)}`);
+    const kept = join(ROOT, ".build", `again-${round}.txt`);
+    writeFileSync(kept, output);
+    console.log(
+      `round ${round} of ${rounds}: ${output.trimEnd().split("\n").at(-1)}${code === 0 ? "" : `, see ${kept}`}`,
+    );
     for (const name of failed) console.log(`  ${name}`);
-    // A file that broke off has no test to name.
-    if (code !== 0 && failed.length === 0) console.log(output);
   }
 } finally {
   for (const loop of loops) loop.kill("SIGKILL");
