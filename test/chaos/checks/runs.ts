@@ -105,6 +105,8 @@ export const wordsOfOurs = ({ shown }: Evidence, agent: string, turn: string): r
 export interface TurnShown {
   readonly id: string;
   readonly outcome: string;
+  /** Of its error; "" where it has none. */
+  readonly code: string;
 }
 
 /** As the event log ends it. */
@@ -115,5 +117,18 @@ export function turnOf({ shown }: Evidence, agent: string, turn: string): TurnSh
 export function turnsOf(events: Evidence["shown"]["events"][string]): readonly TurnShown[] {
   return events
     .filter(({ type }) => String(type) === "turn_ended")
-    .map(({ data }) => ({ id: String(data?.["turn"]?.["id"]), outcome: String(data?.["turn"]?.["outcome"]) }));
+    .map(({ data }) => ({
+      id: String(data?.["turn"]?.["id"]),
+      outcome: String(data?.["turn"]?.["outcome"]),
+      code: String(data?.["turn"]?.["error"]?.["code"] ?? ""),
+    }));
+}
+
+/** In which its program had an input: the last of its turns, but for one whose program never came to be. */
+export function turnRun({ shown }: Evidence, agent: string, input: Json): TurnShown | undefined {
+  const events = shown.events[agent] ?? [];
+  const all = events.flatMap(({ type, data }) => (String(type) === "input" ? [data?.["input"]] : []));
+  const ids = all.filter((each) => Number(each?.["n"]) === Number(input["n"])).map((each) => String(each?.["turnId"]));
+  const turns = turnsOf(events).filter(({ id }) => id === String(input["turnId"]) || ids.includes(id));
+  return turns.findLast(({ code }) => code !== "START_FAILED") ?? turns.at(-1);
 }

@@ -3,7 +3,7 @@ import { flawsIn } from "../../support/story.ts";
 import type { Check } from "../evidence.ts";
 import { runsOf, tagOf } from "../journals.ts";
 import { isDamaged, isInterrupted, isShaken } from "./excuses.ts";
-import { isOurs, turnOf, turnsOf, wordsOfOurs } from "./runs.ts";
+import { isOurs, turnRun, turnsOf, wordsOfOurs } from "./runs.ts";
 
 export const storiesArePossible: Check = ({ agents, shown }) =>
   agents.flatMap(({ id, provider }) => {
@@ -23,7 +23,7 @@ export const outcomesAreTrue: Check = (evidence) =>
     return (evidence.shown.inputs[id] ?? []).flatMap((input) => {
       if (isOurs(input)) return [];
       const tag = tagOf(String(input["text"]));
-      const turn = turnOf(evidence, id, String(input["turnId"]));
+      const turn = turnRun(evidence, id, input);
       const own = runs.filter((each) => each.tag === tag);
       const run = own.at(-1);
       if (turn === undefined || run === undefined) return [];

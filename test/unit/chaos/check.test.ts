@@ -22,6 +22,21 @@ test("a turn that was taken out of a wait for its account, and went on because w
   expect(flawsOf(it)).toEqual({});
 });
 
+test("an input that ran, and was to be run again by a program that never came to be, is judged by the turn it ran in", () => {
+  const it = goodEvidence();
+  const again = (error: object) => ({
+    type: "turn_ended",
+    data: { turn: { id: "b-2", outcome: "failed", error } },
+  });
+  push(it.shown.events[B], { type: "input", data: { input: { n: 1, state: "written", turnId: "b-2" } } });
+  push(it.shown.events[B], again({ code: "START_FAILED" }));
+  change(it.shown.inputs[B]?.[0], { turnId: "b-2" });
+  expect(flawsOf(it).outcomesAreTrue).toBeUndefined();
+  remove(it.shown.events[B], (it.shown.events[B]?.length ?? 0) - 1);
+  push(it.shown.events[B], again({ code: "BILLING" }));
+  expect(flawsOf(it).outcomesAreTrue).toHaveLength(1);
+});
+
 /** Each excuses one flaw while it lasts, of the input that it met, and no other. */
 describe("excuses no more than a storm has done", () => {
   const late = LATE_MS + 1000;
