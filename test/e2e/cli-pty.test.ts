@@ -134,9 +134,13 @@ describe.if(here)("run in a terminal", () => {
 
   test("Ctrl-C twice leaves it: 130, and the agent works on", async () => {
     const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
+    const path = `/projects/shop/agents/${name.slice(5)}`;
     await eventually("it works", async () => (await statusOf(name)) === "processing");
+    // Stopped before it has begun, it would find an abort of nothing when it goes on.
+    const doing = async () => String((await box.api().get(path))["agent"]?.["activity"]?.["kind"]);
+    await eventually("its tool to run", async () => (await doing()) === "tool");
     // A program that stands still does not heed the abort: there is time for the second one.
-    const { process: running } = await box.api().get(`/projects/shop/agents/${name.slice(5)}/debug`);
+    const { process: running } = await box.api().get(`${path}/debug`);
     const pid = Number(running?.["pid"]);
     process.kill(pid, "SIGSTOP");
     pane.key("C-c");

@@ -53,7 +53,8 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
   test.if(can.metered && !can.oneshot)(
     "what a killed process used is kept, marked, and not told again by the next",
     async () => {
-      const agent = await start([{ say: "one" }, { crash: true }]);
+      // It lives on a moment: what it has used may be told by a helper.
+      const agent = await start([{ say: "one" }, { rest: 1000 }, { crash: true }]);
       await agent.reaches("exited");
       await agent.send("again");
       await agent.reaches("idle");

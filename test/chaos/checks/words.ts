@@ -4,8 +4,8 @@
  */
 import type { Check, Evidence } from "../evidence.ts";
 import { runsOf, tagOf, type Run } from "../journals.ts";
-import { isDamaged } from "./excuses.ts";
-import { isOurs, wordsOfOurs } from "./runs.ts";
+import { isDamaged, isShaken } from "./excuses.ts";
+import { isOurs, turnRun, wordsOfOurs } from "./runs.ts";
 
 export const messagesAreExact: Check = (evidence) =>
   evidence.agents.flatMap(({ id, provider }) => {
@@ -22,8 +22,11 @@ export const messagesAreExact: Check = (evidence) =>
         return texts.length > 0 ? [`${tag}: its program said nothing, but ${texts.length} messages are shown`] : [];
       // A plain program's output is one message, whatever it consists of.
       const joined = provider === "some-command";
+      // What the helper had not passed on when it died is lost with its end, though the server had ended the turn.
+      const unheard =
+        provider === "opencode" && turnRun(evidence, id, input)?.outcome === "lost" && isShaken(evidence, id, last);
       const flaws =
-        damaged || last.end === null
+        damaged || unheard || last.end === null
           ? // OpenCode's words go through a helper that may have died with them; a plain program's are told at its
             // exit.
             [

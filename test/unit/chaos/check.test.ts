@@ -84,6 +84,19 @@ describe("excuses no more than a storm has done", () => {
       ],
     ],
     [
+      "words that the helper of a killed server had not passed on",
+      (it) => {
+        remove(it.shown.messages[A], 0);
+        ended(it, "lost", "agent_exited");
+      },
+      "harms",
+      killed,
+      [
+        { ...killed, agent: B },
+        { ...killed, from: 6 + late, to: 7 + late },
+      ],
+    ],
+    [
       "an input that is unknown because somebody would not wait for the program to be asked",
       (it) => change(it.shown.inputs[A]?.[1], { state: "unknown" }),
       "acts",
