@@ -1,6 +1,6 @@
 /** Somebody else's hands in a run's folder, and a FIFO that is full. */
 import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { existsSync, lstatSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, fstatSync, lstatSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Random } from "../../support/random.ts";
 import { processesOf, signal } from "../processes.ts";
@@ -121,7 +121,8 @@ const fillFifo: Fault = {
     try {
       const fifo = openSync(join(run.dir, "in"), constants.O_WRONLY | constants.O_NONBLOCK);
       try {
-        for (const lines = Buffer.alloc(4096, 0x0a); ;) writeSync(fifo, lines);
+        // What a stranger has put in its place takes lines until the disk is full.
+        for (const lines = Buffer.alloc(4096, 0x0a); fstatSync(fifo).isFIFO();) writeSync(fifo, lines);
       } catch {
         // Full, as was wanted.
       } finally {
