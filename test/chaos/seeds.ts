@@ -45,4 +45,5 @@ export const KNOWN_SEEDS: readonly KnownSeed[] = [
   { seed: 502, minutes: 10, found: "connections that nobody ended behind a refused request" },
   { seed: 507, minutes: 10, found: "words in a history of Pi called absent, for the clock had been set back" },
   { seed: 622, minutes: 10, found: "an input given up without a word, because a full disk had no room for its writer" },
+  { seed: 1031, minutes: 10, found: "agents that waited for days for a next try told before the clock was set back" },
 ];
