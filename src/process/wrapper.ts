@@ -67,12 +67,13 @@ exec "$@" 3>&-
  * killing the outer shell alone never looks like an unwritten line that is still being written.
  * The file holds the line without its LF, which is written last and alone: before `.whole` stands, no program has
  * heeded any of it, and after that another LF does no harm. So a death at any moment leaves no doubt.
+ * A file that somebody has put in the FIFO's place would take it all, and its program never hear of it.
  */
 export const SPOOL_SCRIPT = `
 ${OUTLIVE}
 ${START_TICKS("_ah_start")} || exit 1
 /bin/sh -c "$1" ah-spool "$$" "$_ah_start" "$2" "$3" "$4" &&
-  printf 'whole\\n' >"$4.whole" && printf '\\n' >"$3" && printf 'done\\n' >"$4.done"
+  printf 'whole\\n' >"$4.whole" && [ -p "$3" ] && printf '\\n' >"$3" && printf 'done\\n' >"$4.done"
 `;
 
 /**
@@ -82,5 +83,5 @@ ${START_TICKS("_ah_start")} || exit 1
 export const COPY_SCRIPT = `
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 1
 printf 'v1 %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" >"$5.pid" || exit 1
-exec cat "$3" >"$4"
+[ -p "$4" ] && exec cat "$3" >"$4"
 `;

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { isShortage } from "../../../src/lib/descriptors.ts";
@@ -7,6 +16,7 @@ import { ATOMIC_BYTES, createLineWriter, endSpoolWriters, spoolStatus, waitSpool
 import { isAlive, sameProcess } from "../../../src/process/identity.ts";
 import { readProcess } from "../../../src/process/proc.ts";
 import type { RunPaths } from "../../../src/process/paths.ts";
+import { spoolLine } from "../../../src/process/spool.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
 
 const PARENT = join(import.meta.dir, "parent.ts");
@@ -53,6 +63,20 @@ describe("createLineWriter", () => {
     const whole = lines.map((line) => `${line}\n`).join("");
     await eventually("all of it", () => statSync(paths.out).size === Buffer.byteLength(whole));
     expect(outOf(paths)).toBe(whole);
+  });
+
+  // Between the look at the FIFO and its opening by the spool writer there is a moment, a long one on a busy box.
+  test("a line is not given to a file that was put in the FIFO's place, nor told as written", async () => {
+    const { paths } = await start(["cat"]);
+    const stranger = `${paths.in}.stranger`;
+    writeFileSync(stranger, "mine");
+    renameSync(paths.in, `${paths.in}.kept`);
+    symlinkSync(stranger, paths.in);
+    expect(await spoolLine(paths, "swapped", "x".repeat(2 * ATOMIC_BYTES))).toBe("torn");
+    rmSync(paths.in);
+    expect(await spoolLine(paths, "removed", "x".repeat(2 * ATOMIC_BYTES))).toBe("torn");
+    expect(existsSync(paths.in)).toBe(false);
+    expect(readFileSync(stranger, "utf8")).toBe("mine");
   });
 
   test("a line of exactly PIPE_BUF goes at once, one byte more through the spool", async () => {
