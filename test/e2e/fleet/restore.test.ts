@@ -128,9 +128,11 @@ describe.skipIf(POSTGRES === null)("a fleet whose database was started again, or
     await drain(["one", "two"], "undrain");
     await crew.ranOnce(tasks);
     const script = `BEGIN; DROP SCHEMA "${schema}" CASCADE;\n${dump.stdout.toString()}\nCOMMIT;`;
-    const restored = Bun.spawnSync([`${bin}/psql`, "-q", "-v", "ON_ERROR_STOP=1", postgres.url], {
-      stdin: Buffer.from(script),
-    });
+    const restore = () =>
+      Bun.spawnSync([`${bin}/psql`, "-q", "-v", "ON_ERROR_STOP=1", postgres.url], { stdin: Buffer.from(script) });
+    let restored = restore();
+    // Boxes work on meanwhile: whoever brings a backup under them may have to try again.
+    for (let n = 0; n < 10 && restored.stderr.toString().includes("deadlock detected"); n++) restored = restore();
     expect(restored.stderr.toString()).not.toContain("ERROR");
     await crew.lives("one", "two");
     await drain(["one", "two"], "undrain");
