@@ -20,12 +20,15 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
     };
   };
 
+  const counted = (agent: Agent) =>
+    eventually("the first answer to count", async () => figure((await agent.view())["usage"]) > 0 || undefined);
+
   test.if(can.metered && !can.oneshot)(
     "an answer counts in the middle of its turn, before the turn is over",
     async () => {
       const door = gate();
       const agent = await start([{ say: "one" }, { gate: door.path }, { say: "two" }]);
-      await eventually("the first answer to count", async () => figure((await agent.view())["usage"]) > 0 || undefined);
+      await counted(agent);
       expect(String((await agent.view())["status"])).toBe("processing");
       expect((await used(agent)).sum).toBeGreaterThan(0);
       door.open();
@@ -53,8 +56,10 @@ export function usageCases({ under, start, gate, daemon }: Case): void {
   test.if(can.metered && !can.oneshot)(
     "what a killed process used is kept, marked, and not told again by the next",
     async () => {
-      // It lives on a moment: what it has used may be told by a helper.
-      const agent = await start([{ say: "one" }, { rest: 1000 }, { crash: true }]);
+      const door = gate();
+      const agent = await start([{ say: "one" }, { gate: door.path }, { crash: true }]);
+      await counted(agent); // a helper tells it, which dies with its program
+      door.open();
       await agent.reaches("exited");
       await agent.send("again");
       await agent.reaches("idle");
