@@ -57,7 +57,8 @@ describe.skipIf(PROBLEM !== null)("three boxes in three networks", () => {
   const tasks = (count: number) => Promise.all(Array.from({ length: count }, () => crew.put()));
 
   test("a task without a box runs once, wherever there is room", async () => {
-    const put = await tasks(24);
+    // Each is at work long enough for a box that is full to leave the next ones to others.
+    const put = await Promise.all(Array.from({ length: 24 }, () => crew.put({ provider: "lasts" })));
     await crew.ranOnce(put);
     const holders = await Promise.all(
       put.map(async ({ id }) => String((await api("one").get(`/fleet/tasks/${id}`))["task"]?.["holder"])),

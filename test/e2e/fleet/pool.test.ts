@@ -26,6 +26,7 @@ describe.skipIf(POSTGRES === null)("the pool", () => {
     // Each agent writes down that it ran, itself: whatever the stores say is compared with it.
     const providers = {
       writes: { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "done $line"`] },
+      lasts: { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; sleep 1`] },
       fails: { kind: "command", command: ["sh", "-c", "exit 3"] },
       slow: { kind: "command", command: ["sleep", "60"] },
     };
@@ -73,7 +74,9 @@ describe.skipIf(POSTGRES === null)("the pool", () => {
       .filter((line) => line !== "");
 
   test("runs every task once, on both boxes, never more at once than there is room", async () => {
-    const ids = await Promise.all(Array.from({ length: 16 }, (_, i) => put({ task: `job-${i}` })));
+    // Each is at work long enough for a box that is full to leave the next ones to the other.
+    const jobs = Array.from({ length: 16 }, (_, i) => ({ provider: "lasts", task: `job-${i}` }));
+    const ids = await Promise.all(jobs.map(put));
     const done = await Promise.all(ids.map((id) => reaches(id, "done")));
     expect(ran().sort()).toEqual(ids.map((_, i) => `job-${i}`).sort());
     expect(new Set(done.map((task) => String(task["holder"])))).toEqual(new Set(["one", "two"]));
