@@ -62,13 +62,15 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   let server: Bun.Subprocess | null = null;
   const start = async (): Promise<void> => {
     await server?.exited;
-    server = Bun.spawn([`${bin}/postgres`, "-D", data, ...options], {
-      cwd: dir,
-      env,
-      stdio: ["ignore", "ignore", Bun.file(join(dir, "log"))],
-      ...asNobody,
-    });
     await eventually("PostgreSQL answers", async () => {
+      // Its port may have been lent to a stranger's connection while it was down: then it ends at once.
+      if (server === null || server.exitCode !== null || server.signalCode !== null)
+        server = Bun.spawn([`${bin}/postgres`, "-D", data, ...options], {
+          cwd: dir,
+          env,
+          stdio: ["ignore", "ignore", Bun.file(join(dir, "log"))],
+          ...asNobody,
+        });
       const probe = new SQL({ url, max: 1, connectionTimeout: 2 });
       const good = await probe.unsafe("SELECT 1").then(
         () => true,
