@@ -161,6 +161,7 @@ describeInBrowser("the fleet on the page", (browser) => {
       };
       await put("project", "shop");
       await put("labels", "gpu=");
+      await tab.see("[role=status]", "By program and labels: far ("); // it comes above the button, and moves it
       await tab.click(".create .primary", "Give it to the fleet");
       await tab.see(".field .problem", "expected labels such as gpu=a100");
       await put("labels", "gpu=a100");
