@@ -72,6 +72,13 @@ const attach = async (): Promise<void> => {
   await pane.sees("FAKE SCREEN of ");
   await is("idle attached");
 };
+/** Those of `attach` that run: the executable is this checkout's own. */
+const commands = (): number[] =>
+  Bun.spawnSync(["pgrep", "-f", `^${BINARY} attach shop/worker`])
+    .stdout.toString()
+    .split("\n")
+    .filter(Boolean)
+    .map(Number);
 /** In files, because what ends may have cleared the screen. */
 const sameModes = (): void => {
   const [before, after] = ["before", "after"].map((when) => readFileSync(join(box.dir, when), "utf8"));
@@ -128,6 +135,47 @@ describe.if(here)("in a terminal", () => {
     await is("idle stopped");
   });
 
+  test("hung up more often than once, as a terminal and its shell both do: given back by the command itself", async () => {
+    await attach();
+    const [pid = 0] = commands();
+    const hangUp = setInterval(() => {
+      if (commands().includes(pid)) process.kill(pid, "SIGHUP");
+    }, 2);
+    try {
+      await pane.sees(/taken back after .*code 0\s+over/s);
+    } finally {
+      clearInterval(hangUp);
+    }
+    expect(await state()).toBe("idle stopped");
+  });
+
+  test.each(["SIGHUP", "SIGINT"] as const)(
+    "%s while it is being taken: no screen is opened, and given back",
+    async (signal) => {
+      const { url } = box.api();
+      const taken = Promise.withResolvers<void>();
+      const struck = Promise.withResolvers<void>();
+      await using between = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        async fetch(request) {
+          const { pathname, search } = new URL(request.url);
+          const answer = await fetch(new URL(pathname + search, url), request);
+          if (request.method !== "POST") return answer;
+          taken.resolve();
+          await struck.promise;
+          return answer;
+        },
+      });
+      pane.line(`AH_URL=${between.url.origin} ${BINARY} attach shop/worker; echo "code $?"`);
+      await taken.promise;
+      for (const pid of commands()) process.kill(pid, signal);
+      struck.resolve();
+      expect(await pane.sees("code 130")).not.toContain("FAKE SCREEN");
+      expect(await state()).toBe("idle stopped");
+    },
+  );
+
   test("a second one is refused, and so is resume, but not with --force, which ends the screen", async () => {
     await attach();
     expect(await cli("api", "POST", `${AT}/attach`)).toMatchObject({
@@ -148,11 +196,7 @@ describe.if(here)("in a terminal", () => {
 
   test("kill -9 of the command: it stays attached as long as the screen is open, then it is given back", async () => {
     await attach();
-    const command = Bun.spawnSync(["pgrep", "-f", `${BINARY} attach shop/worker`])
-      .stdout.toString()
-      .trim()
-      .split("\n");
-    for (const pid of command) if (pid !== "") process.kill(Number(pid), "SIGKILL");
+    for (const pid of commands()) process.kill(pid, "SIGKILL");
     const { attached } = await box.api().get(`${AT}/attach`);
     const screen = Number(attached?.["screen"]?.["pid"]);
     await Bun.sleep(1000);

@@ -31,31 +31,61 @@ export interface Screen {
 
 const WATCH_MS = 300;
 
-/** Throws when it cannot be started. */
-export function openScreen({ argv, cwd, env }: ScreenRequest): Screen {
-  const child = Bun.spawn([...argv], { cwd, env, stdin: "inherit", stdout: "inherit", stderr: "inherit" });
-  const info = readProcess(child.pid);
-  const ignore = (): void => undefined;
-  const pass = (signal: NodeJS.Signals) => (): void => void child.kill(signal);
-  const [end, hangUp] = [pass("SIGTERM"), pass("SIGHUP")];
-  process.on("SIGINT", ignore);
-  process.on("SIGQUIT", ignore);
-  process.on("SIGTERM", end);
-  process.on("SIGHUP", hangUp);
-  const watch = setInterval(() => {
-    if (readProcess(child.pid)?.state === "T") process.kill(process.pid, "SIGSTOP");
-  }, WATCH_MS);
-  const ended = child.exited.then(() => {
-    clearInterval(watch);
-    process.off("SIGINT", ignore);
-    process.off("SIGQUIT", ignore);
-    process.off("SIGTERM", end);
-    process.off("SIGHUP", hangUp);
-    if (child.signalCode !== null) return { torn: true, how: `ended by ${child.signalCode}` };
-    return { torn: false, how: child.exitCode === 0 ? null : `ended with code ${child.exitCode ?? "?"}` };
-  });
+const ENDING = ["SIGTERM", "SIGHUP"] as const;
+const KEYS = ["SIGINT", "SIGQUIT"] as const;
+
+/**
+ * A conversation that was taken is given back by this process, whatever ends the screen: from before it is taken until
+ * `release` no signal that ends a session ends us. They come in numbers: a closed terminal sends SIGHUP to all of its
+ * foreground, and its shell sends one more.
+ */
+export interface Hold {
+  /** One came before there was a screen: none is opened any more. */
+  readonly over: boolean;
+  /** Throws when it cannot be started. */
+  open(request: ScreenRequest): Screen;
+  release(): void;
+}
+
+export function holdOn(): Hold {
+  let over = false;
+  let child: Bun.Subprocess | null = null;
+  const end = (signal: NodeJS.Signals): void => {
+    over = true;
+    child?.kill(signal);
+  };
+  /** The screen's own, once there is one: it has the terminal, too. */
+  const key = (): void => void (over ||= child === null);
+  for (const signal of ENDING) process.on(signal, end);
+  for (const signal of KEYS) process.on(signal, key);
+  const releaseKeys = (): void => {
+    for (const signal of KEYS) process.off(signal, key);
+  };
   return {
-    identity: info === null ? null : { bootId: readBootId(), pid: child.pid, startTicks: info.startTicks },
-    ended,
+    get over() {
+      return over;
+    },
+    open({ argv, cwd, env }) {
+      const screen = Bun.spawn([...argv], { cwd, env, stdin: "inherit", stdout: "inherit", stderr: "inherit" });
+      child = screen;
+      const info = readProcess(screen.pid);
+      const watch = setInterval(() => {
+        if (readProcess(screen.pid)?.state === "T") process.kill(process.pid, "SIGSTOP");
+      }, WATCH_MS);
+      const ended = screen.exited.then(() => {
+        clearInterval(watch);
+        releaseKeys();
+        if (screen.signalCode !== null) return { torn: true, how: `ended by ${screen.signalCode}` };
+        return { torn: false, how: screen.exitCode === 0 ? null : `ended with code ${screen.exitCode ?? "?"}` };
+      });
+      return {
+        identity: info === null ? null : { bootId: readBootId(), pid: screen.pid, startTicks: info.startTicks },
+        ended,
+      };
+    },
+    release() {
+      releaseKeys();
+      for (const signal of ENDING) process.off(signal, end);
+    },
   };
 }

@@ -4,7 +4,8 @@ import { HarnessError, errorText } from "../../lib/errors.ts";
 import { usage } from "../args.ts";
 import type { Plan } from "../attach/plan.ts";
 import { commandLine, missing, readPlan, screenEnv } from "../attach/plan.ts";
-import { openScreen } from "../attach/screen.ts";
+import type { Hold } from "../attach/screen.ts";
+import { holdOn } from "../attach/screen.ts";
 import type { Modes } from "../attach/terminal.ts";
 import { keepModes } from "../attach/terminal.ts";
 import type { Client } from "../client.ts";
@@ -43,13 +44,18 @@ export async function run(context: Context): Promise<number> {
   tellAhead(context, plan);
   if (busy(agent)) await endTurn(context, client, agent);
   const modes = keepModes(io.out);
-  const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
-  const lease = isObject(taken) ? String(taken["lease"]) : "";
-  const startedAt = performance.now();
-  const code = await show(context, plan, modes, (screen) =>
-    client.call(path, { method: "POST", body: { lease, ...screen } }),
-  );
-  return (await giveBack(context, client, `${path}?lease=${lease}`, performance.now() - startedAt)) || code;
+  const hold = holdOn();
+  try {
+    const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
+    const lease = isObject(taken) ? String(taken["lease"]) : "";
+    const startedAt = performance.now();
+    const code = await show(context, plan, modes, hold, (screen) =>
+      client.call(path, { method: "POST", body: { lease, ...screen } }),
+    );
+    return (await giveBack(context, client, `${path}?lease=${lease}`, performance.now() - startedAt)) || code;
+  } finally {
+    hold.release();
+  }
 
   function tellAhead({ io: { say, warn } }: Context, { argv, cwd }: Plan): void {
     say(oneLine(`will run in ${cwd}:  ${argv.join(" ")}`));
@@ -73,10 +79,12 @@ async function show(
   { env, io }: Context,
   plan: Plan,
   modes: Modes | null,
+  hold: Hold,
   renew: (more: Readonly<Record<string, unknown>>) => Promise<unknown>,
 ): Promise<number> {
+  if (hold.over) return EXIT.interrupted;
   try {
-    const screen = openScreen({ argv: plan.argv, cwd: plan.cwd, env: screenEnv(plan, env) });
+    const screen = hold.open({ argv: plan.argv, cwd: plan.cwd, env: screenEnv(plan, env) });
     // A daemon that is away for a moment finds the lease in its store.
     const tell = (): void => void renew({ screen: screen.identity ?? undefined }).catch(() => undefined);
     tell();
