@@ -102,14 +102,23 @@ export function createFleetPage(app: AppContext, watch: FleetWatch): Page {
     setText(sum, found.length === 0 ? "" : `${open} open, ${found.length - open} over${more}`);
   }
 
+  const show = (wrong: string): void => {
+    element.classList.toggle("stale", wrong !== "");
+    setText(problem, wrong);
+  };
+  let looks = 0;
   const update = (): void => {
-    element.classList.toggle("stale", watch.problem !== null);
-    if (watch.problem !== null) return setText(problem, watch.problem.message);
-    setText(problem, "");
+    const look = ++looks;
+    if (watch.problem !== null) return show(watch.problem.message);
     nodeRows.update(watch.nodes);
     const lost = watch.nodes.filter(({ reach }) => reach !== "live").length;
     setText(summary, `${count(watch.nodes.length, "box", "boxes")}${lost === 0 ? "" : `, ${lost} not heard of`}`);
-    loadTasks().catch((error: unknown) => setText(problem, problemText(error)));
+    // It is as fresh as all of it: the database may go between two of its questions.
+    const shown = (wrong: string): void => void (look === looks && show(wrong));
+    loadTasks().then(
+      () => shown(""),
+      (error: unknown) => shown(problemText(error)),
+    );
   };
   const stop = watch.on(update);
   void watch.look();
