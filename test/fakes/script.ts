@@ -139,23 +139,30 @@ export function createEngine(given: Wire): Engine {
   const wire = journaled(given);
   let queue: Promise<void> = Promise.resolve();
   let running: AbortController | undefined;
+  let ending = false;
+  /** Those that were given and have not begun, which may be because their line came along with an interrupt's. */
+  const waiting: AbortController[] = [];
   let backgroundTasks = 0;
 
   function enqueue(turn: TurnStart, steps: readonly ScriptStep[]): Promise<void> {
-    const done = queue.then(() => runTurn(turn, steps));
+    const controller = new AbortController();
+    waiting.push(controller);
+    const done = queue.then(() => runTurn(turn, steps, controller));
     queue = done;
     return done;
   }
 
-  async function runTurn(turn: TurnStart, steps: readonly ScriptStep[]): Promise<void> {
-    const controller = new AbortController();
+  async function runTurn(turn: TurnStart, steps: readonly ScriptStep[], controller: AbortController): Promise<void> {
+    waiting.shift();
     running = controller;
     await wire.turnStart(turn);
     const { end, later } = await runSteps(wire, steps, turn, controller.signal);
     wire.release();
     if (later.length > 0) await wire.background?.((backgroundTasks += later.length));
     running = undefined;
+    ending = true;
     await wire.turnEnd(turn, end);
+    ending = false;
     for (const task of later) void runLater(task);
   }
 
@@ -168,8 +175,9 @@ export function createEngine(given: Wire): Engine {
   return {
     prompt: (text, key) => enqueue({ origin: "input", text, key }, parseScript(text)),
     interrupt() {
-      const active = running !== undefined && !running.signal.aborted;
-      running?.abort();
+      const turn = running ?? (ending ? undefined : waiting[0]);
+      const active = turn !== undefined && !turn.signal.aborted;
+      turn?.abort();
       return active;
     },
     get busy() {

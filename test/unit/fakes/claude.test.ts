@@ -116,6 +116,16 @@ describe("claude codec against the fake program", () => {
     expect(await loop.turn(2)).toEqual({ outcome: "completed", code: null, text: "echo: and now?" });
   });
 
+  test("an interrupt that came along with its input ends it", async () => {
+    const loop = await run();
+    process.kill(loop.pid, "SIGSTOP"); // so that it reads both at once
+    loop.prompt(script({ tool: "Bash", gate: "/nowhere/gate" }));
+    loop.interrupt();
+    await Bun.sleep(50);
+    process.kill(loop.pid, "SIGCONT");
+    expect((await loop.turn(1)).outcome).toBe("interrupted");
+  });
+
   test("a failure after retries, then a good turn", async () => {
     const loop = await run();
     loop.prompt(script({ retry: 2, status: 529 }, { fail: "server_error", message: "API Error: overloaded" }));

@@ -173,3 +173,13 @@ describe("the engine", () => {
     expect(longText(1000)).toHaveLength(1000);
   });
 });
+
+test("an interrupt ends what was given and has not begun, and nothing behind it", async () => {
+  const { wire, log } = wordWire();
+  const engine = createEngine(wire);
+  const turns = [engine.prompt(script([{ say: "one" }]), null), engine.prompt(script([{ say: "two" }]), null)];
+  expect(engine.interrupt()).toBe(true);
+  await Promise.all(turns);
+  expect(log).toEqual(["start input", "end interrupted", "start input", "say two", 'end "two"']);
+  expect(engine.interrupt()).toBe(false);
+});
