@@ -1,4 +1,5 @@
 /** Restores a workspace, and brings one back whose agent is gone. What lies there is kept first. */
+import { existsSync } from "node:fs";
 import { HarnessError } from "../lib/errors.ts";
 import { event } from "../agents/journal.ts";
 import { lastSnapshot } from "../store/snapshots.ts";
@@ -79,7 +80,9 @@ export async function recover(context: Context, id: string): Promise<Workspace &
     );
   if (workspace.goneAt === null)
     throw new HarnessError("INVALID_REQUEST", `its agent is still there: restore a snapshot of it instead`);
-  if (workspace.state === "kept" && workspace.kind === "worktree") await putWorktree(context, workspace);
+  // What could not be kept still lies in the folder, and nowhere else.
+  const stayed = last.skipped.length > 0 && existsSync(workspace.folder);
+  if (workspace.state === "kept" && workspace.kind === "worktree" && !stayed) await putWorktree(context, workspace);
   const restored = await bringTo(context, workspace, last.commit);
   const back: Workspace = { ...workspace, state: "recovered", goneAt: context.clock.now() };
   context.journal.write({ project: workspace.project, agent: id }, (entry) => {

@@ -95,7 +95,7 @@ async function removeFolder(context: Context, workspace: Workspace): Promise<voi
   const { id, project, folder, branch, base, target, mergedInto } = workspace;
   if (folder !== folderOf(context.stateDir, project, id)) return; // not one of ours
   const repo = repositoryOf(workspace);
-  await takeAwayWorktree(workspace.kind === "worktree" ? repo : null, folder);
+  await removeAll(context, workspace);
   if (repo === null || branch === null || base === null) return;
   const tip = await commitOf(context.git, repo, branch);
   if (tip === null) return;
@@ -110,6 +110,16 @@ async function removeFolder(context: Context, workspace: Workspace): Promise<voi
       context.log.warn("a branch stays that holds nothing of its own", { branch, why: lockedWords(stderr) || stderr });
     return;
   }
+}
+
+async function removeAll(context: Context, workspace: Workspace): Promise<void> {
+  const repo = workspace.kind === "worktree" ? repositoryOf(workspace) : null;
+  for (const path of await takeAwayWorktree(repo, workspace.folder))
+    context.log.warn("not all of a folder that is let go of can be removed", {
+      agent: workspace.id,
+      path,
+      mend: "delete it as whoever its files belong to",
+    });
 }
 
 /**
@@ -129,7 +139,7 @@ export async function tend(context: Context, old: number, isThere: (id: string) 
     const store = await context.storeOf(gone.project, repositoryOf(gone));
     await dropSnapshots(store, gone.id);
     if (gone.kind !== "shared" && gone.folder === folderOf(context.stateDir, gone.project, gone.id)) {
-      await takeAwayWorktree(gone.kind === "worktree" ? repositoryOf(gone) : null, gone.folder);
+      await removeAll(context, gone);
       await rm(`${gone.folder}.partial`, { recursive: true, force: true });
     }
     context.store.transact(() => deleteWorkspace(context.store, gone.id));

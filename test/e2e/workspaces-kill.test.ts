@@ -4,7 +4,7 @@
  * file-timeout: 900 s
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
@@ -123,4 +123,58 @@ test("killed between handing over a merge and moving the branch, the branch is w
   expect((await box.api().post(`${path}/merge`, {})) as unknown).toMatchObject({ merged: true, fastForward: true });
   expect(user(box.cwd, ["show", "main:x"])).toBe("x\n");
   expect((await box.api().call("DELETE", path)).status).toBe(204);
+});
+
+// The half that was still there was kept as all that there was, over what had been kept before.
+test.each(["worktree", "copy"])("killed while it removes the folder of a %s: all of it comes back", async (kind) => {
+  const api = await world("");
+  const task = "mkdir many; cd many; for i in $(seq 2000); do echo $i > $i; done";
+  const { agent } = await api.post("/projects/p/agents", { ...BODY, workspace: { kind }, task });
+  const id = String(agent?.["id"]);
+  const path = `/projects/p/agents/${id}`;
+  await eventually(
+    "the turn to end",
+    async () => String((await box.api().get(path))["agent"]?.["turn"]?.["outcome"]) === "completed",
+    60_000,
+  );
+  const folder = join(box.stateDir, "workspaces", "p", id);
+  const there = picture(folder, { without: [".git"] });
+  const answer = box
+    .api()
+    .call("DELETE", `${path}?discard=1`)
+    .catch(() => null);
+  const many = (): number => (existsSync(join(folder, "many")) ? readdirSync(join(folder, "many")).length : 0);
+  while (many() === 2000) await Bun.sleep(1);
+  await box.kill();
+  await answer;
+  await box.start();
+  const back = async (): Promise<boolean> => (await box.api().call("POST", `/workspaces/${id}/recover`)).status === 200;
+  await eventually("it to come back", back, 60_000);
+  expect(Object.keys(picture(folder, { without: [".git"] }))).toHaveLength(Object.keys(there).length);
+  await eventually("nothing to lie aside", () => readdirSync(join(folder, "..")).length === 1);
+});
+
+const fixed = (on: boolean, path: string): boolean =>
+  Bun.which("chattr") !== null && Bun.spawnSync(["chattr", on ? "+i" : "-i", path], { stderr: "ignore" }).success;
+
+test("what cannot be removed hinders nothing: the rest is let go of, and all of it comes back", async () => {
+  const api = await world("");
+  const { agent } = await api.post("/projects/p/agents", BODY);
+  const id = String(agent?.["id"]);
+  const path = await made(id);
+  const folder = join(box.stateDir, "workspaces", "p", id);
+  const there = picture(folder, { without: [".git"] });
+  if (!fixed(true, join(folder, "x"))) return console.log("skipped: no file can be made immutable here");
+  await api.call("DELETE", `${path}?discard=1`);
+  const aside = (): string[] => readdirSync(join(folder, "..")).filter((name) => name !== id);
+  try {
+    await eventually(
+      "it to be let go of",
+      async () => (await api.call("POST", `/workspaces/${id}/recover`)).status === 200,
+    );
+    expect(picture(folder, { without: [".git"] })).toEqual(there);
+    expect(aside()).toHaveLength(1);
+  } finally {
+    for (const each of aside()) fixed(false, join(folder, "..", each, id, "x"));
+  }
 });

@@ -1,6 +1,6 @@
 /** Merging what agents did, and what stands before letting go of it. */
 import { afterEach, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { commit, picture, put, user } from "../unit/workspaces/ground.ts";
 import { plantTraps } from "../unit/workspaces/traps.ts";
@@ -145,6 +145,19 @@ test("the work of a deleted agent is kept for its time, and comes back to its ol
   expect(user(worker.folder, ["log", "-1", "--format=%s"])).toBe("mine\n");
   const unknown = await w.api().call("POST", "/workspaces/00000000/recover");
   expect([unknown.status, String(unknown.body["error"])]).toEqual([404, "WORKSPACE_NOT_FOUND"]);
+});
+
+test("what could not be kept stays where it is, also when the rest is brought back", async () => {
+  w = await world({ limits: { snapshotBytes: 1024 * 1024 } });
+  const worker = await w.agent(`echo x > x; ${COMMIT} mine; echo y > y; head -c 2000000 /dev/zero > large`);
+  const before = picture(worker.folder, { without: [".git"] });
+  await gone(worker.path, "?discard=1");
+  expect(picture(worker.folder, { without: [".git"] })).toEqual(before);
+  user(worker.folder, ["rm", "-q", "--cached", "a"]);
+  rmSync(join(worker.folder, "y"));
+  await w.api().post(`/workspaces/${worker.id}/recover`);
+  expect(picture(worker.folder, { without: [".git"] })).toEqual(before);
+  expect(user(worker.folder, ["log", "-1", "--format=%s"])).toBe("mine\n");
 });
 
 test("nothing that a repository brings runs in all of this, and only its branches and objects are new", async () => {
