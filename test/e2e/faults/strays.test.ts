@@ -28,6 +28,7 @@ const told = (from: number): Map<string, Told> =>
       .stderr()
       .slice(from)
       .split("\n")
+      .slice(0, -1) // the last may not have come whole
       .filter((line) => line.includes("that the store does not know"))
       .map((line): Told => JSON.parse(line))
       .map((line) => [line.dir.split("/").at(-1) ?? "", line]),

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { errorCode } from "../../../src/lib/errors.ts";
 import { createGit } from "../../../src/workspaces/git.ts";
 import type { SnapshotStore } from "../../../src/workspaces/snapshot-store.ts";
 import { openStore } from "../../../src/workspaces/snapshot-store.ts";
@@ -74,18 +75,25 @@ export function commit(dir: string, message: string): string {
 /** Everything below a folder: what it is, its mode and its bytes; names as one character a byte. */
 export function picture(dir: string, { without = [] as readonly string[] } = {}): Record<string, string> {
   const seen: Record<string, string> = {};
+  const see = (path: Buffer, shown: string): void => {
+    const stats = lstatSync(path);
+    if (stats.isDirectory()) walk(path, shown);
+    else if (stats.isSymbolicLink()) seen[shown] = `link ${readlinkSync(path)}`;
+    else if (stats.isFile())
+      seen[shown] = `${(stats.mode & 0o111) === 0 ? "file" : "program"} ${readFileSync(path).toString("latin1")}`;
+    else seen[shown] = "special";
+  };
   const walk = (at: Buffer, name: string): void => {
     for (const each of readdirSync(at, { encoding: "buffer" })) {
       const bytes = Buffer.from(each);
       const path = Buffer.concat([at, Buffer.from("/"), bytes]);
       const shown = name === "" ? bytes.toString("latin1") : `${name}/${bytes.toString("latin1")}`;
       if (without.includes(shown)) continue;
-      const stats = lstatSync(path);
-      if (stats.isDirectory()) walk(path, shown);
-      else if (stats.isSymbolicLink()) seen[shown] = `link ${readlinkSync(path)}`;
-      else if (stats.isFile())
-        seen[shown] = `${(stats.mode & 0o111) === 0 ? "file" : "program"} ${readFileSync(path).toString("latin1")}`;
-      else seen[shown] = "special";
+      try {
+        see(path, shown);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error; // somebody works here, and has taken it away meanwhile
+      }
     }
   };
   walk(Buffer.from(dir), "");

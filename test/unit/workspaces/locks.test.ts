@@ -3,14 +3,24 @@
  * the box's own git, killed between taking them and writing.
  */
 import { expect, test } from "bun:test";
-import { chownSync, existsSync, readFileSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { branchLocks, createLockKeeper } from "../../../src/workspaces/locks.ts";
 import type { LockKeeper } from "../../../src/workspaces/locks.ts";
 import { findRepository } from "../../../src/workspaces/repository.ts";
+import { listProcesses } from "../../../src/process/proc.ts";
+import { eventually } from "../../support/api.ts";
 import { commit, ground, put, repository, user } from "./ground.ts";
 
 const LIMIT_MS = 30_000;
+
+const cwdOf = (pid: number): string | null => {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
+};
 
 function world() {
   const dir = ground();
@@ -131,6 +141,8 @@ test("while any git works in the repository nothing is taken away, and it is loo
   });
   const writer = Bun.spawn(["sh", "-c", `exec 3> '${gate}'; echo open; read line`], { stdin: "pipe", stdout: "pipe" });
   for await (const _ of writer.stdout) break;
+  // The gate is opened by a shell, which becomes git a moment later.
+  await eventually("git to work", () => listProcesses().some(({ pid, name }) => name === "git" && cwdOf(pid) === work));
   const later: LockKeeper = createLockKeeper(notes);
   expect(later.sweep()).toEqual([]);
   expect(locks()).toEqual(["refs/heads/review.lock"]);
