@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { SQL } from "bun";
 import { createApi, eventually } from "../../support/api.ts";
 import { BINARY, FAKES } from "../../support/binary.ts";
+import { endProcessesNaming } from "../../support/leftovers.ts";
 import type { Postgres } from "../../support/postgres.ts";
 import { POSTGRES, startPostgres } from "../../support/postgres.ts";
 import { freePort } from "../../support/readme-shell.ts";
@@ -40,6 +41,7 @@ describe.skipIf(POSTGRES === null)("the two boxes of the page", () => {
   afterAll(async () => {
     await Promise.all(boxes.map((box) => box.close()));
     await postgres.close();
+    endProcessesNaming(dir); // agents outlive their daemon
     rmSync(dir, { recursive: true, force: true });
   });
 
