@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError, errorText } from "../lib/errors.ts";
+import { removeDiscarded } from "../process/agent-file.ts";
 import { lastSnapshot } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
 import {
@@ -114,13 +115,12 @@ async function removeFolder(context: Context, workspace: Workspace): Promise<voi
 
 async function removeAll(context: Context, workspace: Workspace): Promise<void> {
   const repo = workspace.kind === "worktree" ? repositoryOf(workspace) : null;
-  for (const path of await takeAwayWorktree(repo, workspace.folder))
-    context.log.warn("not all of a folder that is let go of can be removed", {
-      agent: workspace.id,
-      path,
-      mend: "delete it as whoever its files belong to",
-    });
+  const problem = await takeAwayWorktree(repo, workspace.folder);
+  if (problem !== null) toldLeft(context, problem);
 }
+
+const toldLeft = ({ log }: Context, error: unknown): void =>
+  log.warn("a folder that was let go of cannot be removed, the next look tries again", { error });
 
 /**
  * The housekeeping: agents that are gone without us, what was kept long enough (gone since before `old`, epoch ms), and
@@ -145,6 +145,8 @@ export async function tend(context: Context, old: number, isThere: (id: string) 
     context.store.transact(() => deleteWorkspace(context.store, gone.id));
   }
   for (const project of new Set(all.map((each) => each.project))) {
+    for (const problem of await removeDiscarded(join(context.stateDir, "workspaces", project)))
+      toldLeft(context, problem);
     if (!existsSync(join(context.stateDir, "snapshots", `${project}.git`))) continue;
     const store = await context.storeOf(project, null);
     await tidyStore(store, now);

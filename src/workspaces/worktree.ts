@@ -4,10 +4,9 @@
  * again. Its hooks never run; its filters only where the project is trusted. What a death in the middle left is taken
  * away before anything is made.
  */
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { readSmallFile, writeAgentFile } from "../process/agent-file.ts";
+import { discardAgentFolder, readSmallFile, writeAgentFile } from "../process/agent-file.ts";
 import { ofPartialClone } from "./fault.ts";
 import type { Git } from "./git.ts";
 import { GitFailed } from "./git.ts";
@@ -174,35 +173,18 @@ export function recordOf(repo: Pick<Repository, "commonDir">, folder: string): s
 }
 
 /**
- * The folder with all in it, and the record of it in the repository; never the branch, never another's. Answers what
- * cannot be removed (files of another user's, say) and lies beside its place.
+ * The folder with all in it, and the record of it in the repository; never the branch, never another's. Its place is
+ * empty in one step: half of a folder would be taken for all that an agent left. Gives what went wrong behind that, or
+ * null; `removeDiscarded` tries again.
  */
-export async function takeAwayWorktree(
-  repo: Pick<Repository, "commonDir"> | null,
-  folder: string,
-): Promise<readonly string[]> {
-  const left = await takeAway(folder);
-  if (repo === null) return left;
+export async function takeAwayWorktree(repo: Pick<Repository, "commonDir"> | null, folder: string): Promise<unknown> {
+  const problem = await discardAgentFolder(folder);
+  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) throw problem;
+  if (repo === null) return problem;
   // A death in the middle may have left a record that does not yet say whose it is: then its name does.
   const record = recordOf(repo, folder) ?? halfRecord(repo, folder);
   if (record !== null) rmSync(record, { recursive: true, force: true });
-  return left;
-}
-
-/**
- * Its place is empty in one step: half of a folder would be taken for all that an agent left. What a death or a refusal
- * behind that step leaves aside goes, or is tried, with the next that comes here.
- */
-async function takeAway(folder: string): Promise<readonly string[]> {
-  const aside = `${folder}.gone-`;
-  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined)
-    await rename(folder, join(mkdtempSync(aside), basename(folder)));
-  const left: string[] = [];
-  for (const name of existsSync(dirname(folder)) ? readdirSync(dirname(folder)) : []) {
-    const path = join(dirname(folder), name);
-    if (path.startsWith(aside)) await rm(path, { recursive: true, force: true }).catch(() => left.push(path));
-  }
-  return left;
+  return problem;
 }
 
 function halfRecord(repo: Pick<Repository, "commonDir">, folder: string): string | null {

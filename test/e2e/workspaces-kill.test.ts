@@ -175,6 +175,6 @@ test("what cannot be removed hinders nothing: the rest is let go of, and all of 
     expect(picture(folder, { without: [".git"] })).toEqual(there);
     expect(aside()).toHaveLength(1);
   } finally {
-    for (const each of aside()) fixed(false, join(folder, "..", each, id, "x"));
+    for (const each of aside()) fixed(false, join(folder, "..", each, "x"));
   }
 });
