@@ -170,6 +170,7 @@ describe.if(here)("in a terminal", () => {
       pane.line(`AH_URL=${between.url.origin} ${BINARY} attach shop/worker; echo "code $?"`);
       await taken.promise;
       for (const pid of commands()) process.kill(pid, signal);
+      await pane.sees("no screen is opened");
       struck.resolve();
       expect(await pane.sees("code 130")).not.toContain("FAKE SCREEN");
       expect(await state()).toBe("idle stopped");

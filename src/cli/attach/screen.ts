@@ -47,15 +47,19 @@ export interface Hold {
   release(): void;
 }
 
-export function holdOn(): Hold {
+/** `onOver`: there will be no screen. */
+export function holdOn(onOver: () => void): Hold {
   let over = false;
   let child: Bun.Subprocess | null = null;
   const end = (signal: NodeJS.Signals): void => {
+    if (child === null && !over) onOver();
     over = true;
     child?.kill(signal);
   };
   /** The screen's own, once there is one: it has the terminal, too. */
-  const key = (): void => void (over ||= child === null);
+  const key = (signal: NodeJS.Signals): void => {
+    if (child === null) end(signal);
+  };
   for (const signal of ENDING) process.on(signal, end);
   for (const signal of KEYS) process.on(signal, key);
   const releaseKeys = (): void => {

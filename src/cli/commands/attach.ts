@@ -44,7 +44,7 @@ export async function run(context: Context): Promise<number> {
   tellAhead(context, plan);
   if (busy(agent)) await endTurn(context, client, agent);
   const modes = keepModes(io.out);
-  const hold = holdOn();
+  const hold = holdOn(() => io.say("no screen is opened; the agent is given back"));
   try {
     const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
     const lease = isObject(taken) ? String(taken["lease"]) : "";

@@ -16,6 +16,8 @@ import type { TestDaemon } from "../../support/daemon.ts";
 import { testDaemon } from "../../support/daemon.ts";
 
 const MIB = 1024 * 1024;
+/** A flood with an end: there may be nobody left to end it, and the disk is everybody's. */
+const FLOOD = "for i in $(seq 1000); do sleep 0.03;";
 let daemon: TestDaemon;
 afterEach(() => daemon.close());
 
@@ -48,7 +50,7 @@ test("what a command said is given back but for its end, on both streams", async
 }, 60_000);
 
 test("a run that fills the disk is ended, and its turn says why", async () => {
-  const { path, over } = await runScript("while :; do head -c 1000000 /dev/zero >&2 || exit; done", {
+  const { path, over } = await runScript(`${FLOOD} head -c 1000000 /dev/zero >&2 || exit; done`, {
     runOutputBytes: 2 * MIB,
   });
   await over();
@@ -89,8 +91,8 @@ test("of an agent that lives what was read is given back on both streams, and th
 }, 60_000);
 
 test.each([
-  ["stderr", "while :; do head -c 1000000 /dev/zero >&2 || exit; done"],
-  ["stdout", "while :; do head -c 1000000 /dev/zero | tr '\\0' x || exit; echo; done"],
+  ["stderr", `${FLOOD} head -c 1000000 /dev/zero >&2 || exit; done`],
+  ["stdout", `${FLOOD} head -c 1000000 /dev/zero | tr '\\0' x || exit; echo; done`],
 ])(
   "an agent that fills the disk with its %s is ended, and its turn says why",
   async (_stream, flood) => {
