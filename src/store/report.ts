@@ -59,7 +59,7 @@ export interface ChangesRow {
 export function changesSince(store: Store, since: number): ChangesRow[] {
   return store.all(
     `SELECT s.agent, s.files, s.insertions, s.deletions FROM snapshots s
-     WHERE s.rowid = (SELECT rowid FROM snapshots WHERE agent = s.agent ORDER BY at DESC, rowid DESC LIMIT 1)
+     WHERE s.rowid = (SELECT rowid FROM snapshots WHERE agent = s.agent ORDER BY rowid DESC LIMIT 1)
      AND s.at >= ?`,
     since,
   );

@@ -61,9 +61,9 @@ export function findSnapshot(store: Store, agent: string, id: string): Snapshot 
   return row === null ? null : fromRow(row);
 }
 
-/** Oldest first. */
+/** In the order in which they were taken, whatever the clock was set to: one that is replaced comes last anew. */
 export function listSnapshots(store: Store, agent: string): Snapshot[] {
-  return store.all<Row>(`SELECT ${COLUMNS} FROM snapshots WHERE agent = ? ORDER BY at, rowid`, agent).map(fromRow);
+  return store.all<Row>(`SELECT ${COLUMNS} FROM snapshots WHERE agent = ? ORDER BY rowid`, agent).map(fromRow);
 }
 
 export interface SnapshotTotals {
@@ -80,7 +80,7 @@ export function snapshotTotals(store: Store): SnapshotTotals {
 }
 
 export function lastSnapshot(store: Store, agent: string): Snapshot | null {
-  const sql = `SELECT ${COLUMNS} FROM snapshots WHERE agent = ? ORDER BY at DESC, rowid DESC LIMIT 1`;
+  const sql = `SELECT ${COLUMNS} FROM snapshots WHERE agent = ? ORDER BY rowid DESC LIMIT 1`;
   const row = store.get<Row>(sql, agent);
   return row === null ? null : fromRow(row);
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { HarnessError } from "../lib/errors.ts";
 import { event } from "../agents/journal.ts";
-import { lastSnapshot } from "../store/snapshots.ts";
+import { listSnapshots } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
 import { findWorkspace, saveWorkspace } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
@@ -72,8 +72,9 @@ async function bringTo(
 /** The folder of an agent that is gone, at its old place, as it was at the end. */
 export async function recover(context: Context, id: string): Promise<Workspace & Restored> {
   const workspace = findWorkspace(context.store, id);
-  const last = lastSnapshot(context.store, id);
-  if (workspace === null || last === null || workspace.kind === "shared")
+  // What lay there before something was brought back is no state that the agent left.
+  const last = listSnapshots(context.store, id).findLast((each) => !/^r\d+$/.test(each.id));
+  if (workspace === null || last === undefined || workspace.kind === "shared")
     throw new HarnessError(
       "WORKSPACE_NOT_FOUND",
       `nothing is kept under ${id}: GET /api/v1/workspaces lists what is (retention.workspacesDays says how long)`,

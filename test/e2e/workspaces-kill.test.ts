@@ -4,7 +4,7 @@
  * file-timeout: 900 s
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
@@ -123,6 +123,26 @@ test("killed between handing over a merge and moving the branch, the branch is w
   expect((await box.api().post(`${path}/merge`, {})) as unknown).toMatchObject({ merged: true, fastForward: true });
   expect(user(box.cwd, ["show", "main:x"])).toBe("x\n");
   expect((await box.api().call("DELETE", path)).status).toBe(204);
+});
+
+test("killed in the middle of a recover, what the agent left comes back by the next", async () => {
+  const api = await world("");
+  const { agent } = await api.post("/projects/p/agents", BODY);
+  const id = String(agent?.["id"]);
+  const path = await made(id);
+  const folder = join(box.stateDir, "workspaces", "p", id);
+  const there = picture(folder, { without: [".git"] });
+  await api.call("DELETE", `${path}?discard=1`);
+  await box.kill();
+  const next = await box.start({ AH_TEST_SEAM: "restore_kept" });
+  await next.call("POST", `/workspaces/${id}/recover`).catch(() => undefined);
+  await box.exited();
+  await box.start();
+  for (let n = 0; n < 2; n++) {
+    await box.api().post(`/workspaces/${id}/recover`);
+    expect(picture(folder, { without: [".git"] })).toEqual(there);
+    rmSync(join(folder, "x"));
+  }
 });
 
 // The half that was still there was kept as all that there was, over what had been kept before.

@@ -167,6 +167,23 @@ test("a copy leaves out what is no file, says so, and has a bound", async () => 
   });
 });
 
+test("the last state is the one that was taken last, also by a clock that was set back", async () => {
+  let set = 0;
+  w = await world({}, {}, { ...systemClock, now: () => systemClock.now() - set });
+  const worker = await w.agent("echo x > x");
+  set = 24 * 60 * 60 * 1000;
+  await worker.does("echo y > y");
+  const paths = async (): Promise<string[]> =>
+    [...((await w.api().get(`${worker.path}/changes`))["changes"] ?? [])].map((each) => String(each["path"]));
+  await eventually("it to be kept", async () => (await paths()).includes("y"));
+  const { snapshots } = await w.api().get(`${worker.path}/snapshots`);
+  expect([...(snapshots ?? [])].map((each) => String(each["id"]))).toEqual(["0", "1", "2"]);
+  set *= 2;
+  await w.api().call("DELETE", `${worker.path}?discard=1`);
+  await w.api().post(`/workspaces/${worker.id}/recover`);
+  expect(readFileSync(join(worker.folder, "y"), "utf8")).toBe("y\n");
+});
+
 test("what was kept of an agent that is gone goes after its days, and not before", async () => {
   let days = 0;
   let set = 0;
