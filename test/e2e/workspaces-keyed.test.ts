@@ -2,8 +2,8 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Answer } from "../support/api.ts";
-import { user } from "../unit/workspaces/ground.ts";
+import type { Answer, Json } from "../support/api.ts";
+import { picture, user } from "../unit/workspaces/ground.ts";
 import type { World } from "./workspaces.world.ts";
 import { world } from "./workspaces.world.ts";
 
@@ -38,6 +38,23 @@ test("a folder is brought back once: what was written into it afterwards stays",
   const { snapshots } = await w.api().get(`${worker.path}/snapshots`);
   // A second one would have kept what it replaced.
   expect([...(snapshots ?? [])].map((each) => String(each["id"]))).toEqual(["0", "1", String(first.body["before"])]);
+});
+
+test("asked for twice at once, it is brought back twice, one after the other, and what lay there stays kept", async () => {
+  w = await world();
+  const worker = await w.agent("for i in $(seq 50); do echo $i > f$i; done");
+  writeFileSync(join(worker.folder, "mine"), "not kept yet\n");
+  const there = picture(worker.folder, { without: [".git"] });
+  const back = (name: string): Promise<Json> => w.api().post(`${worker.path}/snapshots/${name}/restore`, {});
+  const both = await Promise.all([back("0"), back("1")]);
+  expect(both.map(({ before }) => String(before)).sort()).toEqual(["r1", "r2"]);
+  await back("r1");
+  expect(picture(worker.folder, { without: [".git"] })).toEqual(there);
+  await w.api().call("DELETE", `${worker.path}?discard=1`);
+  const recover = (): Promise<Answer> => w.api().call("POST", `/workspaces/${worker.id}/recover`);
+  const answers = await Promise.all([recover(), recover(), recover()]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(picture(worker.folder, { without: [".git"] })).toEqual(there);
 });
 
 test("a branch is moved once: what the agent did afterwards is not merged by the same question", async () => {
