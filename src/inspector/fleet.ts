@@ -16,6 +16,8 @@ const TASKS = 200;
 export function createFleetPage(app: AppContext, watch: FleetWatch): Page {
   const home = app.clientOf(null);
   const problem = h("p", { class: "problem", role: "alert" });
+  /** Of what was asked here, until something is asked anew; each look has its own word above. */
+  const refused = h("p", { class: "problem", role: "alert" });
   const summary = h("p", { class: "dim" }, "Looking …");
   const boxes = h("div", { class: "rows" });
   const tasks = h("div", { class: "rows" });
@@ -27,6 +29,7 @@ export function createFleetPage(app: AppContext, watch: FleetWatch): Page {
     { class: "plain-page wide fleet", id: "main" },
     h("h1", {}, "Fleet"),
     problem,
+    refused,
     h("section", { class: "form", "aria-label": "Boxes" }, h("h2", {}, "Boxes"), summary, boxes),
     h("section", { class: "form", "aria-label": "Tasks" }, h("h2", {}, "Tasks"), sum, tasks, noTask),
   );
@@ -36,8 +39,10 @@ export function createFleetPage(app: AppContext, watch: FleetWatch): Page {
     await home.send(method, path);
     await Promise.all([watch.look(), loadTasks()]);
   };
-  const tried = (method: "POST", path: string) => (): void =>
-    void ask(method, path).catch((error: unknown) => setText(problem, problemText(error)));
+  const tried = (method: "POST", path: string) => (): void => {
+    setText(refused, "");
+    ask(method, path).catch((error: unknown) => setText(refused, problemText(error)));
+  };
 
   const nodeRows = createKeyed<FleetNode>(boxes, {
     key: ({ name }) => name,

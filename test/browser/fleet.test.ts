@@ -274,14 +274,24 @@ describeInBrowser("the fleet on the page", (browser) => {
     await tab.look(`(() => {
       const fetch = window.fetch;
       window.fetch = (what, how) =>
-        window.midway && String(what).includes("/fleet/tasks")
+        window.midway && String(what).includes(window.midway)
           ? Promise.resolve(Response.json({ error: "FLEET", message: "gone midway" }, { status: 503 }))
           : fetch(what, how);
-      window.midway = true;
+      window.midway = "/fleet/tasks";
     })()`);
     await tab.see("main.fleet.stale .problem", "gone midway");
     await tab.look("window.midway = false");
     await tab.until(`!document.querySelector("main.fleet").classList.contains("stale")`);
+    // What was asked and refused is told until something is asked anew, whatever the looks find.
+    await tab.look("window.midway = '/drain'");
+    await tab.click(".fleet-row[data-node=far] button", "Drain");
+    await tab.see(".fleet .problem", "gone midway");
+    await Bun.sleep(4000);
+    await tab.see(".fleet .problem", "gone midway");
+    await tab.look("window.midway = false");
+    await tab.click(".fleet-row[data-node=far] button", "Drain");
+    await tab.until(`![...document.querySelectorAll(".fleet .problem")].some((each) => each.checkVisibility())`);
+    await tab.click(".fleet-row[data-node=far] button", "Undrain");
     postgres.signal("SIGKILL");
     await tab.see("main.fleet.stale .problem", "database");
     await tab.see(".live", "live"); // of this box nothing is worse
