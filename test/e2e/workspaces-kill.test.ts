@@ -49,6 +49,16 @@ async function made(id: string): Promise<string> {
   return path;
 }
 
+/** An agent whose first turn is over, and what lies in its folder. */
+async function worked() {
+  const api = await world("");
+  const { agent } = await api.post("/projects/p/agents", BODY);
+  const id = String(agent?.["id"]);
+  const path = await made(id);
+  const folder = join(box.stateDir, "workspaces", "p", id);
+  return { api, id, path, folder, there: picture(folder, { without: [".git"] }) };
+}
+
 /** One branch, one work tree, no lock of anybody's. */
 function tidy(): void {
   expect(user(box.cwd, ["worktree", "list"]).trim().split("\n")).toHaveLength(2);
@@ -126,12 +136,7 @@ test("killed between handing over a merge and moving the branch, the branch is w
 });
 
 test("killed in the middle of a recover, what the agent left comes back by the next", async () => {
-  const api = await world("");
-  const { agent } = await api.post("/projects/p/agents", BODY);
-  const id = String(agent?.["id"]);
-  const path = await made(id);
-  const folder = join(box.stateDir, "workspaces", "p", id);
-  const there = picture(folder, { without: [".git"] });
+  const { api, id, path, folder, there } = await worked();
   await api.call("DELETE", `${path}?discard=1`);
   await box.kill();
   const next = await box.start({ AH_TEST_SEAM: "restore_kept" });
@@ -178,12 +183,7 @@ const fixed = (on: boolean, path: string): boolean =>
   Bun.which("chattr") !== null && Bun.spawnSync(["chattr", on ? "+i" : "-i", path], { stderr: "ignore" }).success;
 
 test("what cannot be removed hinders nothing: the rest is let go of, and all of it comes back", async () => {
-  const api = await world("");
-  const { agent } = await api.post("/projects/p/agents", BODY);
-  const id = String(agent?.["id"]);
-  const path = await made(id);
-  const folder = join(box.stateDir, "workspaces", "p", id);
-  const there = picture(folder, { without: [".git"] });
+  const { api, id, path, folder, there } = await worked();
   if (!fixed(true, join(folder, "x"))) return console.log("skipped: no file can be made immutable here");
   await api.call("DELETE", `${path}?discard=1`);
   const aside = (): string[] => readdirSync(join(folder, "..")).filter((name) => name !== id);
