@@ -292,6 +292,7 @@ describeInBrowser("the fleet on the page", (browser) => {
     await tab.click(".fleet-row[data-node=far] button", "Drain");
     await tab.until(`![...document.querySelectorAll(".fleet .problem")].some((each) => each.checkVisibility())`);
     await tab.click(".fleet-row[data-node=far] button", "Undrain");
+    await tab.see(".fleet-row[data-node=far] .status", "Live");
     postgres.signal("SIGKILL");
     await tab.see("main.fleet.stale .problem", "database");
     await tab.see(".live", "live"); // of this box nothing is worse
