@@ -3,7 +3,7 @@
  * And one that has it pays little while its database is away.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { eventually } from "../../support/api.ts";
@@ -14,6 +14,12 @@ setDefaultTimeout(90_000);
 
 const ROOT = join(import.meta.dir, "../../..");
 const MB = 1e6;
+interface Start {
+  readonly waitedMs: number;
+  readonly workMs: number;
+  readonly bytes: number;
+}
+
 /** In turns, so that what else the machine does meets both alike. */
 const PAIRS = 7;
 
@@ -58,23 +64,29 @@ describe("a box without a fleet", () => {
     expect(without.filter((path) => !withOne.includes(path))).toEqual([]);
   });
 
-  /** How long the compiled daemon takes to listen, and what memory is its own then. */
-  const started = async (config: Record<string, unknown>): Promise<{ ms: number; bytes: number }> => {
+  /** How long the compiled daemon takes to listen, what it works for that, and what memory is its own then. */
+  const started = async (config: Record<string, unknown>): Promise<Start> => {
     const box = await makeBox(config);
     const began = performance.now();
     const api = await box.start();
-    const ms = performance.now() - began;
+    const waitedMs = performance.now() - began;
+    const workMs = ranMs(box.pid());
     for (let i = 0; i < 5; i++) await api.get("/agents");
     const rollup = readFileSync(`/proc/${box.pid()}/smaps_rollup`, "utf8");
     await box.kill();
     await box.close();
-    return { ms, bytes: Number(/^Pss_Anon:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024 };
+    return { waitedMs, workMs, bytes: Number(/^Pss_Anon:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1024 };
   };
+  /** On a processor, all threads together: what else the machine does is not in it. */
+  const ranMs = (pid: number): number =>
+    readdirSync(`/proc/${pid}/task`)
+      .map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6)
+      .reduce((sum, each) => sum + each, 0);
   const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
   test("takes no longer to start and no more memory than one with a fleet, which takes little more", async () => {
-    const without: { ms: number; bytes: number }[] = [];
-    const withOne: { ms: number; bytes: number }[] = [];
+    const without: Start[] = [];
+    const withOne: Start[] = [];
     for (let i = 0; i < PAIRS; i++) {
       const turns = [
         () => started({}).then((it) => without.push(it)),
@@ -82,13 +94,19 @@ describe("a box without a fleet", () => {
       ];
       for (const turn of i % 2 === 0 ? turns : turns.reverse()) await turn();
     }
-    const [slower, larger] = (["ms", "bytes"] as const).map((key) =>
+    const [work, larger] = (["workMs", "bytes"] as const).map((key) =>
       median(withOne.map((it, i) => it[key] - (without[i]?.[key] ?? 0))),
     );
-    console.log(`a fleet whose database is away: ${slower?.toFixed(0)} ms, ${((larger ?? 0) / MB).toFixed(1)} MB more`);
-    const noiseMs = median(without.map(({ ms }) => ms)) * 0.25;
-    expect(slower).toBeGreaterThan(-noiseMs);
-    expect(slower).toBeLessThan(noiseMs + 300);
+    // Of several that are held up now and then the quickest is the one that was held up least.
+    const [quick, quickest] = [withOne, without].map((all) => Math.min(...all.map(({ waitedMs }) => waitedMs)));
+    const later = (quick ?? 0) - (quickest ?? 0);
+    console.log(
+      `a fleet whose database is away: ${work?.toFixed(0)} ms of work, ready ${later.toFixed(0)} ms later, ${((larger ?? 0) / MB).toFixed(1)} MB more`,
+    );
+    const noiseMs = median(without.map(({ workMs }) => workMs)) * 0.25;
+    expect(work).toBeGreaterThan(-noiseMs);
+    expect(work).toBeLessThan(noiseMs + 100);
+    expect(later).toBeLessThan((quickest ?? 0) * 0.25 + 300);
     expect(larger).toBeGreaterThan(-2 * MB);
     expect(larger).toBeLessThan(8 * MB);
   });
