@@ -220,7 +220,7 @@ describe.skipIf(POSTGRES === null)("a fleet whose database", () => {
     await crew.allIsWell();
   });
 
-  test("is gone for a while: each box says so once and once that it is back, whatever happened meanwhile", async () => {
+  test("is gone for a while: each box says so, and that it is back, once each time, whatever happened meanwhile", async () => {
     const [one, two] = [told("one"), told("two")];
     await survives({
       begins: async () => {
@@ -231,8 +231,11 @@ describe.skipIf(POSTGRES === null)("a fleet whose database", () => {
       ends: () => all((wire) => wire.be({ type: "open" })),
     });
     for (const each of [one(), two()]) {
-      expect(each.match(/the fleet's database is away/g)).toHaveLength(1);
-      expect(each.match(/the fleet's database answers/g)).toHaveLength(1);
+      // A box that is held up may take it for gone once more: it is said as often as it is taken back, never again and again.
+      const said = [...each.matchAll(/the fleet's database (is away|answers)/g)].map(([, word]) => word);
+      expect(said.length).toBeWithin(2, 6);
+      expect(said).toEqual(said.map((_, i) => (i % 2 === 0 ? "is away" : "answers")));
+      expect(said.at(-1)).toBe("answers");
       expect(each).not.toContain('"level":"error"');
     }
   });
