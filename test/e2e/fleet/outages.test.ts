@@ -231,7 +231,7 @@ describe.skipIf(POSTGRES === null)("a fleet whose database", () => {
       ends: () => all((wire) => wire.be({ type: "open" })),
     });
     for (const each of [one(), two()]) {
-      // A box that is held up may take it for gone once more: it is said as often as it is taken back, never again and again.
+      // A box that is held up may take it for gone once more: what is said is taken back, never said again and again.
       const said = [...each.matchAll(/the fleet's database (is away|answers)/g)].map(([, word]) => word);
       expect(said.length).toBeWithin(2, 6);
       expect(said).toEqual(said.map((_, i) => (i % 2 === 0 ? "is away" : "answers")));
