@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "../support/api.ts";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
-import { openPage, openStage, sent } from "./stage.ts";
+import { clickUntil, openPage, openStage, sent, shows, untilTaken } from "./stage.ts";
 
 const COMMAND = "cd services/api && bun run migrate --to 0042 && bun test checkout";
 const ask = (command: string) => ({ ask: "Bash", input: { command, description: "run the migration" } });
@@ -98,9 +98,8 @@ describeInBrowser("a request that waits", (browser) => {
       // The bound is 300 ms on a machine of its own; a busy one gets what a busy one needs.
       expect((await tab.look<number>("window.cardAt")) - askedAt).toBeLessThan(3000);
     }
-    await Bun.sleep(450);
     expect(await page.look(`document.querySelector(".afar")`)).toBe(null);
-    await page.click(".card .primary", "Allow");
+    await clickUntil(page, ".card .primary", "Allow", () => sent(page).length > 0);
     await page.until(`document.querySelector(".card") === null`);
     expect(sent(page)).toMatchObject([
       { what: `POST /projects/shop/agents/${agent.id}/permissions/p1`, body: { decision: "allow" } },
@@ -169,7 +168,11 @@ describeInBrowser("a request that waits", (browser) => {
     await Bun.sleep(500);
     expect(sent(tab)).toEqual([]);
     await tab.press("Escape");
-    await tab.press("a");
+    await untilTaken(
+      "the key to answer",
+      () => tab.press("a"),
+      () => sent(tab).length > 0,
+    );
     await settled(agent.name, "allowed");
   });
 
@@ -187,7 +190,7 @@ describeInBrowser("a request that waits", (browser) => {
     await tab.see(".card", COMMAND);
     await Bun.sleep(450);
     expect(sent(tab)).toEqual([]);
-    await tab.click(".card .primary", "Allow");
+    await clickUntil(tab, ".card .primary", "Allow", () => sent(tab).length > 0);
     await settled(agent.name, "allowed");
   });
 
@@ -201,11 +204,12 @@ describeInBrowser("a request that waits", (browser) => {
     const shown = await tab.text(".card .code");
     expect(shown).toContain("echo line 300");
     expect(shown).toContain("rm -rf ⟨U+202E⟩txt.elif␛[2K");
-    await Bun.sleep(450);
     // Twice, as by a double click.
-    await tab.click(".card .primary", "Show the rest");
-    await tab.click(".card .primary");
-    await tab.see(".card .primary", "Allow");
+    const twice = async (): Promise<void> => {
+      await tab.click(".card .primary", "Show the rest");
+      await tab.click(".card .primary");
+    };
+    await untilTaken("the rest to be shown", twice, () => tab.look(shows(".card .primary", "Allow")));
     expect(sent(tab)).toEqual([]);
     const end = await tab.look<boolean>(`(() => {
       const box = document.querySelector(".card .code");
@@ -213,7 +217,7 @@ describeInBrowser("a request that waits", (browser) => {
     })()`);
     expect(end).toBe(true);
     await Bun.sleep(800);
-    await tab.click(".card .primary", "Allow");
+    await clickUntil(tab, ".card .primary", "Allow", () => sent(tab).length > 0);
     await settled(agent.name, "allowed");
     expect(sent(tab)).toHaveLength(1);
   });
@@ -223,13 +227,12 @@ describeInBrowser("a request that waits", (browser) => {
     const tab = await openPage(await browser(), stage, agent.hash);
     await agent.open();
     await tab.see(".card", COMMAND);
-    await Bun.sleep(450);
-    await tab.press("d");
-    await tab.until(`document.activeElement.closest(".card") !== null`);
+    const asks = () =>
+      tab.look(`!document.querySelector(".card input").hidden && document.activeElement.closest(".card") !== null`);
+    await untilTaken("the field for a reason", () => tab.press("d"), asks);
     await tab.press("Escape");
     await tab.until(`document.querySelector(".card input").hidden`);
-    await Bun.sleep(450);
-    await tab.click(".card .danger");
+    await untilTaken("the field for a reason", () => tab.click(".card .danger"), asks);
     await tab.type("not on a Friday");
     await tab.press("Enter");
     await settled(agent.name, "denied");
@@ -245,17 +248,13 @@ describeInBrowser("a request that waits", (browser) => {
     const tab = await openPage(await browser(), stage, agent.hash);
     await agent.open();
     await tab.see(".card legend", question);
-    await Bun.sleep(450);
-    await tab.click(".card .primary", "Answer");
-    await tab.see(".card .problem", "Choose an answer");
+    const seen = (selector: string, text: string) => () => tab.look(shows(selector, text));
+    await clickUntil(tab, ".card .primary", "Answer", seen(".card .problem", "Choose an answer"));
     await tab.click(".card label", "Title Case");
-    await Bun.sleep(450);
-    await tab.click(".card .primary", "Answer");
-    await tab.see(".card label", "B");
+    await clickUntil(tab, ".card .primary", "Answer", seen(".card label", "B"));
     await tab.click('.card input[placeholder="Other: …"]');
     await tab.type("neither");
-    await Bun.sleep(450);
-    await tab.click(".card .primary", "Answer");
+    await clickUntil(tab, ".card .primary", "Answer", () => sent(tab).length === 2);
     await stage.status("shop", agent.name, "idle");
     const answers = sent(tab).map(({ body }) => (body as { answers: unknown }).answers);
     expect(answers).toEqual([{ [question]: "Title Case" }, { [question]: "neither" }]);
@@ -282,7 +281,7 @@ describeInBrowser("a request that waits", (browser) => {
     await Bun.sleep(450);
     // The answer of the page meets one that was given meanwhile.
     await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/permissions/p1" }] });
-    await tab.click(".card .primary", "Allow");
+    await clickUntil(tab, ".card .primary", "Allow", () => sent(tab).length > 0);
     await stage.box.api().post(`/projects/shop/agents/${agent.name}/permissions/p1`, { decision: "deny" });
     await tab.releaseRequests();
     await tab.see(".card", "Already denied at");

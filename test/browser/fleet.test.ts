@@ -13,7 +13,7 @@ import { describeInBrowser } from "./describe.ts";
 import { RECORDER } from "./recorder.ts";
 import { contrastProblems, overflowProblems, targetProblems } from "./look-over.ts";
 import type { Stage } from "./stage.ts";
-import { openPage, openStage, script, sent } from "./stage.ts";
+import { clickUntil, openPage, openStage, script, sent } from "./stage.ts";
 import type { Tab } from "./tab.ts";
 
 const SCREENS = join(import.meta.dir, "../../.build/screens");
@@ -81,8 +81,7 @@ describeInBrowser("the fleet on the page", (browser) => {
     await tab.see(".card pre", LONG);
     await tab.until(`document.title.startsWith("(1)")`);
     await pictures(tab, "fleet-overview");
-    await Bun.sleep(500); // what has just appeared is not answered
-    await tab.click(".card button", "Allow");
+    await clickUntil(tab, ".card button", "Allow", () => sent(tab).length > 0);
     await far.status("shop", "checkout", "idle");
     await tab.until(`document.querySelector(".card") === null`);
     const [answer] = sent(tab);

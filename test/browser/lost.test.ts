@@ -4,19 +4,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "../support/api.ts";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
-import { openPage, openStage, sent } from "./stage.ts";
+import { clickUntil, openPage, openStage, sent } from "./stage.ts";
 import type { Tab } from "./tab.ts";
 
-/** What has just appeared is not answered, and a busy page may show it anew: a person presses again. */
-async function allow(tab: Tab, done: () => Promise<boolean>): Promise<void> {
-  await eventually("the answer to be taken", async () => {
-    await Bun.sleep(500);
-    if (await done()) return true;
-    const asks = `[...document.querySelectorAll(".card .primary")].some((each) => each.textContent.includes("Allow"))`;
-    if (await tab.look<boolean>(asks)) await tab.click(".card .primary", "Allow");
-    return await done();
-  });
-}
+const allow = (tab: Tab, done: () => Promise<boolean>): Promise<void> =>
+  clickUntil(tab, ".card .primary", "Allow", done);
 
 describeInBrowser("a lost connection", (browser) => {
   let stage: Stage;

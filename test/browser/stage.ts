@@ -96,3 +96,26 @@ export function sent({ requests }: Tab): { readonly what: string; readonly body:
       body: body === undefined ? null : (JSON.parse(body) as unknown),
     }));
 }
+
+/** What has only just appeared, or moved, answers nothing: a person who sees that tries once more. */
+export async function untilTaken(what: string, attempt: () => Promise<unknown>, done: () => unknown): Promise<void> {
+  await eventually(what, async () => {
+    await Bun.sleep(500);
+    if (await done()) return true;
+    await attempt();
+    return await done();
+  });
+}
+
+export const clickUntil = (tab: Tab, selector: string, text: string, done: () => unknown): Promise<void> =>
+  untilTaken(
+    `${text} to be taken`,
+    async () => {
+      if (await tab.look<boolean>(shows(selector, text))) await tab.click(selector, text);
+    },
+    done,
+  );
+
+/** As an expression of the page. */
+export const shows = (selector: string, text: string): string =>
+  `[...document.querySelectorAll(${JSON.stringify(selector)})].some((each) => each.innerText.includes(${JSON.stringify(text)}))`;
