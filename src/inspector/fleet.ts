@@ -37,7 +37,8 @@ export function createFleetPage(app: AppContext, watch: FleetWatch): Page {
   /** Where it was asked is this page: its errors stand on top of it. */
   const ask = async (method: "POST" | "DELETE", path: string): Promise<void> => {
     await home.send(method, path);
-    await Promise.all([watch.look(), loadTasks()]);
+    // It was done: what cannot be looked at afterwards is told by the looks, not as a refusal.
+    await Promise.all([watch.look(), loadTasks().catch(() => undefined)]);
   };
   const tried = (method: "POST", path: string) => (): void => {
     setText(refused, "");
