@@ -309,11 +309,13 @@ describe("a spooled line over deaths", () => {
       await stuck(spool.pid);
       process.kill(spool.outerPid, "SIGKILL"); // nobody says that all of it is out
       const limit = (soft: number): string => `prlimit --pid ${process.pid} --nofile=${soft}:`;
-      // Nothing can be opened for a while; what gives them back is there already.
-      const shell = ["/bin/sh", "-c", `${limit(3)}; >'${gate}'; sleep 2; ${limit(1024)}`];
-      const helper = Bun.spawn(shell, { stdio: ["ignore", "ignore", "inherit"] });
+      // Nothing can be opened until it is told so; what takes and gives is there already, for it could not be started.
+      const shell = ["/bin/sh", "-c", `read -r take; ${limit(3)}; >'${gate}'; read -r give; ${limit(1024)}`];
+      const helper = Bun.spawn(shell, { stdio: ["pipe", "ignore", "inherit"] });
+      await helper.stdin.write("take\n");
       const refusal: unknown = await long.catch((error: unknown) => error);
-      await helper.exited;
+      await helper.stdin.write("give\n");
+      expect(await helper.exited).toBe(0);
       expect(isShortage(refusal)).toBe(true);
       expect(await writer.write(line, { id: "in-1" })).toBe("torn"); // and not once more behind what is out
       expect(await writer.mend()).toBe("written");
