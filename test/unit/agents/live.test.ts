@@ -16,12 +16,13 @@ import type { Fact } from "../../../src/agents/model.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { readSmallFile } from "../../../src/process/agent-file.ts";
+import { endTree } from "../../../src/process/end.ts";
 import { runPaths, spawnRun } from "../../../src/process/spawn.ts";
 import { eventually } from "../../support/api.ts";
 
-const cleanups: (() => void)[] = [];
-afterEach(() => {
-  for (const clean of cleanups.splice(0)) clean();
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0)) await clean();
 });
 
 /** A shell script as the agent's program, followed. The first `refusals` times what it wrote cannot be stored. */
@@ -61,14 +62,9 @@ async function follow(script: string, refusals = 0) {
       ended: () => void (over = true),
     },
   });
-  cleanups.push(() => {
+  cleanups.push(async () => {
     live.close();
-    for (const pid of [identity.pid, identity.wrapperPid])
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // gone
-      }
+    await endTree({ identity, paths, graceMs: 0, clock: systemClock });
     rmSync(dir, { recursive: true, force: true });
   });
   const codes = (): string[] => facts.flatMap((fact) => (fact.type === "broken" ? [fact.code] : []));
