@@ -84,7 +84,11 @@ test("a limit and its end are told once to each destination, however many agents
   const waiting = [await make("one"), await make("two"), await make("three", {}, "own"), await make("four", {}, "own")];
   for (const each of waiting) await each.reaches("limited");
   liftLimit();
-  for (const each of waiting) await daemon.api().post(`${each.path}/limit/skip`);
+  // Those behind the first one may follow it by themselves before we come to them.
+  for (const each of waiting)
+    expect([undefined, "NOT_LIMITED"]).toContain(
+      (await daemon.api().call("POST", `${each.path}/limit/skip`)).body["error"] as never,
+    );
   for (const each of waiting) await each.reaches("idle");
   await eventually("all to be told", () => told("agent_completed").length === 4);
   expect(told("agent_limited", "agent_resumed")).toEqual([

@@ -11,6 +11,7 @@ import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { endTree } from "../../../src/process/end.ts";
 import { isAlive, isWrapperAlive } from "../../../src/process/identity.ts";
+import type { Identity } from "../../../src/process/identity.ts";
 import { isDead, listProcesses, readProcess, readProcessEnv } from "../../../src/process/proc.ts";
 import { cgroupMembers, treeOf } from "../../../src/process/tree.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
@@ -34,10 +35,12 @@ const printed = ({ paths }: Started, count: number): Promise<number[]> =>
     return pids.length === count ? pids : null;
   });
 
-const carriers = (nonce: string): number[] =>
+/** Without the wrapper: once it has told all it may still be on its way out. */
+const carriers = ({ nonce, wrapperPid }: Identity): number[] =>
   listProcesses()
     .filter((info) => !isDead(info) && readProcessEnv(info.pid, "AH_RUN_NONCE") === nonce)
-    .map((info) => info.pid);
+    .map((info) => info.pid)
+    .filter((pid) => pid !== wrapperPid);
 
 describe("treeOf", () => {
   test("is the program alone when it started nothing: the wrapper is no member", async () => {
@@ -75,7 +78,7 @@ describe("treeOf", () => {
     const [orphan = 0] = await printed(run, 1);
     await eventually("its disguise and the loss of its parent", () => {
       const info = readProcess(orphan);
-      return info?.name === "sleep" && !carriers(run.identity.nonce).includes(info.ppid);
+      return info?.name === "sleep" && !carriers(run.identity).includes(info.ppid);
     });
     expect(treeOf(run.identity).some((info) => info.pid === orphan)).toBe(true);
   });
@@ -105,7 +108,7 @@ describe("endTree", () => {
     const run = await start("trap 'exit 9' TERM; echo $$; while :; do sleep 0.05; done");
     await printed(run, 1); // its trap is set now
     expect(await end(run)).toEqual({ exit: { code: 9 }, survivors: [] });
-    expect(isWrapperAlive(run.identity)).toBe(false);
+    await eventually("the wrapper's end", () => !isWrapperAlive(run.identity));
   });
 
   test("one that ignores SIGTERM is killed after the grace", async () => {
@@ -129,7 +132,7 @@ describe("endTree", () => {
     await printed(run, 2);
     await eventually("everybody", () => treeOf(run.identity).length >= 3);
     expect((await end(run, 100)).survivors).toEqual([]);
-    expect(carriers(run.identity.nonce)).toEqual([]);
+    expect(carriers(run.identity)).toEqual([]);
   });
 
   test("orphans of a program that died by itself are found by the nonce and ended", async () => {
@@ -156,7 +159,7 @@ describe("endTree", () => {
     await printed(run, 1);
     await eventually("some", () => treeOf(run.identity).length > 10);
     expect((await end(run, 50)).survivors).toEqual([]);
-    expect(carriers(run.identity.nonce)).toEqual([]);
+    expect(carriers(run.identity)).toEqual([]);
   });
 
   test("a run that ended long ago costs nothing and hurts nobody", async () => {
