@@ -66,6 +66,10 @@ async function openWork({ direct, receiverUrl, token }: World, askedAgain: strin
     askedAgain.push(String(delivery["id"]));
     await fetch(`${receiverUrl}/deliveries/${String(delivery["id"])}/redeliver`, { method: "POST", headers });
   }
+  // Neither waiting nor told: a send that is under way comes to an end by itself.
+  const going = await fetch(`${receiverUrl}/deliveries?state=sending&limit=500`, { headers });
+  for (const delivery of [...(((await going.json()) as Json)["deliveries"] as Json)])
+    open.push(`post ${String(delivery["id"])} under way`);
   return open;
 }
 

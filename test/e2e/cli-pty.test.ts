@@ -153,6 +153,38 @@ describe.if(here)("run in a terminal", () => {
     await eventually("the abort to be heeded", async () => (await statusOf(name)) === "idle");
   });
 
+  test("who leaves before the abort has arrived leaves when it has", async () => {
+    const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
+    await eventually("it works", async () => (await statusOf(name)) === "processing");
+    process.kill(box.pid(), "SIGSTOP");
+    try {
+      pane.key("C-c");
+      await pane.sees("aborting; once more leaves it to itself");
+      pane.key("C-c");
+      await pane.sees(`${name} goes on`);
+    } finally {
+      process.kill(box.pid(), "SIGCONT");
+    }
+    expect(await codeOf()).toBe(130);
+    expect(pane.screen()).not.toContain("may not be aborted");
+    await eventually("the abort to be heeded", async () => (await statusOf(name)) === "idle");
+  });
+
+  test("a third Ctrl-C waits for nobody, and says what that may mean", async () => {
+    const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
+    await eventually("it works", async () => (await statusOf(name)) === "processing");
+    process.kill(box.pid(), "SIGSTOP");
+    try {
+      for (const says of ["aborting; once more", "goes on", "may not be aborted"]) {
+        pane.key("C-c");
+        await pane.sees(says);
+      }
+      expect(await codeOf()).toBe(130);
+    } finally {
+      process.kill(box.pid(), "SIGCONT");
+    }
+  });
+
   test("somebody else's answer takes the question away, and the run goes on", async () => {
     const name = await run("", ASK, { say: "done" });
     await pane.sees("leave it waiting (l):");

@@ -12,8 +12,15 @@ import type { Ending } from "./ending.ts";
 export interface Control {
   /** The time limit has struck. */
   readonly late: boolean;
+  /** Before we go: an abort that was announced is with the daemon, or the person has heard that it may not be. */
+  handedOver(): Promise<void>;
   close(): void;
 }
+
+/** By then a request is out, though not answered: the program's word may take long. */
+const SENT_MS = 100;
+/** So long we stay for an abort; whoever presses a third time does not. */
+const HAND_OVER_MS = 5000;
 
 const HANGUP = 129;
 const TERMINATED = 143;
@@ -28,7 +35,14 @@ export function openControl(
 ): Control {
   let late = false;
   let pressed = 0;
-  const abort = async (): Promise<void> => {
+  let handing: Promise<unknown> = Promise.resolve();
+  const hurry = Promise.withResolvers<"gone">();
+  const abort = (): void => {
+    const sent = Promise.withResolvers<undefined>();
+    void sendAbort(() => setTimeout(sent.resolve, SENT_MS, undefined)).then(sent.resolve);
+    handing = sent.promise;
+  };
+  const sendAbort = async (sending: () => void): Promise<undefined> => {
     desk.interrupt();
     const client = context.client();
     const path = `/api/v1${pathOf(agent)}`;
@@ -36,7 +50,11 @@ export function openControl(
       // What was not delivered is taken back: the turn that runs may be somebody else's.
       await client.call(`${path}/inputs/${input}`, { method: "DELETE" });
     } catch (error) {
-      if (!(error instanceof HarnessError) || error.code !== "INPUT_DELIVERED") return display.say(failure(error));
+      if (!(error instanceof HarnessError) || error.code !== "INPUT_DELIVERED") {
+        display.say(failure(error));
+        return;
+      }
+      sending();
       await client
         .call(`${path}/abort`, { method: "POST", body: { keepQueued: true }, timeoutMs: CONFIRM_MS })
         .catch((why: unknown) => display.say(failure(why)));
@@ -46,8 +64,9 @@ export function openControl(
     pressed++;
     if (pressed === 1) {
       display.say("aborting; once more leaves it to itself");
-      void abort();
-    } else {
+      abort();
+    } else if (pressed > 2) hurry.resolve("gone");
+    else {
       display.say(`${nameOf(agent)} goes on: agent-harness logs -f ${nameOf(agent)}`);
       end({ how: "left", code: EXIT.interrupted });
     }
@@ -64,11 +83,17 @@ export function openControl(
       : setTimeout(() => {
           late = true;
           display.say(`the time is over (--timeout ${context.args.value("timeout") ?? ""}); aborting`);
-          void abort();
+          abort();
         }, limit);
   return {
     get late() {
       return late;
+    },
+    async handedOver() {
+      const tooLate = setTimeout(() => hurry.resolve("gone"), HAND_OVER_MS);
+      const how = await Promise.race([handing, hurry.promise]);
+      clearTimeout(tooLate);
+      if (how === "gone") display.say(`agent-harness: the daemon did not answer: ${nameOf(agent)} may not be aborted`);
     },
     close() {
       clearTimeout(timer);

@@ -83,6 +83,7 @@ export async function stay(context: Context, agent: AgentShape, options: StayOpt
   } finally {
     stop.abort();
     desk.close();
+    await control.handedOver();
     control.close();
     display.close();
   }
