@@ -77,11 +77,12 @@ ${START_TICKS("_ah_start")} || exit 1
 `;
 
 /**
- * argv: outerPid outerStart line-file fifo state-file-prefix. The record precedes the opening of the line file: see
- * `spoolStatus`.
+ * argv: outerPid outerStart line-file fifo state-file-prefix. The record precedes the look for the line file: see
+ * `spoolStatus`. The FIFO is opened behind both, for that waits for a reader, and there may be none any more: whoever
+ * has taken the line away ends those who had found it.
  */
 export const COPY_SCRIPT = `
 read -r _ah_boot </proc/sys/kernel/random/boot_id && ${START_TICKS("_ah_start")} || exit 1
 printf 'v1 %s %s %s %s %s\\n' "$_ah_boot" "$$" "$_ah_start" "$1" "$2" >"$5.pid" || exit 1
-[ -p "$4" ] && exec cat "$3" >"$4"
+[ -p "$4" ] && [ -f "$3" ] && exec cat "$3" >"$4"
 `;

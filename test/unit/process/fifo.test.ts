@@ -13,10 +13,12 @@ import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { isShortage } from "../../../src/lib/descriptors.ts";
 import { ATOMIC_BYTES, createLineWriter, endSpoolWriters, spoolStatus, waitSpool } from "../../../src/process/fifo.ts";
+import { endTree } from "../../../src/process/end.ts";
 import { isAlive, sameProcess } from "../../../src/process/identity.ts";
 import { readProcess } from "../../../src/process/proc.ts";
 import type { RunPaths } from "../../../src/process/paths.ts";
 import { spoolLine } from "../../../src/process/spool.ts";
+import { COPY_SCRIPT, SPOOL_SCRIPT } from "../../../src/process/wrapper.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
 
 const PARENT = join(import.meta.dir, "parent.ts");
@@ -284,6 +286,18 @@ describe("a spooled line over deaths", () => {
     writeFileSync(join(paths.spool, "in-1.line"), "late");
     endSpoolWriters(paths);
     expect(readdirSync(paths.spool)).toEqual(["in-1.void"]);
+  });
+
+  // It waited for ever for somebody to read, two processes for each. Who else opens a FIFO: the wrapper and its child,
+  // read-write, which waits for nobody, and we ourselves, without blocking.
+  test("a writer that comes when its line was taken back and its program is gone goes, too", async () => {
+    const { paths, identity } = await start(["cat"]);
+    await endTree({ identity, paths, graceMs: 0, clock: systemClock });
+    const base = join(paths.spool, "in-1");
+    const script = [SPOOL_SCRIPT, "ah-spool", COPY_SCRIPT, `${base}.line`, paths.in, base];
+    const late = Bun.spawn(["/bin/sh", "-c", ...script], { stdio: ["ignore", "ignore", "ignore"] });
+    await eventually("its end", () => late.exitCode !== null);
+    expect(readdirSync(paths.spool)).toEqual(["in-1.pid"]);
   });
 
   test("to ask about a line while its writer is being started does not disturb it", async () => {
