@@ -131,7 +131,11 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
     const seqs = batch.map((delivery) => delivery.seq);
     await inbox.markSending(name, seqs);
     pace.started(clock.monotonic());
-    const result = await sink.send(batch, abort.signal);
+    const result = await sink.send(batch, abort.signal).catch((error: unknown): SendResult => {
+      // A bug of ours. What is marked is not looked at again before the next start, so this must be told like any other.
+      log.error("a sink failed", { sink: name, ids: batch.map(({ id }) => id), error });
+      return { outcome: { type: "retry", reason: errorText(error) } };
+    });
     // Cut off by our own stop: nobody knows whether it arrived. It stays marked, so that the next start knows that too.
     if (abort.signal.aborted && result.outcome.type !== "delivered") return Infinity;
     const record = judge(result, due, batch);

@@ -29,6 +29,19 @@ describe("a sink's worker", () => {
     expect(sink.sent).toEqual(["a", "a", "a", "b"]);
   });
 
+  test("what the sink failed at is tried again, and not left as being sent", async () => {
+    const sink = playedSink("discord", []);
+    let failed = false;
+    const send: typeof sink.send = (batch, signal) =>
+      failed ? sink.send(batch, signal) : Promise.reject(((failed = true), new TypeError("a bug")));
+    start({ ...sink, send });
+    await accept("a");
+    await settle();
+    expect(state("a", "discord")).toMatchObject({ state: "pending", tries: 1, reason: "a bug" });
+    await pass(1000);
+    expect(state("a", "discord")).toMatchObject({ state: "delivered", tries: 2 });
+  });
+
   test("gives one up after the last try once a younger one has passed it, and lists it as dead", async () => {
     const sink = playedSink("discord", [...Array(4).fill(down), { type: "delivered", detail: "" }, down, down]);
     const worker = start(sink);
