@@ -132,7 +132,7 @@ export function startWorker({ sink, inbox, clock, log, random, scrub }: WorkerOp
     await inbox.markSending(name, seqs);
     pace.started(clock.monotonic());
     const result = await sink.send(batch, abort.signal).catch((error: unknown): SendResult => {
-      // A bug of ours. What is marked is not looked at again before the next start, so this must be told like any other.
+      // A bug of ours. What is marked is not looked at again before the next start, so it is recorded like any failure.
       log.error("a sink failed", { sink: name, ids: batch.map(({ id }) => id), error });
       return { outcome: { type: "retry", reason: errorText(error) } };
     });
