@@ -124,6 +124,7 @@ test("what a finished command left behind is named in debug and goes with its ag
   await over();
   const pid = Number((await daemon.api().get(`${path}/messages/last`))["message"]?.["text"]);
   expect(alive(pid)).toBe(true);
+  await eventually("setsid to become the sleep", () => readProcess(pid)?.name === "sleep");
   const { leftBehind } = await daemon.api().get(`${path}/debug`);
   expect(leftBehind as unknown).toEqual([{ pid, name: "sleep" }]);
   expect((await daemon.api().call("DELETE", path)).status).toBe(204);
@@ -135,6 +136,7 @@ test("one that left parent, session and environment is known from an earlier sca
   await over();
   const pid = Number((await daemon.api().get(`${path}/messages/last`))["message"]?.["text"]);
   expect(alive(pid)).toBe(true);
+  await eventually("setsid to become the sleep", () => readProcess(pid)?.name === "sleep");
   const { leftBehind } = await daemon.api().get(`${path}/debug`);
   expect(leftBehind as unknown).toEqual([{ pid, name: "sleep" }]);
   expect((await daemon.api().call("DELETE", path)).status).toBe(204);
