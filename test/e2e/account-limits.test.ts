@@ -155,15 +155,17 @@ test("the command line stays with a turn that waits, and says once until when", 
     await one.start();
     await one.api().post("/projects", { name: "p", cwd: one.cwd });
     const run = cliOf(one).start(["run", "--project", "p", "--provider", "claude-code", "--name", "one", "do it"]);
-    const said = new Response(run.stderr).text();
-    await eventually("it to wait", async () => {
-      const { body } = await one.api().call("GET", "/projects/p/agents/one");
-      return String(body["agent"]?.["status"]) === "limited";
-    });
+    let said = "";
+    const all = (async () => {
+      for await (const chunk of run.stderr.pipeThrough(new TextDecoderStream())) said += chunk;
+    })();
+    // It looks at the agent itself before it says so: who lets it go on before has taken the time away.
+    await eventually("it to say that it waits", () => said.includes("waits for its account"));
     writeFileSync(limit, "0");
     await one.api().post("/projects/p/agents/one/limit/skip");
     expect([await run.exited, await new Response(run.stdout).text()]).toEqual([0, "echo: continue\n"]);
-    const lines = (await said).split("\n").filter((line) => line.includes("waits for its account"));
+    await all;
+    const lines = said.split("\n").filter((line) => line.includes("waits for its account"));
     const at = `${new Date(until).toISOString().slice(0, 16)}Z`;
     expect(lines).toEqual([expect.stringContaining(`five_hour used up, goes on at ${at}`)]);
   } finally {
