@@ -311,7 +311,7 @@ export const permissionCursor = string({
 });
 
 /** `0`, the number of a turn, `r1` …, `end`. */
-export const snapshotName = string({ pattern: /^(\d{1,9}|r\d{1,9}|end)$/, what: "the id of a snapshot" });
+export const snapshotName = string({ pattern: /^(\d{1,9}|r\d{1,9}(-after)?|end)$/, what: "the id of a snapshot" });
 
 /** Which part of an agent's work is meant. */
 export const workRange = {

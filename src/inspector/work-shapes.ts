@@ -121,6 +121,7 @@ export function readMerged(value: unknown): Merged {
 /** What a snapshot is of, in words. */
 export function keptName(id: string): string {
   if (id === "0") return "Before the first turn";
+  if (/^r\d+-after$/.test(id)) return `After a restore (${id})`;
   if (id.startsWith("r")) return `Before a restore or merge (${id})`;
   return id === "end" ? "When it was deleted" : `Turn ${id}`;
 }

@@ -5,7 +5,7 @@ import type { Store } from "./database.ts";
 
 export interface Snapshot {
   readonly agent: string;
-  /** `0`: before the first turn; the number of the turn it ended; `r1`: before something was brought back; `end`. */
+  /** `0`: before the first turn; a turn's number: at its end; `r1`, `r1-after`: around what was brought back; `end`. */
   readonly id: string;
   readonly commit: string;
   readonly tree: string;

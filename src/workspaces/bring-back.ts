@@ -6,9 +6,9 @@ import { listSnapshots } from "../store/snapshots.ts";
 import type { Workspace } from "../store/workspaces.ts";
 import { findWorkspace, saveWorkspace } from "../store/workspaces.ts";
 import type { Context } from "./context.ts";
-import { repositoryOf, snapshotOf, workspaceOf } from "./context.ts";
+import { note, repositoryOf, snapshotOf, workspaceOf } from "./context.ts";
 import { asAnswer } from "./fault.ts";
-import { keepNow, nextBefore } from "./keep.ts";
+import { keepNow, nextBefore, skippedNote } from "./keep.ts";
 import type { BytePath } from "./paths.ts";
 import type { Restored } from "./restore.ts";
 import { restoreFolder } from "./restore.ts";
@@ -59,6 +59,12 @@ async function bringTo(
       ...given({ only }),
     }),
   );
+  // Whole or in part: what the folder became is what its agent goes on from, and what its next turn is compared with.
+  await restored.catch(() => undefined);
+  if (workspace.goneAt === null)
+    await keepNow(context, workspace, `${before}-after`, { timeoutMs: RESTORE_MS, alsoPaths }).catch((error: unknown) =>
+      note(context, workspace, "snapshot_skipped", skippedNote(error)),
+    );
   const { folder } = workspace;
   const after = `try again, or restore ${before}: that is what lay there`;
   return {

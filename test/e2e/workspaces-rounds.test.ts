@@ -125,6 +125,8 @@ test(`${ROUNDS} deaths at any moment of making, keeping, bringing back, merging 
       const name = all[next(all.length)] ?? "";
       await through("POST", `${worker.path}/snapshots/${name}/restore`, {});
       expect(lies(worker.folder)).toEqual(worker.states.get(name) ?? {});
+      // And that is what is told: nothing has changed since.
+      expect(Number((await box.api().get(`${worker.path}/changes?from=${name}`))["files"])).toBe(0);
     },
     async merge(worker) {
       const into = `review-${made}`;

@@ -109,7 +109,27 @@ test("each turn's state can be shown and brought back, also after the agent clea
   await w.api().post(`${path}/snapshots/r1/restore`, {});
   expect(existsSync(join(folder, "work"))).toBe(false);
   const { snapshots } = await w.api().get(`${path}/snapshots`);
-  expect([...(snapshots ?? [])].map((each) => String(each["id"]))).toEqual(["0", "1", "2", "r1", "r2"]);
+  expect([...(snapshots ?? [])].map((each) => String(each["id"]))).toEqual([
+    ...["0", "1", "2", "r1", "r1-after", "r2", "r2-after"],
+  ]);
+});
+
+test("what a restore made of the folder is what is told from then on, and none of the next turn's doing", async () => {
+  w = await world();
+  const worker = await w.agent("echo one > work; echo x > x");
+  await worker.does("rm work; echo two > y");
+  await w.api().post(`${worker.path}/snapshots/1/restore`, {});
+  const paths = async (query: string): Promise<string[]> => {
+    const { changes } = await w.api().get(`${worker.path}/changes${query}`);
+    return [...(changes ?? [])].map((each) => `${String(each["kind"])} ${String(each["path"])}`);
+  };
+  expect(await paths("")).toEqual(["added work", "added x"]);
+  await worker.does("echo three > z");
+  expect(await paths("?turn=3")).toEqual(["added z"]);
+  // A part of it, likewise; and the agent's own last state is none of these.
+  await w.api().post(`${worker.path}/snapshots/2/restore`, { paths: ["work", "z"] });
+  expect(await paths("?from=r2&to=r2-after")).toEqual(["deleted work", "deleted z"]);
+  expect(await paths("")).toEqual(["added x"]);
 });
 
 test("an agent that deletes its folder works on in a new one, and what it had done comes back", async () => {
