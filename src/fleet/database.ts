@@ -42,6 +42,8 @@ export interface Database {
   /** Hints on a channel; resolves when the server listens. The pool's next one has to be asked again. */
   listen(channel: string, heard: () => void): Promise<void>;
   readonly up: boolean;
+  /** How often the database went: what is asked behind that may be another one, brought back from a backup. */
+  readonly drops: number;
   /** A pool was dropped: what listened does so no more. */
   onDrop(listener: () => void): void;
   close(): Promise<void>;
@@ -62,7 +64,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 export function createDatabase({ config, clock, log, random }: DatabaseDeps): Database {
-  const drops = new Set<() => void>();
+  const dropped = new Set<() => void>();
+  let drops = 0;
   let pool: SQL | null = null;
   let closed = false;
   /** Failures in a row; null: nothing was tried yet. */
@@ -78,7 +81,8 @@ export function createDatabase({ config, clock, log, random }: DatabaseDeps): Da
     if (!closed && (failures ?? 0) === 0) log.warn("the fleet's database is away, this box goes on by itself", { why });
     failures = (failures ?? 0) + 1;
     void from.close({ timeout: 0 }).catch(() => undefined); // it is being thrown away
-    for (const each of drops) each();
+    drops += 1;
+    for (const each of dropped) each();
   };
 
   /** What a dropped pool still says is the last of the database that went, not the first of one that is back. */
@@ -145,7 +149,10 @@ export function createDatabase({ config, clock, log, random }: DatabaseDeps): Da
     get up() {
       return pool !== null && failures === 0;
     },
-    onDrop: (listener) => void drops.add(listener),
+    get drops() {
+      return drops;
+    },
+    onDrop: (listener) => void dropped.add(listener),
     async close() {
       closed = true;
       const last = pool;

@@ -42,7 +42,7 @@ export function streamRoutes(deps: FleetDeps) {
         keepOpen();
         const { clock, log } = deps.api;
         const onDrop = () => log.info("dropped an event stream whose client does not read", {});
-        const stream = streamOf({ ask: deps.database.ask, held: deps.held, clock, signal, onDrop }, begin, {
+        const stream = streamOf({ database: deps.database, held: deps.held, clock, signal, onDrop }, begin, {
           node: node ?? null,
           project: project ?? null,
           agent: agent ?? null,

@@ -6,7 +6,7 @@ import { formatComment, formatMessage, formatRetry } from "../http/sse.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toJson } from "../lib/json.ts";
 import { pause } from "../lib/wait.ts";
-import type { Ask } from "./database.ts";
+import type { Ask, Database } from "./database.ts";
 import type { Held } from "./held.ts";
 import { jsonOf, numberOf, textOf, textOrNull, timeOf } from "./values.ts";
 
@@ -72,7 +72,7 @@ export async function beginOf(
 }
 
 export interface StreamDeps {
-  readonly ask: Ask;
+  readonly database: Pick<Database, "ask" | "drops">;
   readonly held: Held;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -80,30 +80,33 @@ export interface StreamDeps {
 }
 
 export function streamOf(
-  { ask, held, clock, signal, onDrop }: StreamDeps,
+  { database, held, clock, signal, onDrop }: StreamDeps,
   begin: { readonly cursor: StreamCursor; readonly reset: boolean },
   filter: StreamFilter,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let cursor = begin.cursor;
   let ended = signal.aborted;
-  /** The database was away: what is back may have been restored. */
+  /** It could not be asked: what answers next may have been restored. */
   let doubt = false;
+  /** As of when its place was sure: it may have gone and come back between two of our questions. */
+  let { drops } = database;
 
   const page = async (): Promise<string> => {
     const { node, project, agent, types } = filter;
-    const rows = await ask(EVENTS, cursor.xid, cursor.seq, node, project, agent, types);
+    const rows = await database.ask(EVENTS, cursor.xid, cursor.seq, node, project, agent, types);
     const last = rows.at(-1);
     if (last !== undefined) cursor = { ...cursor, xid: textOf(last, "xid"), seq: textOf(last, "seq") };
-    else await held.look(ask);
+    else await held.look(database.ask);
     return rows.map(messageOf(cursor.generation)).join("");
   };
 
   /** Where the cursor is good no more it is said, and gone on from now. */
   const assured = async (): Promise<string> => {
-    if (!doubt) return "";
-    const now = await beginOf(ask, cursor);
-    [doubt, cursor] = [false, now.cursor];
+    const before = database.drops;
+    if (!doubt && before === drops) return "";
+    const now = await beginOf(database.ask, cursor);
+    [doubt, drops, cursor] = [false, before, now.cursor];
     return now.reset ? resetText(cursor) : "";
   };
 

@@ -5,11 +5,12 @@
 import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
-import { POSTGRES, freePort, startPostgres } from "../support/postgres.ts";
+import { POSTGRES, startPostgres } from "../support/postgres.ts";
 import { memoryOf } from "./machine.ts";
 import type { Claim } from "./row.ts";
 import { mb, median, quantile } from "./row.ts";
 import type { Measurement } from "./world.ts";
+import { quietPort } from "../support/hook.ts";
 
 const ROUNDS = 60;
 const IN_A_ROUND = 20;
@@ -31,7 +32,7 @@ export const away: Measurement = async () => {
   try {
     const plain = await begin({});
     const same = await begin({});
-    const down = await begin({ fleet: { url: `postgres://ah@127.0.0.1:${await freePort()}/postgres`, node: "down" } });
+    const down = await begin({ fleet: { url: `postgres://ah@127.0.0.1:${await quietPort()}/postgres`, node: "down" } });
     const still = await begin({ fleet: { url: postgres.url, node: "still" } });
     await eventually("it has joined", async () => String((await still.api().get("/fleet"))["joined"]) === "true");
     postgres.signal("SIGSTOP");

@@ -55,6 +55,7 @@ describeInBrowser("the box", (browser) => {
     await Bun.write(`${stage.box.dir}/go`, "");
     await tab.see(".say", "echo: first thought, changed");
     await tab.until(`document.querySelector(".queue").hidden`);
+    await stage.status("shop", "busy", "idle");
     const { inputs } = await stage.box.api().get(`/projects/shop/agents/${id}/inputs`);
     expect([...(inputs ?? [])].map((each) => String(each["state"]))).toEqual([
       "ended",

@@ -151,7 +151,7 @@ test("stop ends the process and keeps the conversation, resume brings it back", 
   const path = await make("stopped", "one");
   await idle(path);
   expect(plain(await api.post(`${path}/stop`))).toMatchObject({ agent: { status: "idle", process: "stopped" } });
-  expect(box.agentProcesses()).toEqual([]);
+  await eventually("no process of it to be left", () => box.agentProcesses().length === 0);
   expect(plain(await api.post(`${path}/resume`))).toMatchObject({ agent: { status: "idle", process: "running" } });
   await api.post(`${path}/input`, { text: "two" });
   await idle(path);

@@ -96,6 +96,6 @@ test("what the receiver wants no more is dead at once, stays listed, and comes t
   expect(String(dead && dead[0]?.["lastError"])).toContain("410");
   answer = 200;
   await api.post(`/deliveries/${id}/redeliver`);
-  await settled("dead", 0);
+  await settled("delivered", 7);
   expect(received.filter((each) => each.id === id)).toHaveLength(2);
 });

@@ -201,9 +201,11 @@ describe.if(here)("in a terminal", () => {
 
   test("kill -9 of the command: it stays attached as long as the screen is open, then it is given back", async () => {
     await attach();
+    const screen = await eventually("its screen to be known", async () => {
+      const { attached } = await box.api().get(`${AT}/attach`);
+      return Number(attached?.["screen"]?.["pid"] ?? 0);
+    });
     for (const pid of commands()) process.kill(pid, "SIGKILL");
-    const { attached } = await box.api().get(`${AT}/attach`);
-    const screen = Number(attached?.["screen"]?.["pid"]);
     await Bun.sleep(1000);
     expect(await state()).toBe("idle attached");
     process.kill(screen, "SIGKILL");

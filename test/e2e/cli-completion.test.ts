@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { BINARY, FAKES, makeBox } from "../support/binary.ts";
 import type { Cli } from "../support/cli.ts";
@@ -35,11 +36,16 @@ beforeAll(async () => {
 afterAll(() => box.close());
 
 const env = (): Record<string, string> => ({ ...box.env, PATH: path, AH_URL: box.api().url });
-const offered = async (...words: string[]): Promise<string[]> =>
-  (await cli("__complete", "fish", String(words.length), "agent-harness", ...words)).out
+/** A completion waits 0.3 s for the daemon and offers nothing then: who presses Tab presses it again. */
+const again = (what: string, ask: () => Promise<string>): Promise<string> => eventually(what, ask);
+const offered = async (...words: string[]): Promise<string[]> => {
+  const argv = ["__complete", "fish", String(words.length), "agent-harness", ...words];
+  const out = await again(argv.join(" "), async () => (await cli(...argv)).out);
+  return out
     .trimEnd()
     .split("\n")
     .map((line) => line.split("\t")[0] ?? "");
+};
 
 test("only what fits is offered", async () => {
   expect(await offered("show", "")).toEqual(["shop/quiet", "shop/asker"]);
@@ -70,13 +76,16 @@ const BASH =
 
 async function bash(...words: string[]): Promise<string[]> {
   const quoted = words.map((word) => `'${word}'`).join(" ");
-  const child = Bun.spawn(["bash", "-c", `${BASH}; compopt() { :; }; show agent-harness ${quoted}`], {
-    env: env(),
-    cwd: box.cwd,
-    stdout: "pipe",
-    stderr: "pipe",
+  const out = await again(quoted, async () => {
+    const child = Bun.spawn(["bash", "-c", `${BASH}; compopt() { :; }; show agent-harness ${quoted}`], {
+      env: env(),
+      cwd: box.cwd,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    return (await new Response(child.stdout).text()).trim();
   });
-  return (await new Response(child.stdout).text()).trimEnd().split("\n");
+  return out.split("\n");
 }
 
 test("bash: commands, flags, targets, a value behind =, and files", async () => {
@@ -94,13 +103,17 @@ describe.if(haveTool("tmux") && haveTool("zsh"))("zsh", () => {
       pane.line("zsh -f");
       pane.line("PS1='%% '; autoload -Uz compinit && compinit -u -D; source <(agent-harness completion zsh); clear");
       await Bun.sleep(1500);
-      pane.type("agent-harness show shop/q");
-      pane.key("Tab");
-      await pane.sees(/show shop\/quiet/);
-      pane.key("C-u");
-      pane.type("agent-harness approve ");
-      pane.key("Tab");
-      await pane.sees(/approve shop\/asker/);
+      for (const [line, whole] of [
+        ["show shop/q", "show shop/quiet"],
+        ["approve ", "approve shop/asker"],
+      ] as const)
+        await eventually(`${whole} to be completed`, async () => {
+          pane.key("C-u");
+          pane.type(`agent-harness ${line}`);
+          pane.key("Tab");
+          await Bun.sleep(500); // no wait for luck: how long a person looks before the next try
+          return pane.screen().includes(whole);
+        });
     } finally {
       pane.close();
     }
@@ -121,8 +134,9 @@ describe.if(haveTool("fish"))("fish", () => {
       );
       return new Response(child.stdout).text();
     };
-    expect(await ask("agent-harness sta")).toStartWith("status\t");
-    expect(await ask("agent-harness ps --so")).toStartWith("--sort\t");
-    expect(await ask("agent-harness approve ")).toMatch(/^shop\/asker\twaiting_input/);
+    const told = (line: string): Promise<string> => again(line, () => ask(line));
+    expect(await told("agent-harness sta")).toStartWith("status\t");
+    expect(await told("agent-harness ps --so")).toStartWith("--sort\t");
+    expect(await told("agent-harness approve ")).toMatch(/^shop\/asker\twaiting_input/);
   });
 });

@@ -113,7 +113,7 @@ function named(out: string): string {
     .replaceAll(hook.url(), "HOOK")
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "UUID")
     .replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
-    .replace(/\b(?=\w*\d)[0-9a-f]{8}\b/g, "ID")
+    .replace(/\b[0-9a-f]{8}\b/g, "ID")
     .replace(/\bmsg_[0-9a-f]+/g, "MSG")
     .replace(/"offset":\d+,"text":"(\\.|[^"\\])*"/g, '"offset":N,"text":"LINE"')
     .replace(/\b\d:\d\d\b/g, "M:SS");

@@ -232,12 +232,18 @@ describe.if(here)("approve --next", () => {
     await cli("run", "--detach", "--name", "long", script({ ask: "Bash", input: { command }, result: "" }));
     await cli("wait", "shop/long", "--until", "waiting_input");
     pane.line('$AH approve --next; echo "code=$?"');
+    // Each prompt names another number of lines: one that was answered already is none that asks.
+    let asked = "";
     for (let pages = 0; pages < 20; pages += 1) {
-      const screen = await pane.sees(/more lines, Enter shows them --|allow it\? \[y\/N\]/);
-      if (screen.includes("allow it?")) break;
-      expect(screen).not.toContain("echo line-299");
+      const screen = await eventually("the next prompt", () => {
+        const now = pane.screen();
+        const last = now.match(/-- \d+ more lines, Enter shows them --|allow it\? \[y\/N\]/g)?.at(-1) ?? asked;
+        return last !== asked && [last, now];
+      });
+      [asked = ""] = screen;
+      if (asked.startsWith("allow it?")) break;
+      expect(screen[1]).not.toContain("echo line-299");
       pane.key("Enter");
-      await Bun.sleep(150);
     }
     const last = await pane.sees("allow it? [y/N]");
     expect(last).toContain("echo line-299");

@@ -58,7 +58,8 @@ test("cron, CI with an answer from elsewhere, ten agents, a screen, five folders
     expect(file("answer.txt")).toBe("fixed\n");
 
     const watching = paste(
-      `${watch}sleep 1; agent-harness run -q "bump the dependencies" > /dev/null; sleep 1; kill $!`,
+      // Until it was seen: who follows may begin to only behind the end of the first one.
+      `${watch}for i in $(seq 30); do agent-harness run -q "bump the dependencies" > /dev/null; ! grep -q "turn completed" changes.txt || break; sleep 0.3; done; kill $!`,
     );
     expect((await watching).err).toBe("");
     expect(file("changes.txt")).toMatch(/\tproject\/[0-9a-f]{8}\tprocessing\tidle\tturn completed$/m);

@@ -153,8 +153,10 @@ test("a daemon that is killed in the middle is waited for: run goes on, follower
   const logs = follow("logs", "-f", "shop/survivor");
   const table = follow("ps", "--watch");
   await eventually("the log to be followed", () => logs.text().includes("after all"));
-  await cli("send", "--wait", "talker", "once more");
-  await eventually("the table to be followed", () => table.text().includes("\tshop/talker\tprocessing\tidle\t"));
+  await eventually("the table to be followed", async () => {
+    await cli("send", "--wait", "talker", "once more");
+    return table.text().includes("\tshop/talker\tprocessing\tidle\t");
+  });
   await box.kill();
   await box.start({ AH_PORT: port });
   writeFileSync(gate, "");

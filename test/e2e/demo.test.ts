@@ -96,5 +96,7 @@ test("Ctrl-C in the middle of the turn ends the agent, both programs and the fol
   await eventually("the agent to speak", () => run.text().includes("says"));
   run.child.kill("SIGINT");
   expect(await run.exit()).toBe(130);
-  expect(leftOver()).toEqual([]);
+  expect(readdirSync(join(dir, "tmp"))).toEqual([]);
+  // They are killed by then, and need the processor once more to be gone.
+  await eventually("its processes to end", () => leftOver().length === 0);
 }, 60_000);

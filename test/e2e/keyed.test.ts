@@ -37,7 +37,13 @@ afterAll(async () => {
 const AGENT = "/projects/p/agents";
 const make = async (): Promise<string> => {
   const { agent } = await daemon.api().post(AGENT, { provider: "slow", task: "wait" });
-  return `${AGENT}/${String(agent?.["id"])}`;
+  const path = `${AGENT}/${String(agent?.["id"])}`;
+  // What its start tells is told before anything is counted.
+  await eventually("its program to have its input", async () => {
+    const { inputs } = await daemon.api().get(`${path}/inputs`);
+    return String(inputs?.[0]?.["state"]) === "accepted";
+  });
+  return path;
 };
 const project = async (name: string): Promise<string> => {
   await daemon.api().post("/projects", { name, cwd: daemon.cwd });

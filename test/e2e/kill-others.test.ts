@@ -3,7 +3,7 @@
  * moments.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
@@ -112,6 +112,7 @@ describe("kill -9 of a spool writer in the middle of a 2 MB line", () => {
       const path = await make(provider, "first");
       await reach(path, "idle");
       const { pid } = await processOf(path);
+      await eventually("the writer of the first line to be gone", () => spoolWriter(path) === undefined);
       process.kill(pid, "SIGSTOP"); // so that the pipe stays full and the writer stands in the middle of the line
       await box.api().post(`${path}/input`, { text });
       const writer = await eventually("the writer to be at work", () => spoolWriter(path));
@@ -140,9 +141,11 @@ describe("kill -9 of a spool writer in the middle of a 2 MB line", () => {
 
   function spoolWriter(path: string): number[] | undefined {
     const folder = join(box.stateDir, "agents", path.split("/").at(-1) ?? "", "run", "1", "spool");
-    const name = readdirSync(folder).find((each) => each.endsWith(".pid"));
-    if (name === undefined) return undefined;
-    const [, , pid, , outer] = readFileSync(join(folder, name), "utf8").trim().split(" ");
+    const name = existsSync(folder) && readdirSync(folder).find((each) => each.endsWith(".pid"));
+    if (!name) return undefined;
+    // It may go while it is looked at.
+    const file = Bun.spawnSync(["cat", join(folder, name)], { stderr: "ignore" }).stdout.toString();
+    const [, , pid, , outer] = file.trim().split(" ");
     return pid === undefined || outer === undefined ? undefined : [Number(outer), Number(pid)];
   }
 });
@@ -165,14 +168,14 @@ describe("the daemon dies at a chosen moment", () => {
     });
   }
 
-  test("a graceful stop takes less than a second, leaves agents running, and the next daemon goes on", async () => {
+  test("a graceful stop waits for nobody, leaves agents running, and the next daemon goes on", async () => {
     const gate = join(box.dir, "gate-term");
     const path = await make("claude-code", script({ say: "before" }, { gate }, { say: "after" }));
     await eventually("the first words", async () => (await said(path)).length === 1);
     const { pid } = await processOf(path);
     const began = performance.now();
     expect(await box.kill("SIGTERM")).toBe(0);
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000); // the agent's gate is shut: for that it would wait for ever
     process.kill(pid, 0); // throws when it is gone
     writeFileSync(gate, "");
     await box.start();

@@ -11,6 +11,7 @@ import type { Box } from "../support/binary.ts";
 import { FAKES, makeBox } from "../support/binary.ts";
 import { storedEvents } from "../support/events.ts";
 import { flawsIn } from "../support/story.ts";
+import { quietPort } from "../support/hook.ts";
 
 const TURNS = 10;
 const KILLS = 5;
@@ -39,7 +40,10 @@ interface Planned {
 let box: Box;
 beforeAll(async () => {
   console.log(`seed ${SEED}`);
-  box = await makeBox({ providers: Object.fromEntries(PROVIDERS.map(({ name, settings }) => [name, settings])) });
+  box = await makeBox({
+    port: await quietPort(),
+    providers: Object.fromEntries(PROVIDERS.map(({ name, settings }) => [name, settings])),
+  });
   await (await box.start()).post("/projects", { name: "p", cwd: box.cwd });
 });
 afterAll(() => box.close());

@@ -7,6 +7,7 @@ import { startFakeDiscord } from "../fakes/discord.ts";
 import { startFakeHook } from "../fakes/openclaw-hook.ts";
 import { makeBox, postEvent, receiverBinary, until, type RunningReceiver } from "./receiver-helpers.ts";
 import { seedOf, seeded } from "../support/random.ts";
+import { quietPort } from "../support/hook.ts";
 
 const ROUNDS = 50;
 const EVENTS = 300;
@@ -29,6 +30,7 @@ test(`nothing is lost over ${ROUNDS} deaths, and doubles are exactly explained`,
   hook.answerAfterMs = () => random() * 20;
   try {
     box.configure({
+      port: await quietPort(),
       secret: SECRET,
       discord: { webhookUrl: discord.webhookUrl, allowOtherHost: true },
       openclaw: { transport: "hook", hookUrl: hook.url, hookToken: hook.token },

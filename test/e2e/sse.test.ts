@@ -27,8 +27,9 @@ beforeAll(async () => {
   box = await makeBox({ providers: { "claude-code": { command: [process.execPath, join(FAKES, "claude.ts")] } } });
   const api = await box.start();
   for (const name of ["p", "other", "silent"]) await api.post("/projects", { name, cwd: box.cwd });
-  quiet = await openStream(api, "/projects/silent/events");
+  // Before the daemon's own time begins: what is measured here is never the shorter one.
   quietSince = Date.now();
+  quiet = await openStream(api, "/projects/silent/events");
   void take(quiet, 1);
 });
 afterAll(() => box.close());

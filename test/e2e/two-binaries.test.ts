@@ -36,7 +36,12 @@ beforeAll(async () => void (await receivers.receiverBinary()), 60_000);
 async function pair(receiver: Record<string, unknown>): Promise<{ box: Box; receiver: receivers.Box }> {
   const port = await quietPort();
   const url = `http://127.0.0.1:${port}/harness-webhook`;
-  const box = await makeBox({ providers, webhook: { url, token: TOKEN, secret: SECRET }, limits: { maxAgents: 1000 } });
+  const box = await makeBox({
+    port: await quietPort(),
+    providers,
+    webhook: { url, token: TOKEN, secret: SECRET },
+    limits: { maxAgents: 1000 },
+  });
   closers.push(() => box.close());
   const other = receivers.makeBox();
   closers.push(() => other.close());

@@ -14,6 +14,12 @@ import type { Hook } from "../support/hook.ts";
 import { startHook } from "../support/hook.ts";
 import type { ToldAgent } from "../support/told.ts";
 import { eventsOf, makeAgent, makeGate } from "../support/told.ts";
+import { isDead, readProcess } from "../../src/process/proc.ts";
+
+const isGone = (pid: string): boolean => {
+  const info = readProcess(Number(pid));
+  return info === null || isDead(info);
+};
 
 setDefaultTimeout(90_000);
 
@@ -179,11 +185,7 @@ test.each(SEAMS.map((seam, i) => [seam, ACTS[i] ?? "abort"] as const))(
         // The first one, if it came to that; the second is that of the new input.
         await eventually("the check to be gone", () => {
           const [pid] = at.runs();
-          return (
-            pid === undefined ||
-            !existsSync(`/proc/${pid}/stat`) ||
-            readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")
-          );
+          return pid === undefined || isGone(pid);
         });
         if (how === "DELETE") return;
         at.open();
@@ -215,10 +217,7 @@ test.each(ACTS)("%s right before the daemon dies: the check goes with it all the
     await box.kill();
     const pid = at.runs()[0] ?? "";
     await box.start();
-    await eventually(
-      "the check to be ended",
-      () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "),
-    );
+    await eventually("the check to be ended", () => isGone(pid));
     if (how === "DELETE") return;
     at.open();
     await agent.reaches("idle", "error");

@@ -14,6 +14,7 @@ import { startHook } from "../support/hook.ts";
 import type { ToldAgent } from "../support/told.ts";
 import { cliOf } from "../support/cli.ts";
 import { eventsOf, makeAgent, makeGate } from "../support/told.ts";
+import { isDead, readProcess } from "../../src/process/proc.ts";
 
 setDefaultTimeout(60_000);
 
@@ -68,7 +69,10 @@ function gated(says = "exit 0"): Gated {
   };
 }
 
-const isAlive = (pid: string): boolean => existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(read(`/proc/${pid}/stat`));
+const isAlive = (pid: string): boolean => {
+  const info = readProcess(Number(pid));
+  return info !== null && !isDead(info);
+};
 const verifying = async (agent: ToldAgent): Promise<Json> =>
   eventually("the check to begin", async () => {
     const shown = (await box.api().get(agent.path))["agent"] as Json;

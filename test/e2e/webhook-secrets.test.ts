@@ -42,7 +42,7 @@ test("no token or secret stands in any answer, event or log line, even when a re
   const agents = [await cat("plain"), await cat("own"), await cat("own", { webhook: own("agent") })];
   for (const agent of agents)
     await eventually("its attempt", async () => Number((await agent.deliveries())[0]?.["attempts"]) > 0);
-  expect(hook.seen.map((each) => each.headers.authorization).sort()).toEqual(
+  expect([...new Set(hook.seen.map((each) => each.headers.authorization))].sort()).toEqual(
     [secrets.agent, secrets.config, secrets.project].map((token) => `Bearer ${token}`).sort(),
   );
   await createApi(api.url, { authorization: "Bearer wrong-token-4711" }).call("GET", "/projects");

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Json } from "../support/api.ts";
 import { picture, put, repository, user } from "../unit/workspaces/ground.ts";
 import type { Worker, World } from "./workspaces.world.ts";
-import { world } from "./workspaces.world.ts";
+import { kept, world } from "./workspaces.world.ts";
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log("skipped: a small disk of its own needs root");
@@ -132,6 +132,7 @@ test.skipIf(!isRoot)("a merge for which a repository has no room moves no branch
   });
   const path = `/projects/other/agents/${String(agent?.["id"])}`;
   await w.api().get(`${path}/wait?timeout=30`);
+  await kept(w.api(), path);
   const refs = user(cwd, ["for-each-ref"]);
   const free = fill(disk, 200_000);
   const refused = await w.api().call("POST", `${path}/merge`, { into: "review" });

@@ -10,6 +10,7 @@ import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
 import { picture, repository, user } from "../unit/workspaces/ground.ts";
+import { kept } from "./workspaces.world.ts";
 
 setDefaultTimeout(120_000);
 
@@ -40,6 +41,7 @@ async function made(id: string): Promise<string> {
     },
     60_000,
   );
+  await kept(box.api(), path);
   const folder = join(box.stateDir, "workspaces", "p", id);
   expect(readFileSync(join(folder, "a"), "utf8")).toBe("1\nmore\n");
   const { changes } = await box.api().get(`${path}/changes`);
@@ -162,13 +164,20 @@ test.each(["worktree", "copy"])("killed while it removes the folder of a %s: all
     async () => String((await box.api().get(path))["agent"]?.["turn"]?.["outcome"]) === "completed",
     60_000,
   );
+  await kept(box.api(), path);
   const folder = join(box.stateDir, "workspaces", "p", id);
   const there = picture(folder, { without: [".git"] });
   const answer = box
     .api()
     .call("DELETE", `${path}?discard=1`)
     .catch(() => null);
-  const many = (): number => (existsSync(join(folder, "many")) ? readdirSync(join(folder, "many")).length : 0);
+  const many = (): number => {
+    try {
+      return readdirSync(join(folder, "many")).length;
+    } catch {
+      return 0;
+    }
+  };
   while (many() === 2000) await Bun.sleep(1);
   await box.kill();
   await answer;

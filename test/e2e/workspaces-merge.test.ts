@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { commit, picture, put, user } from "../unit/workspaces/ground.ts";
 import { plantTraps } from "../unit/workspaces/traps.ts";
 import type { World } from "./workspaces.world.ts";
-import { COMMIT, world } from "./workspaces.world.ts";
+import { COMMIT, kept, world } from "./workspaces.world.ts";
 
 let w: World;
 afterEach(() => w.daemon.close());
@@ -182,6 +182,7 @@ test("nothing that a repository brings runs in all of this, and only its branche
   });
   const path = `/projects/t/agents/${String(agent?.["id"])}`;
   await w.api().get(`${path}/wait?timeout=30`);
+  await kept(w.api(), path);
   // As it is stored: no line end was converted.
   const { message } = await w.api().get(`${path}/messages/last`);
   expect(String(message?.["text"])).toBe("x\r\ny\n");

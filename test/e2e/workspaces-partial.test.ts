@@ -7,7 +7,7 @@ import { chmodSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { commit, picture, put, repository, user } from "../unit/workspaces/ground.ts";
 import type { World } from "./workspaces.world.ts";
-import { world } from "./workspaces.world.ts";
+import { kept, world } from "./workspaces.world.ts";
 
 let w: World;
 afterEach(() => w.daemon.close());
@@ -36,7 +36,9 @@ async function clone() {
     const body = { provider: "sh", task, workspace: { kind: "worktree", ...workspace } };
     const { agent: made } = await w.api().post("/projects/clone/agents", body);
     const path = `/projects/clone/agents/${String(made?.["id"])}`;
-    return { path, rested: (await w.api().get(`${path}/wait?timeout=30`))["agent"] };
+    const { agent: rested } = await w.api().get(`${path}/wait?timeout=30`);
+    await kept(w.api(), path);
+    return { path, rested };
   };
   return { cwd, agent, fetched: () => existsSync(join(dir, "fetched")) };
 }

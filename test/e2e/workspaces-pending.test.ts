@@ -10,6 +10,8 @@ import { eventually } from "../support/api.ts";
 import type { Box } from "../support/binary.ts";
 import { makeBox } from "../support/binary.ts";
 import { put, repository } from "../unit/workspaces/ground.ts";
+import { cliOf } from "../support/cli.ts";
+import { kept } from "./workspaces.world.ts";
 
 setDefaultTimeout(120_000);
 
@@ -40,6 +42,7 @@ async function worker() {
   const { agent } = await box.api().post("/projects/p/agents", body);
   const path = `/projects/p/agents/${String(agent?.["id"])}`;
   await rested(path);
+  await kept(box.api(), path);
   return { path, folder: join(box.stateDir, "workspaces/p", String(agent?.["id"])) };
 }
 
@@ -68,6 +71,8 @@ test("a turn's end is told while its changes are still pending, and the next tur
   const { delivery } = await box.api().get(`/deliveries/${String(newest?.["id"])}`);
   expect(delivery?.["body"] as unknown).toMatchObject({ event: "agent_completed", changes: null, pending: true });
   expect((await box.api().get(`${path}/changes`)) as unknown).toMatchObject({ to: "1", files: 1, pending: true });
+  // On the command line who asks for the work gets it whole.
+  const asked = ["changes", "diff"].map((name) => cliOf(box)(name, path.slice(path.lastIndexOf("/") + 1)));
   await box.api().post(`${path}/input`, { text: "echo three > three; rm two" });
   const { agent } = await box.api().get(path);
   expect(agent as unknown).toMatchObject({
@@ -77,6 +82,10 @@ test("a turn's end is told while its changes are still pending, and the next tur
   expect(existsSync(join(folder, "three"))).toBe(false);
   rmSync(hold);
   await rested(path);
+  for (const { code, out, err } of await Promise.all(asked)) {
+    expect({ code, err }).toMatchObject({ code: 0, err: expect.not.stringContaining("still being saved") });
+    expect(out).toMatch(/two|three/);
+  }
   expect(await names(path)).toEqual(["0", "1", "2", "3"]);
   const { changes } = await box.api().get(`${path}/changes?turn=2`);
   expect([...(changes ?? [])].map((each) => String(each["path"]))).toEqual(["two"]);

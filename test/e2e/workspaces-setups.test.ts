@@ -6,7 +6,7 @@ import { afterEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import { commit, picture, put, repository, user } from "../unit/workspaces/ground.ts";
 import type { World } from "./workspaces.world.ts";
-import { COMMIT, world } from "./workspaces.world.ts";
+import { COMMIT, kept, world } from "./workspaces.world.ts";
 
 let w: World;
 afterEach(() => w.daemon.close());
@@ -77,6 +77,7 @@ test.each(Object.entries(SETUPS))("%s", async (_, setup) => {
   });
   const path = `/projects/s/agents/${String(agent?.["id"])}`;
   const { agent: rested } = await w.api().get(`${path}/wait?timeout=30`);
+  await kept(w.api(), path);
   expect(rested as unknown).toMatchObject({ status: "idle", turn: { outcome: "completed" } });
   const { message } = await w.api().get(`${path}/messages/last`);
   expect(String(message?.["text"])).toBe(

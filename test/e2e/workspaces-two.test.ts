@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
 import { repository, user } from "../unit/workspaces/ground.ts";
+import { kept } from "./workspaces.world.ts";
 
 setDefaultTimeout(180_000);
 
@@ -47,6 +48,7 @@ test("agents of two daemons work on one repository, and neither removes the othe
     const path = `/projects/p/agents/${String(agent?.["id"])}`;
     const { agent: rested } = await daemon.api().get(`${path}/wait?timeout=40`);
     expect(rested as unknown).toMatchObject({ status: "idle", turn: { outcome: "completed" } });
+    await kept(daemon.api(), path);
     expect(String((await daemon.api().get(`${path}/messages/last`))["message"]?.["text"])).toBe("a\nmine\n");
     return { path, folder: join(realpathSync(daemon.dir), "state/workspaces/p", String(agent?.["id"])) };
   };

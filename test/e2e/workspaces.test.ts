@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { eventually } from "../support/api.ts";
 import { picture, put, user } from "../unit/workspaces/ground.ts";
 import type { World } from "./workspaces.world.ts";
-import { COMMIT, world } from "./workspaces.world.ts";
+import { COMMIT, kept, world } from "./workspaces.world.ts";
 
 let w: World;
 afterEach(() => w.daemon.close());
@@ -41,11 +41,22 @@ test("an agent works in a work tree of its own, and the project's folder sees no
 
 test("a notice tells what the work comes to and on which branch it is", async () => {
   w = await world({ webhook: { url: "http://127.0.0.1:9/" } });
-  await w.agent(`echo x > x; ${COMMIT} mine; rm b`, { name: "fix", workspace: { kind: "worktree" } });
-  const { deliveries } = await w.api().get("/deliveries");
-  const [first] = [...(deliveries ?? [])];
-  const { delivery } = await w.api().get(`/deliveries/${String(first?.["id"])}`);
-  expect(delivery?.["body"] as unknown).toMatchObject({
+  const worker = await w.agent(`echo x > x; ${COMMIT} mine; rm b`, { name: "fix", workspace: { kind: "worktree" } });
+  /** Of one that had to do without, as it took long to keep it, the next one tells. */
+  const notice = await eventually(
+    "a notice with changes",
+    async () => {
+      const { deliveries } = await w.api().get("/deliveries");
+      const bodies = [...(deliveries ?? [])].map(
+        async ({ id }) => (await w.api().get(`/deliveries/${String(id)}`))["delivery"]?.["body"],
+      );
+      const told = (await Promise.all(bodies)).find((each) => each?.["pending"] === undefined);
+      if (told === undefined) await worker.does("true");
+      return told;
+    },
+    60_000,
+  );
+  expect(notice as unknown).toMatchObject({
     event: "agent_completed",
     changes: { files: 2, insertions: 1, deletions: 1, branch: "agent/p/fix", commits: 1 },
   });
@@ -185,6 +196,7 @@ test("a copy is made of a folder without git, and of what lies in it now", async
   });
   const path = `/projects/plain/agents/${String(agent?.["id"])}`;
   await w.api().get(`${path}/wait?timeout=30`);
+  await kept(w.api(), path);
   const { message } = await w.api().get(`${path}/messages/last`);
   expect(String(message?.["text"])).toBe("a\ndeep\nlink\n");
   const { changes } = await w.api().get(`${path}/changes`);

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Api, Json } from "../support/api.ts";
+import { eventually } from "../support/api.ts";
 import type { TestDaemon } from "../support/daemon.ts";
 import { testDaemon } from "../support/daemon.ts";
 import { repository } from "../unit/workspaces/ground.ts";
@@ -43,7 +44,9 @@ export async function world(
     const rested = async (): Promise<Json> => {
       for (let tries = 0; tries < 4; tries++) {
         const { agent, reached } = await daemon.api().get(`${path}/wait?timeout=30`);
-        if (agent !== undefined && String(reached) === "true") return agent;
+        if (agent === undefined || String(reached) !== "true") continue;
+        await kept(daemon.api(), path);
+        return agent;
       }
       throw new Error(`${id} does not come to rest`);
     };
@@ -71,6 +74,14 @@ export async function world(
     },
   };
 }
+
+/** What its last turn left is kept, also where that takes longer than the end of a turn waits for it. */
+export const kept = (api: Api, path: string): Promise<true> =>
+  eventually(
+    "its work to be kept",
+    async () => (await api.call("GET", `${path}/changes`)).body["pending"] === undefined,
+    60_000,
+  );
 
 /** `git commit` as an agent does it, whatever the box's config. */
 export const COMMIT = "git add -A && git -c user.name=agent -c user.email=agent@localhost commit -qm";

@@ -27,6 +27,8 @@ if (child !== undefined) {
 
 async function main(): Promise<void> {
   const word = nextWord();
+  // Before it says that it was called: who waits for that may end it at once.
+  if (word === "deaf") process.on("SIGTERM", () => {});
   const { text, mode } = { text: flag("--text"), mode: flag("--mode") };
   appendFileSync(
     `${dir}/calls.jsonl`,
@@ -56,8 +58,6 @@ async function main(): Promise<void> {
       return hang();
     }
     case "deaf":
-      process.on("SIGTERM", () => {});
-      return hang();
     case "hang":
       return hang();
     default:

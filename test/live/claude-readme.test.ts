@@ -5,10 +5,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { firstAgent, freePort, newReader, storyIn } from "../support/readme-shell.ts";
+import { firstAgent, newReader, storyIn } from "../support/readme-shell.ts";
 import { real } from "./claude-live.ts";
 import { installClaude } from "./claude.install.ts";
 import { digestAnswer, startAnthropicStub } from "./stub-anthropic.ts";
+import { quietPort } from "../support/hook.ts";
 
 const installed = await installClaude(process.env);
 
@@ -30,7 +31,7 @@ real("the README's first agent, with the real Claude Code", () => {
   test("every line does what the page says", async () => {
     reader.program("claude", `exec '${"skip" in installed ? "" : installed.path}' "$@"`);
     const output = await reader.paste(firstAgent(), {
-      AH_PORT: String(await freePort()),
+      AH_PORT: String(await quietPort()),
       ANTHROPIC_BASE_URL: stub.url,
       ANTHROPIC_API_KEY: "key-of-the-user",
     });

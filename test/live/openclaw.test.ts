@@ -4,7 +4,6 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBox, postEvent, runReceiver, until, type Box, type RunningReceiver } from "../e2e/receiver-helpers.ts";
@@ -19,6 +18,7 @@ import {
 } from "./openclaw-gateway.ts";
 import { installOpenclaw, OPENCLAW_VERSION } from "./openclaw.install.ts";
 import { startChatStub } from "./stub-chat.ts";
+import { quietPort } from "../support/hook.ts";
 
 const installed = await installOpenclaw(process.env);
 if ("skip" in installed) console.log(`skipped: the real OpenClaw ${OPENCLAW_VERSION}: ${installed.skip}`);
@@ -27,7 +27,7 @@ const command: readonly [string, string] = "skip" in installed ? ["", ""] : inst
 
 const home = mkdtempSync(join(tmpdir(), "ah-openclaw-live-"));
 const stub = startChatStub();
-const setup: GatewaySetup = { command, home, port: await freePort(), modelUrl: stub.url };
+const setup: GatewaySetup = { command, home, port: await quietPort(), modelUrl: stub.url };
 let gateway: Gateway | undefined;
 let box: Box;
 let receiver: RunningReceiver | undefined;
@@ -43,16 +43,6 @@ afterAll(async () => {
 async function start(env: Record<string, string> = {}): Promise<RunningReceiver> {
   receiver = await box.start(env);
   return receiver;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 const hookUrl = `http://127.0.0.1:${setup.port}/hooks/wake`;

@@ -12,7 +12,7 @@ const agent = (options: object) => ({ kind: "acp", command, env: { FAKE_ACP: JSO
 let daemon: TestDaemon;
 beforeAll(async () => {
   daemon = await testDaemon({
-    providers: { late: agent({ lateMs: 50 }), yolo: agent({ mode: "yolo" }), bare: agent({}) },
+    providers: { late: agent({ lateMs: 1 }), yolo: agent({ mode: "yolo" }), bare: agent({}) },
   });
   await daemon.api().post("/projects", { name: "p", cwd: daemon.cwd });
 });

@@ -2,26 +2,21 @@
 import type { Api, Json } from "./api.ts";
 import { assertDescribedEvent } from "./described.ts";
 
-/** Every stored event below `path`, by replay: its end is the first pause. */
+/** Every stored event below `path`, by pages: a stream has no end to wait for, and a pause in it may be anybody's. */
 export async function storedEvents(
   api: Api,
   path: string,
   since = 0,
   headers: Record<string, string> = {},
 ): Promise<Json[]> {
-  const stop = new AbortController();
-  const response = await fetch(`${api.url}/api/v1${path}/events?since=${since}`, { headers, signal: stop.signal });
-  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const chunk = await Promise.race([reader.read(), Bun.sleep(80).then(() => null)]);
-    if (chunk === null || chunk.done) break;
-    text += decoder.decode(chunk.value, { stream: true });
+  const all: Json[] = [];
+  for (let after = since; ; after = Number(all.at(-1)?.["id"])) {
+    const asked = { accept: "application/json", ...headers };
+    const { status, body } = await api.call("GET", `${path}/events?after=${after}&limit=1000`, undefined, asked);
+    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+    all.push(...(body["events"] ?? []));
+    if (String(body["more"]) !== "true") return all;
   }
-  stop.abort();
-  await reader.cancel().catch(() => undefined);
-  return parseEvents(text);
 }
 
 /** The numbered events in a stream's text; a last one that is not whole is left out. */

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { SQL } from "bun";
 import { installed } from "./apt.ts";
 import { eventually } from "./api.ts";
+import { quietPort } from "./hook.ts";
 
 export interface Postgres {
   readonly url: string;
@@ -55,7 +56,7 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     ...asNobody,
   });
   if (made.exitCode !== 0) throw new Error(`initdb: ${made.stderr.toString()}`);
-  const port = await freePort();
+  const port = await quietPort();
   const wanted = { port, listen_addresses: "127.0.0.1", unix_socket_directories: dir, fsync: "off", ...settings };
   const options = Object.entries(wanted).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const url = `postgres://ah@127.0.0.1:${port}/postgres`;
@@ -146,11 +147,4 @@ function family(pid: number): number[] {
   } catch {
     return [];
   }
-}
-
-export async function freePort(): Promise<number> {
-  const probe = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = probe;
-  await probe.stop(true);
-  return port ?? 0;
 }

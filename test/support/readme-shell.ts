@@ -3,7 +3,6 @@
  * programs.
  */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Json } from "./api.ts";
@@ -85,12 +84,4 @@ export function storyIn(output: string): { readonly statuses: readonly string[];
     ),
     said: answers.flatMap((each) => (each["message"] === undefined ? [] : [String(each["message"]["text"])])),
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -2,6 +2,7 @@
 import { EXIT } from "../../words/exits.ts";
 import { painter } from "../colours.ts";
 import type { Context } from "../command.ts";
+import { PENDING, WORK_MS, changesWhenKept } from "../kept.ts";
 import { asJson } from "../print.ts";
 import { pathOf } from "../shapes.ts";
 import { findAgent } from "../target.ts";
@@ -9,14 +10,14 @@ import { lines } from "../text.ts";
 import type { DiffShape } from "../work-shapes.ts";
 import { rangeQuery } from "../work-shapes.ts";
 
-const WORK_MS = 60_000;
-
 export async function run(context: Context): Promise<number> {
   const { args, io } = context;
   const client = context.client();
   const [target = "", path] = args.words;
   const agent = await findAgent(client, target);
   const at = `/api/v1${pathOf(agent)}`;
+  const { pending } = await changesWhenKept(client, at, args);
+  if (pending === true) io.warn(PENDING);
   if (!io.out.isTty && !args.has("json") && path === undefined) {
     const response = await client.open(`${at}/patch${rangeQuery(args)}`, { timeoutMs: WORK_MS });
     io.out.write(await response.bytes());

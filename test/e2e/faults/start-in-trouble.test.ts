@@ -15,6 +15,7 @@ import type { Box } from "../../support/binary.ts";
 import { BINARY, makeBox } from "../../support/binary.ts";
 import { asOwnRoot, isRoot } from "../../support/own-root.ts";
 import { receiverBinary } from "../receiver-helpers.ts";
+import { quietPort } from "../../support/hook.ts";
 
 asOwnRoot(import.meta.path, "a full disk|cannot be removed|as process 1", 120_000);
 const RECEIVER = await receiverBinary();
@@ -30,13 +31,6 @@ async function newBox(config: Record<string, unknown> = {}): Promise<Box> {
   const box = await makeBox({ providers, ...config });
   boxes.push(box);
   return box;
-}
-
-async function freePort(): Promise<number> {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port } = server;
-  await server.stop(true);
-  return port ?? 0;
 }
 
 function tried(work: () => unknown): boolean {
@@ -96,7 +90,7 @@ describe("a full disk", () => {
   test.skipIf(!isRoot)(
     "is waited for at the start, readiness says why; later it is 507 until there is room",
     async () => {
-      const port = await freePort();
+      const port = await quietPort();
       const box = await newBox({ port });
       mkdirSync(box.stateDir);
       expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", box.stateDir]).exitCode).toBe(0);

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { eventually } from "../../support/api.ts";
 import { makeBox } from "../../support/binary.ts";
-import { freePort } from "../../support/postgres.ts";
+import { quietPort } from "../../support/hook.ts";
 
 setDefaultTimeout(90_000);
 
@@ -27,7 +27,7 @@ describe("a box without a fleet", () => {
   const dir = mkdtempSync(join(tmpdir(), "ah-absent-"));
   let fleet: Record<string, unknown>;
   beforeAll(async () => {
-    fleet = { url: `postgres://ah@127.0.0.1:${await freePort()}/postgres`, node: "alone" }; // nobody is there
+    fleet = { url: `postgres://ah@127.0.0.1:${await quietPort()}/postgres`, node: "alone" }; // nobody is there
   });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 

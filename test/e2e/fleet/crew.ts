@@ -61,11 +61,17 @@ export async function makeCrew(postgres: Postgres, members: Readonly<Record<stri
   const writes = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"`] };
   // At work for longer than it takes to say so.
   const lasts = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; sleep 1`] };
+  // Whatever has to be done first: one that has ended before it was marked as started is never marked so.
+  const longer = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; sleep 5`] };
   const echo = { kind: "command", command: ["cat"] };
   const boxes: Record<string, Box> = {};
   for (const [name, { url, fleet: more, config, providers, binary, token }] of Object.entries(members)) {
     const joins = { url, schema: fleet.schema, node: name, capacity: 4, ...more };
-    const box = await makeBox({ providers: { writes, lasts, echo, ...providers }, fleet: joins, ...config }, {}, token);
+    const box = await makeBox(
+      { providers: { writes, lasts, longer, echo, ...providers }, fleet: joins, ...config },
+      {},
+      token,
+    );
     boxes[name] = box;
     await (await box.start({}, binary)).post("/projects", { name: "shop", cwd: box.cwd });
   }

@@ -38,9 +38,10 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       kind: "command",
       command: ["sh", "-c", `read line; echo "$line" >> ${journal}; echo "$line"; sleep 1`],
     };
+    const longer = { kind: "command", command: ["sh", "-c", `read line; echo "$line" >> ${journal}; sleep 5`] };
     for (const name of ["one", "two"]) {
       const config = { url: postgres.url, schema: fleet.schema, node: name, capacity: 4 };
-      const box = await makeBox({ providers: { writes }, fleet: config });
+      const box = await makeBox({ providers: { writes, longer }, fleet: config });
       boxes[name] = box;
       await (await box.start()).post("/projects", { name: "shop", cwd: box.cwd });
     }
@@ -78,6 +79,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       .post("/fleet/tasks", { project: "shop", provider: "writes", task: word, ...more });
     return { id: String(task?.["id"]), word };
   };
+  const until = (seam: string) => (seam === "task-started" ? { provider: "longer" } : {});
   const ends = (id: string, state = "done"): Promise<Json> =>
     eventually(
       `the task is ${state}`,
@@ -113,7 +115,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       await box.kill();
       await box.start({ AH_TEST_SEAM: seam });
       await lives("one");
-      const { id, word } = await put({ requires: { node: "one" } });
+      const { id, word } = await put({ requires: { node: "one" }, ...until(seam) });
       await box.exited();
       await box.start();
       await ends(id);
@@ -151,7 +153,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       await box.start({ AH_TEST_SEAM: `${seam}:SIGSTOP` });
       await lives("one");
       await asker.api().post("/fleet/nodes/two/drain");
-      const { id, word } = await put();
+      const { id, word } = await put(until(seam));
       await eventually("it stands still", () => / T /.test(readFileSync(`/proc/${box.pid()}/stat`, "utf8")));
       await asker.api().post("/fleet/nodes/two/undrain");
       const state = seam === "task-started" ? "started" : "starting";

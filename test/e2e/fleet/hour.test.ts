@@ -24,7 +24,7 @@ setDefaultTimeout(90_000);
 const HOUR_MS = 60 * 60 * 1000;
 const HURRY = 500;
 /** So that the last pause before it is asked again is short as well, and no statement's deadline. */
-const HEALING = 8;
+const HEALING = 2;
 
 /** Time that can be told to hurry: all of it, and the timers that are set from then on. */
 interface HurriedClock extends Clock {

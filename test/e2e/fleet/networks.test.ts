@@ -58,7 +58,7 @@ describe.skipIf(PROBLEM !== null)("three boxes in three networks", () => {
 
   test("a task without a box runs once, wherever there is room", async () => {
     // Each is at work long enough for a box that is full to leave the next ones to others.
-    const put = await Promise.all(Array.from({ length: 24 }, () => crew.put({ provider: "lasts" })));
+    const put = await Promise.all(Array.from({ length: 48 }, () => crew.put({ provider: "lasts" })));
     await crew.ranOnce(put);
     const holders = await Promise.all(
       put.map(async ({ id }) => String((await api("one").get(`/fleet/tasks/${id}`))["task"]?.["holder"])),

@@ -96,7 +96,7 @@ describe.skipIf(POSTGRES === null)("a fleet", () => {
     };
     const early = await other.api().call("DELETE", "/fleet/nodes/going");
     expect([early.status, String(early.body["error"])]).toEqual([409, "NODE_LIVES"]);
-    const seen = new Set<string>();
+    const seen = new Set([await reach()]);
     await going.restart(async () => {
       await eventually("it is lost", async () => seen.add(await reach()).has("lost"));
       expect((await other.api().call("DELETE", "/fleet/nodes/going")).status).toBe(204);

@@ -7,9 +7,10 @@ import { SQL } from "bun";
 import { eventually } from "../../support/api.ts";
 import { installed } from "../../support/apt.ts";
 import type { Postgres } from "../../support/postgres.ts";
-import { POSTGRES, freePort, startPostgres } from "../../support/postgres.ts";
+import { POSTGRES, startPostgres } from "../../support/postgres.ts";
 import type { Crew } from "./crew.ts";
 import { makeCrew } from "./crew.ts";
+import { quietPort } from "../../support/hook.ts";
 
 setDefaultTimeout(90_000);
 
@@ -82,7 +83,7 @@ interface Pooler {
 
 async function startPooler(postgres: Postgres): Promise<Pooler> {
   const dir = mkdtempSync(join(tmpdir(), "ah-pooler-"));
-  const port = await freePort();
+  const port = await quietPort();
   const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (process.getuid?.() === 0) chownSync(dir, NOBODY, NOBODY);
   const file = join(dir, "pooler.ini");

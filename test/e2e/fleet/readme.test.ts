@@ -9,7 +9,7 @@ import { BINARY, FAKES } from "../../support/binary.ts";
 import { endProcessesNaming } from "../../support/leftovers.ts";
 import type { Postgres } from "../../support/postgres.ts";
 import { POSTGRES, startPostgres } from "../../support/postgres.ts";
-import { freePort } from "../../support/readme-shell.ts";
+import { quietPort } from "../../support/hook.ts";
 import { sqlOf } from "../../support/readme-sql.ts";
 import { README } from "../../support/readme.ts";
 
@@ -54,7 +54,7 @@ describe.skipIf(POSTGRES === null)("the two boxes of the page", () => {
       writeFileSync(join(bin, called), `#!/bin/sh\nexec ${line} "$@"\n`, { mode: 0o755 });
     program("agent-harness", BINARY);
     program("claude", `'${process.execPath}' '${join(FAKES, "claude.ts")}'`);
-    const port = await freePort();
+    const port = await quietPort();
     const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: home, AH_STATE_DIR: join(home, "state"), AH_PORT: String(port) };
     let daemon: Bun.Subprocess | null = null;
     const box: Box = {

@@ -123,17 +123,23 @@ describe.skipIf(POSTGRES === null)("a fleet whose database was started again, or
     const { schema } = crew.fleet;
     const tasks = await waiting(3);
     const args = ["-n", schema, "-f", "-", postgres.url];
-    const dump = Bun.spawnSync([`${bin}/pg_dump`, ...args]);
-    expect(dump.stderr.toString()).toBe("");
+    // The asker lives in this process: it must be able to go on while these wait for it.
+    const tool = async (argv: readonly string[], stdin: string): Promise<{ out: string; err: string }> => {
+      const child = Bun.spawn([...argv], { stdin: Buffer.from(stdin), stdout: "pipe", stderr: "pipe" });
+      const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+      await child.exited;
+      return { out, err };
+    };
+    const dump = await tool([`${bin}/pg_dump`, ...args], "");
+    expect(dump.err).toBe("");
     await drain(["one", "two"], "undrain");
     await crew.ranOnce(tasks);
-    const script = `BEGIN; DROP SCHEMA "${schema}" CASCADE;\n${dump.stdout.toString()}\nCOMMIT;`;
-    const restore = () =>
-      Bun.spawnSync([`${bin}/psql`, "-q", "-v", "ON_ERROR_STOP=1", postgres.url], { stdin: Buffer.from(script) });
-    let restored = restore();
+    const script = `BEGIN; DROP SCHEMA "${schema}" CASCADE;\n${dump.out}\nCOMMIT;`;
+    const restore = () => tool([`${bin}/psql`, "-q", "-v", "ON_ERROR_STOP=1", postgres.url], script);
+    let restored = await restore();
     // Boxes work on meanwhile: whoever brings a backup under them may have to try again.
-    for (let n = 0; n < 10 && restored.stderr.toString().includes("deadlock detected"); n++) restored = restore();
-    expect(restored.stderr.toString()).not.toContain("ERROR");
+    for (let n = 0; n < 10 && restored.err.includes("deadlock detected"); n++) restored = await restore();
+    expect(restored.err).not.toContain("ERROR");
     await crew.lives("one", "two");
     await drain(["one", "two"], "undrain");
     await crew.ranOnce([...tasks, await put()]);

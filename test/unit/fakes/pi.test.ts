@@ -189,8 +189,10 @@ describe.each(["0.87", "1.5"])("the fake Pi %s", (flavour) => {
 describe("the fake Pi as real Pi misbehaves", () => {
   test("a second prompt before agent_start is lost and leaves a stray agent_settled", async () => {
     const driven = await ready();
+    process.kill(driven.pid, "SIGSTOP"); // so that both are there before it begins
     driven.prompt("first");
     driven.write(`${JSON.stringify({ id: "rude", type: "prompt", message: "lost", streamingBehavior: "followUp" })}\n`);
+    process.kill(driven.pid, "SIGCONT");
     expect(await driven.next("turn_ended")).toEqual(completed);
     expect(driven.lastText()).toBe("echo: first");
     expect(ends(driven)).toHaveLength(1);
@@ -198,8 +200,10 @@ describe("the fake Pi as real Pi misbehaves", () => {
 
   test("an abort before agent_start is answered and does nothing", async () => {
     const driven = await ready();
+    process.kill(driven.pid, "SIGSTOP"); // so that both are there before it begins
     driven.prompt("first");
     driven.write(`${JSON.stringify({ id: "rude", type: "abort" })}\n`);
+    process.kill(driven.pid, "SIGCONT");
     expect(await driven.next("turn_ended")).toEqual(completed);
   });
 

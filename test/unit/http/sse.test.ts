@@ -272,7 +272,8 @@ describe("over a real socket", () => {
         const whole = ids(text.slice(0, text.lastIndexOf("\n\n") + 1));
         if (whole.length >= 900 || (seen.at(-1) ?? 0) + whole.length >= 10_000) break;
       }
-      seen.push(...ids(text.slice(0, text.lastIndexOf("\n\n") + 1)));
+      // What it had of more, a connection that broke here would have taken with it.
+      seen.push(...ids(text.slice(0, text.lastIndexOf("\n\n") + 1)).slice(0, 900));
       stop.abort();
     }
     await burst;

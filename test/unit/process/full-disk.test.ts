@@ -25,11 +25,13 @@ describe.skipIf(!isRoot)("a full disk", () => {
   afterEach(() => void Bun.spawnSync(["umount", "--lazy", disk]));
 
   test("has room for the exit status of what was begun before", async () => {
-    const { identity, paths } = await start(`dd if=/dev/zero of='${disk}/filler' bs=1024 2>/dev/null; exit 7`, {
-      dir: disk,
-      cwd: "/",
-    });
+    const gate = join(tempFolder(), "gate");
+    const { identity, paths } = await start(
+      `while [ ! -e '${gate}' ]; do sleep 0.02; done; dd if=/dev/zero of='${disk}/filler' bs=1024 2>/dev/null; exit 7`,
+      { dir: disk, cwd: "/" },
+    );
     expect(readExit(paths)).toBeNull();
+    writeFileSync(gate, "");
     expect(await eventually("the exit status", () => readExit(paths))).toEqual({ code: 7 });
     await endTree({ identity, paths, graceMs: 0, clock: systemClock });
   });

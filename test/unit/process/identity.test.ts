@@ -82,7 +82,10 @@ describe("isAlive", () => {
     expect(isAlive(identity)).toBe(true);
     expect(isAlive({ ...identity, startTicks: identity.startTicks - 1 })).toBe(false);
     // In the instant of exec the kernel shows an empty environment.
-    await eventually("the environment", () => readProcessEnv(identity.pid, NONCE_ENV));
+    await eventually(
+      "the program, with its environment",
+      () => readProcess(identity.pid)?.name === "cat" && readProcessEnv(identity.pid, NONCE_ENV),
+    );
     expect(isAlive({ ...identity, nonce: "bb".repeat(16) })).toBe(false);
   });
 });

@@ -15,9 +15,9 @@ import { eventually, tempFolder } from "./helpers.ts";
 const NONCE = "0123456789abcdef0123456789abcdef";
 const RECORD = `v1 a-boot 11 22 33 44 ${NONCE}\n`;
 
-function hasOutput(pid: number, path: string): boolean {
+function hasOpen(pid: number, fd: 0 | 1, path: string): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/fd/1`) === path;
+    return readlinkSync(`/proc/${pid}/fd/${fd}`) === path;
   } catch {
     return false; // gone, or somebody else's
   }
@@ -43,7 +43,10 @@ async function held(unwanted?: AbortSignal) {
     ...given({ unwanted }),
   });
   started.catch(() => undefined);
-  await eventually("its files to be open", () => listProcesses().some(({ pid }) => hasOutput(pid, paths.out)));
+  // Its input is the last that it opens before that step.
+  await eventually("its files to be open", () =>
+    listProcesses().some(({ pid }) => hasOpen(pid, 1, paths.out) && hasOpen(pid, 0, paths.in)),
+  );
   const go = (): string => readFileSync(gate, "utf8"); // whoever waits to write there goes on
   return { paths, ran, started, go };
 }
@@ -58,7 +61,7 @@ test("one that is held until it was given up ends before it becomes the program"
 
 test("one whose wrapper is killed meanwhile is waited for", async () => {
   const { paths, ran, started, go } = await held();
-  const child = listProcesses().find(({ pid }) => hasOutput(pid, paths.out));
+  const child = listProcesses().find(({ pid }) => hasOpen(pid, 1, paths.out));
   process.kill(child?.ppid ?? 0, "SIGKILL");
   go();
   expect((await started).pid).toBe(child?.pid ?? 0);
@@ -68,7 +71,7 @@ test("one whose wrapper is killed meanwhile is waited for", async () => {
 test("one that was stopped before its record is killed with its wrapper when nobody wants it any more", async () => {
   const wish = new AbortController();
   const { paths, ran, started } = await held(wish.signal);
-  const child = listProcesses().find(({ pid }) => hasOutput(pid, paths.out));
+  const child = listProcesses().find(({ pid }) => hasOpen(pid, 1, paths.out));
   const both = [child?.pid ?? 0, child?.ppid ?? 0];
   for (const pid of both) process.kill(pid, "SIGSTOP");
   wish.abort();

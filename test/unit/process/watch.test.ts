@@ -59,7 +59,7 @@ describe("watchRun", () => {
         const until = performance.now() + pauseMs;
         while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
       }
-      await eventually(`a notice of byte ${size}`, () => told === size, 1000);
+      await eventually(`a notice of byte ${size}`, () => told === size);
     }
     watch.close();
   });

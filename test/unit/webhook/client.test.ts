@@ -130,7 +130,7 @@ describe("one webhook attempt", () => {
 
   test("a 2xx whose body hangs or breaks off is delivered: the status has answered", async () => {
     const hang = await serveRaw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal", () => {});
-    expect(await post(hang, { timeoutMs: 300 })).toMatchObject({
+    expect(await post(hang, { timeoutMs: 3000 })).toMatchObject({
       status: 200,
       outcome: { type: "delivered" },
       responseBody: "hal",

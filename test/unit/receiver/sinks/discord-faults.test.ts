@@ -32,7 +32,7 @@ const send = (
 ): Promise<SendResult> =>
   createDiscordSink(
     { webhookUrl: discord.webhookUrl, ...settings },
-    { clock: systemClock, timeoutMs: 500, ...(thread && { thread }) },
+    { clock: systemClock, timeoutMs: 10_000, ...(thread && { thread }) },
   ).send([delivery(change)], never);
 
 const page = (status: number): DiscordAnswer => ({

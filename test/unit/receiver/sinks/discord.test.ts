@@ -17,8 +17,9 @@ describe("the Discord sink", () => {
   const send = (
     change: Partial<HarnessEvent> = {},
     settings: { threadId?: string; username?: string } = {},
+    timeoutMs = 10_000,
   ): Promise<SendResult> =>
-    createDiscordSink({ webhookUrl: discord.webhookUrl, ...settings }, { clock: systemClock, timeoutMs: 500 }).send(
+    createDiscordSink({ webhookUrl: discord.webhookUrl, ...settings }, { clock: systemClock, timeoutMs }).send(
       [delivery(change)],
       never,
     );
@@ -112,7 +113,7 @@ describe("the Discord sink", () => {
       type: "retry",
       reason: expect.stringContaining("502 that is not Discord's"),
     });
-    expect((await send()).outcome).toMatchObject({ type: "retry", reason: "no answer within 500 ms" });
+    expect((await send({}, {}, 500)).outcome).toMatchObject({ type: "retry", reason: "no answer within 500 ms" });
     expect((await send()).outcome).toMatchObject({ type: "retry", reason: expect.stringContaining("302") });
     discord.stop();
     expect((await send()).outcome).toMatchObject({ type: "retry", reason: "ECONNREFUSED" });
@@ -120,7 +121,7 @@ describe("the Discord sink", () => {
 
   test("the probe names the webhook and its channel and sends nothing", async () => {
     const probe = (webhookUrl: string) =>
-      createDiscordSink({ webhookUrl }, { clock: systemClock, timeoutMs: 500 }).probe(never);
+      createDiscordSink({ webhookUrl }, { clock: systemClock, timeoutMs: 10_000 }).probe(never);
     expect(await probe(discord.webhookUrl)).toEqual([{ ok: true, text: 'discord: webhook "harness" in channel 2222' }]);
     const wrong = await probe(`${discord.webhookUrl}x`);
     expect(wrong).toEqual([

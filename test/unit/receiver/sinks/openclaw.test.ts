@@ -8,6 +8,7 @@ import { isDead, readProcess } from "../../../../src/process/proc.ts";
 import { createOpenclawSink, type OpenclawSettings } from "../../../../src/receiver/sinks/openclaw.ts";
 import type { Delivery } from "../../../../src/receiver/sink.ts";
 import { startFakeHook, type FakeHook } from "../../../fakes/openclaw-hook.ts";
+import { eventually } from "../../../support/api.ts";
 import { delivery, never } from "./sink-helpers.ts";
 
 describe("the OpenClaw sink", () => {
@@ -198,6 +199,11 @@ describe("the OpenClaw sink", () => {
     expect(outcome.type === "stopped" && outcome.reason).toContain("(set openclaw.command)");
   });
 
+  const pidOf = (call: number): number => {
+    const made = calls()[call];
+    if (made === undefined) throw new Error(`there was no call ${call}`);
+    return made.pid;
+  };
   const gone = (pid: number): boolean => {
     const info = readProcess(pid);
     return info === null || isDead(info);
@@ -205,37 +211,42 @@ describe("the OpenClaw sink", () => {
 
   test("a command that hangs is ended at the deadline", async () => {
     plan("hang");
-    const { outcome } = await sinkOf("cli", {}, { deadlineMs: 600, killAfterMs: 5000 }).send([delivery()], never);
+    const { outcome } = await sinkOf("cli", {}, { deadlineMs: 3000, killAfterMs: 5000 }).send([delivery()], never);
     expect(outcome).toMatchObject({
       type: "retry",
-      reason: "the openclaw command was ended: it took longer than 600 ms",
+      reason: "the openclaw command was ended: it took longer than 3000 ms",
     });
-    expect(gone(calls()[0]?.pid ?? 0)).toBe(true);
+    expect(gone(pidOf(0))).toBe(true);
   });
 
   test("one that ignores SIGTERM, and a child it left behind, are killed", async () => {
     plan("deaf", "fork");
-    const sink = sinkOf("cli", {}, { deadlineMs: 2500, killAfterMs: 300 });
-    await sink.send([delivery()], never);
-    expect(gone(calls()[0]?.pid ?? 0)).toBe(true);
-    await sink.send([delivery()], never);
-    const child = Number(readFileSync(join(dir, "child.pid"), "utf8"));
-    expect(gone(calls()[1]?.pid ?? 0)).toBe(true);
-    for (const until = Date.now() + 2000; !gone(child) && Date.now() < until;) await Bun.sleep(20);
-    expect(gone(child)).toBe(true);
+    const pidFile = join(dir, "child.pid");
+    const endedWhen = async (ready: () => boolean): Promise<void> => {
+      const abort = new AbortController();
+      const sent = sinkOf("cli", {}, { killAfterMs: 300 }).send([delivery()], abort.signal);
+      await eventually("the command to be so far", ready);
+      abort.abort();
+      await sent;
+    };
+    await endedWhen(() => calls().length === 1);
+    expect(gone(pidOf(0))).toBe(true);
+    await endedWhen(() => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+    expect(gone(pidOf(1))).toBe(true);
+    await eventually("its child to be gone", () => gone(Number(readFileSync(pidFile, "utf8"))));
   });
 
   test("a stop of the receiver ends a running command", async () => {
     plan("hang");
     const abort = new AbortController();
     const sent = sinkOf("cli").send([delivery()], abort.signal);
-    for (const until = Date.now() + 5000; calls().length === 0 && Date.now() < until;) await Bun.sleep(10);
+    await eventually("the command to be called", () => calls().length > 0);
     abort.abort();
     expect((await sent).outcome).toMatchObject({
       type: "retry",
       reason: "the openclaw command was ended: the receiver stops",
     });
-    expect(gone(calls()[0]?.pid ?? 0)).toBe(true);
+    expect(gone(pidOf(0))).toBe(true);
   });
 
   test("only deliveries for the same session go together, of at most fifteen agents", () => {
