@@ -320,9 +320,10 @@ export function createConversation(
       if (whole || history.newer || history.chunks.length === 0) return open(null);
       // Only what came since: the stretches that are loaded stay as they are.
       opening = [];
+      streaming.retire();
       try {
         const [caughtUp] = await Promise.all([history.catchUp(), beside.load()]);
-        streaming.clear();
+        streaming.sweep();
         for (const each of opening.splice(0)) history.put(each);
         opening = null;
         if (!caughtUp) return open(null);
@@ -348,7 +349,10 @@ export function createConversation(
           return;
         case "turn_started":
         case "turn_ended":
-          if (event.type === "turn_ended") streaming.clear();
+          if (event.type === "turn_ended") {
+            streaming.retire();
+            streaming.sweep();
+          }
           void beside
             .loadTurns(null)
             .then(() => update())

@@ -11,7 +11,9 @@ export interface Streaming {
   /** `onGrown` after the frame's text went in. */
   add(delta: Fields, onGrown: () => void): void;
   drop(key: string): void;
-  clear(): void;
+  /** None of it goes on: a part may have been missed. It stays to be seen until it is swept. */
+  retire(): void;
+  sweep(): void;
 }
 
 interface Provisional {
@@ -23,6 +25,7 @@ interface Provisional {
 export function createStreaming(): Streaming {
   const element = h("div", { class: "log-body streaming" });
   const rows = new Map<string, Provisional>();
+  let retired: Provisional[] = [];
   let asked = false;
 
   const rowOf = (key: string, kind: string): Provisional => {
@@ -62,9 +65,15 @@ export function createStreaming(): Streaming {
         rows.delete(name);
       }
     },
-    clear() {
+    retire() {
+      retired.push(...rows.values());
       rows.clear();
-      requestAnimationFrame(() => element.replaceChildren());
+    },
+    sweep() {
+      const old = retired;
+      retired = [];
+      // These alone: by the next frame, which may be far, others may have come.
+      requestAnimationFrame(() => old.forEach((each) => each.element.remove()));
     },
   };
 }

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
-import { openPage, openStage, script } from "./stage.ts";
+import { follows, openPage, openStage, script } from "./stage.ts";
 import type { Tab } from "./tab.ts";
 
 const MESSAGES = 5000;
@@ -57,6 +57,7 @@ describeInBrowser("a conversation", (browser) => {
     const id = await stage.agent("shop", "stream", [{ say: "ready" }]);
     const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
     await tab.see(".say", "ready");
+    await follows(tab, id);
     await tab.look(`new PerformanceObserver((list) => {
       for (const each of list.getEntries()) window.shift = (window.shift ?? 0) + each.value;
     }).observe({ type: "layout-shift" })`);
@@ -73,6 +74,24 @@ describeInBrowser("a conversation", (browser) => {
       ),
     ).toBe(text);
     expect(await tab.look("window.shift ?? 0")).toBe(0);
+  });
+
+  test("what is streamed right behind a turn's end is shown, also where a frame is far away", async () => {
+    const [end, rest] = [`${stage.box.dir}/end`, `${stage.box.dir}/rest`];
+    const id = await stage.agent("shop", "frames", [{ say: "ready" }, { gate: end }]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "ready");
+    await follows(tab, id);
+    await tab.look(`window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 2000)`);
+    await Bun.write(end, "");
+    await stage.status("shop", "frames", "idle");
+    const text = "A sentence that is streamed. ".repeat(20);
+    const input = script({ say: text, chunks: 10, gate: rest });
+    await stage.box.api().post(`/projects/shop/agents/${id}/input`, { text: input });
+    await tab.see(".streaming .say", "A sentence that is streamed.");
+    await Bun.write(rest, "");
+    await tab.see(".r-text .say", text.trimEnd());
+    expect(tab.complaints).toEqual([]);
   });
 
   test("who has scrolled up stays where they are while much is said, sees how much, and End leads back", async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "../support/api.ts";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
-import { clickUntil, openPage, openStage, sent } from "./stage.ts";
+import { clickUntil, follows, openPage, openStage, script, sent } from "./stage.ts";
 import type { Tab } from "./tab.ts";
 
 const allow = (tab: Tab, done: () => Promise<boolean>): Promise<void> =>
@@ -25,6 +25,33 @@ describeInBrowser("a lost connection", (browser) => {
       JSON.stringify({ ...config, port: Number(new URL(stage.box.api().url).port) }),
     );
   };
+
+  test("what is streamed while the page catches up stays", async () => {
+    const rest = `${stage.box.dir}/rest`;
+    const id = await stage.agent("shop", "caught", [{ say: "ready" }]);
+    const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
+    await tab.see(".say", "ready");
+    await follows(tab, id);
+    await samePort();
+    await stage.box.kill("SIGKILL");
+    await tab.see(".live", "not connected since");
+    const before = tab.answered.length;
+    await tab.send("Fetch.enable", { patterns: [{ urlPattern: "*/messages?*" }] });
+    await stage.box.start();
+    await eventually("it follows again", () => tab.answered.slice(before).some((url) => url.includes(`whole=${id}`)));
+    const input = script({ say: "A sentence that is streamed. ".repeat(20), chunks: 10, gate: rest });
+    await stage.box.api().post(`/projects/shop/agents/${id}/input`, { text: input });
+    await tab.see(".streaming .say", "A sentence that is streamed.");
+    const reads = (): number => tab.answered.filter((url) => url.includes("/messages?")).length;
+    const read = reads();
+    await tab.releaseRequests();
+    await eventually("it has caught up", () => reads() > read);
+    await Bun.sleep(1000); // the claim is that nothing goes
+    expect(await tab.text(".streaming .say")).toStartWith("A sentence that is streamed.");
+    await Bun.write(rest, "");
+    await stage.status("shop", "caught", "idle");
+    await tab.until(`document.querySelector(".streaming .say") === null`);
+  });
 
   test("a daemon killed in the middle of a turn is never shown as working; back again, the conversation is whole", async () => {
     const gate = `${stage.box.dir}/go`;

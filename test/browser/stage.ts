@@ -87,6 +87,10 @@ export async function openPage(
   return tab;
 }
 
+/** What is streamed is told to who follows the agent already, and to nobody later. */
+export const follows = (tab: Tab, id: string): Promise<true> =>
+  eventually("the page to follow the agent", () => tab.answered.some((url) => url.includes(`whole=${id}`)));
+
 /** Requests that changed something, without their common beginning. */
 export function sent({ requests }: Tab): { readonly what: string; readonly body: unknown }[] {
   return requests

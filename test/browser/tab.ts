@@ -10,6 +10,8 @@ export interface Tab {
   readonly context: string;
   /** Addresses of every request so far. */
   readonly requests: { readonly url: string; readonly method: string; readonly body: string | undefined }[];
+  /** Addresses of those that were answered so far, at least with a status. */
+  readonly answered: string[];
   /** Uncaught exceptions, console errors, reports of the content policy, JavaScript dialogs. */
   readonly complaints: string[];
   send(method: string, params?: object): Promise<Record<string, unknown>>;
@@ -48,6 +50,7 @@ const WAIT_MS = 40_000;
 export async function createTab(protocol: Protocol, session: string, target: string, context: string): Promise<Tab> {
   const send = (method: string, params: object = {}) => protocol.send(method, params, session);
   const requests: { url: string; method: string; body: string | undefined }[] = [];
+  const answered: string[] = [];
   const complaints: string[] = [];
   const held: string[] = [];
   const stop = protocol.on((method, params, from) => {
@@ -58,6 +61,7 @@ export async function createTab(protocol: Protocol, session: string, target: str
       // In no test does the page ask anybody but the daemon.
       if (!/^(about|blob|data):|^http:\/\/127\.0\.0\.1:/.test(url)) complaints.push(`asked ${url}`);
     }
+    if (method === "Network.responseReceived") answered.push((params["response"] as { url: string }).url);
     if (method === "Fetch.requestPaused") held.push(String(params["requestId"]));
     if (method === "Runtime.exceptionThrown")
       complaints.push(`exception: ${JSON.stringify(params["exceptionDetails"])}`);
@@ -120,6 +124,7 @@ export async function createTab(protocol: Protocol, session: string, target: str
   return {
     context,
     requests,
+    answered,
     complaints,
     send,
     look,
