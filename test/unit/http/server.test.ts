@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { json } from "../../../src/http/answer.ts";
 import { createAuth } from "../../../src/http/auth.ts";
 import { createGuard } from "../../../src/http/guard.ts";
+import { quietPort } from "../../support/hook.ts";
 import { createApp, route } from "../../../src/http/router.ts";
 import { type Listener, listen } from "../../../src/http/server.ts";
 import type { Address } from "../../../src/lib/address.ts";
@@ -233,6 +234,22 @@ describe("binding", () => {
     expect(second).toMatchObject({ code: "ADDRESS_IN_USE" });
     expect(await raw({ path }, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")).toStartWith("HTTP/1.1 200");
   });
+
+  test.each(["tcp", "unix"] as const)(
+    "an address (%s) that is held for a moment longer is waited for",
+    async (type) => {
+      const path = join(dir, "held.sock");
+      const handlers = { socket: { data: () => undefined } };
+      const port = await quietPort();
+      const host = "127.0.0.1";
+      const held =
+        type === "tcp" ? Bun.listen({ ...handlers, hostname: host, port }) : Bun.listen({ ...handlers, unix: path });
+      const listening = serve(type === "tcp" ? { type, host, port } : { type, path });
+      await Bun.sleep(100); // it has tried by then, or tries later: it has to listen in any case
+      held.stop(true);
+      expect((await listening).url).toBe(type === "tcp" ? `http://${host}:${port}` : `unix:${path}`);
+    },
+  );
 
   test("a file in the way is not deleted", async () => {
     const path = join(dir, "file");
