@@ -153,10 +153,9 @@ export function createActor(deps: ActorDeps, initial: Agent): Actor {
       agent = { ...agent, state: result.state, updatedAt: now, ...given({ activity }) };
       progress = result.progress;
       run.send(result.lines);
-      // Before the events of the same step: what was streamed of a message comes before the message.
-      for (const each of result.deltas) bus.delta(each);
     },
     announced({ result }: { readonly result: StepResult }) {
+      for (const each of result.deltas) bus.delta(each);
       if (result.doing !== null && agent.activity) teller.tell(agent.activity);
       surely(arm);
       if (agent.state.ready) run.settled();

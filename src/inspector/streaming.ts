@@ -25,6 +25,8 @@ interface Provisional {
 export function createStreaming(): Streaming {
   const element = h("div", { class: "log-body streaming" });
   const rows = new Map<string, Provisional>();
+  /** Told as messages: what is streamed of one behind it, where a program wrote both at once, says nothing new. */
+  const told = new Set<string>();
   let retired: Provisional[] = [];
   let asked = false;
 
@@ -43,6 +45,7 @@ export function createStreaming(): Streaming {
   return {
     element,
     add(delta, onGrown) {
+      if (told.has(text(delta["key"]))) return;
       const row = rowOf(`${text(delta["key"])} ${text(delta["kind"])}`, text(delta["kind"]));
       row.waiting += text(delta["text"]);
       if (asked) return;
@@ -58,6 +61,7 @@ export function createStreaming(): Streaming {
       });
     },
     drop(key) {
+      told.add(key);
       for (const [name, row] of rows) {
         if (!name.startsWith(`${key} `)) continue;
         // Gone in the very frame in which the whole message is drawn.

@@ -4,7 +4,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
@@ -163,20 +163,6 @@ test("streamed text has no id, is told live, and is not replayed", async () => {
   const again = await openStream(box.api(), `${path}?since=0&types=delta,turn_ended`);
   expect((await take(again, 1, (each) => each.event !== "reset"))[0]?.event).toBe("turn_ended");
   again.close();
-});
-
-test("what is streamed of a message comes before it, also where the program writes all of it at once", async () => {
-  const gate = join(box.dir, "order");
-  const agent = await start("p", script({ mark: `${gate}-on` }, { gate }, { say: "one two three", chunks: 3 }));
-  await eventually("it to work", () => existsSync(`${gate}-on`));
-  const live = await openStream(box.api(), `/projects/p/agents/${agent}/events`);
-  writeFileSync(gate, "");
-  const told = await take(live, 5, ({ event }) => ["delta", "message", "turn_ended"].includes(event));
-  live.close();
-  expect(told.map(({ event }) => event)).toEqual(["delta", "delta", "delta", "message", "turn_ended"]);
-  expect(told.slice(0, 3).map(({ data }) => String(data["key"]))).toEqual(
-    Array.from({ length: 3 }, () => String(told[3]?.data["data"]?.["message"]?.["key"])),
-  );
 });
 
 test("a client that does not read is dropped while 100 MB pass, the daemon does not grow, others miss nothing", async () => {
