@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
-import { follows, openPage, openStage, script } from "./stage.ts";
+import { follows, openPage, openStage, script, untilTaken } from "./stage.ts";
 import type { Tab } from "./tab.ts";
 
 const MESSAGES = 5000;
@@ -101,8 +101,12 @@ describeInBrowser("a conversation", (browser) => {
     const id = await stage.agent("shop", "talks", [...many, { gate }, ...more]);
     const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
     await tab.see(".say", "old message 60");
-    await tab.look(`(() => { const log = document.querySelector(".log"); log.scrollTop = log.scrollHeight / 2; })()`);
-    await tab.see(".to-end");
+    // Who is drawn back to the end by what is drawn in that very moment scrolls once more.
+    await untilTaken(
+      "the reader to have scrolled up",
+      () => tab.look(`(() => { const log = document.querySelector(".log"); log.scrollTop = log.scrollHeight / 2; })()`),
+      () => tab.look(`document.querySelector(".to-end")?.checkVisibility() === true`),
+    );
     const first = `(() => {
       const edge = document.querySelector(".log").getBoundingClientRect().top;
       const row = [...document.querySelectorAll(".log-row")].find((each) => each.getBoundingClientRect().bottom > edge);
