@@ -37,10 +37,9 @@ afterAll(() => box.close());
 
 const env = (): Record<string, string> => ({ ...box.env, PATH: path, AH_URL: box.api().url });
 /** A completion waits 0.3 s for the daemon and offers nothing then: who presses Tab presses it again. */
-const again = (what: string, ask: () => Promise<string>): Promise<string> => eventually(what, ask);
 const offered = async (...words: string[]): Promise<string[]> => {
   const argv = ["__complete", "fish", String(words.length), "agent-harness", ...words];
-  const out = await again(argv.join(" "), async () => (await cli(...argv)).out);
+  const out = await eventually(argv.join(" "), async () => (await cli(...argv)).out);
   return out
     .trimEnd()
     .split("\n")
@@ -76,14 +75,14 @@ const BASH =
 
 async function bash(...words: string[]): Promise<string[]> {
   const quoted = words.map((word) => `'${word}'`).join(" ");
-  const out = await again(quoted, async () => {
+  const out = await eventually(quoted, async () => {
     const child = Bun.spawn(["bash", "-c", `${BASH}; compopt() { :; }; show agent-harness ${quoted}`], {
       env: env(),
       cwd: box.cwd,
       stdout: "pipe",
       stderr: "pipe",
     });
-    return (await new Response(child.stdout).text()).trim();
+    return (await new Response(child.stdout).text()).trimEnd();
   });
   return out.split("\n");
 }
@@ -134,7 +133,7 @@ describe.if(haveTool("fish"))("fish", () => {
       );
       return new Response(child.stdout).text();
     };
-    const told = (line: string): Promise<string> => again(line, () => ask(line));
+    const told = (line: string): Promise<string> => eventually(line, () => ask(line));
     expect(await told("agent-harness sta")).toStartWith("status\t");
     expect(await told("agent-harness ps --so")).toStartWith("--sort\t");
     expect(await told("agent-harness approve ")).toMatch(/^shop\/asker\twaiting_input/);

@@ -3,7 +3,7 @@
  * moments.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Json } from "../support/api.ts";
 import { eventually } from "../support/api.ts";
@@ -143,10 +143,12 @@ describe("kill -9 of a spool writer in the middle of a 2 MB line", () => {
     const folder = join(box.stateDir, "agents", path.split("/").at(-1) ?? "", "run", "1", "spool");
     const name = existsSync(folder) && readdirSync(folder).find((each) => each.endsWith(".pid"));
     if (!name) return undefined;
-    // It may go while it is looked at.
-    const file = Bun.spawnSync(["cat", join(folder, name)], { stderr: "ignore" }).stdout.toString();
-    const [, , pid, , outer] = file.trim().split(" ");
-    return pid === undefined || outer === undefined ? undefined : [Number(outer), Number(pid)];
+    try {
+      const [, , pid, , outer] = readFileSync(join(folder, name), "utf8").trim().split(" ");
+      return pid === undefined || outer === undefined ? undefined : [Number(outer), Number(pid)];
+    } catch {
+      return undefined; // gone between the two looks
+    }
   }
 });
 

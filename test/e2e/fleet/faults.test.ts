@@ -79,7 +79,8 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       .post("/fleet/tasks", { project: "shop", provider: "writes", task: word, ...more });
     return { id: String(task?.["id"]), word };
   };
-  const until = (seam: string) => (seam === "task-started" ? { provider: "longer" } : {});
+  /** It is to be at work still when it is marked as started. */
+  const lasting = (seam: string) => (seam === "task-started" ? { provider: "longer" } : {});
   const ends = (id: string, state = "done"): Promise<Json> =>
     eventually(
       `the task is ${state}`,
@@ -115,7 +116,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       await box.kill();
       await box.start({ AH_TEST_SEAM: seam });
       await lives("one");
-      const { id, word } = await put({ requires: { node: "one" }, ...until(seam) });
+      const { id, word } = await put({ requires: { node: "one" }, ...lasting(seam) });
       await box.exited();
       await box.start();
       await ends(id);
@@ -153,7 +154,7 @@ describe.skipIf(POSTGRES === null)("a fleet survives", () => {
       await box.start({ AH_TEST_SEAM: `${seam}:SIGSTOP` });
       await lives("one");
       await asker.api().post("/fleet/nodes/two/drain");
-      const { id, word } = await put(until(seam));
+      const { id, word } = await put(lasting(seam));
       await eventually("it stands still", () => / T /.test(readFileSync(`/proc/${box.pid()}/stat`, "utf8")));
       await asker.api().post("/fleet/nodes/two/undrain");
       const state = seam === "task-started" ? "started" : "starting";

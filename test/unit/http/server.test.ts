@@ -239,13 +239,14 @@ describe("binding", () => {
     "an address (%s) that is held for a moment longer is waited for",
     async (type) => {
       const path = join(dir, "held.sock");
-      const handlers = { socket: { data: () => undefined } };
+      const asked = Promise.withResolvers<void>();
+      const handlers = { socket: { open: () => asked.resolve(), data: () => undefined } };
       const port = await quietPort();
       const host = "127.0.0.1";
       const held =
         type === "tcp" ? Bun.listen({ ...handlers, hostname: host, port }) : Bun.listen({ ...handlers, unix: path });
       const listening = serve(type === "tcp" ? { type, host, port } : { type, path });
-      await Bun.sleep(100); // it has tried by then, or tries later: it has to listen in any case
+      if (type === "unix") await asked.promise; // the other has been tried before this line
       held.stop(true);
       expect((await listening).url).toBe(type === "tcp" ? `http://${host}:${port}` : `unix:${path}`);
     },
