@@ -9,6 +9,7 @@ import { createKeyed, fill, h, setText } from "./dom.ts";
 import type { DrawContext } from "./draw.ts";
 import { createLogRow } from "./draw.ts";
 import type { Chunk } from "./history.ts";
+import { createFollow } from "./follow.ts";
 import { createHistory } from "./history.ts";
 import type { Message } from "./messages.ts";
 import { readMessage, readNote } from "./messages.ts";
@@ -37,7 +38,6 @@ export interface Conversation {
 const MAX_MOUNTED = 10;
 /** Characters of those that are not: they are drawn again in the frame in which they come near. */
 const MAX_KEPT = 4_000_000;
-const END_PX = 64;
 
 interface Section {
   readonly chunk: Chunk;
@@ -57,7 +57,6 @@ export function createConversation(
   const history = createHistory(client, agent);
   const beside = createBeside(client, agent);
   const sections = new Map<number, Section>();
-  let following = true;
   let unread = 0;
   let asked = false;
   let closed = false;
@@ -76,6 +75,7 @@ export function createConversation(
     streaming.element,
     state,
   );
+  const follow = createFollow(log, () => history.newer);
   const toEndButton = h("button", { class: "to-end", hidden: true, on: { click: () => toEnd() } });
   const element = h("div", { class: "log-frame" }, log, toEndButton);
 
@@ -128,6 +128,7 @@ export function createConversation(
   /** Draws everything that is loaded, with the reader's place kept. */
   const update = (only?: ReadonlySet<Chunk>): void => {
     if (closed) return;
+    const following = follow.isOn();
     const anchor = following ? null : firstVisible();
     const wanted = history.chunks.map(sectionOf);
     const gone = new Set(sections.keys());
@@ -144,9 +145,9 @@ export function createConversation(
     }
     setText(top, history.older ? "Earlier messages …" : "");
     state.hidden = history.chunks.length > 0;
-    if (following) log.scrollTop = log.scrollHeight;
+    if (following) follow.toEnd();
     else if (anchor !== null && anchor.element.isConnected)
-      log.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+      follow.moveBy(anchor.element.getBoundingClientRect().top - anchor.top);
     showUnread();
   };
 
@@ -164,18 +165,16 @@ export function createConversation(
   };
 
   const showUnread = (): void => {
-    toEndButton.hidden = following && !history.newer;
+    toEndButton.hidden = follow.isOn() && !history.newer;
     setText(toEndButton, unread > 0 ? `↓ ${unread} new` : "↓ End");
   };
-
-  const isAtEnd = (): boolean => log.scrollHeight - log.scrollTop - log.clientHeight <= END_PX;
 
   /** Far sections are let go, near ones fetched, both ends continued two screens before they come into view. */
   const place = async (): Promise<void> => {
     asked = false;
     if (closed) return;
-    following = isAtEnd() && !history.newer;
-    if (following) unread = 0;
+    follow.settle();
+    if (follow.isOn()) unread = 0;
     showUnread();
     const screen = log.clientHeight;
     const near = (section: Section): number => {
@@ -241,7 +240,7 @@ export function createConversation(
   };
   log.addEventListener("scroll", look, { passive: true });
   const sizes = new ResizeObserver(() => {
-    if (following) log.scrollTop = log.scrollHeight;
+    if (follow.isOn()) follow.toEnd();
   });
   sizes.observe(log);
 
@@ -266,7 +265,7 @@ export function createConversation(
     if (opening !== null) return void opening.push(message);
     const before = history.chunks.at(-1);
     const isNew = before === undefined || message.id > before.lastId;
-    if (isNew && !following) unread += 1;
+    if (isNew && !follow.isOn()) unread += 1;
     history.put(message);
     // A result belongs to a call that stands in an earlier stretch, maybe.
     for (const chunk of history.chunks.slice(-2)) drawSoon(chunk);
@@ -275,14 +274,14 @@ export function createConversation(
 
   function toEnd(): void {
     if (history.newer) return void open(null);
-    following = true;
+    follow.set(true);
     unread = 0;
-    log.scrollTop = log.scrollHeight;
+    follow.toEnd();
     showUnread();
   }
 
   async function open(message: number | null): Promise<void> {
-    following = message === null;
+    follow.set(message === null);
     if (history.chunks.length === 0) setText(state, "Loading …");
     opening ??= [];
     try {
@@ -343,7 +342,7 @@ export function createConversation(
         }
         case "delta":
           streaming.add(event.data, () => {
-            if (following) log.scrollTop = log.scrollHeight;
+            if (follow.isOn()) follow.toEnd();
             else showUnread();
           });
           return;

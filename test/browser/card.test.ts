@@ -95,8 +95,8 @@ describeInBrowser("a request that waits", (browser) => {
     const { permissions } = await stage.box.api().get(`/projects/shop/agents/${agent.name}/permissions`);
     const askedAt = Date.parse(String([...(permissions ?? [])][0]?.["createdAt"]));
     for (const tab of [overview, page]) {
-      // The bound is 300 ms on a machine of its own; a busy one gets what a busy one needs.
-      expect((await tab.look<number>("window.cardAt")) - askedAt).toBeLessThan(3000);
+      // How soon is what the next test is about: it comes by itself.
+      expect((await tab.look<number>("window.cardAt")) - askedAt).toBeLessThan(15_000);
     }
     expect(await page.look(`document.querySelector(".afar")`)).toBe(null);
     await clickUntil(page, ".card .primary", "Allow", () => sent(page).length > 0);
@@ -204,11 +204,9 @@ describeInBrowser("a request that waits", (browser) => {
     const shown = await tab.text(".card .code");
     expect(shown).toContain("echo line 300");
     expect(shown).toContain("rm -rf ⟨U+202E⟩txt.elif␛[2K");
-    // Twice, as by a double click.
-    const twice = async (): Promise<void> => {
-      await tab.click(".card .primary", "Show the rest");
-      await tab.click(".card .primary");
-    };
+    // Twice, as by a double click: in one breath, for after 0.7 s the second one would be meant.
+    const twice = () =>
+      tab.look(`document.querySelector(".card .primary").click(), document.querySelector(".card .primary").click()`);
     await untilTaken("the rest to be shown", twice, () => tab.look(shows(".card .primary", "Allow")));
     expect(sent(tab)).toEqual([]);
     const end = await tab.look<boolean>(`(() => {

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../support/api.ts";
+import { quietPort } from "../support/hook.ts";
 import { TIMES } from "../support/fleet.ts";
 import type { Postgres } from "../support/postgres.ts";
 import { POSTGRES, startPostgres } from "../support/postgres.ts";
@@ -27,7 +28,8 @@ describeInBrowser("the fleet on the page", (browser) => {
   let far: Stage;
 
   const box = async (node: string, labels: Record<string, string> = {}): Promise<Stage> => {
-    const stage = await openStage({ fleet: { url: postgres.url, schema: "page", node, capacity: 2, labels } });
+    const port = await quietPort(); // what comes back has to be found where it was
+    const stage = await openStage({ port, fleet: { url: postgres.url, schema: "page", node, capacity: 2, labels } });
     await joined(stage);
     return stage;
   };
@@ -220,7 +222,6 @@ describeInBrowser("the fleet on the page", (browser) => {
       await tab.see(".head .status", "Working");
       const { turn } = await far.get("shop", "long");
       const worked = (): number => Date.now() - Date.parse(String(turn?.["startedAt"]));
-      await samePort(far);
       await far.box.kill("SIGKILL");
       const workedMs = worked();
       await tab.see(".live", "far not heard of since");
@@ -303,9 +304,3 @@ describeInBrowser("the fleet on the page", (browser) => {
 
   const onFar = (hash: string): string => `${home.url()}?node=far${hash}`;
 });
-
-/** What comes back has to be found where it was. */
-async function samePort({ box }: Stage): Promise<void> {
-  const config = JSON.parse(await Bun.file(box.configFile).text()) as Record<string, unknown>;
-  await Bun.write(box.configFile, JSON.stringify({ ...config, port: Number(new URL(box.api().url).port) }));
-}

@@ -2,6 +2,7 @@
 // file-timeout: 900 s
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually } from "../support/api.ts";
+import { quietPort } from "../support/hook.ts";
 import { describeInBrowser } from "./describe.ts";
 import type { Stage } from "./stage.ts";
 import { clickUntil, follows, openPage, openStage, script, sent } from "./stage.ts";
@@ -13,18 +14,10 @@ const allow = (tab: Tab, done: () => Promise<boolean>): Promise<void> =>
 describeInBrowser("a lost connection", (browser) => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await openStage();
+    stage = await openStage({ port: await quietPort() });
     await stage.project("shop");
   });
   afterAll(() => stage.close());
-
-  const samePort = async (): Promise<void> => {
-    const config = JSON.parse(await Bun.file(stage.box.configFile).text()) as Record<string, unknown>;
-    await Bun.write(
-      stage.box.configFile,
-      JSON.stringify({ ...config, port: Number(new URL(stage.box.api().url).port) }),
-    );
-  };
 
   test("what is streamed while the page catches up stays", async () => {
     const rest = `${stage.box.dir}/rest`;
@@ -32,7 +25,6 @@ describeInBrowser("a lost connection", (browser) => {
     const tab = await openPage(await browser(), stage, `#/a/shop/${id}`);
     await tab.see(".say", "ready");
     await follows(tab, id);
-    await samePort();
     await stage.box.kill("SIGKILL");
     await tab.see(".live", "not connected since");
     const before = tab.answered.length;
@@ -61,7 +53,6 @@ describeInBrowser("a lost connection", (browser) => {
     await tab.see(".say", "before 5.");
     await tab.click("#box");
     await tab.type("a draft");
-    await samePort();
     await stage.box.kill("SIGKILL");
     await tab.see(".live", "not connected since");
     // Within two seconds, on a machine that may have much else to draw.
@@ -106,7 +97,6 @@ describeInBrowser("a lost connection", (browser) => {
     await tab.see(".say", "Begun.");
     await tab.look(`location.hash = "#/"`);
     await tab.see(".card", "make release");
-    await samePort();
     await stage.box.kill("SIGKILL");
     await tab.see(".live", "not connected since");
     await allow(tab, () => tab.look(`document.querySelector(".card .problem")?.checkVisibility() === true`));

@@ -67,7 +67,7 @@ test("a daemon that is away is silence, quickly", async () => {
     "",
   );
   expect(said).toEqual({ code: 0, out: "", err: "" });
-  expect(performance.now() - before).toBeLessThan(3000);
+  expect(performance.now() - before).toBeLessThan(9000); // an answer is waited for for 10 s
 });
 
 const BASH =

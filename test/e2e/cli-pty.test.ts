@@ -55,6 +55,8 @@ async function run(flags: string, ...steps: readonly unknown[]): Promise<string>
   return `shop/${name}`;
 }
 const codeOf = async (): Promise<number> => Number(/^code=(\d+)$/m.exec(await pane.sees(/^code=\d+$/m))?.[1]);
+/** It hears what its agent does: its stream is open, and it heeds signals. */
+const follows = (): Promise<string> => pane.sees(/◔ \d+:\d\d (?!starts)/);
 const statusOf = async (agent: string): Promise<string> => {
   const [project, name] = agent.split("/");
   const { body } = await box.api().call("GET", `/projects/${project}/agents/${name}`);
@@ -66,9 +68,11 @@ describe.if(here)("run in a terminal", () => {
     n += 1;
     await run(
       "",
-      { tool: "Bash", input: { command: "ls -la" }, result: "a\nb" },
+      { tool: "Bash", input: { command: "ls -la" }, result: "a\nb", gate: gate("tool").replace(/\d+$/, String(n + 1)) },
       { say: "one two three four", chunks: 4, gate: gate("half").replace(/\d+$/, String(n + 1)) },
     );
+    await follows();
+    open("tool");
     await pane.sees(/one tw/);
     open("half");
     expect(await codeOf()).toBe(0);
@@ -120,6 +124,7 @@ describe.if(here)("run in a terminal", () => {
   test("Ctrl-C once aborts the turn: 5; also at a question, which it never denies", async () => {
     const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
     await eventually("it works", async () => (await statusOf(name)) === "processing");
+    await follows();
     pane.key("C-c");
     expect(await codeOf()).toBe(5);
     pane.line("clear");
@@ -139,6 +144,7 @@ describe.if(here)("run in a terminal", () => {
     // Stopped before it has begun, it would find an abort of nothing when it goes on.
     const doing = async () => String((await box.api().get(path))["agent"]?.["activity"]?.["kind"]);
     await eventually("its tool to run", async () => (await doing()) === "tool");
+    await follows();
     // A program that stands still does not heed the abort: there is time for the second one.
     const { process: running } = await box.api().get(`${path}/debug`);
     const pid = Number(running?.["pid"]);
@@ -156,6 +162,7 @@ describe.if(here)("run in a terminal", () => {
   test("who leaves before the abort has arrived leaves when it has", async () => {
     const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
     await eventually("it works", async () => (await statusOf(name)) === "processing");
+    await follows();
     process.kill(box.pid(), "SIGSTOP");
     try {
       pane.key("C-c");
@@ -173,6 +180,7 @@ describe.if(here)("run in a terminal", () => {
   test("a third Ctrl-C waits for nobody, and says what that may mean", async () => {
     const name = await run("", { tool: "Bash", input: {}, gate: gate("never") });
     await eventually("it works", async () => (await statusOf(name)) === "processing");
+    await follows();
     process.kill(box.pid(), "SIGSTOP");
     try {
       for (const says of ["aborting; once more", "goes on"]) {

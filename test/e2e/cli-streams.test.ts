@@ -49,9 +49,9 @@ test("a reader that goes away ends a command silently with 141, and touches no a
       out: expect.stringMatching(command === "help" ? /^(0|141)\n$/ : /^141\n$/),
       err: "",
     });
-  const followed = shell(`$AH events -f -n 1 | head -1 | cut -f4; echo \${PIPESTATUS[0]}`);
-  await Bun.sleep(500);
-  for (let i = 0; i < 3; i += 1) await cli("send", "talker", "more", "--wait");
+  let over = false;
+  const followed = shell(`$AH events -f -n 1 | head -1 | cut -f4; echo \${PIPESTATUS[0]}`).finally(() => (over = true));
+  await eventually("it to notice", async () => (await cli("send", "talker", "more", "--wait"), over));
   expect((await followed).err).toBe("");
   expect((await cli("show", "talker", "--json")).out).toContain('"status":"idle"');
 });

@@ -70,7 +70,7 @@ describe("kill -9 of the CLI", () => {
     const gone = await reach(path, "exited");
     expect(String(gone["cause"]?.["detail"])).toBe("exit code 137 or signal 9");
     expect(await turnEnds(path)).toEqual(["lost"]);
-    expect(box.agentProcesses()).toEqual([]);
+    await eventually("nothing of its tree", () => box.agentProcesses().length === 0);
     await box.api().post(`${path}/input`, { text: "again" });
     await reach(path, "idle");
     expect((await said(path)).at(-1)).toBe("echo: again");
@@ -128,6 +128,7 @@ describe("kill -9 of a spool writer in the middle of a 2 MB line", () => {
     const path = await make("acp", "first");
     await reach(path, "idle");
     const { pid } = await processOf(path);
+    await eventually("the writer of the first line to be gone", () => spoolWriter(path) === undefined);
     process.kill(pid, "SIGSTOP");
     await box.api().post(`${path}/input`, { text });
     await eventually("the writer to be at work", () => spoolWriter(path));

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startFakeDiscord, unknownWebhook, type FakeDiscord } from "../fakes/discord.ts";
 import { startFakeHook, type FakeHook } from "../fakes/openclaw-hook.ts";
+import { quietPort } from "../support/hook.ts";
 import { makeBox, postEvent, receiverBinary, runReceiver, until, type Box } from "./receiver-helpers.ts";
 
 const SECRET = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
@@ -70,7 +71,9 @@ describe("serve", () => {
   });
 
   test("a dead gateway does not hold Discord, and is caught up with in one line when it is back", async () => {
-    const { port } = hook;
+    hook.stop();
+    const port = await quietPort();
+    hook = startFakeHook(port);
     hook.stop();
     box.configure({ ...discordConfig(), ...hookConfig() });
     const { url } = await box.start();
@@ -172,7 +175,7 @@ describe("serve", () => {
       const ended = first.end("SIGTERM");
       await until("the drain", () => first.log().includes("stopping"));
       expect(
-        await fetch(first.url).then(
+        await fetch(`${first.url}/health`).then(
           (response) => response.status,
           () => "refused",
         ),

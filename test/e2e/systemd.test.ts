@@ -21,7 +21,7 @@ const HARNESS = {
   auth: { tokenFile: "$CREDENTIALS_DIRECTORY/token" },
   limits: { agentMemoryBytes: 0 },
   providers: {
-    slow: { kind: "command", command: ["sh", "-c", "sleep 6; cat"] },
+    slow: { kind: "command", command: ["sh", "-c", "until [ -e go ]; do sleep 0.2; done; cat"] },
     // Leaves a process without parent, session, environment or group of ours behind.
     escape: {
       kind: "command",
@@ -31,6 +31,8 @@ const HARNESS = {
 };
 
 let machine: Machine;
+/** The turns of `slow` go on for as long as this is not so. */
+const letGo = (go: boolean): Promise<string> => machine.sh(go ? "touch /srv/w/go" : "rm -f /srv/w/go");
 const call = (path: string, body?: unknown): Promise<string> =>
   machine.sh(
     `curl -sS -H 'Authorization: Bearer ${TOKEN}' http://127.0.0.1:7070/api/v1${path}` +
@@ -99,6 +101,7 @@ describe.skipIf(problem !== null)("as a service", () => {
     expect(await mainPid()).not.toBe(before);
     expect(await statusOf("one")).toBe("processing");
     expect(await machine.sh("journalctl -u agent-harness -o cat")).toContain("adopted a running process");
+    await letGo(true);
     await eventually("the end of its turn", async () => ((await statusOf("one")) === "idle" ? true : null), 60_000);
     expect(await call("/projects/w/agents/one/messages/last")).toContain("said and done");
     await eventually("the new status", async () => {
@@ -129,6 +132,7 @@ describe.skipIf(problem !== null)("as a service", () => {
       );
       return;
     }
+    await letGo(false);
     await call("/projects/w/agents", { provider: "slow", name: "bound", task: "x", limits: { agentTasks: 50 } });
     await eventually("its process", async () => ((await statusOf("bound")) === "processing" ? true : null));
     const { process } = JSON.parse(await call("/projects/w/agents/bound/debug"));
@@ -137,8 +141,9 @@ describe.skipIf(problem !== null)("as a service", () => {
 
   test("a daemon whose loop hangs is started anew by the watchdog, and its agents do not notice", async () => {
     await machine.sh(`mkdir -p /run/systemd/system/agent-harness.service.d
-      printf '[Service]\\nWatchdogSec=3\\nRestartSec=1\\n' > /run/systemd/system/agent-harness.service.d/fast.conf
+      printf '[Service]\\nWatchdogSec=8\\nRestartSec=1\\n' > /run/systemd/system/agent-harness.service.d/fast.conf
       systemctl daemon-reload && systemctl restart agent-harness`);
+    await letGo(false);
     await call("/projects/w/agents", { provider: "slow", name: "three", task: "still here" });
     await eventually("its process", async () => ((await statusOf("three")) === "processing" ? true : null));
     const before = await mainPid();
@@ -151,6 +156,7 @@ describe.skipIf(problem !== null)("as a service", () => {
       },
       60_000,
     );
+    await letGo(true);
     await eventually(
       "the end of its turn",
       async () =>
@@ -160,10 +166,13 @@ describe.skipIf(problem !== null)("as a service", () => {
   }, 180_000);
 
   test("stop ends the daemon and not the agents; a wrong config and a missing credential wait for a person, with one line", async () => {
+    await machine.sh(`rm /run/systemd/system/agent-harness.service.d/fast.conf
+      systemctl daemon-reload && systemctl restart agent-harness`);
+    await letGo(false);
     await call("/projects/w/agents", { provider: "slow", name: "four", task: "later" });
     await eventually("its process", async () => ((await statusOf("four")) === "processing" ? true : null));
     await machine.sh("systemctl stop agent-harness");
-    expect(await machine.sh("pgrep -u agents -f 'sleep 6'", { mayFail: true })).not.toBe("");
+    expect(await machine.sh("pgrep -u agents -f 'until .*go'", { mayFail: true })).not.toBe("");
     writeFileSync(
       join(machine.root, "etc/agent-harness/harness.json"),
       JSON.stringify({ auth: { tokenFile: "$CREDENTIALS_DIRECTORY/other" } }),

@@ -175,7 +175,7 @@ describe("receivers that behave badly", () => {
       .update(`${String(id)}.${String(timestamp)}.${seen?.raw}`)
       .digest("base64");
     expect(signature).toBe(`v1,${mac}`);
-    expect(Math.abs(Number(timestamp) * 1000 - (seen?.atMs ?? 0))).toBeLessThan(5000);
+    expect(Math.abs(Number(timestamp) * 1000 - (seen?.atMs ?? 0))).toBeLessThan(60_000);
     expect(seen?.headers.authorization).toBe(`Bearer ${TOKEN}`);
   });
 

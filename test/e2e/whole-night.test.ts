@@ -1,4 +1,4 @@
-// file-timeout: 200 s
+// file-timeout: 420 s
 /**
  * A whole night: ten tasks are handed out at 23:00, their account is at its limit for two hours, the daemon dies at the
  * worst moments, and at 07:00 a person looks. Everything is done and was checked, or says why not; nothing ran twice,
@@ -20,7 +20,7 @@ import type { Hook } from "../support/hook.ts";
 import { startHook } from "../support/hook.ts";
 import { haveTool, openPane } from "../support/tmux.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(400_000);
 
 const ZONE = "Europe/Berlin";
 /** 23:00 there, in winter. */
@@ -91,13 +91,13 @@ const timeUntil = <T>(what: string, look: () => Promise<T | false | undefined> |
       if (!agents.some(works)) time.pass(5000);
       return look();
     },
-    60_000,
+    150_000,
   ) as Promise<T>;
 
 /** Starts it with a moment at which it dies the hard way, and waits for that. */
 async function diesAt(seam: string): Promise<void> {
   const child = box.launch({ AH_TEST_SEAM: seam }, time.program);
-  await eventually(`the daemon to die at ${seam}`, () => child.exitCode !== null || child.signalCode !== null, 60_000);
+  await eventually(`the daemon to die at ${seam}`, () => child.exitCode !== null || child.signalCode !== null, 150_000);
 }
 
 const journals = (): [string, JournalRecord[]][] => {
@@ -133,8 +133,10 @@ test("from 23:00 to 07:00: all done and checked or told why not, nothing twice, 
   );
   await hand("dies", script({ say: "begun" }, { crash: true }), "true");
   await hand("slow", "write the docs", `while [ ! -e ${join(box.dir, "checked")} ]; do sleep 0.02; done`);
-  await hand("daily", "summarise", "true");
+  // What is sent when the day's budget is spent would be refused.
+  await hand("daily", script({ gate: join(box.dir, "day") }, { say: "summarised" }), "true");
   await box.api().post(`${pathOf("daily")}/input`, { text: "tomorrow's summary" });
+  writeFileSync(join(box.dir, "day"), "");
   await eventually("the day's budget to be spent", async () => (await statusOf("daily")) === "idle");
   expect(await agentOf("daily")).toMatchObject({ queuedInputs: 1, held: true, overspent: { scope: "day" } } as never);
 

@@ -72,7 +72,10 @@ test("a turn's end is told while its changes are still pending, and the next tur
   expect(delivery?.["body"] as unknown).toMatchObject({ event: "agent_completed", changes: null, pending: true });
   expect((await box.api().get(`${path}/changes`)) as unknown).toMatchObject({ to: "1", files: 1, pending: true });
   // On the command line who asks for the work gets it whole.
-  const asked = ["changes", "diff"].map((name) => cliOf(box)(name, path.slice(path.lastIndexOf("/") + 1)));
+  const id = path.slice(path.lastIndexOf("/") + 1);
+  const asked = [[], ["--turn", "2"]].flatMap((range) =>
+    ["changes", "diff"].map((name) => cliOf(box)(name, id, ...range)),
+  );
   await box.api().post(`${path}/input`, { text: "echo three > three; rm two" });
   const { agent } = await box.api().get(path);
   expect(agent as unknown).toMatchObject({
@@ -82,6 +85,7 @@ test("a turn's end is told while its changes are still pending, and the next tur
   expect(existsSync(join(folder, "three"))).toBe(false);
   rmSync(hold);
   await rested(path);
+  await kept(box.api(), path);
   for (const { code, out, err } of await Promise.all(asked)) {
     expect({ code, err }).toMatchObject({ code: 0, err: expect.not.stringContaining("still being saved") });
     expect(out).toMatch(/two|three/);

@@ -22,9 +22,9 @@ function keep(type: "user" | "assistant", text: string): void {
   appendFileSync(transcript, `${JSON.stringify(entry)}\n`);
 }
 
-process.stdout.write(`\u001b[?1049h\u001b[?25l\u001b[2J\u001b[HFAKE SCREEN of ${session}\r\n> `);
 process.stdin.setRawMode(true);
 process.stdin.setEncoding("utf8");
+process.stdout.write(`\u001b[?1049h\u001b[?25l\u001b[2J\u001b[HFAKE SCREEN of ${session}\r\n> `);
 
 function leave(code: number): never {
   process.stdin.setRawMode(false);

@@ -16,11 +16,8 @@ export async function run(context: Context): Promise<number> {
   const [target = "", path] = args.words;
   const agent = await findAgent(client, target);
   const at = `/api/v1${pathOf(agent)}`;
-  // A turn, or an end that is named, was kept already.
-  if (args.value("turn") === undefined && args.value("to") === undefined) {
-    const { pending } = await changesWhenKept(client, at, args);
-    if (pending === true) io.warn(PENDING);
-  }
+  const { pending } = await changesWhenKept(client, at, args);
+  if (pending === true) io.warn(PENDING);
   if (!io.out.isTty && !args.has("json") && path === undefined) {
     const response = await client.open(`${at}/patch${rangeQuery(args)}`, { timeoutMs: WORK_MS });
     io.out.write(await response.bytes());

@@ -19,10 +19,10 @@ const CLOCK_MS = 5000;
 export async function checkDaemon(client: Client): Promise<DaemonLook> {
   try {
     const { answer, headers } = await client.exchange("/api/v1/health");
-    const version = isObject(answer) ? String(answer["version"]) : "?";
-    await client.call("/api/v1/status");
     const date = headers.get("date");
     const off = date === null ? 0 : Math.abs(Date.now() - Date.parse(date));
+    const version = isObject(answer) ? String(answer["version"]) : "?";
+    await client.call("/api/v1/status");
     return {
       answers: true,
       checks: [

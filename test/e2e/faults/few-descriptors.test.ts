@@ -65,9 +65,10 @@ test.skipIf(!canStarve)(
     try {
       limit(3);
       mkdirSync(gate);
-      await eventually("a sweep that cannot look", () =>
-        box.stderr().includes("cannot look at an agent's process now"),
-      );
+      await eventually("a sweep that cannot look", async () => {
+        await before.get(lasting); // or it is closed for being idle
+        return box.stderr().includes("cannot look at an agent's process now");
+      });
       for (const path of [working, lasting, failing])
         expect([path, String((await before.get(path)).body["agent"]?.["status"])]).toEqual([path, "processing"]);
       limit(1024);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { testDaemon } from "../../support/daemon.ts";
 import type { TestDaemon } from "../../support/daemon.ts";
 import type { Json } from "../../support/api.ts";
+import { eventually } from "../../support/api.ts";
 
 /** Each is a program that misbehaves when it is looked at. */
 const BROKEN: Readonly<Record<string, string>> = {
@@ -37,13 +38,17 @@ const named = (all: Json, name: string): Json => {
 };
 
 test("status answers within seconds, and names the versions that could be told", async () => {
-  const begun = performance.now();
-  const { providers } = await daemon.api().get("/status");
-  expect(performance.now() - begun).toBeLessThan(8000);
-  const all = providers as Json;
+  // One that was not told within the few seconds of an answer is told with the next one.
+  const all = await eventually("the versions that can be told", async () => {
+    const begun = performance.now();
+    const { providers } = await daemon.api().get("/status");
+    expect(performance.now() - begun).toBeLessThan(8000);
+    const told = (name: string): boolean => String(named(providers as Json, name)["version"]) === "9.9.9";
+    return ["leaves-a-child", "floods", "floods-stderr"].every(told) && (providers as Json);
+  });
   for (const name of ["leaves-a-child", "floods", "floods-stderr"])
-    expect(named(all, name)).toMatchObject({ version: "9.9.9", available: true });
-  expect(String(named(all, "never-answers")["reason"])).toContain("--version has not answered");
+    expect(named(all, name)).toMatchObject({ available: true });
+  expect(String(named(all, "never-answers")["reason"])).toMatch(/--version (has not answered|did not end)/);
   expect(named(all, "fine")).toMatchObject({ available: true });
 });
 

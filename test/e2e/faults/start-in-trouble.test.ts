@@ -159,7 +159,7 @@ describe("a lock of somebody else on the store", () => {
     const waiting = api.call("POST", "/projects", { name: "p", cwd: box.cwd });
     const begun = performance.now();
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(performance.now() - begun).toBeLessThan(4000);
     await Bun.sleep(500); // how long the other one works, no wait for luck
     other.exec("COMMIT");
     expect((await waiting).status).toBe(201);

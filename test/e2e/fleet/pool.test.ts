@@ -95,7 +95,7 @@ describe.skipIf(POSTGRES === null)("the pool", () => {
 
   test("says why nobody takes a task, and gives it up when its time in the queue is over", async () => {
     const blocked = async (body: Record<string, unknown>): Promise<string> =>
-      String((await look(await put({ task: "t", queueTtlMs: 1000, ...body })))["blockedBy"]);
+      String((await look(await put({ task: "t", ...body })))["blockedBy"]);
     expect(await blocked({ requires: { labels: { gpu: "9" } } })).toBe("no node that is live has the label gpu=9");
     expect(await blocked({ provider: "nothing" })).toBe('no node that fits has the provider "nothing"');
     expect(await blocked({ project: "nowhere" })).toBe('no node that fits has a project "nowhere"');

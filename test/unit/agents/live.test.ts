@@ -108,7 +108,11 @@ test("one that closes its input on its way out has ended, and is not broken", as
 
 // A line that was torn twice was given up without a word: the turn that waited for it never ended.
 test("a line is written again as often as it is torn", async () => {
-  const { live, paths, lines } = await follow("while dd bs=4096 count=1 2>/dev/null; do sleep 0.03; done");
+  const around = mkdtempSync(join(tmpdir(), "live-"));
+  cleanups.push(async () => rmSync(around, { recursive: true }));
+  const gate = join(around, "gate");
+  const slowly = `[ -e '${gate}' ] || sleep 0.4`; // or a line could be through before its writer is killed
+  const { live, paths, lines } = await follow(`while dd bs=4096 count=1 2>/dev/null; do ${slowly}; done`);
   const text = JSON.stringify({ text: "x".repeat(150_000) });
   live.send([{ text, id: "in-1" }]);
   const killed = new Set<number>();
@@ -118,6 +122,7 @@ test("a line is written again as often as it is torn", async () => {
     if (writer > 0 && !killed.has(writer) && kill(writer)) killed.add(writer);
     return killed.size === 3;
   });
+  mkdirSync(gate);
   await eventually("the line", () => lines.includes(text));
   expect(lines.filter((line) => line === text)).toEqual([text]);
 });

@@ -126,7 +126,7 @@ async function seen(): Promise<{ hungry: unknown; fed: unknown }> {
   }
   if (scenario === "stop") {
     await starve();
-    live.end({ lines: ["bye"], graceMs: 1000 });
+    live.end({ lines: ["bye"], graceMs: 4000 });
     await eventually("two further tries", () => waits >= 2);
     const hungry = [[...lines], [...told]];
     await feed();

@@ -71,14 +71,15 @@ async function serve(
   return listener;
 }
 
-/** Sends bytes as they are, gives all that comes until the server closes or `quietMs` pass without a byte. */
+/** Sends bytes as they are, gives all that comes until the server closes or `quietMs` pass behind a byte. */
 function raw(target: { port: number } | { path: string }, text: string, quietMs = 300): Promise<string> {
   return new Promise((resolve) => {
     const socket = "port" in target ? connect(target.port, "127.0.0.1") : connect(target.path);
     let answer = "";
-    socket.setTimeout(quietMs, () => socket.destroy());
+    socket.setTimeout(20_000, () => socket.destroy());
     socket.on("data", (chunk) => {
       answer += chunk.toString();
+      socket.setTimeout(quietMs);
     });
     socket.on("error", () => {});
     socket.on("close", () => resolve(answer));

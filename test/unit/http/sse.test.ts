@@ -310,9 +310,9 @@ describe("over a real socket", () => {
     const reading = response.text();
     await until("subscribed", () => from.listeners.size === 1);
     const started = Date.now();
-    await listener?.stop({ graceMs: 2000 });
+    await listener?.stop({ graceMs: 20_000 });
     expect(await reading).toContain("retry");
-    expect(Date.now() - started).toBeLessThan(1000);
+    expect(Date.now() - started).toBeLessThan(10_000);
     expect(from.listeners.size).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ import { cgroupMembers, treeOf } from "../../../src/process/tree.ts";
 import { eventually, start, tempFolder } from "./helpers.ts";
 import type { Started } from "./helpers.ts";
 
-const end = ({ identity, paths }: Started, graceMs = 2000, cgroup?: string) =>
+const end = ({ identity, paths }: Started, graceMs = 20_000, cgroup?: string) =>
   endTree({ identity, paths, graceMs, clock: systemClock, ...(cgroup === undefined ? {} : { cgroup }) });
 
 const lives = (pid: number): boolean => {

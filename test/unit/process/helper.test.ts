@@ -40,7 +40,9 @@ describe("runHelper", () => {
 
   test("a child in a session of its own that keeps the pipes open is not waited for either", async () => {
     const file = join(tempFolder(), "pid");
-    const answer = await sh(`setsid sleep 20 & echo $! > ${file}; echo 1.2.3`);
+    const answer = await sh(
+      `setsid sh -c 'echo $$ > ${file}; exec sleep 20' & while [ ! -s ${file} ]; do sleep 0.01; done; echo 1.2.3`,
+    );
     expect(answer).toMatchObject({ code: 0, stdout: "1.2.3\n" });
     process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
   });
