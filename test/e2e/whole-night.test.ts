@@ -94,7 +94,10 @@ const timeUntil = <T>(what: string, look: () => Promise<T | false | undefined> |
     150_000,
   ) as Promise<T>;
 
-/** Starts it with a moment at which it dies the hard way, and waits for that. */
+/**
+ * Starts it with a moment at which it dies the hard way, and waits for that, in our time: who follows the first answer
+ * does so within a minute.
+ */
 async function diesAt(seam: string): Promise<void> {
   const child = box.launch({ AH_TEST_SEAM: seam }, time.program);
   await eventually(`the daemon to die at ${seam}`, () => child.exitCode !== null || child.signalCode !== null, 150_000);
