@@ -35,16 +35,15 @@ const ENDING = ["SIGTERM", "SIGHUP"] as const;
 const KEYS = ["SIGINT", "SIGQUIT"] as const;
 
 /**
- * A conversation that was taken is given back by this process, whatever ends the screen: from before it is taken until
- * `release` no signal that ends a session ends us. They come in numbers: a closed terminal sends SIGHUP to all of its
- * foreground, and its shell sends one more.
+ * A conversation that was taken is given back by this process, whatever ends the screen: from before it is taken on no
+ * signal that ends a session ends us. They come in numbers: a closed terminal sends SIGHUP to all of its foreground,
+ * and its shell sends one more; the last of them takes nothing from the code with which we end.
  */
 export interface Hold {
   /** One came before there was a screen: none is opened any more. */
   readonly over: boolean;
   /** Throws when it cannot be started. */
   open(request: ScreenRequest): Screen;
-  release(): void;
 }
 
 /** `onOver`: there will be no screen. */
@@ -62,9 +61,6 @@ export function holdOn(onOver: () => void): Hold {
   };
   for (const signal of ENDING) process.on(signal, end);
   for (const signal of KEYS) process.on(signal, key);
-  const releaseKeys = (): void => {
-    for (const signal of KEYS) process.off(signal, key);
-  };
   return {
     get over() {
       return over;
@@ -78,7 +74,7 @@ export function holdOn(onOver: () => void): Hold {
       }, WATCH_MS);
       const ended = screen.exited.then(() => {
         clearInterval(watch);
-        releaseKeys();
+        for (const signal of KEYS) process.off(signal, key); // who waits for the rest may leave
         if (screen.signalCode !== null) return { torn: true, how: `ended by ${screen.signalCode}` };
         return { torn: false, how: screen.exitCode === 0 ? null : `ended with code ${screen.exitCode ?? "?"}` };
       });
@@ -86,10 +82,6 @@ export function holdOn(onOver: () => void): Hold {
         identity: info === null ? null : { bootId: readBootId(), pid: screen.pid, startTicks: info.startTicks },
         ended,
       };
-    },
-    release() {
-      releaseKeys();
-      for (const signal of ENDING) process.off(signal, end);
     },
   };
 }

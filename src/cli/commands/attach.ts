@@ -45,17 +45,13 @@ export async function run(context: Context): Promise<number> {
   if (busy(agent)) await endTurn(context, client, agent);
   const modes = keepModes(io.out);
   const hold = holdOn(() => io.say("no screen is opened; the agent is given back"));
-  try {
-    const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
-    const lease = isObject(taken) ? String(taken["lease"]) : "";
-    const startedAt = performance.now();
-    const code = await show(context, plan, modes, hold, (screen) =>
-      client.call(path, { method: "POST", body: { lease, ...screen } }),
-    );
-    return (await giveBack(context, client, `${path}?lease=${lease}`, performance.now() - startedAt)) || code;
-  } finally {
-    hold.release();
-  }
+  const taken = await client.call(path, { method: "POST", timeoutMs: TAKE_MS });
+  const lease = isObject(taken) ? String(taken["lease"]) : "";
+  const startedAt = performance.now();
+  const code = await show(context, plan, modes, hold, (screen) =>
+    client.call(path, { method: "POST", body: { lease, ...screen } }),
+  );
+  return (await giveBack(context, client, `${path}?lease=${lease}`, performance.now() - startedAt)) || code;
 
   function tellAhead({ io: { say, warn } }: Context, { argv, cwd }: Plan): void {
     say(oneLine(`will run in ${cwd}:  ${argv.join(" ")}`));
