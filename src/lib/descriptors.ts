@@ -4,7 +4,7 @@
  * the moment the kernel says EMFILE, and taken back when the rush is over. Also the one list of errors that mean "for
  * want of a resource": what failed with one was not refused, it is to be tried again.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readdirSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import { errorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
@@ -13,15 +13,18 @@ import { pause } from "./wait.ts";
 /** Enough for the start of two programs at once: each takes some six for a moment. */
 const SPARE = 16;
 const REFILL_MS = 1000;
+/** The thread's, its connection's and our look's, and some to spare. */
+const FIRST_NEEDS = 6;
+/** A thread that has not begun by then does not. */
+const TAKING_MS = 500;
 const RETRY_MS = { first: 250, most: 5000 };
 
-const SHORTAGES: ReadonlySet<string> = new Set([
-  ...["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT"],
-  // The store's own names for a full disk, and for a lock that somebody else holds for a while.
-  ...["DISK_FULL", "STORE_BUSY"],
-]);
+/** The last two are the store's own names for a full disk, and for a lock that somebody else holds for a while. */
+const SHORTAGES: ReadonlySet<string> = new Set(
+  "EMFILE ENFILE EAGAIN ENOMEM ENOSPC EDQUOT DISK_FULL STORE_BUSY".split(" "),
+);
 
-let spare: number[] = [];
+const spare: number[] = [];
 let wanted = 0;
 let refill: (() => void) | null = null;
 
@@ -52,26 +55,30 @@ export function withDescriptors<T>(work: () => T): T {
     const code = errorCode(error);
     if ((code !== "EMFILE" && code !== "ENFILE") || spare.length === 0) throw error;
     giveUp();
-    refillLater();
     return work();
   }
 }
 
+let asked = false;
+
 /**
- * Does `work`, which would end the whole program if it found fewer than `needed` descriptors; without so many it is not
- * begun, and the kernel's own error is thrown. What `work` begins has a moment to take them.
+ * Does `work`, a `fetch`. The first one of a program begins a thread, which takes two descriptors and ends the program
+ * if there are none (Bun 1.4.5, measured). Without room it is not begun, and the kernel's own error is thrown; and
+ * nobody else, as a connection, gets any before the thread has its own.
  */
-export function withRoom<T>(needed: number, work: () => T): T {
+export function withRequestThread<T>(work: () => T): T {
+  if (asked) return work();
   giveUp();
-  refillLater();
-  const tried: number[] = [];
-  try {
-    while (tried.length < needed) tried.push(openSync("/dev/null", "r"));
-  } finally {
-    for (const fd of tried) closeSync(fd);
-  }
-  return work();
+  take(FIRST_NEEDS);
+  giveUp();
+  const before = countOpen();
+  const done = work();
+  for (let ms = 0; countOpen() < before + 2 && ms < TAKING_MS; ms++) Bun.sleepSync(1);
+  asked = true;
+  return done;
 }
+
+const countOpen = (): number => readdirSync("/proc/self/fd").length;
 
 /** Did this, or what caused it, fail for want of descriptors, memory, disk or the store? Then it says nothing more. */
 export function isShortage(error: unknown): boolean {
@@ -93,7 +100,7 @@ function refillLater(): void {
 /** false = the rush is not over yet. */
 function fill(): boolean {
   try {
-    while (spare.length < wanted) spare.push(openSync("/dev/null", "r"));
+    take(wanted);
     return true;
   } catch {
     return false;
@@ -101,8 +108,12 @@ function fill(): boolean {
 }
 
 function giveUp(): void {
-  for (const fd of spare) closeSync(fd);
-  spare = [];
+  for (const fd of spare.splice(0)) closeSync(fd);
+  refillLater();
+}
+
+function take(count: number): void {
+  while (spare.length < count) spare.push(openSync("/dev/null", "r"));
 }
 
 /**

@@ -5,7 +5,7 @@
  * redirect is an answer like any other: nothing is sent on to an address that nobody named.
  */
 import { hostname, networkInterfaces } from "node:os";
-import { withRoom } from "./descriptors.ts";
+import { withRequestThread } from "./descriptors.ts";
 import { hostOf, isLoopback } from "./ip.ts";
 
 export interface RequestOptions extends RequestInit {
@@ -15,19 +15,12 @@ export interface RequestOptions extends RequestInit {
   readonly timeout?: false;
 }
 
-/** Measured: with one or none left, Bun 1.4.5 ends the program at its first `fetch`, whose thread takes two. */
-const FIRST_NEEDS = 4;
-let first = true;
-
 /** Rejects with EMFILE where there are no descriptors for it. */
 export async function request(url: string | URL, options: RequestOptions = {}): Promise<Response> {
   const direct = options.unix !== undefined || staysHere(hostOf(url), thisMachine);
   const ask = (): Promise<Response> =>
     fetch(url, { redirect: "manual", ...options, ...(direct ? { proxy: false } : {}) });
-  if (!first) return ask();
-  const answer = withRoom(FIRST_NEEDS, ask);
-  first = false;
-  return answer;
+  return withRequestThread(ask);
 }
 
 export interface Machine {
