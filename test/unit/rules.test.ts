@@ -261,7 +261,7 @@ const RULES: readonly Rule[] = [
       "src/http/router.ts": "a busy store is asked again",
       "src/http/server.ts": "a taken address is tried again; open connections get their grace",
       "src/bridge/opencode.ts": "a full pipe is written to again, before anything else is done",
-      "src/lib/descriptors.ts": "nobody is let in before a thread has its descriptors: the loop stands still on purpose",
+      "src/lib/descriptors.ts": "nobody is let in before a thread has its descriptors: it waits on purpose",
     },
     caught: ["const at = Date.now();", "setTimeout(end, 1000);", "const day = new Date();", "await Bun.sleep(5);"],
     free: ["clock.setTimer(1000, end);", "new Date(atMs)", "let timer: ReturnType<typeof setTimeout>;"],
