@@ -3,7 +3,7 @@
  * in the very moment in which something is drawn; who comes near it again stands there again.
  */
 export interface Follow {
-  /** What is drawn is followed by `toEnd`. */
+  /** What is drawn is followed by `toEnd`. Looks first whether the reader has scrolled. */
   isOn(): boolean;
   set(on: boolean): void;
   /** Looks again where the reader stands. */

@@ -115,8 +115,7 @@ export const clickUntil = (tab: Tab, selector: string, text: string, done: () =>
   untilTaken(
     `${text} to be taken`,
     async () => {
-      // It may go between these two: `done` says whether it was taken.
-      if (await tab.look<boolean>(shows(selector, text))) await tab.click(selector, text).catch(() => undefined);
+      if (await tab.look<boolean>(shows(selector, text))) await tab.click(selector, text);
     },
     done,
   );

@@ -211,12 +211,12 @@ describe("the OpenClaw sink", () => {
 
   test("a command that hangs is ended at the deadline", async () => {
     plan("hang");
-    const { outcome } = await sinkOf("cli", {}, { deadlineMs: 3000, killAfterMs: 5000 }).send([delivery()], never);
+    const { outcome } = await sinkOf("cli", {}, { deadlineMs: 8000, killAfterMs: 5000 }).send([delivery()], never);
     expect(outcome).toMatchObject({
       type: "retry",
-      reason: "the openclaw command was ended: it took longer than 3000 ms",
+      reason: "the openclaw command was ended: it took longer than 8000 ms",
     });
-    expect(calls().every(({ pid }) => gone(pid))).toBe(true); // none, where it was not up by then
+    expect(gone(pidOf(0))).toBe(true);
   });
 
   test("one that ignores SIGTERM, and a child it left behind, are killed", async () => {
